@@ -1,0 +1,1 @@
+"""The lock-in rules, a module each: pure, and shared by the agent and by the tuner's simulator."""

@@ -1,0 +1,207 @@
+// The live view: takes the run's states as they come, and puts them on the page.
+// All text goes in as text, never as HTML. Nothing is asked of any other place.
+"use strict";
+
+const BUTTONS = ["UP", "DOWN", "LEFT", "RIGHT", "A", "B", "C", "X", "Y", "Z", "START", "MODE"];
+const SVG = "http://www.w3.org/2000/svg";
+const CALM_MILLISECONDS = 1000;  // between two pictures, for those who want little motion
+
+const find = (selector, root = document) => root.querySelector(selector);
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const cards = new Map();
+let stream = null;
+let paused = false;
+let ended = false;
+let drawn = 0;
+
+function number(value, digits = 0) {
+  if (value === null || value === undefined) return "–";
+  return value.toLocaleString("en", {minimumFractionDigits: digits, maximumFractionDigits: digits});
+}
+
+function duration(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  const rest = String(Math.floor(seconds % 60)).padStart(2, "0");
+  if (minutes < 60) return `${minutes}:${rest}`;
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+}
+
+// "GAME:LEVEL" without the game, where all levels are of one game.
+let oneGame = false;
+function shortName(name) {
+  return oneGame ? name.slice(name.indexOf(":") + 1) : name;
+}
+
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function open() {
+  if (stream || paused || ended || document.hidden) return;
+  stream = new EventSource("events");
+  stream.onmessage = (event) => show(JSON.parse(event.data));
+  stream.onerror = () => { if (!ended) say("no answer: the run has ended, or is being interrupted"); };
+}
+
+function close() {
+  if (stream) stream.close();
+  stream = null;
+}
+
+function say(text) {
+  put(find("#status"), text);
+}
+
+function show(state) {
+  ended = state.ended;
+  if (ended) close();
+  const playing = state.levels.filter((level) => level.state === "starting" || level.state === "playing");
+  const others = state.levels.filter((level) => !playing.includes(level));
+  showTotals(state, playing);
+  const quiet = calm.matches && performance.now() - drawn < CALM_MILLISECONDS && !ended;
+  if (!quiet) drawn = performance.now();
+  for (const [name, card] of cards) {
+    if (!playing.some((level) => level.name === name)) {
+      card.remove();
+      cards.delete(name);
+    }
+  }
+  for (const level of playing) showLevel(level, state.lock_in, quiet);
+  showOthers(others);
+  document.documentElement.dataset.states = Number(document.documentElement.dataset.states || 0) + 1;
+}
+
+function showTotals(state, playing) {
+  const games = new Set(state.levels.map((level) => level.name.split(":")[0]));
+  oneGame = games.size === 1;
+  put(find("#agent"), oneGame ? `${state.agent} plays ${[...games][0]}` : state.agent);
+  document.title = `${number(state.mean)} · ${state.agent}`;
+  const done = state.levels.filter((level) => level.state === "done").length;
+  const speed = playing.reduce((sum, level) => sum + (level.steps_per_second || 0), 0);
+  const totals = {
+    mean: number(state.mean, 1),
+    done: `${done} of ${state.levels.length}`,
+    speed: speed ? number(speed) : "–",
+    seconds: duration(state.seconds),
+  };
+  for (const [name, text] of Object.entries(totals)) put(find(`[data-total=${name}]`), text);
+  say(ended ? "the run has ended" : playing.length ? "playing" : "starting");
+}
+
+function makeCard(level) {
+  const card = find("#level").content.firstElementChild.cloneNode(true);
+  put(find("h2", card), shortName(level.name));
+  card.dataset.level = level.name;
+  for (const button of BUTTONS) {
+    const key = document.createElement("span");
+    key.textContent = button;
+    find(".keys", card).append(key);
+  }
+  find("#playing").append(card);
+  cards.set(level.name, card);
+  return card;
+}
+
+function showLevel(level, lockIn, quiet) {
+  const card = cards.get(level.name) || makeCard(level);
+  const now = level.now;
+  const values = {
+    ...level,
+    left: Math.max(0, level.budget_steps - level.timesteps),
+    episode_return: now ? now.episode_return : null,
+  };
+  for (const place of card.querySelectorAll("[data-value]")) {
+    put(place, number(values[place.dataset.value]));
+  }
+  const progress = find("progress", card);
+  progress.max = level.budget_steps;
+  progress.value = Math.min(level.timesteps, level.budget_steps);
+  find(".badge", card).hidden = level.locked_in_at === null;
+  put(find(".frame figcaption", card), level.state === "starting" ? "starting" : "the game");
+  for (const key of find(".keys", card).children) {
+    key.classList.toggle("down", Boolean(now) && now.buttons.includes(key.textContent));
+  }
+  showReturns(find("svg", card), level, lockIn);
+  if (now && !quiet) {
+    showPicture(find(".frame img", card), now.frame);
+    showPicture(find(".seen img", card), now.seen);
+    showPicture(find(".expected img", card), now.expected);
+  }
+}
+
+function showPicture(image, data) {
+  if (!data) return;
+  image.src = `data:image/jpeg;base64,${data}`;
+  image.hidden = false;
+  image.parentElement.classList.add("shown");
+  image.parentElement.hidden = false;
+}
+
+// The last returns as dots, with the lock-in's threshold where it is in reach.
+function showReturns(svg, level, lockIn) {
+  const key = `${level.episodes}`;
+  if (svg.dataset.key === key) return;
+  svg.dataset.key = key;
+  const returns = level.returns.filter((value) => value !== null);
+  const highest = Math.max(1, ...returns);
+  const inReach = lockIn !== null && lockIn <= 4 * highest;
+  const top = inReach ? Math.max(highest, lockIn) : highest;
+  const bottom = Math.min(0, ...returns);
+  const y = (value) => 56 - 52 * (value - bottom) / (top - bottom);
+  put(find(".returns", svg.parentElement), !returns.length ? "no episode has ended yet"
+    : `each dot: an episode's return${lockIn === null ? "" : inReach ? `; dashed: lock-in above ${number(lockIn)}`
+      : `; lock-in above ${number(lockIn)}, far beyond`}`);
+  put(find("title", svg), returns.length
+    ? `Returns of the last ${returns.length} episodes, from ${number(Math.min(...returns))} to ${number(Math.max(...returns))}`
+    : "No episode has finished yet");
+  for (const old of svg.querySelectorAll("line")) old.remove();
+  if (inReach) line(svg, "threshold", 0, y(lockIn), 300, y(lockIn));
+  returns.forEach((value, index) => {
+    const x = 6 + 288 * (returns.length > 1 ? index / (returns.length - 1) : 0);
+    line(svg, "dot", x, y(value), x, y(value));  // without length, and with round ends
+  });
+}
+
+function line(svg, name, x1, y1, x2, y2) {
+  const element = document.createElementNS(SVG, "line");
+  element.setAttribute("class", name);
+  for (const [key, value] of Object.entries({x1, y1, x2, y2})) element.setAttribute(key, value.toFixed(1));
+  svg.append(element);
+}
+
+function showOthers(levels) {
+  const section = find("#others");
+  section.hidden = levels.length === 0;
+  const rows = levels.map((level) => [
+    shortName(level.name),
+    {waiting: "not yet", done: "done"}[level.state] || level.state,
+    number(level.score, 1), number(level.best), number(level.episodes), number(level.locked_in_at),
+  ]);
+  const key = JSON.stringify(rows);
+  if (section.dataset.key === key) return;
+  section.dataset.key = key;
+  find("tbody", section).replaceChildren(...rows.map((cells) => {
+    const row = document.createElement("tr");
+    for (const [index, text] of cells.entries()) {
+      const cell = document.createElement(index ? "td" : "th");
+      if (!index) cell.scope = "row";
+      cell.textContent = text;
+      row.append(cell);
+    }
+    return row;
+  }));
+}
+
+find("#pause").addEventListener("click", () => {
+  paused = !paused;
+  find("#pause").setAttribute("aria-pressed", String(paused));
+  put(find("#pause"), paused ? "Go on" : "Pause");
+  if (paused) {
+    close();
+    say("paused: the run goes on");
+  } else {
+    open();
+  }
+});
+document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+open();

@@ -1,0 +1,60 @@
+"""What a plot of a long run shows of it: few points that look as all of them would."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_CURVE_POINTS = 300
+MAX_DOTS = 500
+SEED = 1  # of the dots that stand for all
+
+
+def score_so_far(returns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The score if the run had ended after each episode: float64 (E,) -> float64 (E,)."""
+    means: NDArray[np.float64] = np.cumsum(returns) / np.arange(1, len(returns) + 1)
+    return means
+
+
+def curve_points(length: int, most: int = MAX_CURVE_POINTS) -> NDArray[np.int64]:
+    """Which points of a curve to draw: all of a short one, of a long one more at its start.
+
+    A mean so far moves fast at first and hardly later, so half of the points are spread evenly
+    over the logarithm of the index; the first and the last are among them.
+    """
+    if length <= most:
+        return np.arange(length)
+    even = np.linspace(0, length - 1, most // 2)
+    early = np.geomspace(1, length, most - most // 2) - 1
+    points: NDArray[np.int64] = np.unique(np.rint([*even, *early]).astype(np.int64))
+    return points
+
+
+def chosen_points(values: NDArray[np.float64], most: int = MAX_DOTS) -> NDArray[np.int64]:
+    """Which dots to draw: all of few; of many the lowest, the highest and an even sample.
+
+    The sample takes one at random from each of as many stretches of equal length.
+    """
+    if len(values) <= most:
+        return np.arange(len(values))
+    extremes = np.argsort(values, kind="stable")[[0, 1, -2, -1]]
+    borders = np.linspace(0, len(values), most - len(extremes) + 1).astype(np.int64)
+    drawn = np.random.default_rng(SEED).integers(borders[:-1], borders[1:])
+    points: NDArray[np.int64] = np.unique([*extremes, *drawn])
+    return points
+
+
+def quartiles(values: NDArray[np.float64]) -> dict[str, float] | None:
+    """Lowest, quartiles and highest of some values; None of none."""
+    if not len(values):
+        return None
+    low, first, middle, third, high = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
+    return {
+        "low": float(low),
+        "first": float(first),
+        "median": float(middle),
+        "third": float(third),
+        "high": float(high),
+        "mean": float(values.mean()),
+        "episodes": len(values),
+    }

@@ -1,0 +1,110 @@
+// Draws the plots when they come near the screen, in the colours of the page; sorts the tables.
+"use strict";
+(() => {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const places = [...document.querySelectorAll("[data-figure]")];
+  const drawn = new Set();
+
+  // "--accent" stands for the value that the style sheet gives it, light or dark.
+  function coloured(value, style) {
+    if (typeof value === "string") {
+      return value.startsWith("--") ? style.getPropertyValue(value).trim() : value;
+    }
+    if (Array.isArray(value)) return value.map((entry) => coloured(entry, style));
+    if (value && typeof value === "object") {
+      return Object.fromEntries(
+        Object.entries(value).map(([key, entry]) => [key, coloured(entry, style)]),
+      );
+    }
+    return value;
+  }
+
+  // Its five megabytes are compiled when the first plot is drawn: the page stands before that.
+  function plotly() {
+    if (!window.Plotly) {
+      const script = document.createElement("script");
+      script.textContent = document.getElementById("plotly").textContent;
+      document.head.append(script);
+    }
+    return window.Plotly;
+  }
+
+  function draw(place) {
+    const figure = figures[place.dataset.figure];
+    if (!figure) return;
+    const { data, layout } = coloured(figure, getComputedStyle(document.documentElement));
+    // A wide legend or long names need their room on a phone too.
+    if (place.clientWidth < 480) layout.font.size = 11;
+    plotly().react(place, data, layout, { displayModeBar: false, responsive: true });
+    drawn.add(place);
+    place.dataset.drawn = "yes";
+  }
+
+  for (const place of places) {
+    const figure = figures[place.dataset.figure];
+    if (figure) place.style.minHeight = `${figure.layout.height}px`;
+  }
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        if (entry.isIntersecting) {
+          watcher.unobserve(entry.target);
+          draw(entry.target);
+        }
+      }
+    },
+    { rootMargin: "400px" },
+  );
+  addEventListener("load", () => setTimeout(() => places.forEach((place) => watcher.observe(place))));
+
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
+
+  // On paper everything is drawn, open and light.
+  const opened = [];
+  addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("printing");
+    for (const details of document.querySelectorAll("details:not([open])")) {
+      details.open = true;
+      opened.push(details);
+    }
+    places.forEach(draw);
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("printing");
+    opened.splice(0).forEach((details) => (details.open = false));
+    drawn.forEach(draw);
+  });
+
+  function compare(first, second) {
+    const numbers = [Number(first), Number(second)];
+    return numbers.some(Number.isNaN) ? first.localeCompare(second) : numbers[0] - numbers[1];
+  }
+
+  // Cells without a value stay at the end, whichever way a table is sorted.
+  function sort(table, column, direction) {
+    const body = table.tBodies[0];
+    const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
+    const rows = [...body.rows].sort((a, b) => {
+      const [first, second] = [key(a), key(b)];
+      if (first === "" || second === "") return (first === "") - (second === "");
+      return direction * compare(first, second);
+    });
+    body.append(...rows);
+  }
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const headings = [...table.tHead.rows[0].cells];
+    headings.forEach((heading, column) => {
+      heading.querySelector("button").addEventListener("click", () => {
+        const before = heading.getAttribute("aria-sort");
+        // What one looks for in a column of numbers is mostly its top.
+        const first = heading.classList.contains("number") ? "descending" : "ascending";
+        const other = first === "ascending" ? "descending" : "ascending";
+        const now = before === first ? other : first;
+        headings.forEach((one) => one.removeAttribute("aria-sort"));
+        heading.setAttribute("aria-sort", now);
+        sort(table, column, now === "ascending" ? 1 : -1);
+      });
+    });
+  }
+})();

@@ -1,0 +1,199 @@
+"""The contest's score, and how far it can be trusted.
+
+A level's score is the mean return of its finished episodes over the whole budget; an agent's is
+the mean over its levels. The interval is a percentile bootstrap whose method the results name.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONFIDENCE = 0.95
+RESAMPLES = 10_000
+RESAMPLES_AT_ONCE = 500  # bounds the memory: 2,700 episodes x 500 x 8 bytes = 11 MB
+BOOTSTRAP_SEED = 1
+INTERVAL_METHOD = (
+    "95% percentile bootstrap, 10,000 resamples; levels resampled, then episodes within each"
+)
+
+Interval = tuple[float, float]
+Pairs = list[tuple[NDArray[np.float64], NDArray[np.float64]]]  # returns of two agents by level
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One row of the contest's monitor.csv."""
+
+    episode_return: float
+    length: int  # agent steps, without the reset
+    seconds: float  # since the first reset
+
+
+def read_monitor(path: Path) -> list[Episode]:
+    """Read the finished episodes of a level; a missing file has none.
+
+    The server may be writing: a last line without its line end, or cut in the middle, is left out.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    whole_lines = text[: text.rfind("\n") + 1].splitlines()
+    return [
+        Episode(float(row["r"]), int(float(row["l"])), float(row["t"]))
+        for row in csv.DictReader(whole_lines)
+    ]
+
+
+def level_score(returns: Sequence[float]) -> float | None:
+    """Mean return of a level's finished episodes; None where no episode was finished."""
+    return float(np.mean(returns)) if len(returns) else None
+
+
+def mean_score(scores: Sequence[float | None]) -> float | None:
+    """Mean over the levels that have a score; None where no level has one.
+
+    A level without a score (failed, or no finished episode) counts neither as 0 nor at all: how
+    many of the levels were scored must be told beside this number.
+    """
+    return level_score([score for score in scores if score is not None])
+
+
+def bootstrap_interval(
+    returns: Sequence[Sequence[float]],
+    *,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = BOOTSTRAP_SEED,
+) -> Interval | None:
+    """Percentile bootstrap interval of the mean over levels of the mean return.
+
+    Levels are resampled first, for an agent is worth its score on levels that it has not seen,
+    then the episodes within each. With one level it tells the luck within that level alone. It
+    does not tell how another run would go, since a lock-in ties the episodes of a run together:
+    for that, run other seeds.
+
+    Args:
+        returns: a sequence of episode returns for each level; levels without any are left out.
+        resamples: how often to resample.
+        confidence: probability mass between the two ends, within (0, 1).
+        seed: of the resampling.
+
+    Returns:
+        (low, high), or None where there is no level, or a single episode of a single one.
+    """
+    levels = [np.asarray(level, dtype=np.float64) for level in returns if len(level)]
+    if not levels or (len(levels) == 1 and len(levels[0]) == 1):
+        return None
+    generator = np.random.default_rng(seed)
+    means = np.zeros(resamples)
+    for _ in levels:
+        drawn = generator.integers(len(levels), size=resamples)
+        for index, level in enumerate(levels):
+            here = np.flatnonzero(drawn == index)
+            means[here] += _resampled_means(level, len(here), generator)
+    return _middle(means / len(levels), confidence)
+
+
+def bootstrap_difference(
+    first: Sequence[Sequence[float]],
+    second: Sequence[Sequence[float]],
+    *,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = BOOTSTRAP_SEED,
+) -> Interval | None:
+    """Percentile bootstrap interval of how much more the second agent has than the first.
+
+    The levels are resampled for both at once, since both played the same ones, then each one's
+    episodes within each.
+
+    Args:
+        first: a sequence of episode returns for each level.
+        second: the same levels in the same order; a level without an episode of either is left
+            out.
+        resamples: how often to resample.
+        confidence: probability mass between the two ends, within (0, 1).
+        seed: of the resampling.
+
+    Returns:
+        (low, high), or None where no level is left, or a single one with a single episode each.
+    """
+    pairs = _pairs(first, second)
+    if pairs is None:
+        return None
+    firsts, seconds = _paired_means(pairs, resamples, seed)
+    return _middle(seconds - firsts, confidence)
+
+
+def bootstrap_ratio(
+    first: Sequence[Sequence[float]],
+    second: Sequence[Sequence[float]],
+    *,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = BOOTSTRAP_SEED,
+) -> Interval | None:
+    """Percentile bootstrap interval of how many times the second agent's mean is of the first's.
+
+    Args and resampling are those of `bootstrap_difference`.
+
+    Returns:
+        (low, high), or None as there, and where a resampled mean of the first is not above 0.
+    """
+    pairs = _pairs(first, second)
+    if pairs is None:
+        return None
+    firsts, seconds = _paired_means(pairs, resamples, seed)
+    return _middle(seconds / firsts, confidence) if firsts.min() > 0 else None
+
+
+def _pairs(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> Pairs | None:
+    """The levels that both have returns of; None where they tell nothing of luck."""
+    pairs = [
+        (np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64))
+        for one, other in zip(first, second, strict=True)
+        if len(one) and len(other)
+    ]
+    if not pairs or (len(pairs) == 1 and len(pairs[0][0]) == len(pairs[0][1]) == 1):
+        return None
+    return pairs
+
+
+def _paired_means(
+    pairs: Pairs, resamples: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both agents' means in each resample, float64 (resamples,), on the same drawn levels."""
+    generator = np.random.default_rng(seed)
+    firsts, seconds = np.zeros(resamples), np.zeros(resamples)
+    for _ in pairs:
+        drawn = generator.integers(len(pairs), size=resamples)
+        for index, (one, other) in enumerate(pairs):
+            here = np.flatnonzero(drawn == index)
+            seconds[here] += _resampled_means(other, len(here), generator)
+            firsts[here] += _resampled_means(one, len(here), generator)
+    return firsts / len(pairs), seconds / len(pairs)
+
+
+def _middle(values: NDArray[np.float64], confidence: float) -> Interval:
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _resampled_means(
+    level: NDArray[np.float64], count: int, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Means of `count` resamples of a level's returns, float64 (count,)."""
+    means = np.empty(count)
+    for first in range(0, count, RESAMPLES_AT_ONCE):
+        part = means[first : first + RESAMPLES_AT_ONCE]
+        drawn = generator.integers(len(level), size=(len(part), len(level)))
+        part[:] = level[drawn].mean(axis=1)
+    return means

@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# Builds the submission image with docker or podman, and pushes it when asked. See --help.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+readonly USER_ERROR=2
+
+usage() {
+  cat <<'TEXT'
+usage: ./build.sh [--tag NAME:TAG] [--push REGISTRY/NAME:TAG]
+
+Checks pretrained/ against its manifest, builds the submission image, and prints its size and digest.
+
+  --tag NAME:TAG             name of the image (default: world-models-contest:latest)
+  --push REGISTRY/NAME:TAG   push it under this name as well
+  --help                     this text
+
+environment:
+  CONTAINER_ENGINE           docker or podman (default: the first of them that is here)
+  CONTAINER_BUILD_FLAGS      further flags for `build`, split at blanks
+  CONTAINER_PUSH_FLAGS       further flags for `push`, split at blanks
+  BASE                       another base image than the Dockerfile's, with Python 3.11 or newer
+
+The build log goes to stderr, the result to stdout. Exit code 2: a mistake that the last line explains.
+TEXT
+}
+
+fail() {
+  echo "error: $1" >&2
+  exit "$USER_ERROR"
+}
+
+parse_arguments() {
+  tag=world-models-contest:latest
+  push_to=
+  while (($#)); do
+    case $1 in
+      --help) usage && exit ;;
+      --tag | --push) [ -n "${2:-}" ] || fail "$1 needs a value (see ./build.sh --help)" ;;
+      *) fail "unknown argument '$1' (see ./build.sh --help)" ;;
+    esac
+    if [ "$1" = --tag ]; then tag=$2; else push_to=$2; fi
+    shift 2
+  done
+  if [ -n "$push_to" ] && [[ $push_to != */* ]]; then
+    fail "--push '$push_to' names no registry: give REGISTRY/NAME:TAG"
+  fi
+}
+
+choose_engine() {
+  engine=${CONTAINER_ENGINE:-}
+  if [ -z "$engine" ]; then
+    engine=$(command -v docker || command -v podman || true)
+    [ -n "$engine" ] || fail "neither docker nor podman is here: install one, or set CONTAINER_ENGINE"
+  elif ! command -v "$engine" >/dev/null; then
+    fail "CONTAINER_ENGINE is '$engine', which is no program here: install it, or name another"
+  fi
+  "$engine" info >/dev/null 2>&1 || fail "'$engine info' fails: is its service running, and may you use it?"
+}
+
+# The build itself loads the model as the agent does; this check only says so sooner, in one line.
+check_pretrained() {
+  [ -f pretrained/manifest.json ] ||
+    fail "pretrained/manifest.json is missing: train a model and run python -m training.pack"
+  local python=python3
+  command -v "$python" >/dev/null || return 0
+  "$python" - <<'PYTHON' || exit "$USER_ERROR"
+import hashlib, json, pathlib, sys
+
+folder = pathlib.Path("pretrained")
+advice = "restore it, or pack the model again with python -m training.pack"
+try:
+    files = json.loads((folder / "manifest.json").read_text("utf-8"))["files"]
+    for name, facts in files.items():
+        if facts["role"] != "play":
+            continue
+        if not (folder / name).is_file():
+            sys.exit(f"error: {folder / name} is missing: {advice}")
+        data = (folder / name).read_bytes()
+        found = hashlib.sha256(data).hexdigest()
+        if found != facts["sha256"]:
+            sys.exit(f"error: {folder / name} was altered (SHA-256 {found[:12]}..., "
+                     f"{len(data)} bytes; expected {facts['sha256'][:12]}...): {advice}")
+except (ValueError, KeyError, TypeError, AttributeError) as error:
+    sys.exit(f"error: pretrained/manifest.json can't be read ({type(error).__name__}): {advice}")
+PYTHON
+}
+
+revision() {
+  git rev-parse --verify -q HEAD 2>/dev/null || { echo unknown && return; }
+  [ -z "$(git status --porcelain 2>/dev/null)" ] || echo modified
+}
+
+model_digest() {
+  { sha256sum pretrained/manifest.json 2>/dev/null || shasum -a 256 pretrained/manifest.json; } |
+    cut -d ' ' -f 1
+}
+
+build_image() {
+  local flags
+  read -ra flags <<<"${CONTAINER_BUILD_FLAGS:-}"
+  base=${BASE:-$(sed -n 's/^ARG BASE=//p' Dockerfile)}
+  "$engine" image inspect "$base" >/dev/null 2>&1 || "$engine" pull "$base" >&2 ||
+    fail "the base image '$base' can't be pulled: check the network, or set BASE"
+  DOCKER_BUILDKIT=1 "$engine" build ${flags[@]+"${flags[@]}"} --tag "$tag" \
+    --build-arg "BASE=$base" \
+    --build-arg "VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)" \
+    --build-arg "REVISION=$(revision | paste -sd - -)" \
+    --build-arg "MODEL=$(model_digest)" \
+    . >&2 || fail "'$engine build' failed: its messages are above"
+}
+
+megabytes() { awk -v bytes="$1" 'BEGIN { printf "%.1f MB", bytes / 1e6 }'; }
+
+image_size() { "$engine" image inspect --format '{{.Size}}' "$1"; }
+
+print_image() {
+  local total
+  total=$(image_size "$tag")
+  echo "image: $tag"
+  echo "id: $("$engine" image inspect --format '{{.Id}}' "$tag" | sed 's/^sha256://; s/^/sha256:/')"
+  echo "size: $(megabytes "$total")"
+  echo "added: $(megabytes $((total - $(image_size "$base")))) on top of $base"
+}
+
+# The digest that the registry answered with: podman writes it to a file, docker keeps it by name.
+push_image() {
+  local flags repository=$push_to
+  read -ra flags <<<"${CONTAINER_PUSH_FLAGS:-}"
+  [[ ${push_to##*/} != *:* ]] || repository=${push_to%:*}
+  "$engine" tag "$tag" "$push_to"
+  if "$engine" push --help 2>/dev/null | grep -e --digestfile >/dev/null; then
+    digest_file=$(mktemp)
+    trap 'rm -f "$digest_file"' EXIT
+    flags+=(--digestfile "$digest_file")
+  fi
+  "$engine" push ${flags[@]+"${flags[@]}"} "$push_to" >&2 ||
+    fail "'$engine push $push_to' failed: are you logged in, and does the registry answer?"
+  echo "pushed: $push_to"
+  if [ -n "${digest_file:-}" ]; then
+    echo "digest: $(cat "$digest_file")"
+  else
+    echo "digest: $("$engine" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' \
+      "$push_to" | sed -n "s|^$repository@||p" | sed -n 1p)"
+  fi
+}
+
+parse_arguments "$@"
+choose_engine
+check_pretrained
+build_image
+print_image
+if [ -n "$push_to" ]; then
+  push_image
+else
+  local_digest=$("$engine" image inspect --format '{{.Digest}}' "$tag" 2>/dev/null || true)
+  echo "digest: ${local_digest:-none} (in the local store; a registry gives its own when pushed)"
+fi

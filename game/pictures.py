@@ -1,0 +1,67 @@
+"""The pictures of the game's README: four moments of each zone, from the planner's own plays.
+
+python -m game.pictures     writes game/pictures/<zone>.png
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from agent.commandline import option, parse, run
+from agent.files import write_atomically
+from game.build import read_state
+from game.emulator import Emulator
+from game.format import ZONES
+from game.shipped import FINAL, GAME, INTEGRATIONS, MOVIES
+from game.solve import read_movie
+
+MOMENTS = (0.12, 0.35, 0.6, 0.85)  # shares of a play
+GAP = 6  # white pixels between two of them
+SCENES = {GAME: [(zone, 2) for zone in ZONES[:6]], FINAL: [(ZONES[6], 1)]}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Draw a strip of four moments for each zone."""
+
+    out: Path = option("folder of the pictures", Path(__file__).parent / "pictures")
+
+
+def strip(emulator: Emulator, state: bytes, actions: Sequence[int]) -> np.ndarray:
+    """Play a level; return its moments side by side, uint8 (224, 4 * 320 + 3 * GAP, 3) RGB."""
+    wanted = {int(len(actions) * moment) for moment in MOMENTS}
+    emulator.start(state)
+    frames = []
+    for step, action in enumerate(actions):
+        emulator.step(action)
+        if step in wanted:
+            frames.append(emulator.env.em.get_screen())
+    between = np.full((frames[0].shape[0], GAP, 3), 255, np.uint8)
+    parts = [part for frame in frames for part in (between, frame)]
+    return np.concatenate(parts[1:], axis=1)
+
+
+def main() -> int:
+    options = parse(Options, prog="python -m game.pictures")
+    options.out.mkdir(parents=True, exist_ok=True)
+    for game, scenes in SCENES.items():
+        emulator = Emulator(INTEGRATIONS, game, f"{scenes[0][0]}Zone.Act{scenes[0][1]}")
+        for zone, act in scenes:
+            name = f"{zone}Zone.Act{act}"
+            state = read_state(INTEGRATIONS / game, name)
+            picture = strip(emulator, state, read_movie(MOVIES / game / f"{name}.bk2"))
+            _, data = cv2.imencode(".png", picture[:, :, ::-1])
+            path = options.out / f"{zone.lower()}.png"
+            write_atomically(path, data.tobytes())
+            print(path)
+        emulator.close()
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,170 @@
+"""A person plays a level with the keyboard, in a window; the play is recorded as a .bk2.
+
+    python -m game.play MeadowZone.Act1 --out plays
+
+Arrow keys run and duck; SPACE, Z or X jumps; R starts again; ESC ends. Such recordings are what
+the seed of this project was trained on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent.commandline import UserError, option, parse, run
+from arena.levels import level_sets
+from game.emulator import DOWN, LEFT, RIGHT, B, Emulator, buttons
+from game.solve import find_game
+
+FRAMES_PER_SECOND = 60
+KEYS = {"LEFT": LEFT, "RIGHT": RIGHT, "DOWN": DOWN, "SPACE": B, "Z": B, "X": B}
+CATCH_UP = 0.1  # seconds that a slow machine may lag behind before the game slows down
+
+
+class PlayError(UserError):
+    """No window, or no such level."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Play a level with the keyboard: arrows, SPACE to jump, R to start again, ESC to end."""
+
+    level: str = option("its name, as MeadowZone.Act1", positional=True)
+    folder: str = option("folder that holds the game's folder; left out, the shipped games", "")
+    game: str = option("the game, where the folder holds several", "")
+    out: Path = option("folder for the recordings, one a life", Path("plays"))
+    scale: int = option("window pixels a pixel", 3)
+    seconds: float = option("end after this time; 0: when you press ESC", 0.0)
+
+
+class Window:
+    """A window that shows frames and knows which keys are held."""
+
+    def __init__(self, width: int, height: int, scale: int, caption: str) -> None:
+        try:
+            import pyglet
+
+            pyglet.options["shadow_window"] = False
+            self._window = pyglet.window.Window(width * scale, height * scale, caption=caption)
+        except Exception as error:  # pyglet raises a class of its own for each platform
+            raise PlayError(
+                f"no window can be opened ({type(error).__name__}: {error}): play where there is a"
+                " screen, or under xvfb-run"
+            ) from None
+        self._pyglet = pyglet
+        self._keys = pyglet.window.key.KeyStateHandler()
+        self._window.push_handlers(self._keys)
+        self.open = True
+        self._window.on_close = self.close
+
+    def held(self, name: str) -> bool:
+        """Whether a key is down, by pyglet's name for it."""
+        return bool(self._keys[getattr(self._pyglet.window.key, name)])
+
+    def show(self, frame: np.ndarray) -> None:
+        """Show a frame: uint8 (height, width, 3) RGB."""
+        height, width, _ = frame.shape
+        gl = self._pyglet.gl
+        self._window.switch_to()
+        self._window.dispatch_events()
+        picture = self._pyglet.image.ImageData(
+            width, height, "RGB", np.ascontiguousarray(frame).tobytes(), pitch=-width * 3
+        )
+        texture = picture.get_texture()
+        gl.glBindTexture(texture.target, texture.id)
+        gl.glTexParameteri(texture.target, gl.GL_TEXTURE_MAG_FILTER, gl.GL_NEAREST)
+        texture.blit(0, 0, width=self._window.width, height=self._window.height)
+        self._window.flip()
+
+    def close(self) -> None:
+        self.open = False
+
+
+def pressed(held: Callable[[str], bool]) -> int:
+    """The action of the keys that are down; LEFT and RIGHT together cancel each other."""
+    action = 0
+    for name, button in KEYS.items():
+        if held(name):
+            action |= button
+    if action & LEFT and action & RIGHT:
+        action &= ~(LEFT | RIGHT)
+    return action
+
+
+def play(emulator: Emulator, window: Any, seconds: float) -> list[float]:
+    """Run until the window is closed; returns the return of each life, the unfinished one last.
+
+    Args:
+        emulator: with movies switched on: each reset begins one.
+        window: a `Window`.
+        seconds: 0 for no limit.
+    """
+    began = due = time.monotonic()
+    returns, total = [], 0.0
+    while window.open and not window.held("ESCAPE"):
+        now = time.monotonic()
+        if seconds and now - began > seconds:
+            break
+        if now < due:
+            time.sleep(due - now)
+        due = max(due, now - CATCH_UP) + 1 / FRAMES_PER_SECOND
+        frame, reward, done = emulator.env.step(buttons(pressed(window.held)))[:3]
+        total += float(reward)
+        window.show(frame)
+        if done or window.held("R"):
+            returns.append(total)
+            print(f"return {total:.0f}", flush=True)
+            emulator.reset()
+            total = 0.0
+    return [*returns, total]
+
+
+def find(options: Options) -> tuple[Path, str]:
+    """The folder and the game of the level.
+
+    Raises:
+        PlayError: no shipped level has this name.
+    """
+    if options.folder:
+        return Path(options.folder), find_game(Path(options.folder), options.game).name
+    known = [
+        level
+        for levels in level_sets().values()
+        for level in levels
+        if level.integration is not None and level.state == options.level
+    ]
+    known = [level for level in known if options.game in ("", level.game)]
+    if not known:
+        raise PlayError(
+            f"no shipped level is called {options.level!r}: `python -m arena levels"
+            " pangolin-train` lists them"
+        )
+    assert known[0].integration is not None
+    return known[0].integration, known[0].game
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parse(Options, argv, prog="python -m game.play")
+    if not 1 <= options.scale <= 8:
+        raise PlayError(f"--scale is {options.scale}: give 1 to 8")
+    folder, game = find(options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    window = Window(320, 224, options.scale, f"Pangolin Dash: {options.level}")
+    emulator = Emulator(folder, game, options.level, record=options.out)
+    try:
+        returns = play(emulator, window, options.seconds)
+    finally:  # Ctrl-C in the terminal must not cost the recording
+        emulator.env.stop_record()
+        emulator.close()
+    *finished, last = returns
+    print(f"{len(finished)} finished, {last:.0f} in the last; recordings in {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,22 @@
+"""ONNX Runtime's telemetry stays off: nothing is kept in the home folder, nothing is reported."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("code", "reports"),
+    [("import agent, onnxruntime", False), ("import onnxruntime", True)],
+    ids=["agent", "onnxruntime alone"],
+)
+def test_the_agent_leaves_no_telemetry_behind(tmp_path: Path, code: str, reports: bool) -> None:
+    # Nothing else of our environment: CI variables would switch the telemetry off as well.
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert bool(list(tmp_path.rglob("*"))) == reports

@@ -1,0 +1,225 @@
+"""Evolving on the real emulator: fair rollouts, records, and going on bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from training_tools import write_trained
+
+from agent.evolution import Evolution
+from agent.pretrained import EVOLUTION_ARRAYS
+from arena.levels import Level
+from arena.run_folder import RunFolderError
+from training import evolve
+from training.records import FAME, read_champion
+from training.resume import TrainingError
+from training.rollouts import HOPELESS_STEPS, Rollout, Task, play
+
+BEST = Path(evolve.BEST_MEAN) / EVOLUTION_ARRAYS
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    write_trained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the debug preset, on two processes."""
+    folder = tmp_path_factory.mktemp("evolve") / "run"
+    assert run(trained, folder, "--workers", "2") == 0
+    return folder
+
+
+def run(trained: Path, folder: Path, *arguments: str) -> int:
+    places = ["--vision", str(trained / "vision"), "--memory", str(trained / "memory")]
+    return evolve.main(["--preset", "debug", *places, "--out", str(folder), *arguments])
+
+
+def test_a_run_leaves_what_it_promises(finished: Path) -> None:
+    result = json.loads((finished / "result.json").read_text())
+    assert (result["stage"], result["generations"]) == ("evolve", 2)
+    assert result["episodes"] == 2 * 4 + 1 + 2  # generations, the mean, the hall of fame
+    assert result["steps"] == 11 * 40
+    assert result["best_mean"]["generation"] == 2
+    assert set(result["levels"]) == {"Airstriker-Genesis-v0:Level1"}
+    names = {"generation", "candidate", "mean_return", "measured_return"}
+    assert [set(entry) for entry in result["fame"]] == [names] * 2
+    lines = [json.loads(line) for line in (finished / "metrics.jsonl").open()]
+    assert [line["step"] for line in lines] == [1, 2]
+    assert "return_of_mean" not in lines[0] and "return_of_mean" in lines[1]
+    assert Evolution.load(finished).generation == 2
+
+
+def test_interrupted_and_continued_equals_uninterrupted(
+    trained: Path, finished: Path, tmp_path: Path
+) -> None:
+    run(trained, tmp_path, "--generations", "1", "--workers", "1")
+    assert (tmp_path / EVOLUTION_ARRAYS).read_bytes() != (finished / EVOLUTION_ARRAYS).read_bytes()
+    run(trained, tmp_path, "--workers", "1")
+    assert (tmp_path / EVOLUTION_ARRAYS).read_bytes() == (finished / EVOLUTION_ARRAYS).read_bytes()
+    ours, theirs = (json.loads((f / "result.json").read_text()) for f in (tmp_path, finished))
+    for name in ("fame", "levels", "generations"):
+        assert ours[name] == theirs[name]
+
+
+class FakePool:
+    """Plays by a function in this process; remembers the tasks."""
+
+    def __init__(self, score: Callable[[Task], float]) -> None:
+        self.score = score
+        self.tasks: list[Task] = []
+
+    def run(self, tasks: list[Task]) -> list[tuple[Task, Rollout]]:
+        self.tasks += tasks
+        return [(task, Rollout(self.score(task), 10)) for task in reversed(tasks)]
+
+
+def search(folder: Path, levels: list[Level], **changes: Any) -> evolve.Search:
+    options = evolve.Options(vision=folder, memory=folder, out=folder, **changes)
+    return evolve.Search(options, levels, n_features=5)
+
+
+def test_all_candidates_of_a_generation_play_the_same_episodes(tmp_path: Path) -> None:
+    levels = [Level("Game", f"State{number}") for number in range(6)]
+    pool = FakePool(lambda task: 0.0)
+    trial = search(
+        tmp_path, levels, population=5, episodes=3, levels_per_generation=2, mean_every=100
+    )
+    generations = []
+    for _ in range(8):
+        pool.tasks.clear()
+        trial.generation(pool)  # type: ignore[arg-type]
+        of_each = [
+            [(task.level.name, task.seed) for task in pool.tasks if task.candidate == candidate]
+            for candidate in range(5)
+        ]
+        assert len(of_each[0]) == 6 and all(played == of_each[0] for played in of_each)
+        generations.append(of_each[0])
+    assert len({level for played in generations for level, _ in played}) == 6
+    assert len({seed for played in generations for _, seed in played}) == 3 * len(generations)
+
+
+def test_the_search_climbs_and_keeps_what_was_best(tmp_path: Path) -> None:
+    pool = FakePool(lambda task: -float(np.square(task.parameters - 2).sum()))
+    trial = search(tmp_path, [Level("Game", "State")], population=16, mean_every=1)
+    first = trial.generation(pool)["return_of_mean"]  # type: ignore[arg-type]
+    means = [trial.generation(pool)["return_of_mean"] for _ in range(60)]  # type: ignore[arg-type]
+    assert max(means) > 0.3 * first and trial.records.best_mean is not None
+    best = trial.records.best_mean
+    assert best["mean_return"] == max(means)
+    kept = Evolution.load(tmp_path / evolve.BEST_MEAN)
+    assert kept.generation == best["generation"]
+    assert -np.square(kept.mean.astype(np.float32) - 2).sum() == pytest.approx(max(means))
+    fame = [entry["mean_return"] for entry in trial.records.fame]
+    assert fame == sorted(fame, reverse=True) and len(fame) == FAME
+    assert trial.records.levels["Game:State"] >= fame[0]
+    trial.save()
+    again = search(tmp_path, [Level("Game", "State")], population=16)
+    np.testing.assert_array_equal(again.evolution.ask(), trial.evolution.ask())
+    assert again.records.values() == trial.records.values()
+    np.testing.assert_array_equal(again.records.fame_parameters, trial.records.fame_parameters)
+
+
+def test_minutes_and_ctrl_c_end_between_generations(
+    trained: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = evolve.Search.generation
+
+    def interrupted(trial: evolve.Search, pool: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return generation(trial, pool)
+
+    monkeypatch.setattr(evolve.Search, "generation", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(trained, tmp_path, "--workers", "1")
+    assert (tmp_path / "checkpoints/00000001/DONE").exists()
+    monkeypatch.undo()
+    assert run(trained, tmp_path, "--workers", "1", "--minutes", "0.0001") == 0
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["generations"] == 1  # its time was over before
+
+
+def test_the_champion_is_who_scores_when_played_again(tmp_path: Path) -> None:
+    """A candidate that had luck when it got in loses its place."""
+    pool = FakePool(lambda task: float(task.parameters[0]))
+    trial = search(tmp_path, [Level("Game", "State")], mean_every=100, episodes=1)
+    for _ in range(3):
+        trial.generation(pool)  # type: ignore[arg-type]
+    before = [parameters[0] for parameters in trial.records.fame_parameters]
+    assert before == sorted(before, reverse=True)
+    pool.score = lambda task: -float(task.parameters[0])
+    trial.measure_fame(pool)  # type: ignore[arg-type]
+    assert [parameters[0] for parameters in trial.records.fame_parameters] == before[::-1]
+    measured = [entry["measured_return"] for entry in trial.records.fame]
+    assert measured == sorted(measured, reverse=True)
+
+
+def test_a_search_can_start_at_the_champion_of_another(
+    trained: Path, finished: Path, tmp_path: Path
+) -> None:
+    champion = read_champion(finished, Evolution.load(finished).n_parameters)
+    run(trained, tmp_path, "--start", str(finished), "--sigma0", "1e-6", "--generations", "1")
+    np.testing.assert_allclose(Evolution.load(tmp_path).mean, champion, atol=1e-4)
+    with pytest.raises(TrainingError, match="this model's controller 7"):
+        read_champion(finished, 7)
+    with pytest.raises(TrainingError, match="no finished run of evolve"):
+        run(trained, tmp_path / "new", "--start", str(trained))
+
+
+class Quiet:
+    """An environment that gives one reward at the start and then nothing."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def reset(self) -> Any:
+        return np.zeros((224, 320, 3), np.uint8)
+
+    def step(self, buttons: Any) -> Any:
+        self.steps += 1
+        return self.reset(), float(self.steps == 1) * 600, self.steps == 1000, {}
+
+
+class NoModel:
+    def reset(self) -> None: ...
+
+    def observe(self, frame: Any) -> Any:
+        return np.zeros(3, np.float32)
+
+    def remember(self, action: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("threshold", "steps"), [(None, 1000), (1.0, HOPELESS_STEPS + 1), (2.5, HOPELESS_STEPS)]
+)
+def test_a_hopeless_episode_ends_early_if_asked(threshold: float | None, steps: int) -> None:
+    act = lambda features: np.zeros(4, np.uint8)  # noqa: E731
+    rollout = play(Quiet(), NoModel(), act, threshold)  # type: ignore[arg-type]
+    assert rollout == Rollout(600.0, steps)
+
+
+def test_networks_that_do_not_belong_together_are_refused(
+    trained: Path, finished: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    write_trained(other, seed=2)
+    shutil.copytree(trained / "memory", tmp_path / "mixed/memory")
+    shutil.copytree(other / "vision", tmp_path / "mixed/vision")
+    with pytest.raises(TrainingError, match="was trained with another V"):
+        run(tmp_path / "mixed", tmp_path / "run")
+    shutil.copytree(finished, tmp_path / "copy")
+    with pytest.raises(RunFolderError, match="another command"):
+        run(other, tmp_path / "copy")
+    with pytest.raises(TrainingError, match="population|episodes is 0"):
+        run(trained, tmp_path / "new", "--episodes", "0")

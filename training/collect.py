@@ -1,0 +1,356 @@
+"""Collects episodes through the contest's own frame skip, for V and M to learn from.
+
+Every episode follows from the seed and its index alone: an interrupted collection goes on where
+it was, on any number of workers.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent import commandline
+from agent.commandline import UserError, option
+from agent.controller import Controller, to_genesis
+from agent.evolution import Evolution
+from agent.pretrained import load
+from agent.world_model import load_world_model
+from arena.cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
+from arena.contest_env import MAX_STEPS, ContestEnv
+from arena.levels import Level, available, select
+from training.data import EpisodeWriter, create_dataset, episode_path, list_episodes
+from training.executors import FREE, Executor, open_executor
+from training.guides import (
+    FOLDERS_HELP,
+    Guide,
+    Recording,
+    find_movie,
+    follow,
+    place_of,
+    read_folders,
+    read_movie,
+)
+from training.held_out import HELP, check_levels
+from training.policies import HELD_STEPS, Guided, HeldButtons, Policy, Runner
+from training.progress import ProgressBar
+from training.resume import stopping_softly
+from training.runs import Metrics, stage_run, write_result
+
+STAGE = "collect"
+POLICIES = ("random", "held", "runner", "agent", "movie", "departure")
+RECORDED = ("movie", "departure")  # these need a recording of every level
+DEPARTURE_STEPS = 400  # of an episode that begins on a recording's way, at most
+SCREEN = (320, 224)
+
+# frame seen, action, reward, done, the guide's advice, the player's place on the screen
+Step = tuple[
+    NDArray[np.uint8],
+    NDArray[np.uint8],
+    float,
+    bool,
+    NDArray[np.uint8] | None,
+    tuple[int, int] | None,
+]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Collect episodes into a dataset; the same command with more --frames appends to it."""
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "debug": {"frames": 400, "max_steps": 64},
+        "full": {"frames": 1_000_000},
+    }
+
+    out: Path = option("folder of the dataset, and of the run that fills it")
+    levels: str = option("level set, GAME:STATE or folder, separated by commas", "airstriker")
+    frames: int = option("stop starting episodes once so many frames are stored", 40_000)
+    policies: str = option(
+        "who plays, drawn for each episode from this list (a name may stand twice): random "
+        "(each button by a coin, each step), held (such a choice kept for a random while), runner "
+        "(right with jumps, and back when stuck), agent, movie (the level's recording), departure "
+        "(a part of it from a random place on, with what stickiness and random steps make of it)",
+        "random,held",
+    )
+    movies: str = option(FOLDERS_HELP, "game/movies")
+    pretrained: Path = option("the packed model that plays as `agent`", Path("pretrained"))
+    max_steps: int = option("steps after which an episode is cut; the contest's limit", 4500)
+    workers: int = option("processes, one emulator and one thread each", 2)
+    executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS)
+    ray_address: str | None = option(ADDRESS_HELP, None)
+    seed: int = option("of stickiness and policies", 1)
+    held_out: bool = option(HELP, False)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One episode to collect."""
+
+    index: int
+    level: Level
+    policy: str
+    seed: int
+
+
+class Collector:
+    """Plays episodes in a worker process and stores them."""
+
+    def __init__(
+        self,
+        dataset: Path,
+        pretrained: Path | None,
+        movies: Sequence[Path] | None,
+        max_steps: int,
+    ) -> None:
+        """Load the agent, where one plays; `movies` are folders, where recordings are followed.
+
+        Raises:
+            PretrainedError: the packed model can't be used.
+        """
+        self._dataset = dataset
+        self._max_steps = max_steps
+        self._movies = movies
+        self._guides: dict[str, tuple[Recording, Guide]] = {}
+        self._agent = None if pretrained is None else _Agent(pretrained)
+
+    def __call__(self, task: Task) -> dict[str, Any]:
+        """Play and store an episode; return what metrics.jsonl says about it."""
+        guided = None if self._movies is None else self._guide(self._movies, task.level)
+        # what comes before a departure is not part of the episode
+        limit = MAX_STEPS if task.policy == "departure" else self._max_steps
+        env = ContestEnv(task.level, seed=task.seed, max_steps=limit)
+        writer = EpisodeWriter(self._dataset, task.index)
+        started = time.perf_counter()
+        try:
+            for step in self._play(env, task, guided):
+                writer.append(*step)
+            episode = writer.commit(level=task.level.name, policy=task.policy, seed=task.seed)
+        finally:
+            writer.discard()
+            env.close()
+        return {
+            "episode": task.index,
+            "level": task.level.name,
+            "policy": task.policy,
+            "steps": episode.steps,
+            "episode_return": episode.episode_return,
+            "bytes": sum(episode.files.values()),
+            "seconds": time.perf_counter() - started,
+        }
+
+    def _guide(self, movies: Sequence[Path], level: Level) -> tuple[Recording, Guide]:
+        if level.name not in self._guides:
+            recording = read_movie(find_movie(movies, level))
+            env = ContestEnv(level, seed=1)
+            try:
+                self._guides[level.name] = recording, follow(env, recording)
+            finally:
+                env.close()
+        return self._guides[level.name]
+
+    def _play(
+        self, env: ContestEnv, task: Task, guided: tuple[Recording, Guide] | None
+    ) -> Iterator[Step]:
+        if guided is None:
+            return _play(env, env.reset(), self._policy(task), None, self._max_steps)
+        recording, guide = guided
+        guide.start(0)
+        frame = env.reset(recording.state)
+        if task.policy == "movie":
+            return _replay(env, frame, recording)
+        if task.policy == "departure":
+            random = np.random.default_rng((task.seed, 2))
+            begin = int(random.integers(recording.steps - 1))
+            for number in range(begin):
+                frame, _, _, _ = env.play_frames(recording.step(number))
+            guide.start(begin)
+            steps = min(DEPARTURE_STEPS, self._max_steps)
+            return _play(env, frame, self._policy(task), guide, steps)
+        return _play(env, frame, self._policy(task), guide, self._max_steps)
+
+    def _policy(self, task: Task) -> Policy:
+        random = np.random.default_rng((task.seed, 1))
+        match task.policy:
+            case "departure":
+                return Guided(random)
+            case "runner":
+                return Runner(random)
+            case "agent":
+                assert self._agent is not None
+                return self._agent.policy(task)
+        return HeldButtons(random, 1 if task.policy == "random" else HELD_STEPS)
+
+
+def _play(
+    env: ContestEnv, frame: NDArray[np.uint8], policy: Policy, guide: Guide | None, steps: int
+) -> Iterator[Step]:
+    """Let a policy play from where the environment stands, at most `steps` steps."""
+    reward, done = 0.0, False
+    place: NDArray[np.float32] | None = None
+    player: tuple[int, int] | None = None
+    while not done and steps:
+        advice = None if guide is None else guide.advise(place)
+        action = policy(frame, reward, advice)
+        seen, seen_at = frame, player
+        frame, reward, done, variables = env.step(to_genesis(action))
+        yield seen, action, reward, done, advice, seen_at
+        player = _on_screen(variables)
+        place = None if guide is None else place_of(variables)
+        steps -= 1
+
+
+def _replay(env: ContestEnv, frame: NDArray[np.uint8], recording: Recording) -> Iterator[Step]:
+    """Play a recording as it is, from the level's start."""
+    player: tuple[int, int] | None = None
+    for number in range(recording.steps):
+        action = recording.action(number)
+        seen, seen_at = frame, player
+        frame, reward, done, variables = env.play_frames(recording.step(number))
+        yield seen, action, reward, done, action, seen_at
+        if done:
+            return
+        player = _on_screen(variables)
+
+
+def _on_screen(variables: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The player's place on the screen, where the game's variables tell the camera's."""
+    if "camera_x" not in variables or "camera_y" not in variables:
+        return None
+    x = int(variables["x"]) - int(variables["camera_x"])
+    y = int(variables["y"]) - int(variables["camera_y"])
+    return (x, y) if 0 <= x < SCREEN[0] and 0 <= y < SCREEN[1] else None
+
+
+class _Agent:
+    """The packed model: for even seeds its distribution's mean plays, else a fresh candidate."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._world_model = load_world_model(load(folder))
+
+    def policy(self, task: Task) -> Policy:
+        evolution = Evolution.load(self._folder)
+        if task.seed % 2:
+            evolution.reseed(task.seed)
+            parameters = evolution.ask()[0]
+        else:
+            parameters = evolution.mean
+        controller = Controller(parameters)
+        self._world_model.reset()
+
+        def act(
+            frame: NDArray[np.uint8], reward: float, advice: NDArray[np.uint8] | None
+        ) -> NDArray[np.uint8]:
+            action = controller.act(self._world_model.observe(frame))
+            self._world_model.remember(action)
+            return action
+
+        return act
+
+
+def task_of(index: int, levels: Sequence[Level], policies: Sequence[str], seed: int) -> Task:
+    """The episode of an index: every level once, in another order each round."""
+    rounds, place = divmod(index, len(levels))
+    level = levels[np.random.default_rng((seed, 2, rounds)).permutation(len(levels))[place]]
+    random = np.random.default_rng((seed, 3, index))
+    policy = policies[int(random.integers(len(policies)))]
+    return Task(index, level, policy, seed=int(random.integers(1, 1 << 31)))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = commandline.parse(Options, argv, prog="python -m training.collect")
+    levels, policies = select(options.levels), read_policies(options.policies)
+    if options.frames < 1 or options.max_steps < 1:
+        raise UserError(f"{options.frames} frames, {options.max_steps} steps: give 1 or more")
+    check_levels([level.name for level in levels], options.held_out)
+    for level in levels:
+        available(level)
+    movies = read_folders(options.movies) if set(policies) & set(RECORDED) else None
+    if movies is not None:
+        for level in levels:
+            read_movie(find_movie(movies, level))
+    pretrained = options.pretrained if "agent" in policies else None
+    if pretrained is not None:
+        load(pretrained)  # a mistake is said here, before any process starts
+    with stage_run(STAGE, options, free=("frames", *FREE, "held_out")) as folder:
+        create_dataset(folder)
+        make = functools.partial(
+            Collector,
+            folder.absolute(),
+            pretrained and pretrained.absolute(),
+            movies and tuple(path.absolute() for path in movies),
+            options.max_steps,
+        )
+        workers = open_executor(options.executor, make, options.workers, options.ray_address)
+        with workers as pool, stopping_softly() as stop:
+            _collect(pool, options, levels, policies, lambda: stop.requested)
+        _finish(folder)
+    return 0
+
+
+def read_policies(text: str) -> list[str]:
+    """The list of policies that an option names.
+
+    Raises:
+        UserError: an unknown one, or none.
+    """
+    policies = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [policy for policy in policies if policy not in POLICIES]
+    if unknown or not policies:
+        raise UserError(f"--policies {text!r}: give some of {', '.join(POLICIES)}")
+    return policies
+
+
+def _collect(
+    pool: Executor[Task, dict[str, Any]],
+    options: Options,
+    levels: Sequence[Level],
+    policies: Sequence[str],
+    stopped: Callable[[], bool],
+) -> None:
+    frames = sum(episode.steps for episode in list_episodes(options.out))
+
+    def tasks() -> Iterator[Task]:
+        index = 0
+        while frames < options.frames and not stopped():
+            if not episode_path(options.out, index).exists():
+                yield task_of(index, levels, policies, options.seed)
+            index += 1
+
+    metrics = Metrics(options.out, frames)
+    try:
+        with ProgressBar("frames", options.frames, frames) as progress:
+            for task, episode in pool.run(tasks()):
+                frames += episode["steps"]
+                metrics.log(frames, **episode)
+                progress.update(frames, f"episode {task.index}")
+    finally:
+        metrics.close()
+
+
+def _finish(folder: Path) -> None:
+    episodes = list_episodes(folder)
+    frames = sum(episode.steps for episode in episodes)
+    stored = sum(sum(episode.files.values()) for episode in episodes)
+    write_result(
+        folder,
+        STAGE,
+        [],
+        frames=frames,
+        episodes=len(episodes),
+        bytes_per_frame=stored / frames,
+        mean_return=float(np.mean([episode.episode_return for episode in episodes])),
+    )
+    print(f"{folder}: {len(episodes)} episodes, {frames} frames, {stored / frames:.0f} bytes each")
+
+
+if __name__ == "__main__":
+    commandline.run(main)

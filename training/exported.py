@@ -1,0 +1,60 @@
+"""V and M as evolution plays them: exported once into its run folder, and the same ever after."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from agent.files import write_atomically
+from agent.pretrained import MEMORY, VISION, ModelSpec
+from training.export import export_memory, export_vision
+from training.networks import MDNLSTM, VAE
+from training.resume import TrainingError
+from training.rollouts import SPEC
+from training.runs import read_result
+from training.train_memory import STAGE as MEMORY_STAGE
+from training.train_vision import STAGE as VISION_STAGE
+from training.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
+
+
+def prepare_networks(
+    vision_run: Path, memory_run: Path, folder: Path
+) -> tuple[ModelSpec, dict[str, str]]:
+    """Export V and M into the run folder, once; later runs play the very same files.
+
+    Returns:
+        Their specification, and the SHA-256 of the weights that they come from.
+
+    Raises:
+        TrainingError: a stage before is not finished, or the memory is of another vision.
+    """
+    vision = read_result(vision_run, VISION_STAGE)
+    memory = read_result(memory_run, MEMORY_STAGE)
+    digests = {
+        "vision_sha256": vision["files"][VISION_WEIGHTS],
+        "memory_sha256": memory["files"][MEMORY_WEIGHTS],
+    }
+    if memory["vision_sha256"] != digests["vision_sha256"]:
+        raise TrainingError(
+            f"{memory_run} was trained with another V than {vision_run}: train it again"
+        )
+    path = folder / SPEC
+    if path.is_file():
+        values = json.loads(path.read_bytes())
+        if values["weights"] != digests:
+            raise TrainingError(
+                f"{folder} holds other networks than {vision_run} and {memory_run} do "
+                "now: give another --out"
+            )
+        return ModelSpec.from_json(values["spec"]), digests
+    return _export(vision_run, memory_run, folder, digests), digests
+
+
+def _export(vision_run: Path, memory_run: Path, folder: Path, digests: dict[str, str]) -> ModelSpec:
+    vae = load_network(vision_run / VISION_WEIGHTS, VAE)
+    folder.mkdir(exist_ok=True)
+    export_vision(vae, folder / VISION)
+    export_memory(load_network(memory_run / MEMORY_WEIGHTS, MDNLSTM), folder / MEMORY)
+    values = {"spec": vae.spec.to_json(), "weights": digests}
+    write_atomically(folder / SPEC, json.dumps(values, indent=2).encode())  # last: it is complete
+    return vae.spec

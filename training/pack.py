@@ -1,0 +1,223 @@
+"""Packs V, M and C into the folder that the agent plays from.
+
+It is built beside its place, loaded and played for some steps, and only then put there: what was
+packed before stays until the new one is known to work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent import commandline
+from agent.commandline import option
+from agent.controller import Controller, n_parameters
+from agent.evolution import Evolution
+from agent.fame import fame_bytes
+from agent.fame import read_fame as read_packed_fame
+from agent.files import sha256, write_atomically
+from agent.pretrained import (
+    EVOLUTION,
+    EVOLUTION_ARRAYS,
+    FAME,
+    MANIFEST,
+    MODEL_CARD,
+    NETWORKS,
+    load,
+    write_manifest,
+)
+from agent.world_model import load_world_model
+from arena.imagination import Imagination
+from training import evolve, train_memory, train_vision
+from training.checkpoint import save_networks
+from training.export import export_networks
+from training.model_card import write_card
+from training.networks import MDNLSTM, VAE
+from training.records import read_fame
+from training.resume import TrainingError
+from training.runs import read_result
+from training.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
+
+VERIFIED_STEPS = 20
+
+
+@dataclass(frozen=True)
+class Options:
+    """Pack the results of training into a folder that the agent plays from."""
+
+    vision: Path = option("run folder of the finished training.train_vision")
+    memory: Path = option("run folder of the finished training.train_memory")
+    evolution: Path = option("run folder of the finished training.evolve")
+    out: Path = option("folder of the packed model; an older one is replaced", Path("pretrained"))
+    state: str = option(
+        "which evolution state: best (where the distribution's mean scored highest) or last",
+        "best",
+        choices=("best", "last"),
+    )
+    scores: Path | None = option("JSON of benchmarks.first_scores, for the model card", None)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The results of the three stages, known to belong together."""
+
+    vision: Mapping[str, Any]
+    memory: Mapping[str, Any]
+    evolution: Mapping[str, Any]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = commandline.parse(Options, argv, prog="python -m training.pack")
+    runs = read_runs(options)
+    _check_place(options.out)
+    building = options.out.parent / f".{options.out.name}.building"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    try:
+        build(options, runs, building)
+        verify(building)
+        _swap(building, options.out)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    total = sum(path.stat().st_size for path in options.out.iterdir())
+    print(f"{options.out}: {total / 1e6:.1f} MB, loaded and played {VERIFIED_STEPS} steps")
+    return 0
+
+
+def read_runs(options: Options) -> Runs:
+    """Read the three results and check that each stage used the one before.
+
+    Raises:
+        TrainingError: a run is missing, unfinished or altered, or of other weights.
+    """
+    runs = Runs(
+        read_result(options.vision, train_vision.STAGE),
+        read_result(options.memory, train_memory.STAGE),
+        read_result(options.evolution, evolve.STAGE),
+    )
+    vision = runs.vision["files"][VISION_WEIGHTS]
+    memory = runs.memory["files"][MEMORY_WEIGHTS]
+    if runs.memory["vision_sha256"] != vision:
+        raise TrainingError(f"{options.memory} was trained with another V than {options.vision}")
+    if (runs.evolution["vision_sha256"], runs.evolution["memory_sha256"]) != (vision, memory):
+        raise TrainingError(
+            f"{options.evolution} was evolved with other networks than {options.vision} and "
+            f"{options.memory}: evolve again, or give the runs it used"
+        )
+    return runs
+
+
+def _without_places(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage's options, of absolute paths the names alone: the rest tells of one machine."""
+
+    def named(part: str) -> str:
+        return Path(part).name if Path(part).is_absolute() else part
+
+    return {
+        name: ",".join(map(named, value.split(","))) if isinstance(value, str) else value
+        for name, value in options.items()
+    }
+
+
+def build(options: Options, runs: Runs, folder: Path) -> None:
+    """Write all files of a packed model.
+
+    Raises:
+        TrainingError: the scores are of another model.
+    """
+    vae = load_network(options.vision / VISION_WEIGHTS, VAE)
+    memory = load_network(options.memory / MEMORY_WEIGHTS, MDNLSTM)
+    export_networks(folder, vae, memory)
+    save_networks(folder / NETWORKS, vae, memory)
+    best = options.state == "best"
+    state = options.evolution / evolve.BEST_MEAN if best else options.evolution
+    for name in (EVOLUTION, EVOLUTION_ARRAYS):
+        write_atomically(folder / name, (state / name).read_bytes())
+    fame = read_fame(options.evolution, n_parameters(vae.spec.n_features))
+    write_atomically(folder / FAME, fame_bytes(fame))
+    scores = _read_scores(options.scores, folder / EVOLUTION_ARRAYS)
+    games = sorted({name.partition(":")[0] for name in runs.evolution["levels"]})
+    training = {
+        "state": options.state,
+        "commit": runs.evolution["commit"],
+        "seconds": {
+            "train_vision": runs.vision["seconds"],
+            "train_memory": runs.memory["seconds"],
+            "evolve": runs.evolution["seconds"],
+        },
+        "options": {
+            "train_vision": _without_places(runs.vision["options"]),
+            "train_memory": _without_places(runs.memory["options"]),
+            "evolve": _without_places(runs.evolution["options"]),
+        },
+        "scores": scores,
+    }
+    card = write_card(vae.spec, runs.vision, runs.memory, runs.evolution, options.state, scores)
+    write_atomically(folder / MODEL_CARD, card.encode())
+    write_manifest(folder, vae.spec, games=games, training=training)
+
+
+def verify(folder: Path) -> None:
+    """Load a packed model as the agent does and play some steps on frames of noise.
+
+    Raises:
+        PretrainedError, EvolutionError, ModelError: it can't be used.
+    """
+    pretrained = load(folder)
+    world_model, imagination = load_world_model(pretrained), Imagination(folder)
+    evolution = Evolution.load(folder)
+    random = np.random.default_rng(1)
+    for parameters in (evolution.mean, evolution.ask()[0], *read_packed_fame(pretrained)):
+        controller = Controller(parameters)
+        world_model.reset()
+        for _ in range(VERIFIED_STEPS):
+            frame = random.integers(0, 256, (224, 320, 3), np.uint8)
+            action = controller.act(world_model.observe(frame))
+            world_model.remember(action)
+            imagination.see(frame)
+            imagination.expect(action)
+
+
+def _read_scores(path: Path | None, state: Path) -> Any:
+    if path is None:
+        return None
+    try:
+        scores = json.loads(path.read_bytes())
+        measured = scores["evolution_sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{path} holds no scores ({error!r:.80}): measure again") from None
+    if measured != sha256(state):
+        raise TrainingError(
+            f"{path} was measured with another evolution state: pack without --scores, measure "
+            "that, then pack again"
+        )
+    return {name: value for name, value in scores.items() if name != "returns"}
+
+
+def _check_place(out: Path) -> None:
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise TrainingError(f"{out} holds files that are no packed model: give another --out")
+    if out.exists() and not out.is_dir():
+        raise TrainingError(f"{out} is a file: give a folder as --out")
+
+
+def _swap(building: Path, out: Path) -> None:
+    """Put the new folder in place; a crash in between leaves the old one beside it, whole."""
+    old = out.parent / f".{out.name}.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        os.rename(out, old)
+    os.rename(building, out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    commandline.run(main)

@@ -1,0 +1,92 @@
+"""Who plays while data is collected: policies that look at nothing but their guide's advice."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.controller import ACTION_BUTTONS
+
+HELD_STEPS = 8  # mean; half a second: a jump of Sonic's, or a way across the screen
+RIGHT_STEPS, LEFT_STEPS = 100, 70  # JERK's: right, and back where a stretch gained nothing
+JUMP_PROBABILITY, JUMP_STEPS = 0.1, 4
+NOISE = (0.0, 1 / 60, 1 / 20)  # how often a step begins a departure from the guide's way
+NOISE_STEPS = 6  # its mean length
+
+Action = NDArray[np.uint8]  # (4,) of 0 and 1
+
+
+class Policy(Protocol):
+    """Chooses an episode's actions."""
+
+    def __call__(self, frame: NDArray[np.uint8], reward: float, advice: Action | None) -> Action:
+        """Return the action on a frame, after the last step's reward, with a guide's advice."""
+        ...
+
+
+class HeldButtons:
+    """Presses each button by a coin, and keeps the choice for a random while."""
+
+    def __init__(self, random: np.random.Generator, mean_steps: float = HELD_STEPS) -> None:
+        """Draw from `random`; a choice is kept `mean_steps` steps on average (geometric)."""
+        self._random = random
+        self._mean_steps = mean_steps
+        self._left = 0
+        self._action = np.zeros(len(ACTION_BUTTONS), np.uint8)
+
+    def __call__(self, frame: NDArray[np.uint8], reward: float, advice: Action | None) -> Action:
+        """Return the action; nothing is looked at."""
+        if self._left == 0:
+            self._action = self._random.integers(0, 2, len(ACTION_BUTTONS), np.uint8)
+            self._left = int(self._random.geometric(1 / self._mean_steps))
+        self._left -= 1
+        return self._action.copy()
+
+
+class Runner:
+    """Runs right with jumps, and back for a while where a stretch gained nothing (as JERK does)."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        """Draw the jumps from `random`."""
+        self._random = random
+        self._right, self._left, self._jump = RIGHT_STEPS, 0, 0
+        self._gain = 0.0
+
+    def __call__(self, frame: NDArray[np.uint8], reward: float, advice: Action | None) -> Action:
+        """Return the action: by the rewards alone."""
+        self._gain += reward
+        if self._right == 0 and self._left == 0:
+            self._left = LEFT_STEPS if self._gain <= 0 else 0
+            self._right, self._gain = RIGHT_STEPS, 0.0
+        if self._jump == 0 and self._random.random() < JUMP_PROBABILITY:
+            self._jump = JUMP_STEPS
+        jump = self._jump > 0
+        self._jump -= jump
+        if self._left:
+            self._left -= 1
+            return np.array([jump, 0, 1, 0], np.uint8)
+        self._right -= 1
+        return np.array([jump, 0, 0, 1], np.uint8)
+
+
+class Guided:
+    """Takes the guide's advice, with departures: now and then some steps of random buttons."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        """Draw how often, and the departures, from `random`."""
+        self._random = random
+        self._noise = float(random.choice(NOISE))
+        self._left = 0
+        self._astray = HeldButtons(random, NOISE_STEPS)
+
+    def __call__(self, frame: NDArray[np.uint8], reward: float, advice: Action | None) -> Action:
+        """Return the advice, or what leads away from it."""
+        if self._left == 0 and (advice is None or self._random.random() < self._noise):
+            self._left = int(self._random.geometric(1 / NOISE_STEPS))
+        if self._left:
+            self._left -= 1
+            return self._astray(frame, reward, advice)
+        assert advice is not None
+        return advice

@@ -1,0 +1,54 @@
+"""Brings a packed model of an earlier release to what `training.pack` writes today.
+
+It adds the networks that imagine (V's decoder and M's expectation), and stores the torch weights
+in half precision. What plays stays as it is, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent import commandline
+from agent.commandline import option
+from agent.pretrained import DECODER, EXPECTATION, NETWORKS, load, write_manifest
+from training.checkpoint import load_networks, save_networks
+from training.export import export_imagination
+from training.pack import verify
+
+
+@dataclass(frozen=True)
+class Options:
+    """Add what an older packed model lacks, from its networks.safetensors."""
+
+    folder: Path = option("the packed model", Path("pretrained"), positional=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = commandline.parse(Options, argv, prog="python -m training.repack")
+    repack(options.folder)
+    total = sum(path.stat().st_size for path in options.folder.iterdir())
+    print(f"{options.folder}: {total / 1e6:.1f} MB")
+    return 0
+
+
+def repack(folder: Path) -> None:
+    """Add what an older packed model lacks; a second time changes nothing.
+
+    Raises:
+        PretrainedError: the model can't be used, or its torch weights are not there.
+    """
+    packed = load(folder)
+    vae, memory = load_networks(folder / NETWORKS)
+    if not all((folder / name).is_file() for name in (DECODER, EXPECTATION)):
+        export_imagination(folder, vae, memory)
+    save_networks(folder / NETWORKS, vae, memory)
+    manifest = packed.manifest
+    write_manifest(folder, packed.spec, games=manifest["games"], training=manifest["training"])
+    verify(folder)
+
+
+if __name__ == "__main__":
+    commandline.run(main)

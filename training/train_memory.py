@@ -1,0 +1,237 @@
+"""Trains M, the MDN-LSTM, to predict the next latent of a dataset's episodes.
+
+V encodes every frame once to a Gaussian; each batch draws its latents anew from it. What is
+reported comes from held-out episodes, beside the predictor that says "nothing changes".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agent import commandline
+from agent.commandline import option
+from training.data import Dataset
+from training.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_place
+from training.dreams import draw_dream
+from training.held_out import refuse_held_out
+from training.latents import Batch, Sequences, encode_dataset
+from training.loop import Learner, Schedule, learn, use_threads
+from training.networks import MDNLSTM, VAE, advice_loss, log_likelihood, mdn_loss
+from training.resume import TrainingError
+from training.runs import read_result, stage_run, write_result
+from training.train_vision import STAGE as VISION_STAGE
+from training.weights import (
+    MEMORY_WEIGHTS,
+    VISION_WEIGHTS,
+    copy_weights,
+    load_network,
+    save_network,
+)
+
+STAGE = "train_memory"
+EVALUATED_BATCH = 16
+LOG_ROOT_2_PI = 0.5 * math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train M, the MDN-LSTM, on latents. The same command continues where it stopped."""
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "debug": {"steps": 4, "batch": 2, "log_steps": 2, "eval_steps": 2, "checkpoint_steps": 2},
+        "full": {"steps": 100_000, "batch": 64, "eval_steps": 2000, "checkpoint_steps": 1000},
+    }
+
+    data: str = option("dataset folders made by training.collect, separated by commas")
+    vision: Path = option("run folder of the finished training.train_vision")
+    out: Path = option("run folder")
+    start: Path | None = option(
+        "run folder of a finished train_memory; its weights are where this begins. Of the same V, "
+        "or of the one that this V began with",
+        None,
+    )
+    steps: int = option("steps of the optimizer, in all", 1000)
+    batch: int = option("sequences a step", 16)
+    learning_rate: float = option("of Adam", 1e-3)
+    max_norm: float = option("longer gradients are cut to this length", 10.0)
+    advice_weight: float = option(
+        "weight of telling a guide's next buttons, where the data has advice; 0: none", 10.0
+    )
+    temperature: float = option("of the dream that is drawn", 1.0)
+    log_steps: int = option("steps between two lines of metrics", 20)
+    eval_steps: int = option("steps between two evaluations on held-out episodes", 200)
+    checkpoint_steps: int = option("steps between two checkpoints", 100)
+    threads: int = option("threads to compute on; more than there are free cores slows it down", 2)
+    device: str = option(DEVICE_HELP, "cpu", choices=DEVICES)
+    precision: str | None = option(PRECISION_HELP, None, choices=PRECISIONS)
+    seed: int = option("of weights, batches and latents", 1)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = commandline.parse(Options, argv, prog="python -m training.train_memory")
+    _check(options)
+    vision = read_result(options.vision, VISION_STAGE)
+    vae = load_network(options.vision / VISION_WEIGHTS, VAE)
+    dataset = Dataset(options.data)
+    refuse_held_out(episode.level for episode in dataset.episodes)
+    with stage_run(STAGE, options, free=("steps", "temperature", "device", "precision")) as folder:
+        use_threads(options.threads)
+        digest = vision["files"][VISION_WEIGHTS]
+        device = choose_place(options.device, options.precision).device
+        training, held_out = encode_dataset(folder, dataset, vae.to(device), digest)
+        trainer = Trainer(options, MDNLSTM(vae.spec), training, held_out)
+        if options.start is not None:
+            read_result(options.start, STAGE)
+            copy_weights(options.start / MEMORY_WEIGHTS, trainer.memory)
+        measured = learn(
+            folder, trainer.learner, _schedule(options), trainer.losses, trainer.evaluate
+        )
+        save_network(folder / MEMORY_WEIGHTS, trainer.memory)
+        draw_dream(
+            folder / "dream.png", vae.cpu(), trainer.memory.cpu(), dataset, options.temperature
+        )
+        write_result(
+            folder,
+            STAGE,
+            [MEMORY_WEIGHTS],
+            steps=trainer.learner.step,
+            seconds=trainer.learner.seconds,
+            trained_on=trainer.place.describe(),
+            vision_sha256=digest,
+            data=dataset.summary(),
+            held_out=measured,
+        )
+        print(f"{folder}: {trainer.learner.step} steps, {_summary(measured)}")
+    return 0
+
+
+class Trainer:
+    """M, its sequences, its loss and its measures."""
+
+    def __init__(
+        self, options: Options, memory: MDNLSTM, training: Sequences, held_out: Sequences
+    ) -> None:
+        """Take the sequences to train on and to measure with; the weights are drawn anew."""
+        self.place = choose_place(options.device, options.precision)
+        self.memory = memory.to(self.place.device)
+        self._options = options
+        self._training, self._held_out = training, held_out
+        self._usual_change = self.place.move(training.usual_change())
+        torch.manual_seed(options.seed)
+        for module in memory.children():
+            module.reset_parameters()  # type: ignore[operator]
+        self.learner = Learner(
+            memory,
+            torch.optim.Adam(memory.parameters(), options.learning_rate),
+            np.random.default_rng((options.seed, 1)),
+            torch.Generator().manual_seed(options.seed),
+            max_norm=options.max_norm,
+        )
+
+    def losses(self, learner: Learner) -> Mapping[str, Tensor]:
+        """The loss of a batch of sequences drawn at random."""
+        chosen = learner.random.integers(len(self._training), size=self._options.batch)
+        batch = self._moved(self._training.batch(chosen, learner.generator))
+        with self.place.autocast():
+            hidden, _ = self.memory.unroll(batch.latents, batch.actions)
+            nll = mdn_loss(self.memory.mixture(hidden), batch.targets, batch.mask)
+            advice = advice_loss(self.memory.advise(batch.latents, hidden), batch.advice)
+        total = nll + self._options.advice_weight * advice
+        return {"loss": total, "nll": nll, "advice": advice}
+
+    @torch.no_grad()
+    def evaluate(self) -> Mapping[str, Any]:
+        """Measure on held-out episodes, means over the steps that have a next one.
+
+        Returns:
+            nll_held_out: nats a step, of latents drawn as in training; nll_stays_held_out: of a
+            Gaussian around the latent before, as wide as the training set's usual change;
+            error_held_out and error_stays_held_out: root mean square of predicted mean minus
+            next mean, over steps and dimensions, without drawing; advice_held_out: nats a step
+            of a guide's buttons, and advised_held_out: the share of steps in which all four
+            buttons are told right (None where the data has no advice).
+        """
+        self.memory.eval()
+        generator = torch.Generator().manual_seed(0)
+        totals = torch.zeros(8, dtype=torch.float64)
+        for first in range(0, len(self._held_out), EVALUATED_BATCH):
+            chosen = np.arange(first, min(first + EVALUATED_BATCH, len(self._held_out)))
+            totals += self._measure(chosen, generator)
+        nll, nll_stays, error, error_stays = (totals[:4] / totals[4]).tolist()
+        advice, right, advised = totals[5:].tolist()
+        return {
+            "nll_held_out": nll,
+            "nll_stays_held_out": nll_stays,
+            "error_held_out": error**0.5,
+            "error_stays_held_out": error_stays**0.5,
+            "advice_held_out": advice / advised if advised else None,
+            "advised_held_out": right / advised if advised else None,
+        }
+
+    def _measure(self, chosen: np.ndarray[Any, Any], generator: torch.Generator) -> Tensor:
+        drawn = self._moved(self._held_out.batch(chosen, generator))
+        mixture, _ = self.memory(drawn.latents, drawn.actions)
+        nll = -log_likelihood(mixture, drawn.targets)
+        scaled = (drawn.targets - drawn.latents) / self._usual_change
+        nll_stays = (scaled**2 / 2 + self._usual_change.log() + LOG_ROOT_2_PI).sum(-1)
+        means = self._moved(self._held_out.batch(chosen, None))
+        hidden, _ = self.memory.unroll(means.latents, means.actions)
+        mixture = self.memory.mixture(hidden)
+        predicted = (mixture.logits.softmax(-1) * mixture.mu).sum(-1)
+        error = (predicted - means.targets).square().mean(-1)
+        error_stays = (means.latents - means.targets).square().mean(-1)
+        parts = (nll, nll_stays, error, error_stays, torch.ones_like(nll))
+        sums = [part[drawn.mask].double().sum() for part in parts]
+        logits = self.memory.advise(means.latents, hidden)
+        known = means.advice[..., 0] != 255
+        right = ((logits > 0) == (means.advice == 1)).all(-1) & known
+        nats = advice_loss(logits, means.advice).double() * known.sum()
+        return torch.stack([*sums, nats, right.sum().double(), known.sum().double()]).cpu()
+
+    def _moved(self, batch: Batch) -> Batch:
+        return Batch(*(self.place.move(part) for part in batch))
+
+
+def _check(options: Options) -> None:
+    numbers = (
+        options.steps,
+        options.batch,
+        options.log_steps,
+        options.eval_steps,
+        options.checkpoint_steps,
+    )
+    if min(numbers) < 1:
+        raise TrainingError("steps, batch and the intervals must be positive")
+    if not (options.learning_rate > 0 and options.max_norm > 0 and options.temperature > 0):
+        raise TrainingError("learning rate, norm and temperature must be positive")
+    if options.advice_weight < 0:
+        raise TrainingError(f"the weight of advice is {options.advice_weight}: give 0 or more")
+    choose_place(options.device, options.precision)  # said before any frame is read
+
+
+def _schedule(options: Options) -> Schedule:
+    return Schedule(options.steps, options.log_steps, options.eval_steps, options.checkpoint_steps)
+
+
+def _summary(measured: Mapping[str, Any]) -> str:
+    advised = ""
+    if measured["advised_held_out"] is not None:
+        advised = f", a guide's buttons told right in {measured['advised_held_out']:.0%} of steps"
+    return (
+        f"held-out likelihood {-measured['nll_held_out']:.2f} nats a step (z stays "
+        f"{-measured['nll_stays_held_out']:.2f}), error {measured['error_held_out']:.3f} "
+        f"(z stays {measured['error_stays_held_out']:.3f}){advised}"
+    )
+
+
+if __name__ == "__main__":
+    commandline.run(main)

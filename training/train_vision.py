@@ -1,0 +1,350 @@
+"""Trains V, the beta-VAE, on the frames of a dataset.
+
+The frames are read and shrunk once, by the agent's own preprocessing, into memory; what is
+reported comes from held-out episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from agent import commandline
+from agent.commandline import option
+from agent.pretrained import PRESETS, ModelSpec
+from agent.vision import preprocess
+from training.data import Dataset, Episode
+from training.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_place
+from training.held_out import refuse_held_out
+from training.loop import Learner, Schedule, learn, use_threads
+from training.networks import VAE, advice_loss
+from training.pictures import to_pixels, write_rows
+from training.progress import ProgressBar
+from training.resume import TrainingError
+from training.runs import read_result, stage_run, write_result
+from training.weights import VISION_WEIGHTS, copy_weights, save_network
+
+STAGE = "train_vision"
+EVALUATED_FRAMES = 512
+PICTURED_FRAMES = 10
+SCREEN = (320, 224)  # width and height, native pixels
+PLAYER_REACH = (20, 24)  # native pixels to each side of the player's centre that count as it
+ACTIVE_VARIANCE = 0.01  # of mu over frames: a dimension with more carries something
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train V, the beta-VAE: frames to latents. The same command continues where it stopped."""
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "debug": {"steps": 4, "batch": 8, "log_steps": 2, "eval_steps": 2, "checkpoint_steps": 2},
+        "full": {"steps": 400_000, "batch": 300, "eval_steps": 5000, "checkpoint_steps": 2000},
+    }
+
+    data: str = option("dataset folders made by training.collect, separated by commas")
+    out: Path = option("run folder")
+    start: Path | None = option(
+        "run folder of a finished train_vision of the same --model; its weights are where this "
+        "begins",
+        None,
+    )
+    model: str = option("sizes of the model", "compact", choices=sorted(PRESETS))
+    steps: int = option("steps of the optimizer, in all", 6000)
+    batch: int = option("frames a step", 64)
+    learning_rate: float = option("of Adam", 1e-3)
+    beta: float = option(
+        "weight of the KL divergence for 128 x 128 frames; a smaller frame has fewer pixels to "
+        "weigh it against, so it is scaled by the number of pixels",
+        4.0,
+    )
+    free_nats: float = option("KL divergence that each latent dimension has for free", 0.0)
+    player_weight: float = option(
+        "what an error costs around the player, where the data tells its place; 1: as elsewhere",
+        8.0,
+    )
+    advice_weight: float = option(
+        "weight of telling a guide's buttons from the latent, where the data has advice; 0: none",
+        20.0,
+    )
+    log_steps: int = option("steps between two lines of metrics", 50)
+    eval_steps: int = option("steps between two evaluations on held-out frames", 1000)
+    checkpoint_steps: int = option("steps between two checkpoints", 500)
+    threads: int = option("threads to compute on; more than there are free cores slows it down", 2)
+    device: str = option(DEVICE_HELP, "cpu", choices=DEVICES)
+    precision: str | None = option(PRECISION_HELP, None, choices=PRECISIONS)
+    seed: int = option("of weights, batches and latents", 1)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = commandline.parse(Options, argv, prog="python -m training.train_vision")
+    _check(options)
+    spec = PRESETS[options.model]
+    dataset = Dataset(options.data)
+    refuse_held_out(episode.level for episode in dataset.episodes)
+    with stage_run(STAGE, options, free=("steps", "device", "precision")) as folder:
+        use_threads(options.threads)
+        training, held_out = read_frames(dataset.training, spec), sample_frames(dataset, spec)
+        trainer = Trainer(options, spec, training, held_out)
+        if options.start is not None:
+            read_result(options.start, STAGE)
+            copy_weights(options.start / VISION_WEIGHTS, trainer.vae)
+        measured = learn(
+            folder, trainer.learner, _schedule(options), trainer.losses, trainer.evaluate
+        )
+        save_network(folder / VISION_WEIGHTS, trainer.vae)
+        trainer.draw(folder / "reconstructions.png")
+        write_result(
+            folder,
+            STAGE,
+            [VISION_WEIGHTS],
+            steps=trainer.learner.step,
+            seconds=trainer.learner.seconds,
+            trained_on=trainer.place.describe(),
+            beta=trainer.beta,
+            data=dataset.summary(),
+            held_out=measured,
+        )
+        print(f"{folder}: {trainer.learner.step} steps, {_summary(measured)}")
+    return 0
+
+
+class Trainer:
+    """V, its frames, its loss and its measures."""
+
+    def __init__(
+        self,
+        options: Options,
+        spec: ModelSpec,
+        training: Frames,
+        held_out: Frames,
+    ) -> None:
+        """Take the frames to train on and to measure with."""
+        self.place = choose_place(options.device, options.precision)
+        torch.manual_seed(options.seed)
+        self.vae = VAE(spec).to(self.place.device)
+        self.beta = options.beta * (spec.frame_size / 128) ** 2
+        self._options = options
+        self._training, self._held_out = training, held_out
+        self.learner = Learner(
+            self.vae,
+            torch.optim.Adam(self.vae.parameters(), options.learning_rate),
+            np.random.default_rng((options.seed, 1)),
+            torch.Generator().manual_seed(options.seed),
+            max_norm=float("inf"),  # Adam takes the sums over pixels as they are
+        )
+
+    def losses(self, learner: Learner) -> Mapping[str, Tensor]:
+        """The loss of a batch of frames drawn at random."""
+        options, chosen = (
+            self._options,
+            learner.random.integers(len(self._training.pixels), size=self._options.batch),
+        )
+        batch, move = self._training.take(chosen), self.place.move
+        pixels, advised = move(torch.from_numpy(batch.pixels)), torch.from_numpy(batch.advice)
+        weights = player_weights(batch.player, self.vae.spec.frame_size, options.player_weight)
+        with self.place.autocast():
+            loss = self.vae.loss(
+                pixels,
+                beta=self.beta,
+                free_nats=options.free_nats,
+                weights=None if weights is None else move(weights),
+                generator=learner.generator,
+            )
+            advice = advice_loss(self.vae.advise(loss.mu), move(advised))
+        total = loss.total + options.advice_weight * advice
+        return {
+            "loss": total,
+            "reconstruction": loss.reconstruction,
+            "kl": loss.kl,
+            "advice": advice,
+        }
+
+    @torch.no_grad()
+    def evaluate(self) -> Mapping[str, Any]:
+        """Measure on held-out frames, with the latent's mean.
+
+        Returns:
+            reconstruction_held_out: binary cross-entropy in nats a frame; floor_held_out: what
+            a perfect copy has, for a grey pixel costs even when it is right; error_held_out:
+            root mean square of the pixels' errors, of 255; player_error_held_out: the same
+            around the player, and player_blank_held_out: what a flat patch of the mean colour
+            has there (both None where no place is known); kl_held_out and its dimensions;
+            active_dimensions: those whose mean varies over frames; advice_held_out: nats a
+            frame of a guide's buttons told from the latent.
+        """
+        self.vae.eval()
+        move = self.place.move
+        pixels = move(torch.from_numpy(self._held_out.pixels))
+        mu, log_variance = encode(self.vae, pixels)
+        targets = pixels.float() / 255
+        logits = torch.cat([self.vae.decode_logits(part) for part in torch.split(mu, 64)])
+        entropy = functional.binary_cross_entropy(targets, targets, reduction="sum")
+        cost = functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+        error = (torch.sigmoid(logits) - targets).square().mean().sqrt()
+        around, blank = self._player_errors(torch.sigmoid(logits), targets)
+        advice = advice_loss(self.vae.advise(mu), move(torch.from_numpy(self._held_out.advice)))
+        kl = (0.5 * (mu**2 + log_variance.exp() - 1 - log_variance)).mean(0)
+        return {
+            "reconstruction_held_out": float(cost) / len(targets),
+            "floor_held_out": float(entropy) / len(targets),
+            "error_held_out": float(error) * 255,
+            "player_error_held_out": around,
+            "player_blank_held_out": blank,
+            "advice_held_out": float(advice),
+            "kl_held_out": float(kl.sum()),
+            "active_dimensions": int((mu.var(0) > ACTIVE_VARIANCE).sum()),
+            "kl_by_dimension": [round(value, 4) for value in kl.tolist()],
+        }
+
+    def _player_errors(self, decoded: Tensor, targets: Tensor) -> tuple[float | None, float | None]:
+        """Root mean square errors, of 255, in the boxes around the player: V's, a flat patch's."""
+        errors, blanks = [], []
+        for player, seen, frame in zip(self._held_out.player, decoded, targets, strict=True):
+            if player[0] < 0:
+                continue
+            rows, columns = player_box(player, self.vae.spec.frame_size)
+            patch = frame[rows, columns]
+            errors.append(float((seen[rows, columns] - patch).square().mean()))
+            blanks.append(float((patch.mean((0, 1)) - patch).square().mean()))
+        if not errors:
+            return None, None
+        return float(np.mean(errors)) ** 0.5 * 255, float(np.mean(blanks)) ** 0.5 * 255
+
+    @torch.no_grad()
+    def draw(self, path: Path) -> None:
+        """Write a picture: held-out frames, and below each its reconstruction."""
+        places = np.linspace(0, len(self._held_out.pixels) - 1, PICTURED_FRAMES).astype(int)
+        frames = torch.from_numpy(self._held_out.pixels[places])
+        decoded = self.vae.decode(self.vae.encode(self.place.move(frames))[0])
+        rows = [frames.numpy(), to_pixels(decoded.cpu().numpy())]
+        write_rows(path, rows, labels=["frame", "reconstruction"])
+
+
+@torch.no_grad()
+def encode(vae: VAE, frames: Tensor, batch: int = 256) -> tuple[Tensor, Tensor]:
+    """Encode frames, uint8 (N, S, S, 3), in batches: (mu, log variance), (N, Z) each."""
+    parts = [vae.encode(part) for part in torch.split(frames, batch)]
+    return torch.cat([mu for mu, _ in parts]), torch.cat([variance for _, variance in parts])
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Preprocessed frames and what is known about each."""
+
+    pixels: NDArray[np.uint8]  # (N, S, S, 3)
+    advice: NDArray[np.uint8]  # (N, 4); 255: none
+    player: NDArray[np.int16]  # (N, 2), x and y on the native screen; -1: not known
+
+    def take(self, chosen: NDArray[np.intp]) -> Frames:
+        """Some of them, in this order."""
+        return Frames(self.pixels[chosen], self.advice[chosen], self.player[chosen])
+
+
+def player_box(player: NDArray[np.int16], size: int) -> tuple[slice, slice]:
+    """Rows and columns of a frame of `size` around the player's place on the native screen."""
+    (width, height), (reach_x, reach_y) = SCREEN, PLAYER_REACH
+    x, y = int(player[0]), int(player[1])
+    columns = slice(max(0, (x - reach_x) * size // width), (x + reach_x) * size // width + 1)
+    return slice(
+        max(0, (y - reach_y) * size // height), (y + reach_y) * size // height + 1
+    ), columns
+
+
+def player_weights(player: NDArray[np.int16], size: int, weight: float) -> Tensor | None:
+    """What each pixel's error costs, float32 (B, S, S): `weight` around the player, else 1.
+
+    None where no place is known, or where the weight is 1.
+    """
+    if weight == 1 or (player[:, 0] < 0).all():
+        return None
+    weights = torch.ones(len(player), size, size)
+    for number in np.flatnonzero(player[:, 0] >= 0):
+        weights[number, *player_box(player[number], size)] = weight
+    return weights
+
+
+def read_frames(episodes: Sequence[Episode], spec: ModelSpec) -> Frames:
+    """All frames of episodes, preprocessed.
+
+    Raises:
+        DataError: a file of the dataset is cut or altered.
+    """
+    count, size = sum(episode.steps for episode in episodes), spec.frame_size
+    pixels = np.empty((count, size, size, 3), np.uint8)
+    done = 0
+    with ProgressBar("frames read", count) as progress:
+        for episode in episodes:
+            for chunk in episode.chunks():
+                for frame in chunk:
+                    pixels[done] = preprocess(frame, spec)
+                    done += 1
+                progress.update(done)
+    advice = np.concatenate([episode.advice() for episode in episodes])
+    return Frames(pixels, advice, np.concatenate([episode.player() for episode in episodes]))
+
+
+def sample_frames(dataset: Dataset, spec: ModelSpec) -> Frames:
+    """Frames of the held-out episodes, evenly spread over them, at most 512."""
+    total = sum(episode.steps for episode in dataset.held_out)
+    chosen = np.unique(np.linspace(0, total - 1, EVALUATED_FRAMES).astype(int))
+    parts, first = [], 0
+    for episode in dataset.held_out:
+        places = chosen[(chosen >= first) & (chosen < first + episode.steps)] - first
+        if len(places):
+            native = episode.frames()
+            pixels = np.array([preprocess(native[place], spec) for place in places])
+            parts.append(Frames(pixels, episode.advice()[places], episode.player()[places]))
+        first += episode.steps
+    return Frames(
+        np.concatenate([part.pixels for part in parts]),
+        np.concatenate([part.advice for part in parts]),
+        np.concatenate([part.player for part in parts]),
+    )
+
+
+def _check(options: Options) -> None:
+    numbers = (
+        options.steps,
+        options.batch,
+        options.log_steps,
+        options.eval_steps,
+        options.checkpoint_steps,
+    )
+    if min(numbers) < 1 or not options.learning_rate > 0:
+        raise TrainingError("steps, batch, the intervals and the learning rate must be positive")
+    if min(options.beta, options.free_nats, options.advice_weight) < 0:
+        raise TrainingError("beta, free nats and the weight of advice must be 0 or more")
+    if not options.player_weight > 0:
+        raise TrainingError(f"the player's weight is {options.player_weight}: give more than 0")
+    choose_place(options.device, options.precision)  # said before any frame is read
+
+
+def _schedule(options: Options) -> Schedule:
+    return Schedule(options.steps, options.log_steps, options.eval_steps, options.checkpoint_steps)
+
+
+def _summary(measured: Mapping[str, Any]) -> str:
+    player = ""
+    if measured["player_error_held_out"] is not None:
+        player = (
+            f", around the player {measured['player_error_held_out']:.1f} (a flat patch "
+            f"{measured['player_blank_held_out']:.1f})"
+        )
+    return (
+        f"held-out reconstruction {measured['reconstruction_held_out']:.1f} nats (a perfect copy "
+        f"{measured['floor_held_out']:.1f}), error {measured['error_held_out']:.1f} of 255{player}"
+        f", KL {measured['kl_held_out']:.1f}, {measured['active_dimensions']} active dimensions"
+    )
+
+
+if __name__ == "__main__":
+    commandline.run(main)
