@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import re
 import struct
 import subprocess
 import sys
@@ -24,10 +23,17 @@ from agent.files import write_atomically
 from game import format as fmt
 from game.rom import check_rom
 
-STATE_BYTES = 144_700  # the rest of a state is memory that the core never wrote
-SOUND_BYTES = 139_000  # where the sound chips begin in a state
-CORE_BYTES = 1 << 26  # more than the core occupies
-POINTER = re.compile(rb"(?=.{5}[\x55-\x7f]\x00\x00)", re.DOTALL)
+# What the core writes of a state, and what it leaves to chance in there: addresses of its own that
+# it sets anew when it loads (four operators and five outputs of each of the six FM channels, the
+# Z80's interrupt handler), and memory that it never set. Found by comparing processes.
+STATE_BYTES = 144_681
+POINTER_BYTES = 8
+POINTERS = [
+    140_651 + 400 * channel + field
+    for channel in range(6)
+    for field in (0, 80, 160, 240, 336, 344, 352, 360, 368)
+] + [144_605]
+UNSET = slice(144_228, 144_275)
 LOAD_FRAMES = 240  # a level is ready long before
 BOOT_FRAMES = 60
 
@@ -137,18 +143,11 @@ def write(folder: Path, rom: bytes, names: Sequence[str]) -> None:
 
 
 def clean(state: bytes) -> bytes:
-    """A state without what differs from process to process.
-
-    That is the unused rest, and the sound chips' pointers, which the core saves but sets anew
-    when it loads: all of them point into the core's own memory, so they lie close together.
-    """
+    """A state without what differs from process to process: addresses and memory never set."""
     kept = bytearray(state[:STATE_BYTES])
-    places = [match.start() for match in POINTER.finditer(bytes(kept), SOUND_BYTES)]
-    values = [int.from_bytes(kept[at : at + 8], "little") for at in places]
-    middle = sorted(values)[len(values) // 2] if values else 0
-    for at, value in zip(places, values, strict=True):
-        if abs(value - middle) < CORE_BYTES:
-            kept[at : at + 8] = bytes(8)
+    for at in POINTERS:
+        kept[at : at + POINTER_BYTES] = bytes(POINTER_BYTES)
+    kept[UNSET] = bytes(UNSET.stop - UNSET.start)
     return bytes(kept) + bytes(len(state) - STATE_BYTES)
 
 
