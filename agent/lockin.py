@@ -15,7 +15,7 @@ from agent.rules.best_of import BestOf
 from agent.rules.first_above import FirstAbove
 from agent.rules.k_of_n import KOfN
 from agent.rules.lanes import Rule
-from agent.rules.optimal import Optimal, Prior
+from agent.rules.optimal import NO_PRIOR, Optimal, Prior
 from agent.rules.survey import Survey
 from agent.rules.watched import Watched
 from agent.settings import Settings
@@ -72,12 +72,12 @@ def rule_of(settings: Settings) -> AnyRule:
     return FirstAbove(threshold)
 
 
-def _prior(settings: Settings) -> Prior | None:
+def _prior(settings: Settings) -> Prior:
     mean, spread, luck = (
         settings.lock_in_prior_mean,
         settings.lock_in_prior_spread,
         settings.lock_in_prior_luck,
     )
     if mean is None or spread is None or luck is None:
-        return None
+        return NO_PRIOR
     return Prior(mean, spread, luck)

@@ -26,7 +26,7 @@ from arena.live_state import Spectator, finite
 from arena.score import level_score, mean_score
 
 FRAME_SECONDS = 1 / 15  # the contest's agents act 15 times in a second of the game
-BUSY_SHARE = 0.03  # of all cores together
+BUSY_SHARE = 0.015  # of all cores together
 WAKE_SECONDS = 1.0  # an open page hears something at least so often, or is found to be gone
 GOODBYE_SECONDS = 2.0  # for open pages to get the last state
 LOWEST_PRIORITY = 19

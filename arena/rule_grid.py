@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from agent.lockin import AnyRule, rule_of
+from agent.rules.lanes import each
 from agent.rules.optimal import Optimal, Prior
 from agent.settings import Settings
 from arena.recorded import RecordedLevel
@@ -106,21 +107,14 @@ def rule_for(choice: Choice, budget_steps: int) -> AnyRule:
 
 
 def play_all(choices: Sequence[Choice], worlds: Worlds, budget_steps: int) -> list[Outcome]:
-    """Simulate all choices; those that differ by their threshold alone in one go."""
-    groups: dict[str, list[int]] = {}
+    """Simulate all choices, those of one kind of rule in one go."""
+    kinds: dict[str, list[int]] = {}
     for place, choice in enumerate(choices):
-        others = {name: value for name, value in choice.items() if name != "lock_in_score"}
-        groups.setdefault(repr(others), []).append(place)
+        kinds.setdefault(choice["lock_in_rule"], []).append(place)
     outcomes: dict[int, Outcome] = {}
-    for places in groups.values():
-        first = choices[places[0]]
-        if "lock_in_score" in first:
-            thresholds = np.array([choices[place]["lock_in_score"] for place in places])
-            rule: Any = rule_for(first, budget_steps)
-            rule = replace(rule, threshold=np.repeat(thresholds, worlds.count))
-        else:
-            rule = _held_out_rule(first, budget_steps, worlds)
-        played = simulate(rule, worlds, budget_steps, len(places))
+    for places in kinds.values():
+        rules = [_held_out_rule(choices[place], budget_steps, worlds) for place in places]
+        played = simulate(_side_by_side(rules, worlds.count), worlds, budget_steps, len(places))
         outcomes |= zip(places, played, strict=True)
     return [outcomes[place] for place in range(len(choices))]
 
@@ -135,6 +129,18 @@ def _held_out_rule(choice: Choice, budget_steps: int, worlds: Worlds) -> AnyRule
     others = [prior_of([*spreads[:place], *spreads[place + 1 :]]) for place in range(len(spreads))]
     values = np.array([list(prior.values()) for prior in others])[worlds.levels] * scale
     return Optimal(budget_steps, Prior(*values.T))
+
+
+def _side_by_side(settings: Sequence[Any], lanes: int) -> Any:
+    """Rules of one kind as one, each with so many lanes of its own: their settings as arrays."""
+    first = settings[0]
+    if not is_dataclass(first) or isinstance(first, type):
+        return np.concatenate([each(value, lanes) for value in settings])
+    values = {
+        field.name: _side_by_side([getattr(one, field.name) for one in settings], lanes)
+        for field in fields(first)
+    }
+    return type(first)(**values)
 
 
 def stretched(choice: Choice, factor: float) -> Choice:

@@ -161,6 +161,7 @@ class Worlds:
         self._deviations = np.concatenate([pool.deviations for pool in pools])
         self._timesteps = np.concatenate([pool.timesteps for pool in pools])
         self._bonus = np.concatenate([pool.bonus for pool in pools])
+        self._has_bonus = bool(self._bonus.any())
 
     @property
     def count(self) -> int:
@@ -196,7 +197,7 @@ class Worlds:
         deviation = self._first_deviation[pick] + (chances * self._n_deviations[pick]).astype(int)
         place = self._first[pick] + (chances * self._tries[pick]).astype(int)
         returns = mean + self._deviations[deviation]
-        counted = returns + self._bonus[place] if self._bonus.any() else returns
+        counted = returns + self._bonus[place] if self._has_bonus else returns
         return returns, counted, self._timesteps[place]
 
 

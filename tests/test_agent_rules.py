@@ -153,7 +153,7 @@ def test_settings_name_the_rule() -> None:
     assert named("--lock-in-rule", "k-of-n", "--lock-in-score", "7") == KOfN(7.0, 2, 3)
     assert named("--lock-in-rule", "best-of", "--lock-in-candidates", "9") == BestOf(9)
     assert named("--lock-in-rule", "watched", "--lock-in-watch", "4") == Watched(2000.0, 4, 0.5)
-    assert named("--lock-in-rule", "optimal") == Optimal(1_000_000, None)
+    assert named("--lock-in-rule", "optimal") == Optimal(1_000_000)
     prior = ["--lock-in-prior-mean=1", "--lock-in-prior-spread=2", "--lock-in-prior-luck=3"]
     budget = ["--lock-in-rule", "optimal", "--budget-steps", "5000", *prior]
     assert named(*budget) == Optimal(5000, Prior(1.0, 2.0, 3.0))

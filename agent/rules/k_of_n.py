@@ -15,9 +15,11 @@ from agent.rules.lanes import Floats, Integers, Lanes, each
 
 @dataclass(frozen=True)
 class TriedLanes(Lanes):
-    """With each lane's threshold, and the tries of the present candidate."""
+    """With each lane's settings, and the tries of the present candidate."""
 
     threshold: Floats
+    least_successes: Floats
+    most_tries: Floats
     tries: Integers
     successes: Integers  # of these tries, above the threshold
 
@@ -26,18 +28,24 @@ class TriedLanes(Lanes):
 class KOfN:
     """Lock in on `successes` returns above the threshold in `tries` tries at most."""
 
-    threshold: float | Floats  # one, or one a lane
-    successes: int
-    tries: int
+    threshold: float | Floats  # one, or one a lane, as the others
+    successes: float | Floats
+    tries: float | Floats
     final = True
 
     def start(self, count: int) -> TriedLanes:
         zeros = np.zeros(count, np.int64)
-        threshold = each(self.threshold, count)
-        return TriedLanes.start(count, threshold=threshold, tries=zeros, successes=zeros)
+        return TriedLanes.start(
+            count,
+            threshold=each(self.threshold, count),
+            least_successes=each(self.successes, count),
+            most_tries=each(self.tries, count),
+            tries=zeros,
+            successes=zeros,
+        )
 
     def after(self, lanes: TriedLanes, returns: Floats, timesteps: Floats) -> TriedLanes:
         tries, successes = lanes.tries + 1, lanes.successes + (returns > lanes.threshold)
-        locked = lanes.locked | (successes >= self.successes)
-        drop = ~locked & (tries - successes > self.tries - self.successes)
+        locked = lanes.locked | (successes >= lanes.least_successes)
+        drop = ~locked & (tries - successes > lanes.most_tries - lanes.least_successes)
         return lanes.chosen(drop, locked, tries=tries * ~drop, successes=successes * ~drop)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from agent.rules.lanes import Booleans, Floats, Integers, Lanes, each
 
 SHORTLIST = 8  # candidates that it can go back to
-PRIOR_CANDIDATES = 4.0  # how many drawn candidates the prior weighs as much as
+PRIOR_CANDIDATES = 4.0  # how many drawn candidates pretraining's prior weighs as much as
 LEAST_CANDIDATES = 5  # drawn, or of the prior, before two variances mean anything
 LEAST_SKILL = 0.05  # share of the variance that is never taken for luck
 UNKNOWN_LUCK = 0.5  # share of the variance that is luck while nobody has played twice
@@ -39,13 +39,18 @@ class Prior:
     mean: float | Floats  # of the candidates' mean returns
     spread: float | Floats  # their standard deviation
     luck: float | Floats  # standard deviation of a candidate's episodes around its mean
+    weight: float | Floats = PRIOR_CANDIDATES  # drawn candidates that it weighs as much as
+
+
+NO_PRIOR = Prior(0.0, 0.0, 0.0, weight=0.0)
 
 
 @dataclass(frozen=True)
 class OptimalLanes(Lanes):
     """With the prior, sums over the play so far, and a shortlist of candidates (lanes, 8)."""
 
-    prior_weight: Floats  # in candidates; 0: there is none
+    budget_steps: Floats
+    prior_weight: Floats
     prior_mean: Floats
     prior_skill: Floats  # variance of the candidates' means
     prior_luck: Floats  # variance of a candidate's episodes
@@ -65,16 +70,16 @@ class OptimalLanes(Lanes):
 class Optimal:
     """Draw while it pays over a budget of so many timesteps."""
 
-    budget_steps: int
-    prior: Prior | None = None
+    budget_steps: float | Floats
+    prior: Prior = NO_PRIOR
     final = False
 
     def start(self, count: int) -> OptimalLanes:
-        prior = self.prior or Prior(0.0, 0.0, 0.0)
-        shape = (count, SHORTLIST)
+        prior, shape = self.prior, (count, SHORTLIST)
         return OptimalLanes.start(
             count,
-            prior_weight=each(PRIOR_CANDIDATES if self.prior else 0.0, count),
+            budget_steps=each(self.budget_steps, count),
+            prior_weight=each(prior.weight, count),
             prior_mean=each(prior.mean, count),
             prior_skill=each(prior.spread, count) ** 2,
             prior_luck=each(prior.luck, count) ** 2,
@@ -111,7 +116,7 @@ class Optimal:
         best = estimates[row, slot]
         # How far the estimates of fresh candidates, after one episode, will spread.
         spread = _ratio(skill, np.sqrt(skill + luck))
-        left = (self.budget_steps - lanes.used) * lanes.episodes / lanes.used
+        left = (lanes.budget_steps - lanes.used) * lanes.episodes / lanes.used
         gain = np.maximum(left - 1, 0) * _expected_excess(best - mean, spread)
         enough = lanes.drawn + lanes.prior_weight >= LEAST_CANDIDATES
         explore = ~enough | ~(best > -np.inf) | (gain > best - mean)

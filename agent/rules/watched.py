@@ -15,9 +15,11 @@ from agent.rules.lanes import Floats, Integers, Lanes, each
 
 @dataclass(frozen=True)
 class WatchedLanes(Lanes):
-    """With each lane's threshold, and what the locked-in candidate has done since."""
+    """With each lane's settings, and what the locked-in candidate has done since."""
 
     threshold: Floats
+    bound: Floats  # a mean below it is a fluke's
+    watch: Floats
     episodes: Integers
     total: Floats  # sum of their returns
 
@@ -31,25 +33,27 @@ class Watched:
     0, the bound lies as far below it as it would above 0.
     """
 
-    threshold: float | Floats  # one, or one a lane
-    watch: int
-    keep: float
+    threshold: float | Floats  # one, or one a lane, as the others
+    watch: float | Floats
+    keep: float | Floats
     final = False
 
     def start(self, count: int) -> WatchedLanes:
+        threshold = each(self.threshold, count)
         return WatchedLanes.start(
             count,
-            threshold=each(self.threshold, count),
+            threshold=threshold,
+            bound=threshold - (1 - each(self.keep, count)) * np.abs(threshold),
+            watch=each(self.watch, count),
             episodes=np.zeros(count, np.int64),
             total=np.zeros(count),
         )
 
     def after(self, lanes: WatchedLanes, returns: Floats, timesteps: Floats) -> WatchedLanes:
-        bound = lanes.threshold - (1 - self.keep) * np.abs(lanes.threshold)
         episodes = lanes.episodes + lanes.locked
         total = lanes.total + np.where(lanes.locked, returns, 0.0)
         # Without division, for nothing was watched yet in most lanes; NaN counts as a fluke.
-        fluke = lanes.locked & (episodes >= self.watch) & ~(total >= bound * episodes)
+        fluke = lanes.locked & (episodes >= lanes.watch) & ~(total >= lanes.bound * episodes)
         locked = (lanes.locked & ~fluke) | (~lanes.locked & (returns > lanes.threshold))
         return lanes.chosen(
             ~locked, locked, episodes=episodes * ~fluke, total=np.where(fluke, 0.0, total)
