@@ -17,6 +17,7 @@ from agent.player import play
 from agent.pretrained import Pretrained, load
 from agent.protocol import GymRemoteError, TimestepTimeoutError, WallClockTimeoutError
 from agent.remote import RemoteEnv
+from agent.retrace import Retrace
 from agent.settings import Settings, read_settings
 from agent.world_model import load_world_model
 
@@ -34,6 +35,7 @@ def main() -> None:
     if settings.seed is not None:
         evolution.reseed(settings.seed)
     learn = settings.learn and not settings.repeats
+    retrace = Retrace(settings.seed or 1) if settings.retrace and not settings.repeats else None
     candidates = Candidates(evolution, learn, leaders(settings, pretrained, evolution))
     rule = rule_of(settings)
     journal = Journal(settings.output_dir)
@@ -46,7 +48,7 @@ def main() -> None:
     env = RemoteEnv.connect(settings.socket_dir, settings.connect_seconds)
     journal.event("connected", socket_dir=settings.socket_dir)
     try:
-        play(env, world_model, candidates, rule, journal, settings.switch_after_steps)
+        play(env, world_model, candidates, rule, journal, settings.switch_after_steps, retrace)
     except TimestepTimeoutError:
         journal.event("end", limit="timesteps")
     except WallClockTimeoutError:

@@ -4,6 +4,9 @@ A hopeless episode, stuck for so many steps, can't be given up: the contest refu
 done, and its steps are spent anyway. So other candidates may try their luck from where it stands.
 What the episode returns then is no candidate's own. What the first one had when it was relieved
 is: stuck, it would have added little.
+
+With a memory of the level (`agent.retrace`) the controller plays where that leaves it the choice.
+The episode's return is still the candidate's: it is what comes of playing so.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.controller import Controller, to_genesis
+from agent.retrace import Retrace
 from agent.spent import Spent
 from agent.world_model import WorldModel
 
@@ -47,6 +51,7 @@ class Episode:
     episode_return: float  # sum of all rewards: what the contest counts
     length: int  # agent steps, without the reset
     switches: tuple[Switch, ...] = ()
+    returned_to: float | None = None  # points up to which the level's memory alone played
     spent: Spent = field(default_factory=Spent, compare=False)
 
     @property
@@ -65,6 +70,7 @@ def play_episode(
     world_model: WorldModel,
     controllers: Iterator[tuple[int, Controller]],
     switch_after_steps: int = 0,
+    retrace: Retrace | None = None,
 ) -> Episode:
     """Play one episode from its reset to done.
 
@@ -74,11 +80,14 @@ def play_episode(
         controllers: (candidate, controller): who begins, then who takes over, and over.
         switch_after_steps: without a new highest return for so many steps, the next takes over;
             0: the one who begins plays to the end.
+        retrace: what is remembered of the level; None: nothing is.
     """
     clock = time.perf_counter  # some 50 ns a call, of a step's 3 ms
     spent = Spent()
     frame = env.reset()
     world_model.reset()
+    if retrace is not None:
+        retrace.begin()
     _, controller = next(controllers)
     switches: list[Switch] = []
     episode_return, highest, length, since, done = 0.0, 0.0, 0, 0, False
@@ -86,7 +95,13 @@ def play_episode(
         begun = clock()
         features = world_model.observe(frame)
         seen = clock()
-        action = controller.act(features)
+        action = None
+        if retrace is not None:
+            action = retrace.action(episode_return, features[: world_model.latent])
+        if action is None:
+            action = controller.act(features)
+        if retrace is not None:
+            retrace.pressed(action)
         chosen = clock()
         env.send_action(to_genesis(action))
         sent = clock()
@@ -105,4 +120,8 @@ def play_episode(
             candidate, controller = next(controllers)
             switches.append(Switch(length, candidate, episode_return))
             since = 0
-    return Episode(episode_return, length, tuple(switches), spent)
+    returned_to = None
+    if retrace is not None:
+        retrace.finished(episode_return)
+        returned_to = retrace.returned_to
+    return Episode(episode_return, length, tuple(switches), returned_to, spent)

@@ -23,7 +23,7 @@ FILE_NAME = "journal.jsonl"
 class EpisodeEntry:
     """One finished episode, in the order played. These are the keys of a journal line.
 
-    `origin` and `switches` stand in a line only where they say something.
+    `origin`, `switches` and `returned_to` stand in a line only where they say something.
     """
 
     episode: int  # from 0
@@ -35,6 +35,7 @@ class EpisodeEntry:
     steps_per_second: float
     origin: str = DRAWN  # of the candidate: "drawn", or "mean" or "fame" of the packed model
     switches: tuple[Switch, ...] = ()  # who took over in mid-episode, after which step
+    returned_to: float | None = None  # points that the memory of the level played alone
     # seconds by part: vision, memory, controller, waiting (see agent.spent)
     seconds: Mapping[str, float] | None = None
 
@@ -45,6 +46,8 @@ class EpisodeEntry:
             del values["origin"]
         if not self.switches:
             del values["switches"]
+        if self.returned_to is None:
+            del values["returned_to"]
         return values
 
 

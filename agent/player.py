@@ -9,6 +9,7 @@ from agent.candidates import Candidates
 from agent.episode import Environment, play_episode
 from agent.journal import EpisodeEntry, Journal
 from agent.lockin import AnyRule, LockIn
+from agent.retrace import Retrace
 from agent.world_model import WorldModel
 
 
@@ -19,6 +20,7 @@ def play(
     rule: AnyRule,
     journal: Journal,
     switch_after_steps: int = 0,
+    retrace: Retrace | None = None,
 ) -> NoReturn:
     """Play episodes with the candidates that the rule chooses, until the server ends the run.
 
@@ -29,6 +31,7 @@ def play(
         rule: who does.
         journal: gets an entry an episode.
         switch_after_steps: see `agent.episode`; 0: never switch.
+        retrace: the memory of the level, empty as yet; None: every episode begins from nothing.
 
     Raises:
         GymRemoteError: by class, how the run ended; a reached limit is the normal end.
@@ -39,7 +42,7 @@ def play(
         choice = lock_in.choice
         controllers = candidates.taking_turns(choice.candidate)
         started = time.perf_counter()
-        episode = play_episode(env, world_model, controllers, switch_after_steps)
+        episode = play_episode(env, world_model, controllers, switch_after_steps, retrace)
         seconds = time.perf_counter() - started
         timesteps += episode.timesteps
         journal.episode(
@@ -53,6 +56,7 @@ def play(
                 steps_per_second=episode.length / seconds,
                 origin=candidates.origin(choice.candidate),
                 switches=episode.switches,
+                returned_to=episode.returned_to,
                 seconds=episode.spent.rounded(),
             )
         )

@@ -93,8 +93,13 @@ class Settings:
         0,
         env="SWITCH_AFTER_STEPS",
     )
+    retrace: bool = option(
+        "return along what worked on this level in earlier episodes, then explore from there",
+        True,
+        env="RETRACE",
+    )
     repeats: int = option(
-        "record: each candidate plays so many episodes, none is locked in, nothing learned; 0: off",
+        "record: each candidate plays so many episodes by itself, none is locked in; 0: off",
         0,
         env="REPEATS",
     )
@@ -141,7 +146,7 @@ PLAY_SETTINGS = (
     *("lock_in_rule", "lock_in_score", "lock_in_tries", "lock_in_successes"),
     *("lock_in_candidates", "lock_in_watch", "lock_in_keep", "lock_in_prior_mean"),
     *("lock_in_prior_spread", "lock_in_prior_luck", "learn", "candidate_order"),
-    "switch_after_steps",
+    *("switch_after_steps", "retrace"),
 )
 
 

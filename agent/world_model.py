@@ -24,6 +24,11 @@ class WorldModel:
         self._spec = spec
         self.reset()
 
+    @property
+    def latent(self) -> int:
+        """Size of z, with which the features begin."""
+        return self._spec.latent
+
     def reset(self) -> None:
         """Forget everything: an episode starts."""
         self._steps = 0  # since the state was last zero

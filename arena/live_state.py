@@ -54,7 +54,7 @@ class Spectator:
     def look(self) -> dict[str, Any]:
         """The level's state as JSON values; the page's script names what each means.
 
-        Asks the level's server to go on showing.
+        Asks the level's server to show its next steps: they are what the next look finds.
         """
         run = self.run
         now = self._now()
@@ -90,7 +90,7 @@ class Spectator:
             return None
         if self._window is None:
             self._window = WindowReader(self.run.window)
-        self._window.look()
+        self._window.look(WARM_UP_STEPS + 1)
         if self._last is not None and self._last["sequence"] == self._window.newest():
             return self._last
         steps = self._window.read(WARM_UP_STEPS + 1 if self._imagination else 1)

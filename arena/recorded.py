@@ -100,10 +100,12 @@ class _Reader:
     def _note_agent(self, run: Path, agent: dict[str, Any]) -> None:
         if isinstance(agent.get("pretrained"), str) and self.pretrained is None:
             self.pretrained = Path(agent["pretrained"])
-        if agent.get("learn") and not agent.get("repeats"):
+        changing = ["learned while it played"] * bool(agent.get("learn"))
+        changing += ["went back to what had worked on the level"] * bool(agent.get("retrace"))
+        if changing and not agent.get("repeats"):
             self.notes.append(
-                f"{run}: the agent learned while it played; the tuner takes its candidates as draws"
-                " from one distribution (record with --repeats 3)"
+                f"{run}: the agent {' and '.join(changing)}; the tuner takes its candidates as"
+                " draws from one distribution (record with --repeats 3)"
             )
 
     def _read_level(self, run: Path, level: LevelResult, model: str) -> None:

@@ -1,9 +1,10 @@
 """A window into a level's server: its last steps, for whoever looks, in a file that both know.
 
-The server writes into it only while somebody looks, and after the agent has its answer, so that
-the copying happens while the agent thinks. Otherwise a step costs it one look at eight bytes.
+The server writes only the steps that somebody has asked for, and after the agent has its answer, so
+that the copying happens while the agent thinks. Otherwise a step costs it one look at eight bytes.
 
-    looked_until (float64), newest (uint64, sequence number of the last step; 0: none),
+    looks (uint32, how many there were), wanted (uint32, steps that the last one asked for),
+    newest (uint64, sequence number of the last step; 0: none),
     height, width, channels, buttons (uint32 each)
     SLOTS x (step header, frame, the step's sequence number once more)
 
@@ -25,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 SLOTS = 24  # of 215 kB; a tenth of a second of play
-LOOK_SECONDS = 2.0  # a look lasts so long: who looks says so again before it is over
-_HEAD = struct.Struct("<dQ4I")
-_UNTIL = struct.Struct("<d")
+STALE_SECONDS = 2.0  # after so long without a look, what was shown before is no news
+_HEAD = struct.Struct("<2IQ4I")
+_LOOK = struct.Struct("<2I")
 # sequence, timesteps of the budget, episode, buttons as bits, return so far in the episode
 _STEP = struct.Struct("<QQQQd")
 _SEQUENCE = struct.Struct("<Q")
@@ -70,9 +71,10 @@ class WindowWriter:
         self._path = path
         self._slot = _slot_bytes(shape)
         self._sequence = 0
+        self._looks = self._wanted = 0
         self._works = True
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        os.pwrite(self._file, _HEAD.pack(0.0, 0, *shape, n_buttons), 0)
+        os.pwrite(self._file, _HEAD.pack(0, 0, 0, *shape, n_buttons), 0)
 
     def write(
         self,
@@ -83,20 +85,20 @@ class WindowWriter:
         episode: int,
         episode_return: float,
     ) -> None:
-        """Show a step, if somebody looks; see `Step` for the values.
+        """Show a step, if somebody wants it; see `Step` for the values.
 
-        A step that nobody looked at leaves a gap in the sequence numbers.
+        A step that nobody wanted leaves a gap in the sequence numbers.
         """
         self._sequence += 1
         try:
-            if not self._works or not self._is_looked_at():
+            if not self._works or not self._is_wanted():
                 return
             sequence = self._sequence
             step = _STEP.pack(sequence, timesteps, episode, _bits(buttons), episode_return)
             place = _HEAD.size + sequence % SLOTS * self._slot
             end = _SEQUENCE.pack(sequence)
             os.pwritev(self._file, [step, np.ascontiguousarray(frame).data, end], place)
-            os.pwrite(self._file, end, _UNTIL.size)
+            os.pwrite(self._file, end, _LOOK.size)
         except OSError:  # a full disk
             self._works = False
 
@@ -105,9 +107,15 @@ class WindowWriter:
         os.close(self._file)
         self._path.unlink(missing_ok=True)
 
-    def _is_looked_at(self) -> bool:
-        until = os.pread(self._file, _UNTIL.size, 0)
-        return len(until) == _UNTIL.size and _UNTIL.unpack(until)[0] > time.monotonic()
+    def _is_wanted(self) -> bool:
+        look = os.pread(self._file, _LOOK.size, 0)
+        if len(look) < _LOOK.size:
+            return False
+        looks, wanted = _LOOK.unpack(look)
+        if looks != self._looks:
+            self._looks, self._wanted = looks, wanted
+        self._wanted = max(self._wanted - 1, -1)
+        return self._wanted >= 0
 
 
 class WindowReader:
@@ -119,18 +127,20 @@ class WindowReader:
         self._file = -1
         self._shape: tuple[int, ...] = ()
         self._n_buttons = 0
-        self._until = 0.0
+        self._looks = 0
+        self._looked = -math.inf
         self._before = 0  # the last step of an earlier look
 
-    def look(self) -> None:
-        """Ask the server to show its steps for the next `LOOK_SECONDS`."""
+    def look(self, steps: int) -> None:
+        """Ask the server to show its next so many steps, from 1 on."""
         if self._file < 0 and not self._open():
             return
-        if time.monotonic() > self._until:
+        if time.monotonic() > self._looked + STALE_SECONDS:
             self._before = self._newest()
-        self._until = time.monotonic() + LOOK_SECONDS
+        self._looked = time.monotonic()
+        self._looks = (self._looks + 1) % (1 << 32)
         with contextlib.suppress(OSError):
-            os.pwrite(self._file, _UNTIL.pack(self._until), 0)
+            os.pwrite(self._file, _LOOK.pack(self._looks, steps), 0)
 
     def newest(self) -> int:
         """The sequence number of the last step shown; 0: none was since this look began."""
@@ -159,7 +169,7 @@ class WindowReader:
 
     def _newest(self) -> int:
         head = os.pread(self._file, _HEAD.size, 0) if self._file >= 0 else b""
-        return int(_HEAD.unpack(head)[1]) if len(head) == _HEAD.size else 0
+        return int(_HEAD.unpack(head)[2]) if len(head) == _HEAD.size else 0
 
     def _open(self) -> bool:
         """Open the window; False: it is not there yet, not any more, or nothing of ours."""
@@ -169,7 +179,7 @@ class WindowReader:
             return False
         head = os.pread(file, _HEAD.size, 0)
         if len(head) == _HEAD.size:
-            *shape, n_buttons = _HEAD.unpack(head)[2:]
+            self._looks, _, _, *shape, n_buttons = _HEAD.unpack(head)
             if all(0 < side <= _MAX_SIDE for side in shape) and shape[2] == 3 and n_buttons < 64:
                 self._file, self._shape, self._n_buttons = file, tuple(shape), n_buttons
                 return True

@@ -53,6 +53,7 @@ SEED_PLAY: dict[str, Any] = {
     "learn": False,
     "candidate_order": "distribution",
     "switch_after_steps": 0,
+    "retrace": False,
 }
 LEVEL_HOURS = 12.0  # the contest's
 SECONDS_TO_CONNECT, SECONDS_TO_HANG = 120.0, 900.0

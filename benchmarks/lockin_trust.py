@@ -97,9 +97,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = commandline.parse(Options, argv, prog="python -m benchmarks.lockin_trust")
     levels = spread(select(options.levels), options.count)
-    # Nothing learned while it plays: the simulation's candidates are draws from one distribution.
+    # Nothing learned or remembered: the simulation's candidates are draws from one distribution.
     settings = Settings(
-        pretrained=options.pretrained.absolute(), learn=False, budget_steps=options.steps
+        pretrained=options.pretrained.absolute(),
+        learn=False,
+        retrace=False,
+        budget_steps=options.steps,
     )
     try:
         content = measure(options, levels, settings, Console(stderr=True))

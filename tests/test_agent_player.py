@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +15,10 @@ import pytest
 from agent import candidates as candidates_module
 from agent.candidates import Candidates
 from agent.journal import Journal
+from agent.plans import press
 from agent.player import play
 from agent.protocol import TimestepTimeoutError
+from agent.retrace import Retrace
 from agent.rules.first_above import FirstAbove
 
 FEATURES = 3
@@ -54,6 +57,8 @@ class ScriptedEnv:
 
 class ScriptedModel:
     """Stands in for V and M: constant features, a record of the calls."""
+
+    latent = 2
 
     def __init__(self, calls: list[str]) -> None:
         self.calls = calls
@@ -234,7 +239,31 @@ def test_a_relieved_candidate_is_credited_with_its_own_return_only(tmp_path: Pat
 
 
 def test_without_the_setting_nobody_is_relieved(tmp_path: Path) -> None:
-    assert "switches" not in play_rewards([1, 0, 0, 0, 0, 9], tmp_path, 0).entry
+    entry = play_rewards([1, 0, 0, 0, 0, 9], tmp_path, 0).entry
+    assert "switches" not in entry and "returned_to" not in entry
+
+
+def test_a_memory_of_the_level_plays_where_it_knows_and_the_journal_says_how_far(
+    tmp_path: Path,
+) -> None:
+    class Guide(Retrace):
+        """Presses RIGHT in the first step, and leaves the rest to the candidate."""
+
+        def action(self, place: float, latent: np.ndarray) -> np.ndarray | None:
+            assert latent.tolist() == [1.0, 1.0]  # z of the features
+            super().action(place, latent)
+            return press("RIGHT") if len(self._play.places) == 1 else None
+
+    env, evolution = RewardedEnv([1, 0, 9]), RecordingEvolution(population=3)
+    candidates, guide = Candidates(evolution), Guide()  # type: ignore[arg-type]
+    journal = Journal(tmp_path)
+    with pytest.raises(TimestepTimeoutError):
+        play(env, ScriptedModel(env.calls), candidates, FirstAbove(5), journal, retrace=guide)  # type: ignore[arg-type]
+    entry = json.loads((tmp_path / "journal.jsonl").read_text())
+    assert env.pressed == [1, 0, 0]  # candidate 0 presses nothing
+    assert [action.tolist() for action in guide._play.actions] == [[0, 0, 0, 1], [0] * 4, [0] * 4]
+    assert entry["returned_to"] == 0.0 and entry["episode_return"] == 10.0
+    assert guide._safe == deque([10.0])  # it was told how that ended
 
 
 def test_leaders_play_first_and_are_never_told(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from arena import window
 from arena.window import SLOTS, WindowReader, WindowWriter
 
 SHAPE = (4, 5, 3)
+MANY = 1000
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def show(writer: WindowWriter, count: int, *, first: int = 1, episode: int = 0) 
 
 def looking(path: Path) -> tuple[WindowWriter, WindowReader]:
     writer, reader = WindowWriter(path, SHAPE, 12), WindowReader(path)
-    reader.look()
+    reader.look(MANY)
     return writer, reader
 
 
@@ -51,24 +52,32 @@ def test_nothing_is_written_while_nobody_looks(path: Path) -> None:
     show(writer, 50)
     assert path.read_bytes() == empty
     reader = WindowReader(path)
-    reader.look()
+    reader.look(MANY)
     assert reader.read(5) == []
     show(writer, 3, first=51)
     assert [step.timesteps for step in reader.read(5)] == [51, 52, 53]
 
 
-def test_a_look_ends_by_itself_and_the_next_one_starts_fresh(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_look_shows_as_many_steps_as_it_asked_for(path: Path) -> None:
+    writer, reader = WindowWriter(path, SHAPE, 12), WindowReader(path)
+    reader.look(3)
+    show(writer, 10)
+    assert [step.timesteps for step in reader.read(10)] == [1, 2, 3]
+    reader.look(2)
+    show(writer, 10, first=11)
+    assert [step.timesteps for step in reader.read(10)] == [11, 12]  # a gap before them
+    other = WindowReader(path)  # that of another page counts on
+    other.look(1)
+    show(writer, 5, first=21)
+    assert [step.timesteps for step in other.read(10)] == [21]
+
+
+def test_what_was_shown_long_ago_is_no_news(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer, reader = looking(path)
     show(writer, 2)
-    moments = [1e9]  # long after
-    monkeypatch.setattr(window.time, "monotonic", lambda: moments[0])
-    shown = path.read_bytes()
-    show(writer, 2, first=3)
-    assert path.read_bytes() == shown
-    reader.look()
-    assert reader.newest() == 0 and reader.read(5) == []  # the old steps are no news
+    monkeypatch.setattr(window.time, "monotonic", lambda: 1e9)
+    reader.look(MANY)
+    assert reader.newest() == 0 and reader.read(5) == []
     show(writer, 1, first=5)
     assert [step.timesteps for step in reader.read(5)] == [5]
 
@@ -98,17 +107,17 @@ def test_a_step_that_is_being_written_is_not_taken(path: Path) -> None:
 
 def test_a_reader_may_come_first_and_stay_last(path: Path) -> None:
     reader = WindowReader(path)
-    reader.look()
+    reader.look(MANY)
     assert reader.newest() == 0 and reader.read(3) == []
     writer = WindowWriter(path, SHAPE, 12)
-    reader.look()
+    reader.look(MANY)
     show(writer, 2)
     writer.close()
     assert not path.exists()
-    reader.look()
+    reader.look(MANY)
     assert len(reader.read(3)) == 2
     reader.close()
-    reader.look()
+    reader.look(MANY)
     assert reader.read(3) == []
 
 
@@ -116,7 +125,7 @@ def test_a_reader_may_come_first_and_stay_last(path: Path) -> None:
 def test_files_of_another_kind_show_nothing(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     reader = WindowReader(path)
-    reader.look()
+    reader.look(MANY)
     assert reader.newest() == 0 and reader.read(3) == []
 
 
