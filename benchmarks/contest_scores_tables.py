@@ -271,9 +271,10 @@ def _model_line(results: Results) -> str:
     return (
         f"Ours: model {str(shipped.get('model', 'unknown'))[:12]}, as shipped with lock-in {rule},"
         f" candidates {shipped.get('candidate_order', 'unknown')},"
-        f" {'learning' if shipped.get('learn') else 'not learning'} as it plays; as the seed"
-        " played, the first above 2,000, nothing learnt; untrained, V and M of random weights and"
-        " C from scratch."
+        f" {'learning' if shipped.get('learn') else 'not learning'} as it plays,"
+        f" {'remembering' if shipped.get('retrace') else 'not remembering'} the level; as the seed"
+        " played, the first above 2,000, nothing learnt or remembered; untrained, V and M of random"
+        " weights and C from scratch."
     )
 
 
