@@ -33,7 +33,7 @@ SURE = 0.66  # a passage's expected share of successes from which its trail is n
 SHARED_BLAME = 0.5  # of a failure, for the stretch before: it may have led there
 STUCK_STEPS = 45  # three seconds without a new highest return
 FARTHER = 20.0  # points that make a record
-LEAP = 100.0  # a single step's points that only a level's end gives
+END_POINTS = 100.0  # of a single step: only a level's end gives so many
 EXPLORING = 0.5  # share of the episodes that leave the known way before its end, while it pays
 BACK_STRETCHES = 2.5  # how many stretches before, on average
 RECENT = 5  # episodes that tell where the known way ends, and what is safe
@@ -173,7 +173,7 @@ class Retrace:
     def finished(self, episode_return: float) -> None:
         """The episode is done: judge who played, and keep the passages that are new."""
         play = self._play
-        self._won = episode_return - play.places[-1] > LEAP
+        self._won = episode_return - play.places[-1] > END_POINTS
         for entry in play.entries:
             if entry.is_open and entry.arm is not None:
                 if self._won:

@@ -10,7 +10,8 @@ class Spent:
     """Seconds by part, added up over an episode's steps.
 
     `memory` runs while the emulator computes, so the emulator's time is longer than `waiting`,
-    which is what was left of it, and the socket.
+    which is what was left of it, and the socket. `controller` is whoever chose the buttons, the
+    memory of the level included.
     """
 
     vision: float = 0.0

@@ -21,8 +21,6 @@ from training import collect, evolve
 from training.data import list_episodes
 from training.records import CHAMPION
 
-pytest.importorskip("ray")
-
 
 def evolved(trained: Path, out: Path, *arguments: str) -> Path:
     places = ["--vision", str(trained / "vision"), "--memory", str(trained / "memory")]
