@@ -1,17 +1,15 @@
 """What the parts of the world model are worth: C evolved with and without them, on one budget.
 
-    python -m benchmarks.ablations --vision RUN --memory RUN    measures, or goes on measuring
-    python -m benchmarks.ablations --show                       prints the table, and puts it into
-                                                                the README
+    python -m benchmarks.ablations          measures, or goes on measuring
+    python -m benchmarks.ablations --show   prints the table, and puts it into the README
 
 Each run is an evolution of C from zero, by training.evolve's own search, on the networks of one
-finished V and M. Runs of one seed play the same levels with the same stickiness, whatever the
+packed model. Runs of one seed play the same levels with the same stickiness, whatever the
 variant. The score of a run is what the distribution's mean gets in the end, on other levels.
 """
 
 from __future__ import annotations
 
-import copy
 import functools
 import sys
 from collections.abc import Sequence
@@ -22,7 +20,7 @@ import numpy as np
 
 from agent.commandline import option, parse, run
 from agent.files import write_atomically
-from agent.pretrained import ModelSpec
+from agent.pretrained import NETWORKS, ModelSpec
 from arena.levels import Level, available, select
 from benchmarks.ablation_players import (
     LOG_VARIANCE,
@@ -66,12 +64,7 @@ def _act(number: int) -> str:
 class Options:
     """Evolve C with parts of the world model left out. The same command again goes on."""
 
-    vision: Path = option(
-        "run folder of the finished training.train_vision", Path("runs/pangolin/vision")
-    )
-    memory: Path = option(
-        "run folder of the finished training.train_memory", Path("runs/pangolin/memory")
-    )
+    pretrained: Path = option("packed model with the trained V and M", Path("pretrained"))
     variants: str = option("which, separated by commas", ",".join(VARIANTS))
     seeds: int = option("runs of each variant, with seeds 1, 2, ...", 3)
     levels: str = option("levels to evolve on; no validation or test level", _act(1))
@@ -143,8 +136,8 @@ class Trial:
         self._options, self._variant = options, variant
         self._n_features = n_features(variant, spec)
         self._evolve = evolve.Options(
-            vision=options.vision,
-            memory=options.memory,
+            vision=options.pretrained,
+            memory=options.pretrained,
             out=options.runs / f"{variant}-{seed}",
             levels=options.levels,
             levels_per_generation=options.levels_per_generation,
@@ -225,19 +218,18 @@ def prepare(options: Options, folder: Path) -> tuple[ModelSpec, dict[str, str]]:
     """Export what any variant plays with, once; return the sizes and the weights' SHA-256.
 
     Raises:
-        TrainingError: V or M is not finished, they do not fit, or the folder has other ones.
+        PretrainedError: the packed model has no networks, or damaged ones.
+        TrainingError: the folder has other ones.
     """
+    from training.checkpoint import load_networks
     from training.export import export_memory, export_vision
-    from training.exported import prepare_networks
-    from training.networks import VAE
+    from training.exported import prepare_packed
     from training.untrained import random_networks
-    from training.weights import VISION_WEIGHTS, load_network
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    spec, digests = prepare_networks(options.vision, options.memory, folder)
+    spec, digests = prepare_packed(options.pretrained, folder)
     if not (folder / LOG_VARIANCE).exists():
         # the same encoder with its other last layer in place of the mean's
-        vae = copy.deepcopy(load_network(options.vision / VISION_WEIGHTS, VAE))
+        vae, _ = load_networks(options.pretrained / NETWORKS)
         vae.mu = vae.log_variance
         export_vision(vae, folder / LOG_VARIANCE)
     for seed in range(1, options.seeds + 1):

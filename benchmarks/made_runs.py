@@ -29,6 +29,7 @@ class MadeLevel:
     name: str
     returns: Sequence[float]
     locked_from: int | None = None
+    returned_to: Sequence[float] | None = None  # by the memory of the level, in each episode
     length: int | Sequence[int] = 100  # agent steps of every episode, or of each
     status: str = "finished"
     error: LevelError | None = None
@@ -181,10 +182,11 @@ def _journal(level: MadeLevel) -> list[str]:
             timesteps=timesteps,
             locked=level.locked_from is not None and number >= level.locked_from,
             steps_per_second=250.0,
+            returned_to=level.returned_to[number] if level.returned_to else None,
             seconds={part: share * length for part, share in parts.items()},
         )
         for number, (value, length, timesteps) in enumerate(
             zip(level.returns, level.lengths, level.timesteps, strict=True)
         )
     ]
-    return [json.dumps(asdict(entry)) + "\n" for entry in entries]
+    return [json.dumps(entry.values()) + "\n" for entry in entries]

@@ -68,6 +68,25 @@ def test_the_numbers_are_those_of_results_json(tmp_path: Path) -> None:
     assert f"95% interval {low:,.1f} to {high:,.1f}" in text_of(page)
 
 
+def test_a_level_that_is_remembered_shows_how_far_that_led(tmp_path: Path) -> None:
+    returned_to = [0.0, 150.0, 300.0, 450.0]
+    level = replace(lucky_level(GLACIER, 4), returned_to=returned_to)
+    run = write_run(tmp_path / "run", [level, lucky_level(MEADOW, 4)])
+    page = page_of(run)
+    _, led, episodes = figures_of(page)["level-0"]["data"]
+    assert (led["name"], led["y"], led["x"]) == ("led by memory", returned_to, episodes["x"])
+    assert len(figures_of(page)["level-1"]["data"]) == 2
+    assert text_of(page).count("The memory of the level led an episode to 225.0 on average") == 1
+    assert "It also remembers the level" in text_of(page)
+    other = write_run(tmp_path / "other", [lucky_level(GLACIER, 4)])
+    assert "remembers the level" not in text_of(page_of(other))
+    journal = run / "levels" / GLACIER.replace(":", ".") / "out/journal.jsonl"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
+    page = page_of(run)  # the last episode's line is still to be written
+    assert figures_of(page)["level-0"]["data"][1]["y"] == returned_to[:-1]
+    assert "led an episode to 150.0 on average" in text_of(page)
+
+
 def test_the_plot_of_a_level_has_its_episodes_its_score_and_its_lock_in(tmp_path: Path) -> None:
     level = lucky_level(GLACIER, 12, locked_from=7)
     plot = figures_of(page_of(write_run(tmp_path / "run", [level])))["level-0"]

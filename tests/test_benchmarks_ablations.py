@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from small_models import TINY
-from training_tools import write_trained
 
 from agent.controller import n_parameters
-from agent.files import sha256
-from agent.pretrained import MEMORY
+from agent.pretrained import MEMORY, NETWORKS, PretrainedError
 from agent.vision import preprocess
 from arena.levels import Level
 from benchmarks import ablation_players, ablations
@@ -34,10 +31,10 @@ from benchmarks.ablation_players import (
     untrained_memory,
 )
 from benchmarks.ablation_results import AblationError, Results, Run, inserted, table
-from training.networks import VAE
+from training.checkpoint import load_networks, save_networks
 from training.resume import TrainingError
 from training.rollouts import Player, Rollout, Task
-from training.weights import VISION_WEIGHTS, load_network
+from training.untrained import random_networks
 
 LEVEL = Level("Game", "State")
 SETTINGS = {"generations": 2, "levels": ["Game:State"]}
@@ -61,20 +58,11 @@ class MadeUpGame:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of V and M; V's Gaussians are wide enough for a draw to be seen."""
-    folder = tmp_path_factory.mktemp("trained")
-    write_trained(folder)
-    path = folder / "vision" / VISION_WEIGHTS
-    vae = load_network(path, VAE)
-    weights = load_file(path) | {"log_variance.bias": torch.full((TINY.latent,), 1.0)}
-    save_file(weights, path, {"spec": json.dumps(vae.spec.to_json())})
-    for stage in ("vision", "memory"):
-        result = json.loads((folder / stage / "result.json").read_text())
-        if stage == "vision":
-            result["files"][VISION_WEIGHTS] = sha256(path)
-        else:
-            result["vision_sha256"] = sha256(path)
-        (folder / stage / "result.json").write_text(json.dumps(result))
+    """A packed model; V's Gaussians are wide enough for a draw to be seen."""
+    folder = tmp_path_factory.mktemp("packed")
+    vae, memory = random_networks(TINY)
+    torch.nn.init.ones_(vae.log_variance.bias)
+    save_networks(folder / NETWORKS, vae, memory)
     return folder
 
 
@@ -87,7 +75,7 @@ def networks(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def given(trained: Path, **changes: Any) -> ablations.Options:
-    return ablations.Options(vision=trained / "vision", memory=trained / "memory", **changes)
+    return ablations.Options(pretrained=trained, **changes)
 
 
 def features(
@@ -132,7 +120,7 @@ def test_what_each_variant_sees(networks: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_deviation_is_vs_own(trained: Path, networks: Path) -> None:
     vision = SampledVision(networks, TINY)
     frame = np.random.default_rng(2).integers(0, 256, (224, 320, 3), np.uint8)
-    vae = load_network(trained / "vision" / VISION_WEIGHTS, VAE)
+    vae, _ = load_networks(trained / NETWORKS)
     with torch.no_grad():
         pixels = torch.from_numpy(preprocess(frame, TINY)[None])
         mu, log_variance = (part[0].numpy() for part in vae.encode(pixels))
@@ -184,8 +172,8 @@ def no_play(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def arguments(trained: Path, folder: Path) -> list[str]:
-    places = ["--vision", str(trained / "vision"), "--memory", str(trained / "memory")]
-    places += ["--runs", str(folder / "runs"), "--out", str(folder / "results/ablations.json")]
+    places = ["--pretrained", str(trained), "--runs", str(folder / "runs")]
+    places += ["--out", str(folder / "results/ablations.json")]
     budget = (
         "--seeds 2 --generations 3 --population 4 --measure-episodes 2 --variants trained,alone"
     )
@@ -313,6 +301,8 @@ def test_mistakes_are_named(trained: Path, tmp_path: Path) -> None:
         ablations.main([*fixed, "--population", "0"])
     with pytest.raises(TrainingError, match="belongs to pangolin-validation"):
         ablations.main([*fixed, "--levels", "pangolin-validation"])
+    with pytest.raises(PretrainedError, match=r"networks\.safetensors is missing"):
+        ablations.main([*fixed, "--pretrained", str(tmp_path), "--levels", "airstriker"])
     assert not (tmp_path / "runs").exists()
 
 

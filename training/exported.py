@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from agent.files import write_atomically
+from agent.files import sha256, write_atomically
 from agent.pretrained import MEMORY, VISION, ModelSpec
+from agent.pretrained import NETWORKS as PACKED
+from training.checkpoint import load_networks
 from training.export import export_memory, export_vision
 from training.networks import MDNLSTM, VAE
 from training.resume import TrainingError
@@ -38,23 +41,42 @@ def prepare_networks(
         raise TrainingError(
             f"{memory_run} was trained with another V than {vision_run}: train it again"
         )
+    return _prepared(
+        folder,
+        digests,
+        lambda: load_network(vision_run / VISION_WEIGHTS, VAE),
+        lambda: load_network(memory_run / MEMORY_WEIGHTS, MDNLSTM),
+    )
+
+
+def prepare_packed(model: Path, folder: Path) -> tuple[ModelSpec, dict[str, str]]:
+    """Export V and M of a packed model into the run folder, once, as `prepare_networks` does.
+
+    Raises:
+        PretrainedError: it has no networks to go on from, or damaged ones.
+        TrainingError: the folder holds other networks.
+    """
+    vae, memory = load_networks(model / PACKED)
+    digests = {"networks_sha256": sha256(model / PACKED)}
+    return _prepared(folder, digests, lambda: vae, lambda: memory)
+
+
+def _prepared(
+    folder: Path, digests: dict[str, str], vision: Callable[[], VAE], memory: Callable[[], MDNLSTM]
+) -> tuple[ModelSpec, dict[str, str]]:
     path = folder / SPEC
     if path.is_file():
         values = json.loads(path.read_bytes())
         if values["weights"] != digests:
             raise TrainingError(
-                f"{folder} holds other networks than {vision_run} and {memory_run} do "
-                "now: give another --out"
+                f"{folder} holds other networks than those given now: give another folder, or "
+                "remove it"
             )
         return ModelSpec.from_json(values["spec"]), digests
-    return _export(vision_run, memory_run, folder, digests), digests
-
-
-def _export(vision_run: Path, memory_run: Path, folder: Path, digests: dict[str, str]) -> ModelSpec:
-    vae = load_network(vision_run / VISION_WEIGHTS, VAE)
-    folder.mkdir(exist_ok=True)
+    vae = vision()
+    folder.mkdir(parents=True, exist_ok=True)
     export_vision(vae, folder / VISION)
-    export_memory(load_network(memory_run / MEMORY_WEIGHTS, MDNLSTM), folder / MEMORY)
+    export_memory(memory(), folder / MEMORY)
     values = {"spec": vae.spec.to_json(), "weights": digests}
-    write_atomically(folder / SPEC, json.dumps(values, indent=2).encode())  # last: it is complete
-    return vae.spec
+    write_atomically(path, json.dumps(values, indent=2).encode())  # last: it is complete
+    return vae.spec, digests

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.controller import ACTION_BUTTONS
+from agent.plans import press
 
 HELD_STEPS = 8  # mean; half a second: a jump of Sonic's, or a way across the screen
 RIGHT_STEPS, LEFT_STEPS = 100, 70  # JERK's: right, and back where a stretch gained nothing
@@ -66,9 +67,11 @@ class Runner:
         self._jump -= jump
         if self._left:
             self._left -= 1
-            return np.array([jump, 0, 1, 0], np.uint8)
-        self._right -= 1
-        return np.array([jump, 0, 0, 1], np.uint8)
+            direction = "LEFT"
+        else:
+            self._right -= 1
+            direction = "RIGHT"
+        return press(direction, "B") if jump else press(direction)
 
 
 class Guided:

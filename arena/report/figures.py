@@ -59,7 +59,10 @@ def agents(rows: Sequence[tuple[str, float, Interval | None, bool]]) -> Figure:
 def level(
     record: LevelRecord, lock_in_score: float | None, advised: float | None, budget_steps: int = 0
 ) -> Figure:
-    """A level's run: the score so far, each episode as a dot, the lock-in as a line."""
+    """A level's run: the score so far, each episode as a dot, the lock-in as a line.
+
+    Where the agent remembered the level, a dash says how far that led an episode.
+    """
     returns, timesteps = record.returns, record.timesteps
     dots = chosen_points(returns)
     locked = np.zeros(len(returns), bool) if record.locked is None else record.locked
@@ -68,6 +71,13 @@ def level(
         _dots(timesteps, returns, record.numbers, dots[~locked[dots]], "episode", "--dots"),
         _dots(timesteps, returns, record.numbers, dots[locked[dots]], "locked in", "--second"),
     ]
+    if record.remembers:
+        known = dots[np.isfinite(record.returned_to[dots])]
+        ends = record.returned_to
+        led = _dots(timesteps, ends, record.numbers, known, "led by memory", "--muted")
+        led["marker"] |= {"symbol": "line-ew", "line": {"color": "--muted", "width": 2}}
+        led["hovertemplate"] = "episode %{customdata}, led by memory to %{y:,.1f}<extra></extra>"
+        data.insert(1, led)  # under the dots
     layout = _layout(320, "timesteps used", "return")
     _with_legend(layout)
     layout["yaxis"]["rangemode"] = "tozero"

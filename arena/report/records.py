@@ -56,6 +56,8 @@ class LevelRecord:
         returns: of the finished episodes, float64 (E,), finite.
         timesteps: of the budget used at the end of each, int64 (E,), resets included.
         locked: whether each was played locked in, bool (E,); None: no journal says.
+        returned_to: return up to which the agent's memory of the level alone played in each,
+            float64 (E,); NaN where no journal says.
         agent_seconds: of the agent's parts; None where the journal does not tell.
         emulator_seconds: as the server measured it; None where it did not.
         numbers: number of each episode in the run, from 0, int64 (E,).
@@ -68,6 +70,7 @@ class LevelRecord:
     timesteps: NDArray[np.int64]
     numbers: NDArray[np.int64]
     locked: NDArray[np.bool_] | None
+    returned_to: Floats
     agent_seconds: AgentSeconds | None
     emulator_seconds: float | None
 
@@ -78,6 +81,16 @@ class LevelRecord:
     @property
     def state(self) -> str:
         return self.result.level.partition(":")[2] or self.result.level
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the agent remembered the level and that led it anywhere."""
+        return bool((self.returned_to > 0).any())
+
+    @property
+    def usually_returned_to(self) -> float:
+        """Mean of `returned_to`, of a level that is remembered."""
+        return float(np.nanmean(self.returned_to))
 
     @property
     def median(self) -> float | None:
@@ -251,8 +264,10 @@ def _level(
         notes.append(f"{count} of {len(returns)} returns are no numbers and are left out.")
     entries, said = _journal(place / "out" / journal.FILE_NAME)
     notes += said
-    locked = None
+    locked, returned_to = None, np.full(len(returns), np.nan)
     if entries and _same(entries, returns, lengths):
+        known = [_number(entry.get("returned_to")) for entry in entries[: len(returns)]]
+        returned_to[: len(known)] = known
         flags = [bool(entry["locked"]) for entry in entries][: len(returns)]
         flags += flags[-1:] * (len(returns) - len(flags))  # a journal may end before the run does
         locked = np.array(flags, bool)
@@ -272,6 +287,7 @@ def _level(
         timesteps=timesteps[finite],
         numbers=np.flatnonzero(finite),
         locked=None if locked is None else locked[finite],
+        returned_to=returned_to[finite],
         agent_seconds=_agent_seconds(entries),
         emulator_seconds=(end.emulator_seconds or None) if end else None,
     )
@@ -333,6 +349,10 @@ def _agent_seconds(entries: Sequence[Mapping[str, Any]]) -> AgentSeconds | None:
             for part, value in zip(PARTS, values, strict=True):
                 parts[part] += float(value)  # type: ignore[arg-type]
     return AgentSeconds(parts, steps) if steps else None
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def _server_end(place: Path) -> ServeResult | None:
