@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,13 +100,8 @@ class _Reader:
     def _note_agent(self, run: Path, agent: dict[str, Any]) -> None:
         if isinstance(agent.get("pretrained"), str) and self.pretrained is None:
             self.pretrained = Path(agent["pretrained"])
-        changing = ["learned while it played"] * bool(agent.get("learn"))
-        changing += ["went back to what had worked on the level"] * bool(agent.get("retrace"))
-        if changing and not agent.get("repeats"):
-            self.notes.append(
-                f"{run}: the agent {' and '.join(changing)}; the tuner takes its candidates as"
-                " draws from one distribution (record with --repeats 3)"
-            )
+        if caution := caution_about(agent):
+            self.notes.append(f"{run}: {caution}")
 
     def _read_level(self, run: Path, level: LevelResult, model: str) -> None:
         path = run / level.folder / "out" / journal.FILE_NAME
@@ -128,6 +123,18 @@ class _Reader:
                 f"{where}: the last {timesteps:,} of {level.timesteps:,} timesteps are an episode"
                 " that did not end: long ones are underestimated, record a larger budget"
             )
+
+
+def caution_about(agent: Mapping[str, Any]) -> str | None:
+    """Why a run with these settings of the agent records no plain draws; None: it does."""
+    changing = ["learned while it played"] * bool(agent.get("learn"))
+    changing += ["went back to what had worked on the level"] * bool(agent.get("retrace"))
+    if not changing or agent.get("repeats"):
+        return None
+    return (
+        f"the agent {' and '.join(changing)}; the tuner takes its candidates as draws from one"
+        " distribution (record with --repeats 3)"
+    )
 
 
 def read_entries(path: Path) -> tuple[list[dict[str, Any]], list[str]]:

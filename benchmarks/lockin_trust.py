@@ -198,8 +198,6 @@ def choose(recording_run: Path, recommended: Choice) -> list[Choice]:
     choices: list[Choice] = [
         SEED_RULE,
         recommended,
-        {**SEED_RULE, "lock_in_score": middle},
-        {**SEED_RULE, "lock_in_score": high},
         {
             "lock_in_rule": "k-of-n",
             "lock_in_score": middle,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.commandline import UserError
+from arena.recorded import caution_about
 from arena.report.records import RunRecord
 
 TUNER = "arena.tuning"
@@ -37,4 +38,7 @@ def advise(run: RunRecord) -> Advice:
         found = tuner.advise([run.folder])
     except UserError as error:
         return Advice((f"no advice: {error}.",))
-    return Advice(tuple(found.sentences), found.recommended.threshold)
+    sentences = list(found.sentences)
+    if caution := caution_about(run.agent_settings):
+        sentences.append(f"With a grain of salt: {caution}.")
+    return Advice(tuple(sentences), found.recommended.threshold)

@@ -88,7 +88,10 @@ def level(
         shapes.append(_line("x", record.result.locked_in_at, "--second", "solid"))
         notes.append(_note("x", record.result.locked_in_at, "locked in"))
     top = 1.3 * float(returns.max()) if len(returns) else 0.0
-    for value, word in ((lock_in_score, "threshold"), (advised, "advised")):
+    marks = [(lock_in_score, "threshold"), (advised, "advised")]
+    if advised == lock_in_score:
+        marks = [(advised, "advised threshold")]
+    for value, word in marks:
         if value is not None and 0 < value <= top:  # a line far above would flatten the plot
             shapes.append(_line("y", value, "--muted", "dash"))
             notes.append(_note("y", value, f"{word} {value:,.0f}"))
