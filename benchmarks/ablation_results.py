@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,12 +153,6 @@ def table(results: Results) -> str:
         mean = f"{np.mean([*scores[name].values()]):,.0f}"
         lines.append(_line([about, *cells, mean, f"{np.mean(apart):+,.0f}" if apart else ""]))
     return "\n".join(lines)
-
-
-def inserted(text: str, results: Results) -> str:
-    """A README's text with the table between `<!-- ablations -->` and `<!-- end -->` renewed."""
-    marked = re.compile(r"(<!-- ablations -->\n).*?(<!-- end -->)", re.DOTALL)
-    return marked.sub(lambda found: f"{found[1]}{table(results)}\n{found[2]}", text)
 
 
 def _line(cells: list[str]) -> str:

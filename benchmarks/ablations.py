@@ -11,7 +11,6 @@ variant. The score of a run is what the distribution's mean gets in the end, on 
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from agent.commandline import option, parse, run
-from agent.files import write_atomically
 from agent.pretrained import NETWORKS, ModelSpec
 from arena.levels import Level, available, select
 from benchmarks.ablation_players import (
@@ -29,8 +27,9 @@ from benchmarks.ablation_players import (
     n_features,
     untrained_memory,
 )
-from benchmarks.ablation_results import AblationError, Results, Run, inserted, table
+from benchmarks.ablation_results import AblationError, Results, Run, table
 from benchmarks.calibration_results import rom_hashes
+from benchmarks.readme_tables import README, renew
 from training import evolve
 from training.executors import FREE
 from training.held_out import check_levels
@@ -41,7 +40,7 @@ from training.workers import Pool
 
 # torch is imported where it is needed: the worker processes import this file too.
 
-README = Path(__file__).parent.parent / "README.md"
+TABLE = "ablations"  # its name in the README
 ZONES = ("Meadow", "Canyon", "Cavern", "Glacier", "Foundry", "Lagoon")
 MEASURE_SEEDS = 3_000_003  # stickiness of the last measurement: seeds that no search draws
 BUDGET = (
@@ -89,7 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = parse(Options, argv, prog="python -m benchmarks.ablations")
     if options.show:
-        show(Results.load(options.out), README)
+        shown = table(Results.load(options.out))
+        print(shown)
+        renew(README, {TABLE: shown})
         return 0
     _check(options)
     variants = chosen_variants(options.variants)
@@ -255,15 +256,6 @@ def chosen_variants(text: str) -> list[str]:
     if not names or names - VARIANTS.keys():
         raise AblationError(f"--variants {text!r}: give some of {', '.join(VARIANTS)}")
     return [name for name in VARIANTS if name in names]
-
-
-def show(results: Results, readme: Path) -> None:
-    """Print the table as Markdown, and bring the one in the README up to date."""
-    print(table(results))
-    text = readme.read_text(encoding="utf-8")
-    if (changed := inserted(text, results)) != text:
-        write_atomically(readme, changed.encode())
-        print(f"written into {readme}", file=sys.stderr)
 
 
 if __name__ == "__main__":

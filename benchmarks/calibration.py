@@ -21,19 +21,18 @@ import numpy as np
 import stable_retro
 
 from agent.commandline import UserError, option, parse, run
-from agent.files import write_atomically
 from arena.contest_env import ContestEnv
 from arena.levels import Level, available, select
 from benchmarks.calibration_results import JERK, PLANNER, Cell, Results, Settings, rom_hashes
-from benchmarks.calibration_tables import by_level, findings, inserted, summary, table
+from benchmarks.calibration_tables import by_level, findings, readme_tables, summary, table
 from benchmarks.jerk import Jerk
+from benchmarks.readme_tables import README, ROOT, renew
 from benchmarks.simple_agents import POLICIES
 from training.workers import Pool
 
 LONGEST_SECONDS = 4 * 3600.0  # that one agent may take over one level
 MOVIE_FRAMES = 18_000
-ROOT = Path(__file__).parent.parent
-READMES = (ROOT / "README.md", ROOT / "game" / "README.md")
+READMES = (README, ROOT / "game" / "README.md")
 
 
 class CalibrationError(UserError):
@@ -162,10 +161,7 @@ def show(results: Results, readmes: Sequence[Path]) -> None:
     """Print the tables as Markdown, and bring those in the READMEs up to date."""
     print(f"{summary(results)}\n\n{by_level(results)}")
     for path in readmes:
-        text = path.read_text(encoding="utf-8")
-        if (changed := inserted(text, results)) != text:
-            write_atomically(path, changed.encode())
-            print(f"written into {path}", file=sys.stderr)
+        renew(path, readme_tables(results))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

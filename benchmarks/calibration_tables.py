@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -48,15 +47,9 @@ def by_level(results: Results) -> str:
     return "\n".join(lines)
 
 
-def inserted(text: str, results: Results) -> str:
-    """A README's text with its tables brought up to date.
-
-    They stand between `<!-- calibration NAME -->` and `<!-- end -->`, NAME being summary or levels.
-    """
-    for name, made in (("summary", summary(results)), ("levels", by_level(results))):
-        marked = re.compile(rf"(<!-- calibration {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = marked.sub(rf"\g<1>{made}\n\g<2>", text)
-    return text
+def readme_tables(results: Results) -> dict[str, str]:
+    """The tables by their names in the READMEs."""
+    return {"calibration summary": summary(results), "calibration levels": by_level(results)}
 
 
 def findings(results: Results) -> list[str]:

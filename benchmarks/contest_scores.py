@@ -23,7 +23,6 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.commandline import INTERRUPTED_EXIT_CODE, UserError, option, parse, run
-from agent.files import write_atomically
 from arena.evaluation import Interrupted, end_request_as_interrupt
 from arena.levels import Level, available, select
 from benchmarks.calibration_results import rom_hashes
@@ -39,13 +38,12 @@ from benchmarks.contest_scores_players import (
     play_ours,
 )
 from benchmarks.contest_scores_results import Key, Play, Results, digest
-from benchmarks.contest_scores_tables import MARKED, inserted, markdown
+from benchmarks.contest_scores_tables import TABLE, markdown
+from benchmarks.readme_tables import README, ROOT, renew
 from training.workers import Pool
 
 SCENARIO = "contest"  # whose reward tells how far an episode came
 LONGEST_SECONDS = 12 * 3600.0  # that a rival may take over one level
-ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
 PICTURES = ROOT / "results" / "pictures"
 
 
@@ -277,12 +275,7 @@ def show(results: Results, levels: Sequence[Level]) -> None:
     drawn = [level for level in levels if results.roms.get(level.game) == roms[level.game]]
     for path in draw_all(PICTURES, results, drawn):
         print(f"drawn: {path}", file=sys.stderr)
-    text = README.read_text(encoding="utf-8")
-    if not MARKED.search(text):
-        print(f"note: {README} has no markers <!-- contest scores -->", file=sys.stderr)
-    elif (changed := inserted(text, made)) != text:
-        write_atomically(README, changed.encode())
-        print(f"written into {README}", file=sys.stderr)
+    renew(README, {TABLE: made})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from benchmarks.contest_scores_results import Play, Results
 
 FINISHED, TIME, DIED = "finished", "out of time", "died"
 PICTURE = "contest_scores.png"
-MARKED = re.compile(r"(<!-- contest scores -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE = "contest scores"  # its name in the README
 
 
 @dataclass(frozen=True)
@@ -232,11 +232,6 @@ def zones(levels: Sequence[str]) -> dict[str, list[str]]:
 def ends_picture(zone: str) -> str:
     """The file name of a zone's picture of ends; safe whatever the zone is called."""
     return f"ends_{re.sub(r'[^A-Za-z0-9_-]+', '-', zone)}.png"
-
-
-def inserted(text: str, made: str) -> str:
-    """A README's text with what stands between its markers replaced."""
-    return MARKED.sub(lambda found: f"{found[1]}{made}\n{found[2]}", text)
 
 
 def _row(row: Scored, total: int) -> list[str]:

@@ -1,11 +1,12 @@
 """Can the tuner be trusted? The same rules, simulated from a recording and really played.
 
-    python -m benchmarks.lockin_trust
+    python -m benchmarks.lockin_trust          measures, or goes on measuring
+    python -m benchmarks.lockin_trust --show   prints the table, and puts it into the README
 
-records some levels, lets the tuner choose rules that differ, predicts what each will score, then
+It records some levels, lets the tuner choose rules that differ, predicts what each will score, then
 plays each on the emulator with other candidates and other stickiness. A prediction is a range:
 one budget is luck, so what counts is how often the real score lies within it, and whether the
-rules stand in the order that was predicted. The same command goes on where it stopped.
+rules stand in the order that was predicted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from rich.console import Console
 
 from agent import commandline
 from agent.commandline import INTERRUPTED_EXIT_CODE, UserError, option
-from agent.files import write_atomically
+from agent.files import sha256, write_atomically
+from agent.pretrained import MANIFEST
 from agent.settings import Settings
 from arena.agents import LocalAgent
 from arena.evaluation import Interrupted, Plan, evaluate
@@ -42,7 +44,9 @@ from arena.rule_grid import (
 from arena.run_folder import command_line, open_run
 from arena.simulated_budget import Worlds
 from arena.tuning import advise
+from benchmarks.readme_tables import README, renew
 
+TABLE = "lock-in trust"  # its name in the README
 WORLDS, BUDGETS = 32, 8
 RANGE = (0.025, 0.975)  # of single simulated budgets
 RECORDING_SEED = 1
@@ -64,6 +68,7 @@ class Options:
     workers: int = option("levels at once", 2)
     folder: Path = option("where the runs go, and are resumed", Path("runs/lockin_trust"))
     out: Path = option("file for the results as JSON", Path("results/lockin_trust.json"))
+    show: bool = option("measure nothing: print --out as Markdown, and into the README", False)
 
     def __post_init__(self) -> None:
         """Refuse counts below 1.
@@ -96,6 +101,11 @@ class Compared:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = commandline.parse(Options, argv, prog="python -m benchmarks.lockin_trust")
+    if options.show:
+        made = table(read_measured(options.out))
+        print(made)
+        renew(README, {TABLE: made})
+        return 0
     levels = spread(select(options.levels), options.count)
     # Nothing learned or remembered: the simulation's candidates are draws from one distribution.
     settings = Settings(
@@ -139,9 +149,10 @@ def measure(
                 )
     return {
         "levels": [level.name for level in levels],
+        "model_manifest_sha256": sha256(options.pretrained / MANIFEST),
         "options": {
-            name: str(value) if isinstance(value, Path) else value
-            for name, value in asdict(options).items()
+            name: getattr(options, name)
+            for name in ("levels", "count", "steps", "repeats", "seeds", "workers")
         },
         "recommended": name_of(recommended),
         **summary(compared),
@@ -269,6 +280,45 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
         return None
     ranks = [np.unique(one, return_inverse=True)[1].astype(np.float64) for one in (first, second)]
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def read_measured(path: Path) -> dict[str, Any]:
+    """What an earlier call measured.
+
+    Raises:
+        UserError: nothing yet, or no file of this benchmark.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        table(content)
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there: measure first") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no file of this benchmark ({error!r:.80})") from None
+    return dict(content)
+
+
+def table(content: dict[str, Any]) -> str:
+    """What was predicted and what was played, as Markdown."""
+    lines = ["| rule | predicted | played | within the range |", "| --- | --- | --- | --- |"]
+    for rule in sorted(content["rules"], key=lambda rule: -rule["predicted"]):
+        name = rule["rule"] + " (recommended)" * (rule["rule"] == content["recommended"])
+        figures = f"{rule['predicted']:,.0f} | {rule['played']:,.0f} | {rule['inside']:.0%}"
+        lines.append(f"| {name} | {figures} |")
+    settings, agreement = content["options"], content["rank_correlation_of_rules"]
+    ranks = "" if agreement is None else f" Spearman's rank correlation is {agreement:.2f}."
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{len(content['levels'])} levels, {settings['steps']:,} timesteps each,"
+            f" {len(content['budgets'])} budgets played. Of these {content['inside']:.0%} scored"
+            f" within the range in which {content['expected_inside']:.0%} of the simulated ones"
+            f" did; a rule's mean is off by {content['mean_absolute_error_of_rules']:,.0f} points"
+            f" on average, a single budget's score by"
+            f" {content['mean_absolute_error_of_budgets']:,.0f}, most of it luck.{ranks}",
+        ]
+    )
 
 
 def slug(choice: Choice) -> str:

@@ -1,5 +1,8 @@
 """Steps a second of the agent at play, beside the bare emulator and the seed's way of playing.
 
+    python -m benchmarks.play_speed          measures
+    python -m benchmarks.play_speed --show   prints the table, and puts it into the README
+
 All play the same level through the same server, in turn, round after round: the machine's
 noise falls on each alike, and what is quoted are medians of ratios within a round. Speed does
 not depend on what a network has learnt, so the weights are random ones of the right shapes.
@@ -18,17 +21,28 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agent import commandline
 from agent.commandline import UserError, option
 from agent.files import write_atomically
 from agent.pretrained import PRESETS
 from arena.levels import Level, select
+from benchmarks.readme_tables import README, renew
 from training.untrained import write_untrained
 
+TABLE = "play speed"  # its name in the README
+PROGRAMS = {
+    "bare": "the emulator in process, no agent",
+    "null": "an agent that does nothing, through the socket",
+    "compact": "ours, the preset that is shipped",
+    "seed": "ours, the seed's sizes",
+    "eager": "the seed's sizes as its author played them: torch, eager, `nn.LSTM`",
+}
+FEWEST_STEPS = 3000  # also what `eager` plays, which takes minutes for them
 TARGETS = {
     "null / bare": 0.9,
     "seed / null": 0.5,
@@ -42,49 +56,119 @@ class Options:
     """Measure steps/s at play: bare emulator, null agent, ours in both presets, eager torch."""
 
     level: str = option("the level that all play", "airstriker")
-    steps: int = option("timesteps a program and round; the first 1,000 are warm-up", 5000)
+    steps: int = option("timesteps a program and round; the first 1,000 are warm-up", 10_000)
     rounds: int = option("rounds; each runs every program once", 5)
-    memory_steps: int = option("timesteps of the memory run, 0 for none", 200_000)
+    memory_steps: int = option("timesteps of the memory run", 200_000)
+    parts: str = option(
+        "what to measure, separated by commas; the rest stays", "speed,first_action,memory"
+    )
     out: Path = option("where the JSON goes", Path("results/play_speed.json"))
+    show: bool = option("measure nothing: print --out as Markdown, and into the README", False)
 
 
 def main() -> None:
     """Measure, write the JSON, print it."""
     options = commandline.parse(Options, prog="python -m benchmarks.play_speed")
-    if options.steps < 3000 or options.rounds < 1:
-        raise UserError("at least 3,000 steps and 1 round are needed to measure a speed")
+    result = json.loads(options.out.read_bytes()) if options.out.exists() else {}
+    if options.show:
+        print(made := table(result))
+        renew(README, {TABLE: made})
+        return
+    parts = chosen_parts(options)
     level = select(options.level)[0]
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
         models = {
             name: write_untrained(Path(folder) / name, spec) for name, spec in PRESETS.items()
         }
-        rounds = [
-            {name: measure(name, level, options.steps, models, seed) for name in programs(seed)}
-            for seed in range(1, options.rounds + 1)
-        ]
-        result = {
-            "level": level.name,
-            "steps": options.steps,
-            "machine": {"cpus": os.cpu_count(), "processor": platform.machine()},
-            "steps_per_second": rounds,
-            "median_steps_per_second": {
-                name: statistics.median(one[name] for one in rounds) for name in rounds[0]
-            },
-            "median_ratios": {pair: median_ratio(rounds, pair) for pair in TARGETS},
-            "targets": TARGETS,
-            "agent": {
-                preset: agent_figures(level, models[preset], options.memory_steps)
-                for preset in models
-            },
-        }
-    text = json.dumps(result, indent=2)
-    write_atomically(options.out, text.encode() + b"\n")
-    print(text)
+        for part in parts:
+            result[part] = MEASUREMENTS[part](options, level, models)
+            write_atomically(options.out, json.dumps(result, indent=2).encode() + b"\n")
+    print(table(result))
+
+
+def chosen_parts(options: Options) -> list[str]:
+    """The parts that an option names.
+
+    Raises:
+        UserError: an unknown one, or a budget too small to measure anything.
+    """
+    parts = [part.strip() for part in options.parts.split(",")]
+    if unknown := sorted(set(parts) - MEASUREMENTS.keys()):
+        raise UserError(f"--parts has no {unknown[0]!r}: give some of {', '.join(MEASUREMENTS)}")
+    if options.steps < FEWEST_STEPS or options.rounds < 1 or options.memory_steps < FEWEST_STEPS:
+        raise UserError(f"at least {FEWEST_STEPS:,} steps and 1 round are needed")
+    return parts
+
+
+def speed(options: Options, level: Level, models: dict[str, Path]) -> dict[str, Any]:
+    """Steps/s of all programs in turn, round after round."""
+    rounds = [
+        {name: measure(name, level, options.steps, models, seed) for name in programs(seed)}
+        for seed in range(1, options.rounds + 1)
+    ]
+    return {
+        "level": level.name,
+        "steps": options.steps,
+        "machine": {"cpus": os.cpu_count(), "processor": platform.machine()},
+        "steps_per_second": rounds,
+        "median_steps_per_second": {
+            name: statistics.median(one[name] for one in rounds) for name in rounds[0]
+        },
+        "median_ratios": {pair: median_ratio(rounds, pair) for pair in TARGETS},
+        "targets": TARGETS,
+    }
+
+
+def first_action(options: Options, level: Level, models: dict[str, Path]) -> dict[str, float]:
+    """Seconds from an agent's start to its first action at most, by preset."""
+    return {preset: seconds_to_first_action(level, model) for preset, model in models.items()}
+
+
+def memory(options: Options, level: Level, models: dict[str, Path]) -> dict[str, dict[str, float]]:
+    """Resident memory over a long run in MiB, by preset."""
+    return {
+        preset: resident_memory(level, model, options.memory_steps)
+        for preset, model in models.items()
+    }
+
+
+MEASUREMENTS = {"speed": speed, "first_action": first_action, "memory": memory}
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """The result as Markdown."""
+    found = result["speed"]
+    rounds = len(found["steps_per_second"])
+    lines = [
+        f"| program | steps/s (median of {rounds}) | median ratio (lowest to highest) | asked |",
+        "| --- " * 4 + "|",
+    ]
+    for name, words in PROGRAMS.items():
+        pairs = [pair for pair in found["targets"] if pair.startswith(f"{name} / ")]
+        ratios = ", ".join(_ratio(found, pair) for pair in pairs)
+        asked = ", ".join(f"{found['targets'][pair]:.1f}" for pair in pairs)
+        of_program = found["median_steps_per_second"][name]
+        lines.append(f"| `{name}`: {words} | {of_program:.0f} | {ratios} | {asked} |")
+    timesteps = result["memory"]["compact"]["timesteps"]
+    lines += ["", f"| ours | first action after | MiB at a tenth of {timesteps:,} timesteps |"]
+    lines[-1] += " at their end | at the peak |"
+    lines.append("| --- " * 5 + "|")
+    for preset, of in result["memory"].items():
+        figures = " | ".join(f"{of[when]:.0f}" for when in ("at_a_tenth", "at_the_end", "peak"))
+        lines.append(f"| `{preset}` | {result['first_action'][preset]} s | {figures} |")
+    return "\n".join(lines)
+
+
+def _ratio(found: Mapping[str, Any], pair: str) -> str:
+    above, below = pair.split(" / ")
+    ratios = [one[above] / one[below] for one in found["steps_per_second"]]
+    middle = found["median_ratios"][pair]
+    return f"{middle:.2f} of {below} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def programs(seed: int) -> list[str]:
     """The five programs, in an order that turns with the round."""
-    names = ["bare", "null", "compact", "seed", "eager"]
+    names = list(PROGRAMS)
     return names[seed % 5 :] + names[: seed % 5]
 
 
@@ -96,6 +180,7 @@ def median_ratio(rounds: list[dict[str, float]], pair: str) -> float:
 
 def measure(name: str, level: Level, steps: int, models: dict[str, Path], seed: int) -> float:
     """Steps/s of one program from the contest's own log.csv, its first 1,000 steps left out."""
+    steps = FEWEST_STEPS if name == "eager" else steps
     with tempfile.TemporaryDirectory(prefix="speed-") as text:
         folder = Path(text)
         if name == "bare":
@@ -151,15 +236,7 @@ def served(level: Level, folder: Path, timesteps: int, seed: int) -> Iterator[No
         server.wait()
 
 
-def agent_figures(level: Level, model: Path, memory_steps: int) -> dict[str, object]:
-    """Seconds from start to first action, and resident memory over a long run, in MiB."""
-    figures: dict[str, object] = {"seconds_to_first_action_at_most": first_action(level, model)}
-    if memory_steps:
-        figures["resident_mib"] = resident_memory(level, model, memory_steps)
-    return figures
-
-
-def first_action(level: Level, model: Path) -> float:
+def seconds_to_first_action(level: Level, model: Path) -> float:
     """Seconds of a whole run of one reset and one action: an upper bound, its exit included."""
     seconds = []
     for seed in range(1, 6):

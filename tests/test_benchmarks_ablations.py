@@ -30,7 +30,8 @@ from benchmarks.ablation_players import (
     n_features,
     untrained_memory,
 )
-from benchmarks.ablation_results import AblationError, Results, Run, inserted, table
+from benchmarks.ablation_results import AblationError, Results, Run, table
+from benchmarks.readme_tables import renewed
 from training.checkpoint import load_networks, save_networks
 from training.resume import TrainingError
 from training.rollouts import Player, Rollout, Task
@@ -255,9 +256,6 @@ def test_the_table_compares_seed_by_seed() -> None:
         ["1,100", "1,500", "1,300", "-200"],
         ["900", "-", "900", "-100"],  # against seed 1 alone
     ]
-    text = "a\n<!-- ablations -->\nold\n<!-- end -->\nb <!-- end -->\n"
-    assert inserted(text, results) == text.replace("old", table(results))
-    assert inserted(inserted(text, results), results) == inserted(text, results)
 
 
 def test_show_writes_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +275,7 @@ def test_the_readme_shows_what_was_measured() -> None:
     assert "<!-- ablations -->\n" in text
     measured = root / "results" / "ablations.json"
     if measured.exists():
-        shown = inserted(text, Results.load(measured))
+        shown = renewed(text, {ablations.TABLE: table(Results.load(measured))})
         assert shown == text, "python -m benchmarks.ablations --show"
 
 

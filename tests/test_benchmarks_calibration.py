@@ -17,7 +17,8 @@ from agent.commandline import UserError
 from arena.levels import Level
 from benchmarks import calibration
 from benchmarks.calibration_results import AGENTS, Cell, Results, ResultsError, Settings
-from benchmarks.calibration_tables import by_level, findings, inserted, summary, table
+from benchmarks.calibration_tables import by_level, findings, readme_tables, summary, table
+from benchmarks.readme_tables import renewed
 
 ROOT = Path(calibration.__file__).parent.parent
 SETTINGS = Settings(5, 1000, 1, {"G": "abc"})
@@ -94,20 +95,14 @@ def test_the_table_has_a_row_a_level_and_the_means() -> None:
     ]
 
 
-def test_a_readmes_tables_are_replaced_and_nothing_else() -> None:
-    made = results(JERK=[[1000.0], [2000.0]])
-    text = "a\n<!-- calibration levels -->\nold\n<!-- end -->\nb <!-- end -->\n"
-    changed = inserted(text, made)
-    assert changed == text.replace("old", by_level(made))
-    assert inserted(changed, made) == changed
-
-
 def test_the_readmes_show_what_was_measured() -> None:
     measured = Results.load(ROOT / "results" / "calibration.json")
     for path, parts in zip(calibration.READMES, (["summary"], ["summary", "levels"]), strict=True):
         text = path.read_text(encoding="utf-8")
         assert all(f"<!-- calibration {part} -->" in text for part in parts)
-        assert inserted(text, measured) == text, "python -m benchmarks.calibration --show"
+        assert renewed(text, readme_tables(measured)) == text, (
+            "python -m benchmarks.calibration --show"
+        )
 
 
 def test_what_was_asked_is_said_to_hold_or_to_be_missed() -> None:

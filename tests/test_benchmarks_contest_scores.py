@@ -44,19 +44,19 @@ from benchmarks.contest_scores_results import Key, Play, Results, ResultsError
 from benchmarks.contest_scores_tables import (
     DIED,
     FINISHED,
+    TABLE,
     TIME,
     budget_of_ends,
     budgets,
     by_level,
     how_ended,
-    inserted,
     markdown,
     ratio,
     scored,
     table,
 )
+from benchmarks.readme_tables import ROOT, renewed
 
-ROOT = Path(contest_scores.__file__).parent.parent
 GAME = "PangolinDash-Genesis"
 LEVELS = [f"{GAME}:MeadowZone.Act3", f"{GAME}:CanyonZone.Act3"]
 IDENTITIES = {name: {"agent": name, "model": "abcdef0123456789"} for name in AGENTS}
@@ -266,19 +266,12 @@ def test_it_is_told_where_the_shipped_agent_ends() -> None:
     assert budget_of_ends(results) == 9000
 
 
-def test_a_readmes_scores_are_replaced_and_nothing_else() -> None:
-    text = "a\n<!-- contest scores -->\nold\n<!-- end -->\nb <!-- end -->\n"
-    changed = inserted(text, r"new \1")
-    assert changed == text.replace("old", r"new \1")
-    assert inserted(changed, r"new \1") == changed
-
-
 def test_the_readme_shows_what_was_measured() -> None:
     text = contest_scores.README.read_text(encoding="utf-8")
     measured = ROOT / "results" / "contest_scores.json"
     made = markdown(Results.load(measured) if measured.exists() else Results())
     assert "<!-- contest scores -->" in text
-    assert inserted(text, made) == text, "python -m benchmarks.contest_scores --show"
+    assert renewed(text, {TABLE: made}) == text, "python -m benchmarks.contest_scores --show"
 
 
 def test_pictures_are_small_and_one_a_zone(tmp_path: Path) -> None:

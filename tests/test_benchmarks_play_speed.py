@@ -1,0 +1,54 @@
+"""The speed benchmark's table."""
+
+from __future__ import annotations
+
+import json
+
+from benchmarks import play_speed
+from benchmarks.readme_tables import README, ROOT, renewed
+
+
+def test_the_table_has_a_row_a_program_and_a_row_a_preset() -> None:
+    memory = {"at_a_tenth": 70.04, "at_the_end": 71.6, "peak": 72.0, "timesteps": 20_000}
+    made = play_speed.table(
+        {
+            "speed": {
+                "steps_per_second": [
+                    {"bare": 200.0, "null": null, "compact": 90.0, "seed": 60.0, "eager": 10.0}
+                    for null in (150.0, 170.0, 180.0)
+                ],
+                "median_steps_per_second": {
+                    name: 100.0 * n for n, name in enumerate(play_speed.PROGRAMS)
+                },
+                "median_ratios": dict.fromkeys(play_speed.TARGETS, 0.876),
+                "targets": play_speed.TARGETS,
+            },
+            "first_action": {"seed": 0.7, "compact": 0.4},
+            "memory": {"seed": memory, "compact": memory},
+        }
+    )
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in made.splitlines()]
+    assert [row[1:] for row in rows[2:7]] == [
+        ["0", "", ""],
+        ["100", "0.88 of bare (0.75 to 0.90)", "0.9"],
+        ["200", "0.88 of null (0.50 to 0.60)", "0.8"],
+        ["300", "0.88 of null (0.33 to 0.40), 0.88 of eager (6.00 to 6.00)", "0.5, 4.0"],
+        ["400", "", ""],
+    ]
+    assert rows[0][1] == "steps/s (median of 3)"
+    assert rows[8][2] == "MiB at a tenth of 20,000 timesteps"
+    assert rows[10] == ["`seed`", "0.7 s", "70", "72", "72"]
+
+
+def test_every_program_has_its_turn_at_each_place() -> None:
+    orders = [play_speed.programs(seed) for seed in range(1, 6)]
+    for place in range(5):
+        assert {order[place] for order in orders} == set(play_speed.PROGRAMS)
+
+
+def test_the_readme_shows_what_was_measured() -> None:
+    text = README.read_text(encoding="utf-8")
+    result = json.loads((ROOT / "results" / "play_speed.json").read_text())
+    assert f"<!-- {play_speed.TABLE} -->" in text
+    shown = renewed(text, {play_speed.TABLE: play_speed.table(result)})
+    assert shown == text, "python -m benchmarks.play_speed --show"
