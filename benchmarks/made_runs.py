@@ -29,13 +29,13 @@ class MadeLevel:
     name: str
     returns: Sequence[float]
     locked_from: int | None = None
-    returned_to: Sequence[float] | None = None  # by the memory of the level, in each episode
     length: int | Sequence[int] = 100  # agent steps of every episode, or of each
     status: str = "finished"
     error: LevelError | None = None
     scenario: str = "contest"
     integration: Path | None = None
     movies: Mapping[str, bytes] = field(default_factory=dict)
+    returned_to: Sequence[float] | None = None  # by the memory of the level, in each episode
 
     @property
     def lengths(self) -> list[int]:
