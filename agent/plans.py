@@ -13,14 +13,10 @@ Plan = list[Action | None]  # of the next steps, the last one first; None: the c
 BURST_STEPS = 8, 60
 HELD_STEPS = 8  # on average
 WAIT_STEPS = 0, 14  # before a leap
-LEAP_STEPS = 1, 16  # a short hop too: under a low ceiling a high one kills
+LEAP_STEPS = 4, 16
 RETREAT_STEPS = 10, 80
 RETURN_STEPS = 30, 90
 JUMP_CHANCE = 0.1  # in a step of a retreat or a return, as in JERK
-RUN_UP_STEPS = 0, 60  # back, before a dash
-HALT = (("RIGHT",), 2), ((), 3), (("DOWN",), 2)  # turn round, stand, crouch
-CHARGES = 1, 5
-DASH_STEPS = 15, 50
 
 
 def press(*buttons: str) -> Action:
@@ -62,20 +58,6 @@ def retreat(random: np.random.Generator) -> Plan:
     there = _run("LEFT", int(random.integers(*RETREAT_STEPS)), random)
     back = _run("RIGHT", int(random.integers(*RETURN_STEPS)), random)
     return back + there  # the last one first
-
-
-def dash(random: np.random.Generator) -> Plan:
-    """A spin dash to the right, charged crouching: up a slope, through a low passage, past a foe.
-
-    Half of them roll on, half run.
-    """
-    steps = [press("LEFT")] * int(random.integers(*RUN_UP_STEPS))
-    for held, count in HALT:
-        steps += [press(*held)] * count
-    steps += [press("DOWN", "B"), press("DOWN")] * int(random.integers(*CHARGES))
-    onward = press("RIGHT", "DOWN") if random.random() < 0.5 else press("RIGHT")
-    steps += [onward] * int(random.integers(*DASH_STEPS))
-    return list(reversed(steps))
 
 
 def _run(direction: str, steps: int, random: np.random.Generator) -> Plan:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.passages import Arm, Passage, Way
-from agent.plans import Action, Plan, burst, dash, leap, retreat
+from agent.plans import Action, Plan, burst, leap, retreat
 
 STRETCH = 200.0  # points of reward; a level has some 9,000
 MARGIN_STEPS = 8  # that a passage goes on into the next stretch
@@ -39,7 +39,6 @@ BACK_STRETCHES = 2.5  # how many stretches before, on average
 RECENT = 5  # episodes that tell where the known way ends, and what is safe
 HOPE = 2000.0  # points that a venture may lose before it has gained anything
 CURIOSITY = 0.03  # chance of one that does not pay
-WAYS_OUT = (burst, retreat, dash, None)  # where nothing moves on; None: as the controller will
 
 
 @dataclass
@@ -239,7 +238,9 @@ class Retrace:
             if not play.stays:
                 play.rescued.append((rescue, play.highest))
         if not play.stays:
-            way_out = WAYS_OUT[self._random.integers(len(WAYS_OUT))]
+            way_out = (burst, retreat, None)[
+                self._random.integers(3)
+            ]  # None: as the controller will
             play.plan = way_out(self._random) if way_out else []
 
     def _keep_passages(self, *, is_record: bool) -> None:

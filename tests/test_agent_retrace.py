@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.passages import Arm, Passage, Way
-from agent.plans import Plan, burst, dash, leap, press, retreat
+from agent.plans import Plan, burst, leap, press, retreat
 from agent.retrace import (
     HOPE,
     LONGEST_PASSAGE,
@@ -218,7 +218,7 @@ def test_of_two_steps_at_a_place_the_one_that_looks_alike_is_followed() -> None:
     assert known.look_up(100.0, 0.0, np.array([9.0, 0.0], np.float32), 4) == 5
 
 
-@pytest.mark.parametrize("plan", [leap, burst, retreat, dash])
+@pytest.mark.parametrize("plan", [leap, burst, retreat])
 def test_plans_are_short_and_made_of_buttons(plan: Callable[[np.random.Generator], Plan]) -> None:
     random = np.random.default_rng(1)
     for _ in range(200):
@@ -233,19 +233,3 @@ def test_a_retreat_goes_back_before_it_goes_on() -> None:
     steps = retreat(np.random.default_rng(1))[::-1]
     assert steps[0] is not None and steps[0][2] and not steps[0][3]
     assert steps[-1] is not None and steps[-1][3] and not steps[-1][2]
-
-
-def test_a_dash_is_charged_crouching_and_let_go_to_the_right() -> None:
-    random = np.random.default_rng(1)
-    rolling = set()
-    for _ in range(50):
-        steps = [action.tolist() for action in dash(random)[::-1] if action is not None]
-        charged = max(place for place, action in enumerate(steps) if action[0])
-        charges = steps.count([1, 1, 0, 0])
-        halt = charged - 2 * charges - 3  # before it: standing, then crouching
-        assert 1 <= charges <= 4 and steps[halt : halt + 5] == [[0] * 4] * 3 + [[0, 1, 0, 0]] * 2
-        assert all(action[2] == 0 for action in steps[halt:])
-        after = steps[charged + 2 :]
-        assert len(after) >= 15 and all(action == after[0] for action in after) and after[0][3]
-        rolling.add(after[0][1])
-    assert rolling == {0, 1}
