@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from playwright import sync_api as playwright
 
@@ -307,3 +309,10 @@ def test_the_tuners_page_opens_too(browser: Any, tmp_path: Path, size: str, sche
     assert page.locator(".notes li").inner_text() == "<b>a note</b>"
     assert (opened.complaints, opened.requests) == ([], [])
     page.context.close()
+
+
+def test_the_readmes_picture_of_the_report_is_taken(run: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.gallery_pages", "--run", str(run)]
+    subprocess.run([*command, "--no-live", "--out", str(tmp_path)], check=True, timeout=120)
+    picture = cv2.imread(str(tmp_path / "report.png"))
+    assert picture is not None and picture.shape[1] == 900 and picture.std() > 10
