@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,13 @@ class Options:
     show: bool = option("measure nothing: print --out as Markdown, and into the README", False)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure, write the JSON, print it."""
-    options = commandline.parse(Options, prog="python -m benchmarks.play_speed")
-    result = json.loads(options.out.read_bytes()) if options.out.exists() else {}
+    options = commandline.parse(Options, argv, prog="python -m benchmarks.play_speed")
+    result = read_measured(options.out)
     if options.show:
+        if missing := MEASUREMENTS.keys() - result.keys():
+            raise UserError(f"{options.out} lacks {', '.join(sorted(missing))}: measure first")
         print(made := table(result))
         renew(README, {TABLE: made})
         return
@@ -83,7 +85,21 @@ def main() -> None:
         for part in parts:
             result[part] = MEASUREMENTS[part](options, level, models)
             write_atomically(options.out, json.dumps(result, indent=2).encode() + b"\n")
-    print(table(result))
+    print(json.dumps({part: result[part] for part in parts}, indent=2))
+
+
+def read_measured(path: Path) -> dict[str, Any]:
+    """What earlier calls measured, by part; nothing where there is no file.
+
+    Raises:
+        UserError: it can't be read.
+    """
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} can't be read ({error!r:.80}): give another --out") from None
 
 
 def chosen_parts(options: Options) -> list[str]:

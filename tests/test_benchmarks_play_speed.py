@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
+
+from agent.commandline import UserError
 from benchmarks import play_speed
 from benchmarks.readme_tables import README, ROOT, renewed
 
@@ -44,6 +48,20 @@ def test_every_program_has_its_turn_at_each_place() -> None:
     orders = [play_speed.programs(seed) for seed in range(1, 6)]
     for place in range(5):
         assert {order[place] for order in orders} == set(play_speed.PROGRAMS)
+
+
+def test_mistakes_are_named(tmp_path: Path) -> None:
+    out = tmp_path / "speed.json"
+    fixed = ["--out", str(out)]
+    with pytest.raises(UserError, match="lacks first_action, memory, speed: measure first"):
+        play_speed.main([*fixed, "--show"])
+    with pytest.raises(UserError, match="--parts has no 'dreams': give some of speed, first"):
+        play_speed.main([*fixed, "--parts", "memory,dreams"])
+    with pytest.raises(UserError, match="at least 3,000 steps and 1 round"):
+        play_speed.main([*fixed, "--steps", "100"])
+    out.write_text("{")
+    with pytest.raises(UserError, match=r"speed\.json can't be read"):
+        play_speed.main(fixed)
 
 
 def test_the_readme_shows_what_was_measured() -> None:
