@@ -30,8 +30,10 @@ def renewed(text: str, tables: Mapping[str, str]) -> str:
 
 
 def renew(readme: Path, tables: Mapping[str, str]) -> None:
-    """Bring a README's tables up to date; say so on stderr where one changed."""
+    """Bring a README's tables up to date; say on stderr what changed, or that it has none."""
     text = readme.read_text(encoding="utf-8")
-    if (changed := renewed(text, tables)) != text:
+    if not tables.keys() & set(MARKED.findall(text)):
+        print(f"note: {readme} has no markers <!-- {next(iter(tables))} -->", file=sys.stderr)
+    elif (changed := renewed(text, tables)) != text:
         write_atomically(readme, changed.encode())
         print(f"written into {readme}", file=sys.stderr)

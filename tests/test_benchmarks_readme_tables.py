@@ -30,3 +30,5 @@ def test_a_file_is_written_only_where_something_changed(
     assert capsys.readouterr().err == f"written into {readme}\n"
     renew(readme, {"one": "new"})
     assert capsys.readouterr().err == ""
+    renew(readme, {"three": "new"})
+    assert capsys.readouterr().err == f"note: {readme} has no markers <!-- three -->\n"
