@@ -21,6 +21,13 @@ from test_local_eval import AGENT, PROGRAM, SHORT_BUDGET_STEPS, read_json
 from arena.score import read_monitor
 
 GAMES = ("One", "Two", "Three")
+# Before its first action an agent waits for the file that it is given, if it is given one: a test
+# that wants levels under way decides when they go on, however fast they are played.
+WAITING_AGENT = """
+import os, sys, time
+while not all(os.path.exists(path) for path in sys.argv[1:]):
+    time.sleep(0.02)
+"""
 
 
 @pytest.fixture
@@ -32,13 +39,14 @@ def place(tmp_path: Path) -> Path:
     levels = ", ".join(f'"{game}": ["Level1"]' for game in GAMES)
     text = f'{{"format_version": 1, "sets": {{"all": {{"about": "", "levels": {{{levels}}}}}}}}}'
     (tmp_path / "games" / "levels.json").write_text(text)
-    (tmp_path / "scripted.py").write_text(AGENT)
+    (tmp_path / "scripted.py").write_text(WAITING_AGENT + AGENT)
     return tmp_path
 
 
-def start(place: Path, out: str, *arguments: str) -> subprocess.Popen[str]:
+def start(place: Path, out: str, *arguments: str, wait_for: str = "") -> subprocess.Popen[str]:
     command = [sys.executable, str(PROGRAM), "run", "--levels", "games", "--out", out]
-    command += ["--agent-command", f"{sys.executable} scripted.py"]
+    agent = f"{sys.executable} scripted.py" + (f" {place / wait_for}" if wait_for else "")
+    command += ["--agent-command", agent]
     command += ["--budget-steps", str(SHORT_BUDGET_STEPS), *arguments]
     return subprocess.Popen(
         command,
@@ -73,9 +81,10 @@ def test_a_node_that_dies_costs_no_level(place: Path) -> None:
     assert local.communicate(timeout=280)[1] is not None and local.returncode == 0
     with tempfile.TemporaryDirectory(prefix="t-") as text, two_nodes(Path(text)) as (cluster, node):
         address = ["--executor", "ray", "--ray-address", cluster.address, "--workers", "3"]
-        remote = start(place, "there", *address)
+        remote = start(place, "there", *address, wait_for="go")
         wait_until(lambda: len(list(Path(text).glob("level-*"))) == len(GAMES), remote)
         cluster.remove_node(node, allow_graceful=False)
+        (place / "go").touch()
         _, said = remote.communicate(timeout=280)
         assert remote.returncode == 0, said
     assert scores(place, "there") == scores(place, "here")
@@ -96,7 +105,7 @@ def test_a_node_that_dies_costs_no_level(place: Path) -> None:
 def test_ctrl_c_ends_the_levels_on_the_nodes_too(place: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="t-") as text, two_nodes(Path(text)) as (cluster, _):
         address = ["--executor", "ray", "--ray-address", cluster.address, "--workers", "3"]
-        remote = start(place, "run", *address)
+        remote = start(place, "run", *address, wait_for="never")
         wait_until(lambda: len(list(Path(text).glob("contest-*"))) >= 1, remote)
         remote.send_signal(signal.SIGINT)
         _, said = remote.communicate(timeout=120)
