@@ -20,7 +20,7 @@ from training import collect
 from training.collect import read_policies, task_of
 from training.data import Dataset, list_episodes
 from training.guides import GuideError, find_movie, follow, place_of, read_movie
-from training.policies import HELD_STEPS, HeldButtons, Runner
+from training.policies import HELD_STEPS, HeldButtons, Runner, Turns
 
 LEVELS = select("airstriker")
 MEADOW = "PangolinDash-Genesis:MeadowZone.Act1"
@@ -132,6 +132,45 @@ def test_departures_cover_a_level_and_carry_advice(tmp_path: Path) -> None:
         np.testing.assert_array_equal(episode.actions(), again.actions())
 
 
+def test_by_turns_the_agent_sees_the_whole_level(tmp_path: Path) -> None:
+    pretrained = write_random_pretrained(tmp_path / "pretrained", spec=TINY)
+    data = tmp_path / "data"
+    settings = ("--levels", MEADOW, "--policies", "turns", "--pretrained", str(pretrained))
+    run(data, *settings, "--frames", "900", "--max-steps", "300")
+    episodes = list_episodes(data)
+    starts = [episode.frames(0, 1)[0] for episode in episodes]
+    assert {episode.policy for episode in episodes} == {"turns"} and len(episodes) >= 3
+    assert not np.array_equal(starts[0], starts[1]) and not np.array_equal(starts[1], starts[2])
+    for episode in episodes:
+        actions, advice = episode.actions(), episode.advice()
+        assert (advice[0] <= 1).all() and 0 < (actions == advice).all(1).mean() < 1
+
+
+class Stubborn:
+    """An agent that presses nothing, and counts."""
+
+    def __init__(self) -> None:
+        self.chosen, self.remembered = 0, np.zeros((0, 4), np.uint8)
+
+    def choose(self, frame: np.ndarray) -> np.ndarray:
+        self.chosen += 1
+        return np.zeros(4, np.uint8)
+
+    def remember(self, action: np.ndarray) -> None:
+        self.remembered = np.vstack((self.remembered, action))
+
+
+def test_turns_change_and_the_agent_remembers_both_sides() -> None:
+    player, advice = Stubborn(), np.array([1, 0, 0, 1], np.uint8)
+    turns = Turns(np.random.default_rng(1), player)
+    actions = np.array([turns(NO_FRAME, 0.0, advice) for _ in range(3000)])
+    np.testing.assert_array_equal(player.remembered, actions)
+    assert player.chosen == 3000
+    own = (actions == 0).all(1)
+    changes = int((own[1:] != own[:-1]).sum())
+    assert 0.55 < own.mean() < 0.8 and 40 < changes < 200
+
+
 def test_a_movie_is_stored_as_it_was_played(tmp_path: Path) -> None:
     run(tmp_path, "--levels", MEADOW, "--policies", "movie", "--frames", "1", "--max-steps", "4500")
     (episode,) = list_episodes(tmp_path)
@@ -202,7 +241,7 @@ def test_the_movies_of_a_fresh_build_lie_side_by_side(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="random, held, runner, agent, movie, departure"):
+    with pytest.raises(UserError, match="random, held, runner, agent, movie, departure, turns"):
         read_policies("random,human")
     with pytest.raises(UserError, match="0 frames"):
         run(tmp_path, "--frames", "0")

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from small_models import TINY
 from training_tools import same_arrays, write_dataset
 
+from agent.pretrained import NETWORKS
 from training import train_memory, train_vision
+from training.checkpoint import load_networks
 from training.dreams import dream
 from training.latents import Cut, Sequences, cut_episodes
 from training.loop import take_step
@@ -177,18 +179,6 @@ def test_a_run_leaves_what_it_promises(finished: Path) -> None:
     assert load_network(finished / MEMORY_WEIGHTS, MDNLSTM).spec.hidden == 256
 
 
-def test_it_starts_from_another_runs_weights(
-    data: Path, vision: Path, finished: Path, tmp_path: Path
-) -> None:
-    run(data, vision, tmp_path / "more", "--start", str(finished), "--learning-rate", "1e-9")
-    more = load_network(tmp_path / "more" / MEMORY_WEIGHTS, MDNLSTM).state_dict()
-    for name, weights in load_network(finished / MEMORY_WEIGHTS, MDNLSTM).state_dict().items():
-        torch.testing.assert_close(more[name], weights, atol=1e-6, rtol=0)
-    run(data, vision, tmp_path / "anew", "--learning-rate", "1e-9", "--seed", "2")
-    anew = load_network(tmp_path / "anew" / MEMORY_WEIGHTS, MDNLSTM).state_dict()
-    assert not torch.allclose(anew["lstm.weight_hh_l0"], more["lstm.weight_hh_l0"], atol=1e-3)
-
-
 def test_interrupted_and_continued_equals_uninterrupted(
     data: Path, vision: Path, finished: Path, tmp_path: Path
 ) -> None:
@@ -211,6 +201,13 @@ def test_a_run_may_begin_with_the_weights_of_another(
         assert torch.allclose(ours, tensor, atol=1e-6), name
     with pytest.raises(TrainingError, match="give one of train_memory"):
         run(data, vision, tmp_path / "other", "--start", str(vision))
+
+
+def test_a_run_may_begin_with_the_packed_model(data: Path, vision: Path, tmp_path: Path) -> None:
+    run(data, vision, tmp_path, "--steps", "1", "--learning-rate", "1e-9", "--start", "pretrained")
+    ours = load_network(tmp_path / MEMORY_WEIGHTS, MDNLSTM).state_dict()
+    for name, tensor in load_networks(Path("pretrained") / NETWORKS)[1].state_dict().items():
+        assert torch.allclose(ours[name], tensor, atol=1e-6), name
 
 
 def test_a_vision_that_is_unfinished_or_altered_is_named(

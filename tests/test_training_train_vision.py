@@ -16,10 +16,11 @@ import pytest
 import torch
 from training_tools import same_arrays, write_dataset
 
-from agent.pretrained import PRESETS
+from agent.pretrained import NETWORKS, PRESETS
 from agent.vision import preprocess
 from arena.run_folder import RunFolderError, open_run
 from training import train_vision
+from training.checkpoint import load_networks
 from training.data import DataError, Dataset
 from training.networks import VAE
 from training.resume import TrainingError
@@ -73,6 +74,13 @@ def test_a_run_may_begin_with_the_weights_of_another(
         assert torch.allclose(ours, tensor, atol=1e-6), name
     with pytest.raises(TrainingError, match="is of another size"):
         run(data, tmp_path / "other", "--model", "seed", "--start", str(finished))
+
+
+def test_a_run_may_begin_with_the_packed_model(data: Path, tmp_path: Path) -> None:
+    run(data, tmp_path, "--steps", "1", "--learning-rate", "1e-9", "--start", "pretrained")
+    ours = load_network(tmp_path / VISION_WEIGHTS, VAE).state_dict()
+    for name, tensor in load_networks(Path("pretrained") / NETWORKS)[0].state_dict().items():
+        assert torch.allclose(ours[name], tensor, atol=1e-6), name
 
 
 def test_interrupted_and_continued_equals_uninterrupted(

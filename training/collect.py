@@ -38,15 +38,16 @@ from training.guides import (
     read_movie,
 )
 from training.held_out import HELP, check_levels
-from training.policies import HELD_STEPS, Guided, HeldButtons, Policy, Runner
+from training.policies import HELD_STEPS, Alone, Guided, HeldButtons, Policy, Runner, Turns
 from training.progress import ProgressBar
 from training.resume import stopping_softly
 from training.runs import Metrics, stage_run, write_result
 
 STAGE = "collect"
-POLICIES = ("random", "held", "runner", "agent", "movie", "departure")
-RECORDED = ("movie", "departure")  # these need a recording of every level
-DEPARTURE_STEPS = 400  # of an episode that begins on a recording's way, at most
+POLICIES = ("random", "held", "runner", "agent", "movie", "departure", "turns")
+RECORDED = ("movie", "departure", "turns")  # these need a recording of every level
+BEGUN_INSIDE = ("departure", "turns")  # and these begin anywhere on its way
+INSIDE_STEPS = 400  # of an episode that begins on a recording's way, at most
 SCREEN = (320, 224)
 
 # frame seen, action, reward, done, the guide's advice, the player's place on the screen
@@ -76,11 +77,14 @@ class Options:
         "who plays, drawn for each episode from this list (a name may stand twice): random "
         "(each button by a coin, each step), held (such a choice kept for a random while), runner "
         "(right with jumps, and back when stuck), agent, movie (the level's recording), departure "
-        "(a part of it from a random place on, with what stickiness and random steps make of it)",
+        "(a part of it from a random place on, with what stickiness and random steps make of it), "
+        "turns (from such a place on, the agent and the recording's guide by turns)",
         "random,held",
     )
     movies: str = option(FOLDERS_HELP, "game/movies")
-    pretrained: Path = option("the packed model that plays as `agent`", Path("pretrained"))
+    pretrained: Path = option(
+        "the packed model that plays as `agent` and in `turns`", Path("pretrained")
+    )
     max_steps: int = option("steps after which an episode is cut; the contest's limit", 4500)
     workers: int = option("processes, one emulator and one thread each", 2)
     executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS)
@@ -123,8 +127,8 @@ class Collector:
     def __call__(self, task: Task) -> dict[str, Any]:
         """Play and store an episode; return what metrics.jsonl says about it."""
         guided = None if self._movies is None else self._guide(self._movies, task.level)
-        # what comes before a departure is not part of the episode
-        limit = MAX_STEPS if task.policy == "departure" else self._max_steps
+        # what comes before its first place is not part of the episode
+        limit = MAX_STEPS if task.policy in BEGUN_INSIDE else self._max_steps
         env = ContestEnv(task.level, seed=task.seed, max_steps=limit)
         writer = EpisodeWriter(self._dataset, task.index)
         started = time.perf_counter()
@@ -165,13 +169,13 @@ class Collector:
         frame = env.reset(recording.state)
         if task.policy == "movie":
             return _replay(env, frame, recording)
-        if task.policy == "departure":
+        if task.policy in BEGUN_INSIDE:
             random = np.random.default_rng((task.seed, 2))
             begin = int(random.integers(recording.steps - 1))
             for number in range(begin):
                 frame, _, _, _ = env.play_frames(recording.step(number))
             guide.start(begin)
-            steps = min(DEPARTURE_STEPS, self._max_steps)
+            steps = min(INSIDE_STEPS, self._max_steps)
             return _play(env, frame, self._policy(task), guide, steps)
         return _play(env, frame, self._policy(task), guide, self._max_steps)
 
@@ -183,9 +187,15 @@ class Collector:
             case "runner":
                 return Runner(random)
             case "agent":
-                assert self._agent is not None
-                return self._agent.policy(task)
+                return Alone(self._player(task))
+            case "turns":
+                return Turns(random, self._player(task))
         return HeldButtons(random, 1 if task.policy == "random" else HELD_STEPS)
+
+    def _player(self, task: Task) -> _Agent:
+        assert self._agent is not None
+        self._agent.start(task)
+        return self._agent
 
 
 def _play(
@@ -235,24 +245,24 @@ class _Agent:
         self._folder = folder
         self._world_model = load_world_model(load(folder))
 
-    def policy(self, task: Task) -> Policy:
+    def start(self, task: Task) -> None:
+        """Draw the controller of an episode, and forget the episode before."""
         evolution = Evolution.load(self._folder)
         if task.seed % 2:
             evolution.reseed(task.seed)
             parameters = evolution.ask()[0]
         else:
             parameters = evolution.mean
-        controller = Controller(parameters)
+        self._controller = Controller(parameters)
         self._world_model.reset()
 
-        def act(
-            frame: NDArray[np.uint8], reward: float, advice: NDArray[np.uint8] | None
-        ) -> NDArray[np.uint8]:
-            action = controller.act(self._world_model.observe(frame))
-            self._world_model.remember(action)
-            return action
+    def choose(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the controller presses on a frame."""
+        return self._controller.act(self._world_model.observe(frame))
 
-        return act
+    def remember(self, action: NDArray[np.uint8]) -> None:
+        """Step the memory with what was pressed."""
+        self._world_model.remember(action)
 
 
 def task_of(index: int, levels: Sequence[Level], policies: Sequence[str], seed: int) -> Task:
@@ -277,7 +287,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if movies is not None:
         for level in levels:
             read_movie(find_movie(movies, level))
-    pretrained = options.pretrained if "agent" in policies else None
+    pretrained = options.pretrained if {"agent", "turns"} & set(policies) else None
     if pretrained is not None:
         load(pretrained)  # a mistake is said here, before any process starts
     with stage_run(STAGE, options, free=("frames", *FREE, "held_out")) as folder:

@@ -24,6 +24,7 @@ from agent.commandline import UserError, option
 from agent.files import write_atomically
 from arena.contest_env import ContestEnv
 from arena.levels import select
+from training.collect import BEGUN_INSIDE
 from training.data import DataError, Episode, list_episodes
 from training.guides import FOLDERS_HELP, find_movie, read_folders, read_movie
 from training.progress import ProgressBar
@@ -31,7 +32,6 @@ from training.progress import ProgressBar
 TENTHS = 10
 LEVEL_REWARD = 9000.0  # of a whole level, by the contest's scenario
 SEEN_FRAMES = 50  # frames of a tenth that count as having seen it: three seconds of play
-BEGUN_INSIDE = "departure"  # the policy of training.collect
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def count(
     unplaced = 0
     with ProgressBar("episodes counted", len(episodes)) as progress:
         for number, episode in enumerate(episodes, 1):
-            start = ways.start(episode) if episode.policy == BEGUN_INSIDE else 0.0
+            start = ways.start(episode) if episode.policy in BEGUN_INSIDE else 0.0
             if start is None:
                 unplaced += episode.steps
             else:

@@ -37,6 +37,15 @@ class Schedule:
     log_steps: int
     eval_steps: int
     checkpoint_steps: int
+    decay_steps: int = 0  # the last ones, in which the learning rate falls to nothing
+
+    def share(self, step: int) -> float:
+        """What of the learning rate the step after `step` takes, 0 to 1: all, then less and less.
+
+        The noise of a constant rate stays in the weights; a linear fall takes it out (Bottou et
+        al. 2018, section 4.3).
+        """
+        return min(1.0, (self.steps - step) / self.decay_steps) if self.decay_steps else 1.0
 
 
 @dataclass
@@ -150,8 +159,11 @@ def _learn(
     stop: Stop,
 ) -> None:
     note = ""
+    rates = [group["lr"] for group in learner.optimizer.param_groups]
     while learner.step < schedule.steps and not stop.requested:
         started = time.perf_counter()
+        for group, rate in zip(learner.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * schedule.share(learner.step)
         values = take_step(folder, learner, losses)
         learner.seconds += time.perf_counter() - started
         if learner.step % schedule.log_steps == 0:

@@ -1,4 +1,4 @@
-"""Who plays while data is collected: policies that look at nothing but their guide's advice."""
+"""Who plays while data is collected: by chance, by a guide's advice, the agent, or by turns."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ RIGHT_STEPS, LEFT_STEPS = 100, 70  # JERK's: right, and back where a stretch gai
 JUMP_PROBABILITY, JUMP_STEPS = 0.1, 4
 NOISE = (0.0, 1 / 60, 1 / 20)  # how often a step begins a departure from the guide's way
 NOISE_STEPS = 6  # its mean length
+AGENT_TURN, GUIDE_TURN = 60, 30  # mean steps of a turn
 
 Action = NDArray[np.uint8]  # (4,) of 0 and 1
 
@@ -93,3 +94,58 @@ class Guided:
             return self._astray(frame, reward, advice)
         assert advice is not None
         return advice
+
+
+class Player(Protocol):
+    """The agent: what it would press, and what was pressed in its place or by itself."""
+
+    def choose(self, frame: NDArray[np.uint8]) -> Action:
+        """Return its action on a frame."""
+        ...
+
+    def remember(self, action: Action) -> None:
+        """Take the action that was sent on this frame, its own or another's."""
+        ...
+
+
+class Alone:
+    """The agent plays."""
+
+    def __init__(self, player: Player) -> None:
+        """Take the agent, at the start of an episode."""
+        self._player = player
+
+    def __call__(self, frame: NDArray[np.uint8], reward: float, advice: Action | None) -> Action:
+        """Return what the agent presses."""
+        action = self._player.choose(frame)
+        self._player.remember(action)
+        return action
+
+
+class Turns:
+    """The agent and the guide play by turns.
+
+    Alone, an agent that sticks shows its own mistakes at one place of a level only; the guide takes
+    it past that place, to the next ones (Ross et al. 2011, section 3, with expert and learner mixed
+    by stretches of time).
+    """
+
+    def __init__(self, random: np.random.Generator, player: Player) -> None:
+        """Draw whose turn it is first, and the turns' lengths, from `random`."""
+        self._random, self._player, self._guide = random, player, Guided(random)
+        self._agents_turn = bool(random.integers(2))
+        self._left = self._length()
+
+    def __call__(self, frame: NDArray[np.uint8], reward: float, advice: Action | None) -> Action:
+        """Return the action of whoever's turn it is; the agent remembers either."""
+        if self._left == 0:
+            self._agents_turn = not self._agents_turn
+            self._left = self._length()
+        self._left -= 1
+        own, guided = self._player.choose(frame), self._guide(frame, reward, advice)
+        action = own if self._agents_turn else guided
+        self._player.remember(action)
+        return action
+
+    def _length(self) -> int:
+        return int(self._random.geometric(1 / (AGENT_TURN if self._agents_turn else GUIDE_TURN)))

@@ -54,18 +54,24 @@ class Options:
     vision: Path = option("run folder of the finished training.train_vision")
     out: Path = option("run folder")
     start: Path | None = option(
-        "run folder of a finished train_memory; its weights are where this begins. Of the same V, "
-        "or of the one that this V began with",
+        "run folder of a finished train_memory, or packed model; its weights are where this "
+        "begins. Of the same V, or of the one that this V began with",
         None,
     )
     steps: int = option("steps of the optimizer, in all", 1000)
     batch: int = option("sequences a step", 16)
     learning_rate: float = option("of Adam", 1e-3)
+    weight_decay: float = option(
+        "of AdamW: in each step the weights lose this share times the learning rate", 0.0
+    )
     max_norm: float = option("longer gradients are cut to this length", 10.0)
     advice_weight: float = option(
         "weight of telling a guide's next buttons, where the data has advice; 0: none", 10.0
     )
     temperature: float = option("of the dream that is drawn", 1.0)
+    decay_steps: int = option(
+        "over so many steps, the last ones, the learning rate falls to nothing; 0: it stays", 0
+    )
     log_steps: int = option("steps between two lines of metrics", 20)
     eval_steps: int = option("steps between two evaluations on held-out episodes", 200)
     checkpoint_steps: int = option("steps between two checkpoints", 100)
@@ -90,8 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         training, held_out = encode_dataset(folder, dataset, vae.to(device), digest)
         trainer = Trainer(options, MDNLSTM(vae.spec), training, held_out)
         if options.start is not None:
-            read_result(options.start, STAGE)
-            copy_weights(options.start / MEMORY_WEIGHTS, trainer.memory)
+            copy_weights(options.start, trainer.memory)
         measured = learn(
             folder, trainer.learner, _schedule(options), trainer.losses, trainer.evaluate
         )
@@ -131,7 +136,9 @@ class Trainer:
             module.reset_parameters()  # type: ignore[operator]
         self.learner = Learner(
             memory,
-            torch.optim.Adam(memory.parameters(), options.learning_rate),
+            torch.optim.AdamW(
+                memory.parameters(), options.learning_rate, weight_decay=options.weight_decay
+            ),
             np.random.default_rng((options.seed, 1)),
             torch.Generator().manual_seed(options.seed),
             max_norm=options.max_norm,
@@ -213,13 +220,21 @@ def _check(options: Options) -> None:
         raise TrainingError("steps, batch and the intervals must be positive")
     if not (options.learning_rate > 0 and options.max_norm > 0 and options.temperature > 0):
         raise TrainingError("learning rate, norm and temperature must be positive")
-    if options.advice_weight < 0:
-        raise TrainingError(f"the weight of advice is {options.advice_weight}: give 0 or more")
+    if min(options.advice_weight, options.weight_decay, options.decay_steps) < 0:
+        raise TrainingError(
+            "the weights of advice and decay and the steps of decay must be 0 or more"
+        )
     choose_place(options.device, options.precision)  # said before any frame is read
 
 
 def _schedule(options: Options) -> Schedule:
-    return Schedule(options.steps, options.log_steps, options.eval_steps, options.checkpoint_steps)
+    return Schedule(
+        options.steps,
+        options.log_steps,
+        options.eval_steps,
+        options.checkpoint_steps,
+        options.decay_steps,
+    )
 
 
 def _summary(measured: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ from training.networks import VAE, advice_loss
 from training.pictures import to_pixels, write_rows
 from training.progress import ProgressBar
 from training.resume import TrainingError
-from training.runs import read_result, stage_run, write_result
+from training.runs import stage_run, write_result
 from training.weights import VISION_WEIGHTS, copy_weights, save_network
 
 STAGE = "train_vision"
@@ -52,8 +52,8 @@ class Options:
     data: str = option("dataset folders made by training.collect, separated by commas")
     out: Path = option("run folder")
     start: Path | None = option(
-        "run folder of a finished train_vision of the same --model; its weights are where this "
-        "begins",
+        "run folder of a finished train_vision, or packed model, of the same --model; its "
+        "weights are where this begins",
         None,
     )
     model: str = option("sizes of the model", "compact", choices=sorted(PRESETS))
@@ -73,6 +73,9 @@ class Options:
     advice_weight: float = option(
         "weight of telling a guide's buttons from the latent, where the data has advice; 0: none",
         20.0,
+    )
+    decay_steps: int = option(
+        "over so many steps, the last ones, the learning rate falls to nothing; 0: it stays", 0
     )
     log_steps: int = option("steps between two lines of metrics", 50)
     eval_steps: int = option("steps between two evaluations on held-out frames", 1000)
@@ -95,8 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         training, held_out = read_frames(dataset.training, spec), sample_frames(dataset, spec)
         trainer = Trainer(options, spec, training, held_out)
         if options.start is not None:
-            read_result(options.start, STAGE)
-            copy_weights(options.start / VISION_WEIGHTS, trainer.vae)
+            copy_weights(options.start, trainer.vae)
         measured = learn(
             folder, trainer.learner, _schedule(options), trainer.losses, trainer.evaluate
         )
@@ -321,15 +323,21 @@ def _check(options: Options) -> None:
     )
     if min(numbers) < 1 or not options.learning_rate > 0:
         raise TrainingError("steps, batch, the intervals and the learning rate must be positive")
-    if min(options.beta, options.free_nats, options.advice_weight) < 0:
-        raise TrainingError("beta, free nats and the weight of advice must be 0 or more")
+    if min(options.beta, options.free_nats, options.advice_weight, options.decay_steps) < 0:
+        raise TrainingError("beta, free nats, weight of advice and decay must be 0 or more")
     if not options.player_weight > 0:
         raise TrainingError(f"the player's weight is {options.player_weight}: give more than 0")
     choose_place(options.device, options.precision)  # said before any frame is read
 
 
 def _schedule(options: Options) -> Schedule:
-    return Schedule(options.steps, options.log_steps, options.eval_steps, options.checkpoint_steps)
+    return Schedule(
+        options.steps,
+        options.log_steps,
+        options.eval_steps,
+        options.checkpoint_steps,
+        options.decay_steps,
+    )
 
 
 def _summary(measured: Mapping[str, Any]) -> str:

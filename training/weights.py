@@ -10,9 +10,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from agent.files import write_atomically
-from agent.pretrained import ModelSpec, PretrainedError
+from agent.pretrained import NETWORKS, ModelSpec, PretrainedError
+from training.checkpoint import load_networks
 from training.networks import MDNLSTM, VAE
 from training.resume import TrainingError
+from training.runs import read_result
 
 VISION_WEIGHTS = "vision.safetensors"
 MEMORY_WEIGHTS = "memory.safetensors"
@@ -47,13 +49,27 @@ def load_network(path: Path, kind: type[Network]) -> Network:
     return network
 
 
-def copy_weights(path: Path, network: Network) -> None:
-    """Give a network the weights that `save_network` wrote of another one.
+def copy_weights(start: Path, network: VAE | MDNLSTM) -> None:
+    """Give a network the weights of another one of its kind and size.
+
+    Args:
+        start: the run folder of a finished stage, or a packed model.
+        network: gets them.
 
     Raises:
-        TrainingError: as `load_network`, or the other one is of another size.
+        TrainingError: the stage is not finished, its weights can't be read, or are of another size.
+        PretrainedError: the packed model's can't be read.
     """
-    other = load_network(path, type(network))
+    other: VAE | MDNLSTM
+    if (start / NETWORKS).is_file():
+        vae, memory = load_networks(start / NETWORKS)
+        other = vae if isinstance(network, VAE) else memory
+    elif isinstance(network, VAE):
+        read_result(start, "train_vision")
+        other = load_network(start / VISION_WEIGHTS, VAE)
+    else:
+        read_result(start, "train_memory")
+        other = load_network(start / MEMORY_WEIGHTS, MDNLSTM)
     if other.spec != network.spec:
-        raise TrainingError(f"{path} is of another size: give a --start of the same --model")
+        raise TrainingError(f"{start} is of another size: give a --start of the same --model")
     network.load_state_dict(other.state_dict())
