@@ -61,15 +61,18 @@ class Evolution:
         sigma0: float,
         seed: int,
         mean: NDArray[np.float64] | None = None,
+        scale: NDArray[np.float64] | None = None,
     ) -> None:
         """Start a search.
 
         Args:
             n_parameters: length of a candidate.
             population: candidates a generation, 4 or more.
-            sigma0: standard deviation of every parameter at the start.
+            sigma0: standard deviation of the parameters at the start.
             seed: of the candidates drawn, 1 or more.
             mean: where the search starts, (n_parameters,); zeros if left out.
+            scale: what each parameter's deviation is multiplied with, (n_parameters,), positive;
+                ones if left out.
 
         Raises:
             EvolutionError: one of these is out of its range.
@@ -90,7 +93,12 @@ class Evolution:
             raise EvolutionError(
                 f"a mean of shape {start.shape} for {n_parameters} parameters, or not finite"
             )
-        self._strategy = _strategy(start, self.sigma0, population, self._random)
+        stds = np.ones(n_parameters) if scale is None else np.asarray(scale, np.float64)
+        if stds.shape != (n_parameters,) or not (np.isfinite(stds).all() and (stds > 0).all()):
+            raise EvolutionError(
+                f"a scale of shape {stds.shape} for {n_parameters} parameters, or not positive"
+            )
+        self._strategy = _strategy(start, self.sigma0, stds, population, self._random)
         self._asked: Arrays | None = None  # the state before the ask that is not told yet
 
     def reseed(self, seed: int) -> None:
@@ -221,7 +229,11 @@ class Evolution:
 
 
 def _strategy(
-    mean: NDArray[np.float64], sigma0: float, population: int, random: np.random.RandomState
+    mean: NDArray[np.float64],
+    sigma0: float,
+    stds: NDArray[np.float64],
+    population: int,
+    random: np.random.RandomState,
 ) -> Any:
     """Build pycma's strategy: quiet, writing no files, drawing from our own random state only."""
     with warnings.catch_warnings():
@@ -236,7 +248,7 @@ def _strategy(
         # our controller, 80 generations left 3 % of the signs wrong here, 5 % with VD and 33 %
         # with VkD, which adapts its step size in its own way.
         "CMA_diagonal": True,
-        "CMA_stds": np.ones(len(mean)),
+        "CMA_stds": stds,
         "CMA_mirrors": 0,
         "conditioncov_alleviate": False,
         # From 300 parameters on pycma would turn to TPA, which gives two of the population's

@@ -61,6 +61,17 @@ def test_scales_of_the_parameters_are_learnt() -> None:
     assert np.abs(evolution.mean * scales).max() < 0.1
 
 
+def test_each_parameter_may_have_a_deviation_of_its_own(tmp_path: Path) -> None:
+    scale = np.geomspace(0.01, 10, 40)
+    evolution = Evolution(40, 500, 0.5, seed=3, scale=scale)
+    evolution.save(tmp_path)
+    for drawn in (evolution.ask(), Evolution.load(tmp_path).ask()):
+        np.testing.assert_allclose(drawn.std(0), 0.5 * scale, rtol=0.15)
+    for wrong in (np.ones(39), np.zeros(40), np.full(40, np.nan)):
+        with pytest.raises(EvolutionError, match="a scale of shape .* or not positive"):
+            Evolution(40, 8, 0.5, seed=3, scale=wrong)
+
+
 @pytest.mark.parametrize("told", [0, 1, 12])
 def test_loading_goes_on_bit_for_bit(tmp_path: Path, told: int) -> None:
     evolution = Evolution(40, 8, 0.5, seed=3, mean=np.linspace(-1, 1, 40))

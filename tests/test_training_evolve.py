@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from training_tools import write_trained
 
+from agent.controller import Controller, n_parameters
 from agent.evolution import Evolution
 from agent.pretrained import EVOLUTION_ARRAYS
-from arena.levels import Level
+from arena.levels import Level, select
 from arena.run_folder import RunFolderError
 from training import evolve
+from training.features import feature_sizes, logit_scale
 from training.records import FAME, read_champion
 from training.resume import TrainingError
 from training.rollouts import HOPELESS_STEPS, Rollout, Task, play
@@ -71,6 +73,27 @@ def test_interrupted_and_continued_equals_uninterrupted(
     ours, theirs = (json.loads((f / "result.json").read_text()) for f in (tmp_path, finished))
     for name in ("fame", "levels", "generations"):
         assert ours[name] == theirs[name]
+
+
+def test_the_noise_of_a_weight_is_measured_by_its_feature(finished: Path) -> None:
+    networks = finished / evolve.NETWORKS
+    sizes = feature_sizes(networks, select("airstriker"), seed=1)
+    n_features = Evolution.load(finished).n_parameters // 4 - 1
+    assert sizes.shape == (n_features,) and sizes.max() > 0
+    np.testing.assert_array_equal(sizes, feature_sizes(networks, select("airstriker"), seed=1))
+    scaling = np.load(finished / EVOLUTION_ARRAYS)["scaling"]
+    np.testing.assert_allclose(scaling, logit_scale(sizes), rtol=0.1)  # hardly learnt on yet
+
+
+def test_the_scale_moves_every_logit_by_one() -> None:
+    sizes = np.array([5.0, 0.2, 130.0, 3.0])
+    scale = logit_scale(sizes)
+    assert scale.shape == (n_parameters(4),)
+    noise = np.random.default_rng(1).standard_normal((2000, len(scale))) * scale
+    logits = [Controller(row).logits(sizes.astype(np.float32)) for row in noise]
+    deviations = np.std(logits, axis=0)
+    # the second feature is taken for 1.3, a hundredth of the largest
+    np.testing.assert_allclose(deviations, np.sqrt((4 + (0.2 / 1.3) ** 2) / 5), rtol=0.06)
 
 
 class FakePool:

@@ -25,6 +25,7 @@ from agent.pretrained import EVOLUTION, EVOLUTION_ARRAYS
 from arena.cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from arena.levels import Level, available, select
 from training.executors import FREE, Executor, open_executor
+from training.features import feature_sizes, logit_scale
 from training.held_out import HELP, check_levels
 from training.progress import ProgressBar
 from training.records import (
@@ -84,7 +85,9 @@ class Options:
     imitate: bool = option(
         "start at the controller that M learnt from recordings; needs data with advice", False
     )
-    sigma0: float = option("standard deviation of each parameter at the start", 1.0)
+    sigma0: float = option(
+        "standard deviation of a candidate's logits around the mean's, at the start", 1.0
+    )
     mean_every: int = option("measure the distribution's mean every so many generations", 5)
     mean_episodes: int = option("episodes on each level for that", 5)
     max_steps: int = option("steps after which an episode is cut; the contest's limit", 4500)
@@ -107,6 +110,7 @@ class Search:
         levels: Sequence[Level],
         n_features: int,
         start: NDArray[np.float64] | None = None,
+        scale: NDArray[np.float64] | None = None,
     ) -> None:
         """Start, or continue from the newest checkpoint of the run folder.
 
@@ -115,6 +119,7 @@ class Search:
             levels: to draw from.
             n_features: of the world model.
             start: the distribution's first mean, (n_parameters,); None: zero.
+            scale: of the parameters' deviations at the start, (n_parameters,); None: ones.
 
         Raises:
             EvolutionError, TrainingError: the options or the checkpoint do not fit.
@@ -126,7 +131,7 @@ class Search:
         size = n_parameters(n_features)
         if checkpoint is None:
             self.evolution = Evolution(
-                size, options.population, options.sigma0, options.seed, start
+                size, options.population, options.sigma0, options.seed, start, scale
             )
             self.records = Records()
         else:
@@ -244,7 +249,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             start = read_imitation(options.memory, spec)
         elif options.start is not None:
             start = read_champion(options.start, n_parameters(spec.n_features))
-        search = Search(options, levels, spec.n_features, start)
+        scale = None
+        if load_checkpoint(folder / CHECKPOINTS) is None:
+            scale = logit_scale(feature_sizes(networks, levels, options.seed))
+        search = Search(options, levels, spec.n_features, start, scale)
         make = functools.partial(
             Player, networks.absolute(), options.max_steps, options.early_stop_reward
         )

@@ -10,11 +10,10 @@ set -eu
 
 runs=${1:?'give a folder for the runs, such as runs/pangolin'}
 pretrained=${2:-pretrained}
-fresh=$runs/fresh-1,$runs/fresh-2
 
-build() { # NUMBER LEVELS LETTER: fresh levels, of other seeds than any shipped set
-    [ -e "$runs/fresh-$1/levels.json" ] || python -m game.build --seed "100$1" --levels "$2" \
-        --out "$runs/fresh-$1" --game "PangolinDashFresh$3-Genesis"
+build() { # LETTER SEED LEVELS: fresh levels, of other seeds than any shipped set
+    [ -e "$runs/fresh-$1/levels.json" ] || python -m game.build --seed "$2" --levels "$3" \
+        --out "$runs/fresh-$1" --game "PangolinDashFresh$1-Genesis"
 }
 
 collect() { # NUMBER LEVELS MOVIES FRAMES STEPS POLICIES [PRETRAINED]
@@ -49,9 +48,11 @@ all() { # NUMBER: the datasets up to this one
     for number in $(seq "$1"); do printf '%s,' "$runs/data-$number"; done | sed 's/,$//'
 }
 
-build 1 24 A
-build 2 60 B
-recorded=game/movies,$runs/fresh-1/movies,$runs/fresh-2/movies
+# First: 121 levels, and rounds in which the agent plays from their starts.
+build A 1001 24
+build B 1002 60
+fresh=$runs/fresh-A,$runs/fresh-B
+recorded=game/movies,$runs/fresh-A/movies,$runs/fresh-B/movies
 
 collect 1 pangolin-train "$recorded" 130000 1500 \
     movie,departure,departure,departure,departure,departure,runner,held
@@ -72,8 +73,25 @@ see 2 8000 "$(all 5)" --start "$runs/vision-1" --learning-rate 0.0007 --advice-w
 remember 6 1043 2 "$(all 5)" --start "$runs/memory-5" --advice-weight 30
 
 python -m training.evolve --vision "$runs/vision-2" --memory "$runs/memory-6" \
-    --out "$runs/evolution" --levels pangolin-train --imitate --sigma0 0.05 --population 16 \
+    --out "$runs/evolution-1" --levels pangolin-train --imitate --sigma0 0.05 --population 16 \
     --levels-per-generation 4 --episodes 1 --early-stop-reward 0.01 --mean-every 4 \
     --mean-episodes 1 --generations 16
 python -m training.pack --vision "$runs/vision-2" --memory "$runs/memory-6" \
-    --evolution "$runs/evolution" --out "$pretrained"
+    --evolution "$runs/evolution-1" --out "$runs/pack-6"
+
+# Then: 240 levels more, all of each seen, since the agent and a guide play them by turns.
+build C 1101 60
+build D 1102 60
+build E 1103 60
+build F 1104 60
+fresh=$runs/fresh-C,$runs/fresh-D,$runs/fresh-E,$runs/fresh-F
+recorded=game/movies
+for letter in C D E F; do recorded=$recorded,$runs/fresh-$letter/movies; done
+
+collect 11 "$fresh,pangolin-train" "$recorded" 340000 900 turns,turns,departure,movie \
+    "$runs/pack-6"
+collect 12 "$fresh,pangolin-train" "$recorded" 207000 900 turns,turns,agent "$runs/pack-6"
+see 3 8000 "$runs/data-11" --start "$runs/vision-2" --learning-rate 0.0007 \
+    --advice-weight 100 --decay-steps 4000
+remember 7 4500 3 "$runs/data-11,$runs/data-12" --start "$runs/memory-6" --threads 2 \
+    --advice-weight 30 --weight-decay 0.1 --decay-steps 2500

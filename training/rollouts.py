@@ -48,6 +48,12 @@ class Rollout:
     steps: int
 
 
+def open_world_model(networks: Path) -> WorldModel:
+    """Open the networks of a folder with vision.onnx, memory.onnx and spec.json."""
+    spec = ModelSpec.from_json(json.loads((networks / SPEC).read_bytes())["spec"])
+    return WorldModel(Vision(networks / VISION, spec), Memory(networks / MEMORY, spec), spec)
+
+
 class Player:
     """Plays tasks in a worker process, with the networks loaded once."""
 
@@ -60,9 +66,7 @@ class Player:
             hopeless_reward: an episode ends once the mean reward of its last 300 steps is
                 below; None: it never does.
         """
-        spec = ModelSpec.from_json(json.loads((networks / SPEC).read_bytes())["spec"])
-        vision = Vision(networks / VISION, spec)
-        self._world_model = WorldModel(vision, Memory(networks / MEMORY, spec), spec)
+        self._world_model = open_world_model(networks)
         self._max_steps = max_steps
         self._hopeless_reward = hopeless_reward
 
