@@ -7,6 +7,7 @@ worker processes import this file.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from agent.pretrained import MEMORY, VISION, ModelSpec
 from agent.vision import Vision
 from agent.world_model import WorldModel
 from arena.contest_env import ContestEnv
+from arena.levels import Level
+from training.features import feature_sizes, logit_scale
 from training.rollouts import SPEC, Rollout, Task, play
 
 LOG_VARIANCE = "log_variance.onnx"  # V's other output, which the agent has no use for
@@ -112,6 +115,12 @@ class AblatedPlayer:
         self._seen = n_features(variant, spec)
         self._max_steps = max_steps
         self._hopeless_reward = hopeless_reward
+
+    def scale(self, levels: Sequence[Level], seed: int) -> NDArray[np.float64]:
+        """What `evolve` begins with: the deviations that move a logit by 1, (n_parameters,)."""
+        if self._sampled is not None:
+            self._sampled.reseed(seed)
+        return logit_scale(feature_sizes(self._world_model, levels, seed)[: self._seen])
 
     def __call__(self, task: Task) -> Rollout:
         """Play an episode of a candidate."""

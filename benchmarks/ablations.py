@@ -77,7 +77,7 @@ class Options:
     early_stop_reward: float = option(
         "end an episode whose last 300 steps had a lower mean reward, in the measurement too", 1.0
     )
-    sigma0: float = option("standard deviation of each parameter at the start", 1.0)
+    sigma0: float = option("standard deviation of a candidate's logits at the start", 1.0)
     workers: int = option("processes, one emulator and one thread each", 2)
     runs: Path = option("folder for the runs, each of which can go on", Path("runs/ablations"))
     out: Path = option("the results, read and written", Path("results/ablations.json"))
@@ -175,7 +175,12 @@ class Trial:
         settings = self._evolve
         settings.out.parent.mkdir(parents=True, exist_ok=True)
         with stage_run(f"ablation {self._variant}", settings, free=FREE) as folder:
-            search = evolve.Search(settings, levels, self._n_features)
+            search = evolve.Search(
+                settings,
+                levels,
+                self._n_features,
+                scale=lambda: self._make().scale(levels, settings.seed),
+            )
             metrics = Metrics(folder, search.evolution.generation)
             try:
                 with Pool(self._make, settings.workers) as pool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -43,7 +43,7 @@ from training.resume import (
     save_checkpoint,
     stopping_softly,
 )
-from training.rollouts import Player, Rollout, Task
+from training.rollouts import Player, Rollout, Task, open_world_model
 from training.runs import CHECKPOINTS, Metrics, stage_run, write_result
 
 STAGE = "evolve"
@@ -110,7 +110,7 @@ class Search:
         levels: Sequence[Level],
         n_features: int,
         start: NDArray[np.float64] | None = None,
-        scale: NDArray[np.float64] | None = None,
+        scale: Callable[[], NDArray[np.float64]] | None = None,
     ) -> None:
         """Start, or continue from the newest checkpoint of the run folder.
 
@@ -119,7 +119,8 @@ class Search:
             levels: to draw from.
             n_features: of the world model.
             start: the distribution's first mean, (n_parameters,); None: zero.
-            scale: of the parameters' deviations at the start, (n_parameters,); None: ones.
+            scale: gives the parameters' relative deviations at the start, (n_parameters,), and is
+                called there only; None: ones.
 
         Raises:
             EvolutionError, TrainingError: the options or the checkpoint do not fit.
@@ -131,7 +132,12 @@ class Search:
         size = n_parameters(n_features)
         if checkpoint is None:
             self.evolution = Evolution(
-                size, options.population, options.sigma0, options.seed, start, scale
+                size,
+                options.population,
+                options.sigma0,
+                options.seed,
+                start,
+                None if scale is None else scale(),
             )
             self.records = Records()
         else:
@@ -249,9 +255,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             start = read_imitation(options.memory, spec)
         elif options.start is not None:
             start = read_champion(options.start, n_parameters(spec.n_features))
-        scale = None
-        if load_checkpoint(folder / CHECKPOINTS) is None:
-            scale = logit_scale(feature_sizes(networks, levels, options.seed))
+
+        def scale() -> NDArray[np.float64]:
+            return logit_scale(feature_sizes(open_world_model(networks), levels, options.seed))
+
         search = Search(options, levels, spec.n_features, start, scale)
         make = functools.partial(
             Player, networks.absolute(), options.max_steps, options.early_stop_reward

@@ -7,30 +7,30 @@ weights is c's noise, and little else. A candidate drawn so forgets what its dis
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.controller import ACTION_BUTTONS, to_genesis
+from agent.world_model import WorldModel
 from arena.contest_env import ContestEnv
 from arena.levels import Level
 from training.policies import Runner
-from training.rollouts import open_world_model
 
 MEASURED_LEVELS, MEASURED_STEPS = 8, 250
 SMALLEST_SHARE = 0.01  # of the largest feature's size: a feature that hardly moves bounds nothing
 
 
-def feature_sizes(networks: Path, levels: Sequence[Level], seed: int) -> NDArray[np.float64]:
+def feature_sizes(
+    world_model: WorldModel, levels: Sequence[Level], seed: int
+) -> NDArray[np.float64]:
     """Root mean square of each feature, (Z + 2H,), over steps of running right with jumps.
 
     Args:
-        networks: folder with vision.onnx, memory.onnx and spec.json.
+        world_model: what sees and remembers; its state is lost.
         levels: up to eight of them are played, a quarter of a minute each.
         seed: of the levels' choice, their stickiness and the jumps.
     """
-    world_model = open_world_model(networks)
     random = np.random.default_rng((seed, 4))
     total, steps = np.zeros(0), 0
     for place in random.permutation(len(levels))[:MEASURED_LEVELS]:
