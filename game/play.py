@@ -8,8 +8,10 @@ the seed of this project was trained on.
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,17 +98,36 @@ def pressed(held: Callable[[str], bool]) -> int:
     return action
 
 
-def play(emulator: Emulator, window: Any, seconds: float) -> list[float]:
+@contextmanager
+def noted_interrupt() -> Iterator[list[int]]:
+    """Ctrl-C puts its number into the list yielded, and interrupts only once the block is left.
+
+    An interrupt that came while the window calls back would be swallowed by ctypes.
+    """
+    noted: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if noted:
+        raise KeyboardInterrupt
+
+
+def play(
+    emulator: Emulator, window: Any, seconds: float, interrupted: Sequence[int] = ()
+) -> list[float]:
     """Run until the window is closed; returns the return of each life, the unfinished one last.
 
     Args:
         emulator: with movies switched on: each reset begins one.
         window: a `Window`.
         seconds: 0 for no limit.
+        interrupted: ends the play as soon as something is in it.
     """
     began = due = time.monotonic()
     returns, total = [], 0.0
-    while window.open and not window.held("ESCAPE"):
+    while window.open and not window.held("ESCAPE") and not interrupted:
         now = time.monotonic()
         if seconds and now - began > seconds:
             break
@@ -157,7 +178,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     window = Window(320, 224, options.scale, f"Pangolin Dash: {options.level}")
     emulator = Emulator(folder, game, options.level, record=options.out)
     try:
-        returns = play(emulator, window, options.seconds)
+        with noted_interrupt() as interrupted:
+            returns = play(emulator, window, options.seconds, interrupted)
     finally:  # Ctrl-C in the terminal must not cost the recording
         emulator.env.stop_record()
         emulator.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import signal
 import subprocess
@@ -125,3 +126,13 @@ def test_a_jump_is_recorded_however_the_play_ends(tmp_path: Path, how: str) -> N
             process.wait()
     looks, _, _ = replay(movie_of(tmp_path))
     assert min(look.y for look in looks) < looks[0].y - 16
+
+
+def test_an_interrupt_is_noted_where_raising_it_would_be_swallowed() -> None:
+    with pytest.raises(KeyboardInterrupt), play.noted_interrupt() as interrupted:
+        callback = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))
+        callback()  # ctypes prints what is raised in here, and drops it
+        assert list(interrupted) == [signal.SIGINT]
+    with play.noted_interrupt() as interrupted:
+        assert not interrupted
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
