@@ -45,6 +45,15 @@ imitate() { # NUMBER VISION: pack M's controller as it is, barely searched from
         --evolution "$runs/imitation-$1" --out "$runs/pack-$1"
 }
 
+search() { # NUMBER VISION MEMORY SIGMA0 GENERATIONS PACKED: CMA-ES around M's controller
+    python -m training.evolve --vision "$runs/vision-$2" --memory "$runs/memory-$3" \
+        --out "$runs/evolution-$1" --levels pangolin-train --imitate --sigma0 "$4" \
+        --population 16 --levels-per-generation 4 --episodes 1 --early-stop-reward 0.01 \
+        --mean-every 4 --mean-episodes 1 --generations "$5"
+    python -m training.pack --vision "$runs/vision-$2" --memory "$runs/memory-$3" \
+        --evolution "$runs/evolution-$1" --out "$6"
+}
+
 all() { # NUMBER: the datasets up to this one
     for number in $(seq "$1"); do printf '%s,' "$runs/data-$number"; done | sed 's/,$//'
 }
@@ -72,13 +81,7 @@ collect 5 "$fresh,pangolin-train" "$recorded" 120000 900 agent,agent,agent,depar
 remember 5 2200 1 "$(all 5)" --start "$runs/memory-4" --advice-weight 30
 see 2 8000 "$(all 5)" --start "$runs/vision-1" --learning-rate 0.0007 --advice-weight 100
 remember 6 1043 2 "$(all 5)" --start "$runs/memory-5" --advice-weight 30
-
-python -m training.evolve --vision "$runs/vision-2" --memory "$runs/memory-6" \
-    --out "$runs/evolution-1" --levels pangolin-train --imitate --sigma0 0.05 --population 16 \
-    --levels-per-generation 4 --episodes 1 --early-stop-reward 0.01 --mean-every 4 \
-    --mean-episodes 1 --generations 16
-python -m training.pack --vision "$runs/vision-2" --memory "$runs/memory-6" \
-    --evolution "$runs/evolution-1" --out "$runs/pack-6"
+search 1 2 6 0.05 16 "$runs/pack-6"
 
 # Then: 240 levels more, all of each seen, since the agent and a guide play them by turns.
 build C 1101 60
@@ -97,10 +100,4 @@ see 3 8000 "$runs/data-11" --start "$runs/vision-2" --learning-rate 0.0007 \
 # The shipped M's rate fell from step 1,489 on only: its first steps were asked for as of 4,500.
 remember 7 2500 3 "$runs/data-11,$runs/data-12" --start "$runs/memory-6" --threads 2 \
     --advice-weight 30 --weight-decay 0.1 --decay-steps 2500
-
-python -m training.evolve --vision "$runs/vision-3" --memory "$runs/memory-7" \
-    --out "$runs/evolution-2" --levels pangolin-train --imitate --sigma0 0.5 --population 16 \
-    --levels-per-generation 4 --episodes 1 --early-stop-reward 0.01 --mean-every 4 \
-    --mean-episodes 1 --generations 8
-python -m training.pack --vision "$runs/vision-3" --memory "$runs/memory-7" \
-    --evolution "$runs/evolution-2" --out "$pretrained"
+search 2 3 7 0.5 8 "$pretrained"
