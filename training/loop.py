@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,11 @@ class Schedule:
     eval_steps: int
     checkpoint_steps: int
     decay_steps: int = 0  # the last ones, in which the learning rate falls to nothing
+
+    @classmethod
+    def of(cls, options: Any) -> Schedule:
+        """What a stage's options say, in fields of the same names."""
+        return cls(**{field.name: getattr(options, field.name) for field in fields(cls)})
 
     def share(self, step: int) -> float:
         """What of the learning rate the step after `step` takes, 0 to 1: all, then less and less.

@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.start is not None:
             copy_weights(options.start, trainer.memory)
         measured = learn(
-            folder, trainer.learner, _schedule(options), trainer.losses, trainer.evaluate
+            folder, trainer.learner, Schedule.of(options), trainer.losses, trainer.evaluate
         )
         save_network(folder / MEMORY_WEIGHTS, trainer.memory)
         draw_dream(
@@ -225,16 +225,6 @@ def _check(options: Options) -> None:
             "the weights of advice and decay and the steps of decay must be 0 or more"
         )
     choose_place(options.device, options.precision)  # said before any frame is read
-
-
-def _schedule(options: Options) -> Schedule:
-    return Schedule(
-        options.steps,
-        options.log_steps,
-        options.eval_steps,
-        options.checkpoint_steps,
-        options.decay_steps,
-    )
 
 
 def _summary(measured: Mapping[str, Any]) -> str:

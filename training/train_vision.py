@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.start is not None:
             copy_weights(options.start, trainer.vae)
         measured = learn(
-            folder, trainer.learner, _schedule(options), trainer.losses, trainer.evaluate
+            folder, trainer.learner, Schedule.of(options), trainer.losses, trainer.evaluate
         )
         save_network(folder / VISION_WEIGHTS, trainer.vae)
         trainer.draw(folder / "reconstructions.png")
@@ -328,16 +328,6 @@ def _check(options: Options) -> None:
     if not options.player_weight > 0:
         raise TrainingError(f"the player's weight is {options.player_weight}: give more than 0")
     choose_place(options.device, options.precision)  # said before any frame is read
-
-
-def _schedule(options: Options) -> Schedule:
-    return Schedule(
-        options.steps,
-        options.log_steps,
-        options.eval_steps,
-        options.checkpoint_steps,
-        options.decay_steps,
-    )
 
 
 def _summary(measured: Mapping[str, Any]) -> str:
