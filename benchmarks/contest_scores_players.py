@@ -6,7 +6,9 @@ ours play as they would in the contest: the real agent behind the real socket.
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import importlib.util
 import itertools
 import threading
 import time
@@ -55,6 +57,8 @@ SEED_PLAY: dict[str, Any] = {
     "switch_after_steps": 0,
     "retrace": False,
 }
+# The part of the agent that is neither weights nor settings, and may yet change what it scores.
+MEMORY_OF_THE_LEVEL = ("agent.passages", "agent.plans", "agent.retrace")
 LEVEL_HOURS = 12.0  # the contest's
 SECONDS_TO_CONNECT, SECONDS_TO_HANG = 120.0, 900.0
 
@@ -183,7 +187,28 @@ def identities(pretrained: Path) -> dict[str, Identity]:
 
 
 def _how(settings: Settings) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in PLAY_SETTINGS}
+    how = {name: getattr(settings, name) for name in PLAY_SETTINGS}
+    if settings.retrace:
+        how["memory of the level"] = digest({name: code(name) for name in MEMORY_OF_THE_LEVEL})
+    return how
+
+
+def code(module: str) -> str:
+    """What a module does: its source without comments, docstrings and layout.
+
+    Raises:
+        ImportError: there is no such module.
+    """
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:
+        raise ImportError(f"no module {module}")
+    tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            node.body = node.body[1:]
+    return ast.unparse(tree)
 
 
 def our_agent(

@@ -25,7 +25,7 @@ from arena.agents import LocalAgent
 from arena.evaluation import Interrupted
 from arena.levels import Level
 from arena.score import bootstrap_interval
-from benchmarks import contest_scores
+from benchmarks import contest_scores, contest_scores_players
 from benchmarks.contest_scores_pictures import draw_all
 from benchmarks.contest_scores_players import (
     AGENTS,
@@ -36,6 +36,7 @@ from benchmarks.contest_scores_players import (
     SHIPPED,
     UNTRAINED,
     Task,
+    code,
     identities,
     our_agent,
     play_budget,
@@ -289,6 +290,28 @@ def test_pictures_are_small_and_one_a_zone(tmp_path: Path) -> None:
     for path in written:
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size < 150_000
     assert draw_all(tmp_path / "none", Results(), levels) == []
+
+
+def test_who_ours_are_is_told_by_the_code_of_the_levels_memory_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "made_up"
+    package.mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    (package / "way.py").write_text('"""Says one thing."""\nLONG = 1  # a step\n')
+    before = code("made_up.way")
+    (package / "way.py").write_text('"""Says another."""\n\nLONG  =  1\n')
+    assert code("made_up.way") == before
+    (package / "way.py").write_text('"""Says one thing."""\nLONG = 2  # a step\n')
+    assert code("made_up.way") != before
+    with pytest.raises(ImportError, match="made_up"):
+        code("made_up.none")
+
+    pretrained = packed(tmp_path / "model")
+    now = identities(pretrained)
+    monkeypatch.setattr(contest_scores_players, "MEMORY_OF_THE_LEVEL", ("agent.retrace",))
+    then = identities(pretrained)
+    assert [name for name in AGENTS if now[name] != then[name]] == [UNTRAINED, SHIPPED]
 
 
 def test_who_ours_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
