@@ -107,8 +107,8 @@ def draw_scores(path: Path, results: Results) -> None:
         axes.set_yticks(range(len(rows[steps])), [row.agent for row in reversed(rows[steps])])
         axes.set_title(title(results, steps), fontsize=10, color=INK)
         axes.margins(x=0.12)
-        axes.set_xlim(left=0)
         axes.spines[["top", "right"]].set_visible(False)
+    panels[-1, 0].set_xlim(left=0)  # of all panels, once all bars are drawn
     panels[-1, 0].set_xlabel("mean return, 95% interval (9,000: the whole way)")
     _write(path, figure)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from small_models import TINY, write_random_pretrained
 
 from agent.commandline import UserError
@@ -25,8 +26,8 @@ from arena.agents import LocalAgent
 from arena.evaluation import Interrupted
 from arena.levels import Level
 from arena.score import bootstrap_interval
-from benchmarks import contest_scores, contest_scores_players
-from benchmarks.contest_scores_pictures import draw_all
+from benchmarks import contest_scores, contest_scores_pictures, contest_scores_players
+from benchmarks.contest_scores_pictures import draw_all, draw_scores
 from benchmarks.contest_scores_players import (
     AGENTS,
     AS_SEED,
@@ -290,6 +291,23 @@ def test_pictures_are_small_and_one_a_zone(tmp_path: Path) -> None:
     for path in written:
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size < 150_000
     assert draw_all(tmp_path / "none", Results(), levels) == []
+
+
+def test_the_bars_of_every_budget_stand_whole_in_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = opened()
+    add(results, SHIPPED, [[[9000.0]]], steps=1000)
+    add(results, JERK, [[[1000.0]]], steps=2000)  # the larger budget comes first
+    drawn: list[Any] = []
+    monkeypatch.setattr(
+        contest_scores_pictures, "_write", lambda path, figure: drawn.append(figure)
+    )
+    draw_scores(tmp_path / "scores.png", results)
+    panels = drawn[0].axes
+    assert [bar.get_width() for axes in panels for bar in axes.patches] == [1000.0, 9000.0]
+    assert all(axes.get_xlim()[0] == 0 and axes.get_xlim()[1] > 9000 for axes in panels)
+    pyplot.close(drawn[0])
 
 
 def test_who_ours_are_is_told_by_the_code_of_the_levels_memory_too(
