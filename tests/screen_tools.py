@@ -54,7 +54,8 @@ class Screen:
         self._folder = tempfile.mkdtemp(prefix="screen-")
         ours, theirs = os.pipe()
         command = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", self._size]
-        command += ["-fbdir", self._folder, "-nolisten", "tcp"]
+        # Without -noreset it starts anew after its last client, and turns away who comes meanwhile.
+        command += ["-fbdir", self._folder, "-nolisten", "tcp", "-noreset"]
         self._server = subprocess.Popen(
             command, pass_fds=[theirs], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
