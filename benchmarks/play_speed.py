@@ -32,6 +32,7 @@ from agent.files import write_atomically
 from agent.pretrained import PRESETS
 from arena.levels import Level, select
 from benchmarks.readme_tables import README, renew
+from benchmarks.rounds import median_ratio, medians, ratio_text
 from training.untrained import write_untrained
 
 TABLE = "play speed"  # its name in the README
@@ -127,9 +128,7 @@ def speed(options: Options, level: Level, models: dict[str, Path]) -> dict[str, 
         "steps": options.steps,
         "machine": {"cpus": os.cpu_count(), "processor": platform.machine()},
         "steps_per_second": rounds,
-        "median_steps_per_second": {
-            name: statistics.median(one[name] for one in rounds) for name in rounds[0]
-        },
+        "median_steps_per_second": medians(rounds),
         "median_ratios": {pair: median_ratio(rounds, pair) for pair in TARGETS},
         "targets": TARGETS,
     }
@@ -161,7 +160,7 @@ def table(result: Mapping[str, Any]) -> str:
     ]
     for name, words in PROGRAMS.items():
         pairs = [pair for pair in found["targets"] if pair.startswith(f"{name} / ")]
-        ratios = ", ".join(_ratio(found, pair) for pair in pairs)
+        ratios = ", ".join(ratio_text(found, pair) for pair in pairs)
         asked = ", ".join(f"{found['targets'][pair]:.1f}" for pair in pairs)
         of_program = found["median_steps_per_second"][name]
         lines.append(f"| `{name}`: {words} | {of_program:.0f} | {ratios} | {asked} |")
@@ -175,23 +174,10 @@ def table(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _ratio(found: Mapping[str, Any], pair: str) -> str:
-    above, below = pair.split(" / ")
-    ratios = [one[above] / one[below] for one in found["steps_per_second"]]
-    middle = found["median_ratios"][pair]
-    return f"{middle:.2f} of {below} ({min(ratios):.2f} to {max(ratios):.2f})"
-
-
 def programs(seed: int) -> list[str]:
     """The five programs, in an order that turns with the round."""
     names = list(PROGRAMS)
     return names[seed % 5 :] + names[: seed % 5]
-
-
-def median_ratio(rounds: list[dict[str, float]], pair: str) -> float:
-    """Median over the rounds of `a / b`."""
-    above, below = pair.split(" / ")
-    return statistics.median(one[above] / one[below] for one in rounds)
 
 
 def measure(name: str, level: Level, steps: int, models: dict[str, Path], seed: int) -> float:

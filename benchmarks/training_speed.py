@@ -1,6 +1,7 @@
 """Speed and memory of training: collecting, V, M, evolution, each beside what bounds it.
 
-    python -m benchmarks.training_speed         about five minutes on two idle cores
+    python -m benchmarks.training_speed          about five minutes on two idle cores
+    python -m benchmarks.training_speed --show   prints the table, and puts it into the README
 
 Collecting and evolving are held against the bare emulator that plays the same episodes, in turn,
 round after round, so that the machine's noise falls on each alike; what is quoted are medians of
@@ -16,11 +17,10 @@ import os
 import platform
 import re
 import resource
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ from agent.files import write_atomically
 from agent.pretrained import PRESETS, ModelSpec
 from arena.contest_env import ContestEnv
 from arena.levels import Level, available, select
+from benchmarks.readme_tables import README, renew
+from benchmarks.rounds import median_ratio, medians, ratio_text
 from training import collect, evolve, rollouts
 from training.data import create_dataset
 from training.policies import HELD_STEPS, HeldButtons
@@ -42,6 +44,12 @@ from training.workers import Pool
 
 # torch is imported where it is needed: the worker processes import this file too.
 
+TABLE = "training speed"  # its name in the README
+PLAYERS = {
+    "collect": "`collect`, one worker",
+    "evolve": "`evolve` with `compact`, one worker",
+    "evolve, 2 workers": "`evolve` with `compact`, two workers",
+}
 TARGETS = {
     "collect / bare": 0.8,
     "evolve / bare idle": 0.7,
@@ -66,11 +74,16 @@ class Options:
     generations: int = option("over which memory is watched", 50)
     threads: int = option("threads that V and M train on", 1)
     out: Path = option("where the JSON goes", Path("results/training_speed.json"))
+    show: bool = option("measure nothing: print --out as Markdown, and into the README", False)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, write the JSON, print it."""
     options = commandline.parse(Options, argv, prog="python -m benchmarks.training_speed")
+    if options.show:
+        print(made := table(read_measured(options.out)))
+        renew(README, {TABLE: made})
+        return
     numbers = (options.steps, options.episodes, options.rounds, options.threads, options.seconds)
     if min(numbers) <= 0 or options.generations <= WARM_GENERATIONS:
         raise UserError(f"give positive numbers, and more than {WARM_GENERATIONS} generations")
@@ -84,6 +97,50 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OSError as error:
         raise UserError(f"{options.out} can't be written: {error.strerror}") from None
     print(text)
+
+
+def read_measured(path: Path) -> dict[str, Any]:
+    """What an earlier call measured.
+
+    Raises:
+        UserError: nothing, or it can't be read.
+    """
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} can't be read ({error!r:.80}): measure first") from None
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """The result as Markdown."""
+    lines = [
+        f"| what plays | steps/s (median of {len(result['steps_per_second'])})"
+        " | median ratio (lowest to highest) | asked |",
+        "| --- " * 4 + "|",
+    ]
+    for pair in TARGETS:
+        name = pair.split(" / ")[0]
+        of_player = result["median_steps_per_second"][name]
+        asked = result["targets"][pair]
+        lines.append(
+            f"| {PLAYERS[name]} | {of_player:.0f} | {ratio_text(result, pair)} | {asked:.1f} |"
+        )
+    lines += ["", "| preset | on | V trains, frames/s | M trains, frames/s |", "| --- " * 4 + "|"]
+    for row in result["training_frames_per_second"]:
+        lines.append(
+            f"| `{row['preset']}` | {row['device']}, {row['precision']} | {row['vision']:,.0f}"
+            f" | {row['memory']:,.0f} |"
+        )
+    memory, cma = result["memory_mib"], result["cma_es"]
+    driver, worker = memory["grown"]["driver"], memory["grown"]["worker"]
+    lines += [
+        "",
+        f"Over {memory['generations']} generations the driver grew by {driver:.1f} MiB and a worker"
+        f" by {worker:.1f}. A process that runs CMA-ES at"
+        f" {cma['parameters']:,} parameters holds {cma['process_peak_mib']:.0f} MiB at most (asked"
+        f" {result['targets']['CMA-ES MiB']:.0f}).",
+    ]
+    return "\n".join(lines)
 
 
 def measure(level: Level, options: Options) -> dict[str, Any]:
@@ -116,9 +173,7 @@ def measure(level: Level, options: Options) -> dict[str, Any]:
             "load_average_before": load,
         },
         "steps_per_second": rounds,
-        "median_steps_per_second": {
-            name: statistics.median(one[name] for one in rounds) for name in rounds[0]
-        },
+        "median_steps_per_second": medians(rounds),
         "median_ratios": ratios,
         "targets": {**TARGETS, "CMA-ES MiB": CMA_MOST_MIB},
         "missed": [pair for pair, target in TARGETS.items() if ratios[pair] < target]
@@ -158,12 +213,6 @@ def steps_per_second(
         started = time.perf_counter()
         steps = sum(steps for _, steps in pool.run(tasks[workers:]))
         return round(steps / (time.perf_counter() - started), 1)
-
-
-def median_ratio(rounds: Sequence[dict[str, float]], pair: str) -> float:
-    """Median over the rounds of `a / b`."""
-    above, below = pair.split(" / ")
-    return round(statistics.median(one[above] / one[below] for one in rounds), 3)
 
 
 class Bare:

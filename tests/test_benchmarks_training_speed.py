@@ -15,7 +15,10 @@ from small_models import TINY
 from agent.commandline import UserError
 from arena.levels import Level
 from benchmarks import learning_speed, training_speed
+from benchmarks.readme_tables import README, ROOT, renewed
 from training import collect, rollouts
+
+MEASURED = ROOT / "results" / "training_speed.json"
 
 
 class MadeUpGame:
@@ -94,6 +97,9 @@ def test_every_stage_is_measured_and_written(
     assert memory["generations"] == 6 and memory["driver"]["peak"] >= memory["driver"]["last"] > 0
     cma = content["cma_es"]
     assert cma["parameters"] == 50 and cma["process_peak_mib"] >= cma["of_it_before_mib"]
+    assert f"Over 6 generations the driver grew by {memory['grown']['driver']:.1f} MiB" in (
+        training_speed.table(content)
+    )
 
 
 def test_a_gpu_is_measured_too_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,3 +129,25 @@ def test_numbers_out_of_range_are_refused() -> None:
     for arguments in (["--rounds", "0"], ["--seconds", "-1"], ["--generations", "5"]):
         with pytest.raises(UserError, match="positive numbers, and more than 5 generations"):
             training_speed.main(arguments)
+
+
+def test_what_was_measured_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- training speed -->\n<!-- end -->\n")
+    monkeypatch.setattr(training_speed, "README", readme)
+    training_speed.main(["--show", "--out", str(MEASURED)])
+    shown = capsys.readouterr().out
+    assert readme.read_text() == f"<!-- training speed -->\n{shown}<!-- end -->\n"
+    with pytest.raises(UserError, match=r"none\.json can't be read .*: measure first"):
+        training_speed.main(["--show", "--out", str(tmp_path / "none.json")])
+
+
+def test_the_readme_shows_what_was_measured() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert f"<!-- {training_speed.TABLE} -->" in text
+    made = training_speed.table(json.loads(MEASURED.read_text()))
+    assert renewed(text, {training_speed.TABLE: made}) == text, (
+        "python -m benchmarks.training_speed --show"
+    )
