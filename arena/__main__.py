@@ -65,7 +65,8 @@ def serve(argv: list[str]) -> int:
     )
     print(
         f"event=end reason={result.reason} timesteps={result.timesteps}"
-        f" episodes={result.episodes} seconds={result.seconds:.1f}",
+        f" episodes={result.episodes} seconds={result.seconds:.2f}"
+        f" emulator_seconds={result.emulator_seconds:.2f}",
         file=sys.stderr,
     )
     if result.reason in session.FAILURES:

@@ -4,8 +4,10 @@
     python -m benchmarks.play_speed --show   prints the table, and puts it into the README
 
 All play the same level through the same server, in turn, round after round: the machine's
-noise falls on each alike, and what is quoted are medians of ratios within a round. Speed does
-not depend on what a network has learnt, so the weights are random ones of the right shapes.
+noise falls on each alike, and what is quoted are medians of ratios within a round. The share of a
+run's time in which the emulator computed is known without a comparison, and so without that noise.
+Speed does not depend on what a network has learnt, so the weights are random ones of the right
+shapes.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import csv
 import json
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -119,16 +122,20 @@ def chosen_parts(options: Options) -> list[str]:
 
 def speed(options: Options, level: Level, models: dict[str, Path]) -> dict[str, Any]:
     """Steps/s of all programs in turn, round after round."""
-    rounds = [
-        {name: measure(name, level, options.steps, models, seed) for name in programs(seed)}
-        for seed in range(1, options.rounds + 1)
-    ]
+    rounds: list[dict[str, float]] = []
+    shares: list[dict[str, float]] = []
+    for seed in range(1, options.rounds + 1):
+        runs = {name: measure(name, level, options.steps, models, seed) for name in programs(seed)}
+        rounds.append({name: run.steps_per_second for name, run in runs.items()})
+        shares.append({name: run.emulator_share for name, run in runs.items()})
     return {
         "level": level.name,
         "steps": options.steps,
         "machine": {"cpus": os.cpu_count(), "processor": platform.machine()},
         "steps_per_second": rounds,
+        "emulator_share": shares,
         "median_steps_per_second": medians(rounds),
+        "median_emulator_share": medians(shares),
         "median_ratios": {pair: median_ratio(rounds, pair) for pair in TARGETS},
         "targets": TARGETS,
     }
@@ -155,15 +162,19 @@ def table(result: Mapping[str, Any]) -> str:
     found = result["speed"]
     rounds = len(found["steps_per_second"])
     lines = [
-        f"| program | steps/s (median of {rounds}) | median ratio (lowest to highest) | asked |",
-        "| --- " * 4 + "|",
+        f"| program | steps/s (median of {rounds}) | median ratio (lowest to highest) | asked"
+        " | the emulator's share of the time |",
+        "| --- " * 5 + "|",
     ]
     for name, words in PROGRAMS.items():
         pairs = [pair for pair in found["targets"] if pair.startswith(f"{name} / ")]
         ratios = ", ".join(ratio_text(found, pair) for pair in pairs)
         asked = ", ".join(f"{found['targets'][pair]:.1f}" for pair in pairs)
         of_program = found["median_steps_per_second"][name]
-        lines.append(f"| `{name}`: {words} | {of_program:.0f} | {ratios} | {asked} |")
+        share = found["median_emulator_share"][name]
+        lines.append(
+            f"| `{name}`: {words} | {of_program:.0f} | {ratios} | {asked} | {100 * share:.0f}% |"
+        )
     timesteps = result["memory"]["compact"]["timesteps"]
     lines += ["", f"| ours | first action after | MiB at a tenth of {timesteps:,} timesteps |"]
     lines[-1] += " at their end | at the peak |"
@@ -180,8 +191,21 @@ def programs(seed: int) -> list[str]:
     return names[seed % 5 :] + names[: seed % 5]
 
 
-def measure(name: str, level: Level, steps: int, models: dict[str, Path], seed: int) -> float:
-    """Steps/s of one program from the contest's own log.csv, its first 1,000 steps left out."""
+@dataclass(frozen=True)
+class Run:
+    """What one program's run gave.
+
+    Attributes:
+        steps_per_second: from the contest's own log.csv, the first 1,000 steps left out.
+        emulator_share: of the time from the agent's connection on, in which the emulator computed.
+    """
+
+    steps_per_second: float
+    emulator_share: float
+
+
+def measure(name: str, level: Level, steps: int, models: dict[str, Path], seed: int) -> Run:
+    """Run one program."""
     steps = FEWEST_STEPS if name == "eager" else steps
     with tempfile.TemporaryDirectory(prefix="speed-") as text:
         folder = Path(text)
@@ -189,13 +213,23 @@ def measure(name: str, level: Level, steps: int, models: dict[str, Path], seed: 
             command = [sys.executable, "-m", "benchmarks.play_speed_agents", "bare"]
             command += ["--level", level.name, "--steps", str(steps), "--seed", str(seed)]
             subprocess.run([*command, "--monitor-dir", text], check=True)
+            share = 1.0
         else:
-            with served(level, folder, steps, seed):
+            with served(level, folder, steps, seed) as said:
                 play(name, agent_environment(name, folder, models))
+            share = emulator_share(said.read_text())
         with (folder / "log.csv").open() as file:
             rows = [(int(row["l"]), float(row["t"])) for row in csv.DictReader(file)]
     (first_steps, first_seconds), (last_steps, last_seconds) = rows[0], rows[-1]
-    return round((last_steps - first_steps) / (last_seconds - first_seconds), 1)
+    return Run(
+        round((last_steps - first_steps) / (last_seconds - first_seconds), 1), round(share, 3)
+    )
+
+
+def emulator_share(said: str) -> float:
+    """The emulator's share of a run's time, from the last line of its server."""
+    seconds, emulator = re.findall(r"seconds=([\d.]+)", said.splitlines()[-1])
+    return float(emulator) / float(seconds)
 
 
 def agent_command(name: str) -> list[str]:
@@ -220,18 +254,25 @@ def agent_environment(name: str, folder: Path, models: dict[str, Path]) -> dict[
 
 
 @contextlib.contextmanager
-def served(level: Level, folder: Path, timesteps: int, seed: int) -> Iterator[None]:
-    """A contest server in a process of its own, its socket and csv files in the folder."""
+def served(level: Level, folder: Path, timesteps: int, seed: int) -> Iterator[Path]:
+    """A contest server in a process of its own; yields the file with what it says on stderr.
+
+    Its socket and csv files are in the folder too.
+    """
     command = [sys.executable, "-m", "arena", "serve", level.game, level.state]
     command += ["--socket-dir", str(folder), "--monitor-dir", str(folder)]
     command += ["--timestep-limit", str(timesteps), "--seed", str(seed)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    said = folder / "server.txt"
+    with said.open("w") as file:
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=file)
     try:
         while not (folder / "sock").exists():
             if server.poll() is not None:
-                raise UserError(f"the server ended with code {server.returncode}; see above")
+                raise UserError(
+                    f"the server ended with code {server.returncode}: {said.read_text().strip()}"
+                )
             time.sleep(0.05)
-        yield
+        yield said
         server.wait(timeout=60)
     finally:
         server.kill()

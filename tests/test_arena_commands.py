@@ -84,7 +84,10 @@ def test_the_served_level_is_the_level(start: Start, base: Path, tmp_path: Path)
     assert process.returncode == 0
     assert steps == 400 and len(returns) > 1
     end = f"event=end reason=timestep-limit timesteps=400 episodes={len(returns) - 1} seconds="
-    assert stderr.splitlines()[-1].startswith(end)
+    line = stderr.splitlines()[-1]
+    assert line.startswith(end)
+    seconds, emulator_seconds = (float(word.split("=")[1]) for word in line.split()[-2:])
+    assert 0 < emulator_seconds <= seconds
     rows = (tmp_path / "m" / "monitor.csv").read_text().split()[1:]
     assert [float(row.split(",")[0]) for row in rows] == returns[:-1]
     assert len(list((tmp_path / "movies").iterdir())) == len(returns)

@@ -24,6 +24,9 @@ def test_the_table_has_a_row_a_program_and_a_row_a_preset() -> None:
                 "median_steps_per_second": {
                     name: 100.0 * n for n, name in enumerate(play_speed.PROGRAMS)
                 },
+                "median_emulator_share": {
+                    name: 1 - 0.125 * n for n, name in enumerate(play_speed.PROGRAMS)
+                },
                 "median_ratios": dict.fromkeys(play_speed.TARGETS, 0.876),
                 "targets": play_speed.TARGETS,
             },
@@ -33,15 +36,20 @@ def test_the_table_has_a_row_a_program_and_a_row_a_preset() -> None:
     )
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in made.splitlines()]
     assert [row[1:] for row in rows[2:7]] == [
-        ["0", "", ""],
-        ["100", "0.88 of bare (0.75 to 0.90)", "0.9"],
-        ["200", "0.88 of null (0.50 to 0.60)", "0.8"],
-        ["300", "0.88 of null (0.33 to 0.40), 0.88 of eager (6.00 to 6.00)", "0.5, 4.0"],
-        ["400", "", ""],
+        ["0", "", "", "100%"],
+        ["100", "0.88 of bare (0.75 to 0.90)", "0.9", "88%"],
+        ["200", "0.88 of null (0.50 to 0.60)", "0.8", "75%"],
+        ["300", "0.88 of null (0.33 to 0.40), 0.88 of eager (6.00 to 6.00)", "0.5, 4.0", "62%"],
+        ["400", "", "", "50%"],
     ]
     assert rows[0][1] == "steps/s (median of 3)"
     assert rows[8][2] == "MiB at a tenth of 20,000 timesteps"
     assert rows[10] == ["`seed`", "0.7 s", "70", "72", "72"]
+
+
+def test_the_emulators_share_is_what_the_server_says_last() -> None:
+    said = "event=serve level=L\nevent=end reason=R timesteps=9 seconds=8.0 emulator_seconds=6.0\n"
+    assert play_speed.emulator_share(said) == 0.75
 
 
 def test_every_program_has_its_turn_at_each_place() -> None:
