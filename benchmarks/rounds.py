@@ -10,11 +10,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Round = Mapping[str, float]  # program -> steps/s
+Round = Mapping[str, float]  # program -> steps/s, or another figure
 
 
 def medians(rounds: Sequence[Round]) -> dict[str, float]:
-    """Steps/s of each program: the median over the rounds."""
+    """The median over the rounds of each program's figure."""
     return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
 
 
