@@ -105,7 +105,7 @@ def draw_scores(path: Path, results: Results) -> None:
             axes.plot([low, high], [place, place], color=INK, linewidth=1.4)
             axes.text(max(mean, high), place, f"  {mean:,.0f}", va="center", fontsize=8, color=INK)
         axes.set_yticks(range(len(rows[steps])), [row.agent for row in reversed(rows[steps])])
-        axes.set_title(title(results, steps), fontsize=10, color=INK)
+        axes.set_title(title(rows[steps], steps), fontsize=10, color=INK)
         axes.margins(x=0.12)
         axes.spines[["top", "right"]].set_visible(False)
     panels[-1, 0].set_xlim(left=0)  # of all panels, once all bars are drawn

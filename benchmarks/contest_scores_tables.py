@@ -156,9 +156,8 @@ def markdown(results: Results) -> str:
     return "\n\n".join([*parts, *([f"{apart}."] if apart else [])])
 
 
-def title(results: Results, budget_steps: int) -> str:
-    """What a budget's figures are of: "20,000 timesteps a level, 11 levels, 1 seed"."""
-    rows = scored(results, budget_steps)
+def title(rows: Sequence[Scored], budget_steps: int) -> str:
+    """What these agents' figures are of: "20,000 timesteps a level, 11 levels, 1 seed"."""
     levels = {level for row in rows for level in row.plays}
     seeds = sorted({count for row in rows for count in row.seeds})
     return (
@@ -172,7 +171,7 @@ def table(results: Results, budget_steps: int) -> str:
     rows = scored(results, budget_steps)
     total = len({level for row in rows for level in row.plays})
     head = ["agent", "mean return", "95% interval", "levels finished", "levels", "seeds", "steps/s"]
-    lines = [f"**{title(results, budget_steps)}**", "", _line(head), _line(["---"] * len(head))]
+    lines = [f"**{title(rows, budget_steps)}**", "", _line(head), _line(["---"] * len(head))]
     lines += [_line(_row(row, total)) for row in rows]
     if any(len(row.scores) < total for row in rows):
         lines += ["", "A mean over fewer levels than the others is no match for them."]
@@ -208,7 +207,7 @@ def by_level(results: Results, budget_steps: int) -> str:
             ", ".join("-" if at is None else f"{at:,}" for at in locked),
         ]
         lines.append(_line(cells))
-    summary = f"Where {SHIPPED} ends, by level ({title(results, budget_steps)})"
+    summary = f"Where {SHIPPED} ends, by level ({title([agents[SHIPPED]], budget_steps)})"
     pictures = "\n".join(
         f"![{zone}: where its episodes end](results/pictures/{ends_picture(zone)})"
         for zone in zones(list(agents[SHIPPED].plays))

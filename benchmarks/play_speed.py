@@ -127,7 +127,9 @@ def speed(options: Options, level: Level, models: dict[str, Path]) -> dict[str, 
     for seed in range(1, options.rounds + 1):
         runs = {name: measure(name, level, options.steps, models, seed) for name in programs(seed)}
         rounds.append({name: run.steps_per_second for name, run in runs.items()})
-        shares.append({name: run.emulator_share for name, run in runs.items()})
+        shares.append(
+            {name: run.emulator_share for name, run in runs.items() if run.emulator_share}
+        )
     return {
         "level": level.name,
         "steps": options.steps,
@@ -171,10 +173,9 @@ def table(result: Mapping[str, Any]) -> str:
         ratios = ", ".join(ratio_text(found, pair) for pair in pairs)
         asked = ", ".join(f"{found['targets'][pair]:.1f}" for pair in pairs)
         of_program = found["median_steps_per_second"][name]
-        share = found["median_emulator_share"][name]
-        lines.append(
-            f"| `{name}`: {words} | {of_program:.0f} | {ratios} | {asked} | {100 * share:.0f}% |"
-        )
+        share = found["median_emulator_share"].get(name)
+        of_time = f"{100 * share:.0f}%" if share else ""
+        lines.append(f"| `{name}`: {words} | {of_program:.0f} | {ratios} | {asked} | {of_time} |")
     timesteps = result["memory"]["compact"]["timesteps"]
     lines += ["", f"| ours | first action after | MiB at a tenth of {timesteps:,} timesteps |"]
     lines[-1] += " at their end | at the peak |"
@@ -197,11 +198,12 @@ class Run:
 
     Attributes:
         steps_per_second: from the contest's own log.csv, the first 1,000 steps left out.
-        emulator_share: of the time from the agent's connection on, in which the emulator computed.
+        emulator_share: of the time from the agent's connection on, in which the emulator computed;
+            None without a server to measure it.
     """
 
     steps_per_second: float
-    emulator_share: float
+    emulator_share: float | None
 
 
 def measure(name: str, level: Level, steps: int, models: dict[str, Path], seed: int) -> Run:
@@ -213,7 +215,7 @@ def measure(name: str, level: Level, steps: int, models: dict[str, Path], seed: 
             command = [sys.executable, "-m", "benchmarks.play_speed_agents", "bare"]
             command += ["--level", level.name, "--steps", str(steps), "--seed", str(seed)]
             subprocess.run([*command, "--monitor-dir", text], check=True)
-            share = 1.0
+            share = None
         else:
             with served(level, folder, steps, seed) as said:
                 play(name, agent_environment(name, folder, models))
@@ -221,15 +223,13 @@ def measure(name: str, level: Level, steps: int, models: dict[str, Path], seed: 
         with (folder / "log.csv").open() as file:
             rows = [(int(row["l"]), float(row["t"])) for row in csv.DictReader(file)]
     (first_steps, first_seconds), (last_steps, last_seconds) = rows[0], rows[-1]
-    return Run(
-        round((last_steps - first_steps) / (last_seconds - first_seconds), 1), round(share, 3)
-    )
+    return Run(round((last_steps - first_steps) / (last_seconds - first_seconds), 1), share)
 
 
 def emulator_share(said: str) -> float:
     """The emulator's share of a run's time, from the last line of its server."""
     seconds, emulator = re.findall(r"seconds=([\d.]+)", said.splitlines()[-1])
-    return float(emulator) / float(seconds)
+    return round(float(emulator) / float(seconds), 3)
 
 
 def agent_command(name: str) -> list[str]:
