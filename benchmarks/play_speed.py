@@ -35,7 +35,7 @@ from agent.files import write_atomically
 from agent.pretrained import PRESETS
 from arena.levels import Level, select
 from benchmarks.readme_tables import README, renew
-from benchmarks.rounds import median_ratio, medians, ratio_text
+from benchmarks.rounds import median_ratio, medians, ratio_text, read_measured
 from training.untrained import write_untrained
 
 TABLE = "play speed"  # its name in the README
@@ -90,20 +90,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             result[part] = MEASUREMENTS[part](options, level, models)
             write_atomically(options.out, json.dumps(result, indent=2).encode() + b"\n")
     print(json.dumps({part: result[part] for part in parts}, indent=2))
-
-
-def read_measured(path: Path) -> dict[str, Any]:
-    """What earlier calls measured, by part; nothing where there is no file.
-
-    Raises:
-        UserError: it can't be read.
-    """
-    try:
-        return dict(json.loads(path.read_bytes()))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} can't be read ({error!r:.80}): give another --out") from None
 
 
 def chosen_parts(options: Options) -> list[str]:

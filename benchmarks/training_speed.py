@@ -36,7 +36,7 @@ from agent.pretrained import PRESETS, ModelSpec
 from arena.contest_env import ContestEnv
 from arena.levels import Level, available, select
 from benchmarks.readme_tables import README, renew
-from benchmarks.rounds import median_ratio, medians, ratio_text
+from benchmarks.rounds import median_ratio, medians, ratio_text, read_measured
 from training import collect, evolve, rollouts
 from training.data import create_dataset
 from training.policies import HELD_STEPS, HeldButtons
@@ -81,7 +81,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure, write the JSON, print it."""
     options = commandline.parse(Options, argv, prog="python -m benchmarks.training_speed")
     if options.show:
-        print(made := table(read_measured(options.out)))
+        if not (measured := read_measured(options.out)):
+            raise UserError(f"{options.out} is missing: measure first")
+        print(made := table(measured))
         renew(README, {TABLE: made})
         return
     numbers = (options.steps, options.episodes, options.rounds, options.threads, options.seconds)
@@ -97,18 +99,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OSError as error:
         raise UserError(f"{options.out} can't be written: {error.strerror}") from None
     print(text)
-
-
-def read_measured(path: Path) -> dict[str, Any]:
-    """What an earlier call measured.
-
-    Raises:
-        UserError: nothing, or it can't be read.
-    """
-    try:
-        return dict(json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} can't be read ({error!r:.80}): measure first") from None
 
 
 def table(result: Mapping[str, Any]) -> str:

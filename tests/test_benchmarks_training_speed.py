@@ -140,7 +140,7 @@ def test_what_was_measured_is_shown(
     training_speed.main(["--show", "--out", str(MEASURED)])
     shown = capsys.readouterr().out
     assert readme.read_text() == f"<!-- training speed -->\n{shown}<!-- end -->\n"
-    with pytest.raises(UserError, match=r"none\.json can't be read .*: measure first"):
+    with pytest.raises(UserError, match=r"none\.json is missing: measure first"):
         training_speed.main(["--show", "--out", str(tmp_path / "none.json")])
 
 
