@@ -17,7 +17,6 @@ import numpy as np
 
 from agent.commandline import UserError
 from agent.files import write_atomically
-from benchmarks.ablation_players import VARIANTS
 
 FORMAT_VERSION = 1
 
@@ -52,10 +51,12 @@ class Results:
 
     Attributes:
         settings: JSON values that must be the same for two runs to be compared.
+        models: what is to be known of the models that the variants play with, JSON by variant.
     """
 
     settings: dict[str, Any]
     runs: dict[str, dict[int, Run]] = field(default_factory=dict)
+    models: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path, settings: Mapping[str, Any]) -> Results:
@@ -91,7 +92,7 @@ class Results:
                 variant: {int(seed): _run(values) for seed, values in by_seed.items()}
                 for variant, by_seed in content["runs"].items()
             }
-            return cls(dict(content["settings"]), runs)
+            return cls(dict(content["settings"]), runs, dict(content.get("models", {})))
         except FileNotFoundError:
             raise AblationError(f"{path} is not there: measure first, without --show") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -114,6 +115,8 @@ class Results:
             for variant, by_seed in self.runs.items()
         }
         content = {"format_version": FORMAT_VERSION, "settings": self.settings, "runs": runs}
+        if self.models:
+            content["models"] = self.models
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
@@ -128,23 +131,27 @@ def _run(values: Mapping[str, Any]) -> Run:
     return Run(returns, int(values["steps"]), float(values["seconds"]))
 
 
-def table(results: Results) -> str:
+def table(results: Results, variants: Mapping[str, str]) -> str:
     """A row a variant, as Markdown: each seed's score, their mean, and the mean's distance.
 
     The distance is to the first variant, over the seeds that both have: with the same seed, both
     were evolved and measured on the same levels with the same stickiness.
+
+    Args:
+        results: what was measured.
+        variants: what to say of each, by name, in the rows' order.
     """
     seeds = sorted({seed for by_seed in results.runs.values() for seed in by_seed})
-    first = next(iter(VARIANTS))
+    first = next(iter(variants))
     lines = [
         _line(["variant", *[f"seed {seed}" for seed in seeds], "mean", f"against {first}"]),
         _line(["---"] * (len(seeds) + 3)),
     ]
     scores = {
         name: {seed: run.score for seed, run in results.runs.get(name, {}).items()}
-        for name in VARIANTS
+        for name in variants
     }
-    for name, about in VARIANTS.items():
+    for name, about in variants.items():
         if not scores[name]:
             continue
         shared = sorted(scores[name].keys() & scores[first].keys()) if name != first else []

@@ -17,7 +17,7 @@ from agent.controller import n_parameters
 from agent.pretrained import MEMORY, NETWORKS, PretrainedError
 from agent.vision import preprocess
 from arena.levels import Level
-from benchmarks import ablation_players, ablations
+from benchmarks import ablation_players, ablation_trials, ablations
 from benchmarks.ablation_players import (
     ALONE,
     SAMPLED,
@@ -166,8 +166,8 @@ class InProcess:
 
 @pytest.fixture
 def no_play(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ablations, "Pool", InProcess)
-    monkeypatch.setattr(ablations, "available", lambda level: None)
+    monkeypatch.setattr(ablation_trials, "Pool", InProcess)
+    monkeypatch.setattr(ablation_trials, "available", lambda level: None)
     monkeypatch.setattr(InProcess, "played", [])
     monkeypatch.setattr(InProcess, "stop_after", 10**9)
 
@@ -248,7 +248,8 @@ def made(**runs: list[float]) -> Results:
 def test_the_table_compares_seed_by_seed() -> None:
     results = made(alone=[900.0], trained=[1000.0, 2000.0], zeroed=[1100.0, 1500.0])
     rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in table(results).split("\n")
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in table(results, VARIANTS).split("\n")
     ]
     assert rows[0] == ["variant", "seed 1", "seed 2", "mean", "against trained"]
     assert [row[1:] for row in rows[2:]] == [
@@ -264,7 +265,7 @@ def test_show_writes_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(ablations, "README", readme)
     results.save(tmp_path / "results.json")
     assert ablations.main(["--show", "--out", str(tmp_path / "results.json")]) == 0
-    assert readme.read_text() == f"<!-- ablations -->\n{table(results)}\n<!-- end -->\n"
+    assert readme.read_text() == f"<!-- ablations -->\n{table(results, VARIANTS)}\n<!-- end -->\n"
     with pytest.raises(AblationError, match="is not there: measure first"):
         ablations.main(["--show", "--out", str(tmp_path / "none.json")])
 
@@ -275,7 +276,7 @@ def test_the_readme_shows_what_was_measured() -> None:
     assert "<!-- ablations -->\n" in text
     measured = root / "results" / "ablations.json"
     if measured.exists():
-        shown = renewed(text, {ablations.TABLE: table(Results.load(measured))})
+        shown = renewed(text, {ablations.TABLE: table(Results.load(measured), VARIANTS)})
         assert shown == text, "python -m benchmarks.ablations --show"
 
 

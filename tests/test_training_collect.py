@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from training import collect
 from training.collect import read_policies, task_of
 from training.data import Dataset, list_episodes
 from training.guides import GuideError, find_movie, follow, place_of, read_movie
-from training.policies import HELD_STEPS, HeldButtons, Runner, Turns
+from training.policies import HELD_STEPS, HeldButtons, Runner, Slowed, Turns
 
 LEVELS = select("airstriker")
 MEADOW = "PangolinDash-Genesis:MeadowZone.Act1"
@@ -70,6 +71,25 @@ def test_the_stored_actions_give_the_stored_frames_and_rewards(tmp_path: Path) -
     assert done and episode.dones().tolist() == [0] * 29 + [1]
 
 
+def test_every_frame_can_be_stored_and_the_player_decides_as_often(tmp_path: Path) -> None:
+    run(tmp_path, "--frames", "1", "--policies", "random", "--fps", "60")
+    (episode,) = list_episodes(tmp_path)
+    actions = episode.actions()
+    assert len(actions) == 4 * 30
+    choices = actions.reshape(30, 4, 4)
+    np.testing.assert_array_equal(choices, np.repeat(choices[:, :1], 4, axis=1))
+    assert len(np.unique(choices[:, 0], axis=0)) > 5
+    env = ContestEnv(LEVELS[0], seed=episode.seed, frame_skip=1)
+    try:
+        frame = env.reset()
+        for seen, action, reward in zip(episode.frames(), actions, episode.rewards(), strict=True):
+            np.testing.assert_array_equal(frame, seen)
+            frame, got, _, _ = env.step(to_genesis(action))
+            assert got == reward
+    finally:
+        env.close()
+
+
 def test_the_packed_agent_plays(tmp_path: Path) -> None:
     pretrained = write_random_pretrained(tmp_path / "pretrained", spec=TINY)
     data = tmp_path / "data"
@@ -102,6 +122,19 @@ def test_held_buttons_are_held_for_half_a_second() -> None:
     changes = int((actions[1:] != actions[:-1]).any(1).sum())
     assert 0.7 < 4000 / changes / (HELD_STEPS * 16 / 15) < 1.4  # one choice in 16 repeats itself
     np.testing.assert_allclose(actions.mean(0), 0.5, atol=0.1)
+
+
+def test_a_slowed_policy_gets_all_rewards() -> None:
+    told: list[float] = []
+
+    def count(frame: object, reward: float, advice: object) -> np.ndarray[Any, Any]:
+        told.append(reward)
+        return np.full(4, len(told), np.uint8)
+
+    policy = Slowed(count, 4)
+    chosen = [int(policy(NO_FRAME, float(number), None)[0]) for number in range(9)]
+    assert chosen == [1, 1, 1, 1, 2, 2, 2, 2, 3]
+    assert told == [0.0, 1 + 2 + 3 + 4, 5 + 6 + 7 + 8]
 
 
 def test_a_runner_goes_back_where_it_gains_nothing() -> None:
@@ -245,6 +278,10 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         read_policies("random,human")
     with pytest.raises(UserError, match="0 frames"):
         run(tmp_path, "--frames", "0")
+    with pytest.raises(UserError, match="--fps is 20: give one of 15, 30, 60"):
+        run(tmp_path, "--fps", "20")
+    with pytest.raises(UserError, match="--fps 60 with movie or turns: recordings are followed 15"):
+        run(tmp_path, "--fps", "60", "--policies", "held,turns,movie")
     with pytest.raises(UserError, match="manifest.json can't be read"):
         run(tmp_path, "--policies", "agent", "--pretrained", str(tmp_path))
     with pytest.raises(UserError, match="no game is called"):

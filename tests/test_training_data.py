@@ -134,6 +134,21 @@ def test_a_broken_episode_file_is_named(dataset: Path) -> None:
         list_episodes(dataset)
 
 
+def test_datasets_of_two_rates_do_not_mix(dataset: Path, tmp_path: Path) -> None:
+    fast = tmp_path / "fast"
+    create_dataset(fast, fps=60)
+    for index in range(2):
+        write_episode(fast, index, 2)
+    assert Dataset(str(fast)).summary()["fps"] == 60
+    assert Dataset(str(dataset)).fps == 15
+    with pytest.raises(DataError, match="have 15 and 60 frames a second: give datasets of one"):
+        Dataset(f"{dataset},{fast}")
+    header = json.loads((dataset / "dataset.json").read_text())
+    del header["fps"]  # as datasets were before
+    (dataset / "dataset.json").write_text(json.dumps(header))
+    assert Dataset(str(dataset)).fps == 15
+
+
 def test_too_few_episodes_are_said(tmp_path: Path) -> None:
     create_dataset(tmp_path)
     with pytest.raises(DataError, match="holds no episode"):

@@ -23,9 +23,9 @@ from agent.evolution import Evolution
 from agent.pretrained import load
 from agent.world_model import load_world_model
 from arena.cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
-from arena.contest_env import MAX_STEPS, ContestEnv
+from arena.contest_env import FRAME_SKIP, MAX_STEPS, ContestEnv
 from arena.levels import Level, available, select
-from training.data import EpisodeWriter, create_dataset, episode_path, list_episodes
+from training.data import FPS, EpisodeWriter, create_dataset, episode_path, list_episodes
 from training.executors import FREE, Executor, open_executor
 from training.guides import (
     FOLDERS_HELP,
@@ -38,7 +38,16 @@ from training.guides import (
     read_movie,
 )
 from training.held_out import HELP, check_levels
-from training.policies import HELD_STEPS, Alone, Guided, HeldButtons, Policy, Runner, Turns
+from training.policies import (
+    HELD_STEPS,
+    Alone,
+    Guided,
+    HeldButtons,
+    Policy,
+    Runner,
+    Slowed,
+    Turns,
+)
 from training.progress import ProgressBar
 from training.resume import stopping_softly
 from training.runs import Metrics, stage_run, write_result
@@ -48,6 +57,7 @@ POLICIES = ("random", "held", "runner", "agent", "movie", "departure", "turns")
 RECORDED = ("movie", "departure", "turns")  # these need a recording of every level
 BEGUN_INSIDE = ("departure", "turns")  # and these begin anywhere on its way
 INSIDE_STEPS = 400  # of an episode that begins on a recording's way, at most
+RATES = (FPS, 2 * FPS, 4 * FPS)  # frames a second that can be stored; the last are all
 SCREEN = (320, 224)
 
 # frame seen, action, reward, done, the guide's advice, the player's place on the screen
@@ -85,7 +95,14 @@ class Options:
     pretrained: Path = option(
         "the packed model that plays as `agent` and in `turns`", Path("pretrained")
     )
-    max_steps: int = option("steps after which an episode is cut; the contest's limit", 4500)
+    max_steps: int = option(
+        "steps of the contest (15 a second) after which an episode is cut; its limit", 4500
+    )
+    fps: int = option(
+        f"frames stored of a second: {FPS} as the contest shows them, or 30 or 60, to compare; who "
+        f"plays decides {FPS} times a second all the same. What follows a recording needs {FPS}",
+        FPS,
+    )
     workers: int = option("processes, one emulator and one thread each", 2)
     executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS)
     ray_address: str | None = option(ADDRESS_HELP, None)
@@ -112,14 +129,24 @@ class Collector:
         pretrained: Path | None,
         movies: Sequence[Path] | None,
         max_steps: int,
+        fps: int = FPS,
     ) -> None:
         """Load the agent, where one plays; `movies` are folders, where recordings are followed.
+
+        Args:
+            dataset: folder to store in.
+            pretrained: packed model, if the agent plays.
+            movies: folders of recordings, if they are followed.
+            max_steps: of the contest, after which an episode is cut.
+            fps: frames stored of a second, one of RATES.
 
         Raises:
             PretrainedError: the packed model can't be used.
         """
         self._dataset = dataset
-        self._max_steps = max_steps
+        self._slowed = fps // FPS  # steps here to a step of the contest
+        self._max_steps = max_steps * self._slowed
+        self._frame_skip = FRAME_SKIP // self._slowed
         self._movies = movies
         self._guides: dict[str, tuple[Recording, Guide]] = {}
         self._agent = None if pretrained is None else _Agent(pretrained)
@@ -129,7 +156,7 @@ class Collector:
         guided = None if self._movies is None else self._guide(self._movies, task.level)
         # what comes before its first place is not part of the episode
         limit = MAX_STEPS if task.policy in BEGUN_INSIDE else self._max_steps
-        env = ContestEnv(task.level, seed=task.seed, max_steps=limit)
+        env = ContestEnv(task.level, seed=task.seed, frame_skip=self._frame_skip, max_steps=limit)
         writer = EpisodeWriter(self._dataset, task.index)
         started = time.perf_counter()
         try:
@@ -163,7 +190,8 @@ class Collector:
         self, env: ContestEnv, task: Task, guided: tuple[Recording, Guide] | None
     ) -> Iterator[Step]:
         if guided is None:
-            return _play(env, env.reset(), self._policy(task), None, self._max_steps)
+            policy = Slowed(self._policy(task), self._slowed)
+            return _play(env, env.reset(), policy, None, self._max_steps)
         recording, guide = guided
         guide.start(0)
         frame = env.reset(recording.state)
@@ -278,8 +306,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = commandline.parse(Options, argv, prog="python -m training.collect")
     levels, policies = select(options.levels), read_policies(options.policies)
-    if options.frames < 1 or options.max_steps < 1:
-        raise UserError(f"{options.frames} frames, {options.max_steps} steps: give 1 or more")
+    _check(options, policies)
     check_levels([level.name for level in levels], options.held_out)
     for level in levels:
         available(level)
@@ -291,19 +318,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     if pretrained is not None:
         load(pretrained)  # a mistake is said here, before any process starts
     with stage_run(STAGE, options, free=("frames", *FREE, "held_out")) as folder:
-        create_dataset(folder)
+        create_dataset(folder, options.fps)
         make = functools.partial(
             Collector,
             folder.absolute(),
             pretrained and pretrained.absolute(),
             movies and tuple(path.absolute() for path in movies),
             options.max_steps,
+            options.fps,
         )
         workers = open_executor(options.executor, make, options.workers, options.ray_address)
         with workers as pool, stopping_softly() as stop:
             _collect(pool, options, levels, policies, lambda: stop.requested)
         _finish(folder)
     return 0
+
+
+def _check(options: Options, policies: Sequence[str]) -> None:
+    if options.frames < 1 or options.max_steps < 1:
+        raise UserError(f"{options.frames} frames, {options.max_steps} steps: give 1 or more")
+    if options.fps not in RATES:
+        raise UserError(f"--fps is {options.fps}: give one of {', '.join(map(str, RATES))}")
+    if options.fps != FPS and set(policies) & set(RECORDED):
+        raise UserError(
+            f"--fps {options.fps} with {' or '.join(sorted(set(policies) & set(RECORDED)))}: "
+            f"recordings are followed {FPS} times a second; leave one of both out"
+        )
 
 
 def read_policies(text: str) -> list[str]:

@@ -5,7 +5,7 @@ process leaves no half of one, and readers may come while others write. Frames s
 emulator drew them, so that a model of another size needs no new data: with zstd they take about
 1.1 kB of their 215 kB.
 
-    DATASET/dataset.json            format and version
+    DATASET/dataset.json            format and version, frames a second
     DATASET/episode-00000012/       a zarr group: frames (T, 224, 320, 3) uint8, actions (T, 4)
                                     uint8, rewards (T,) float32, dones (T,) uint8, advice (T, 4)
                                     uint8, player (T, 2) int16
@@ -36,6 +36,7 @@ VERSION = 2
 DATASET_FILE = "dataset.json"
 EPISODE_FILE = "episode.json"
 CHUNK_FRAMES = 64  # a second of play in one file each: 14 MB in memory, about 70 kB on disk
+FPS = 15  # frames a second as the contest shows them; of datasets that don't say, too
 HELD_OUT_EVERY = 8  # one episode of so many measures, and never trains
 NO_ADVICE = np.full(len(ACTION_BUTTONS), 255, np.uint8)
 NO_PLAYER = (-1, -1)
@@ -220,7 +221,7 @@ class Dataset:
             folders: dataset folders, separated by commas.
 
         Raises:
-            DataError: not a dataset, of another version, or without episodes.
+            DataError: not a dataset, of another version, without episodes, or of several rates.
         """
         self.folders = [Path(part.strip()) for part in folders.split(",") if part.strip()]
         self.episodes = [episode for path in self.folders for episode in list_episodes(path)]
@@ -233,11 +234,19 @@ class Dataset:
                 f"{folders} holds {len(self.training)} episodes to train on and "
                 f"{len(self.held_out)} to measure with: collect more"
             )
+        rates = {_header(path).get("fps", FPS) for path in self.folders}
+        if len(rates) > 1:
+            raise DataError(
+                f"{folders} have {' and '.join(map(str, sorted(rates)))} frames a second: give "
+                "datasets of one rate"
+            )
+        (self.fps,) = rates
 
     def summary(self) -> dict[str, Any]:
         """Counts for a run's result: frames, episodes, levels, policies."""
         return {
             "folders": [str(folder) for folder in self.folders],
+            "fps": self.fps,
             "episodes": len(self.episodes),
             "frames": sum(episode.steps for episode in self.episodes),
             "training_frames": sum(episode.steps for episode in self.training),
@@ -248,14 +257,19 @@ class Dataset:
         }
 
 
-def create_dataset(folder: Path) -> None:
-    """Make a folder a dataset; what a killed writer left there is removed.
+def create_dataset(folder: Path, fps: int = FPS) -> None:
+    """Make a folder a dataset of so many frames a second; what a killed writer left is removed.
 
     The caller holds the folder's lock, so that nobody else is writing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / DATASET_FILE).exists():
-        values = {"format": FORMAT, "version": VERSION, "action_buttons": list(ACTION_BUTTONS)}
+        values = {
+            "format": FORMAT,
+            "version": VERSION,
+            "action_buttons": list(ACTION_BUTTONS),
+            "fps": fps,
+        }
         write_atomically(folder / DATASET_FILE, (json.dumps(values, indent=2) + "\n").encode())
     for path in folder.glob(".episode-*"):
         shutil.rmtree(path)
@@ -267,18 +281,23 @@ def list_episodes(folder: Path) -> list[Episode]:
     Raises:
         DataError: the folder is no dataset, of another version, or an episode's file is broken.
     """
-    header = _read_json(folder / DATASET_FILE, "give a folder made by training.collect")
-    if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
-        found = f"{header.get('format')!r} version {header.get('version')!r}"
-        raise DataError(f"{folder / DATASET_FILE} is {found:.100}, not {FORMAT} {VERSION}")
-    if header.get("action_buttons") != list(ACTION_BUTTONS):
-        raise DataError(f"{folder} holds actions {header.get('action_buttons')}: collect again")
+    _header(folder)
     return [_read_episode(path) for path in sorted(folder.glob("episode-*"))]
 
 
 def episode_path(dataset: Path, index: int) -> Path:
     """Where episode `index` of a dataset is, once committed."""
     return dataset / f"episode-{index:08d}"
+
+
+def _header(folder: Path) -> dict[str, Any]:
+    header = _read_json(folder / DATASET_FILE, "give a folder made by training.collect")
+    if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
+        found = f"{header.get('format')!r} version {header.get('version')!r}"
+        raise DataError(f"{folder / DATASET_FILE} is {found:.100}, not {FORMAT} {VERSION}")
+    if header.get("action_buttons") != list(ACTION_BUTTONS):
+        raise DataError(f"{folder} holds actions {header.get('action_buttons')}: collect again")
+    return header
 
 
 def _read_episode(path: Path) -> Episode:

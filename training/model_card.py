@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.controller import n_parameters
 from agent.pretrained import ModelSpec
+from training.data import FPS
 
 Values = Mapping[str, Any]
 
@@ -57,8 +58,9 @@ def _data(vision: Values, memory: Values) -> str:
 
 def _learnt_from(who: str, data: Values) -> str:
     return (
-        f"{who}: {data['frames']} frames of {data['episodes']} episodes at 15 frames/s with sticky "
-        f"actions; {data['held_out_frames']} of them held out for measuring.\n\n"
+        f"{who}: {data['frames']} frames of {data['episodes']} episodes at {data.get('fps', FPS)} "
+        f"frames/s with sticky actions; {data['held_out_frames']} of them held out for "
+        "measuring.\n\n"
         f"- levels (frames): {_counts(data['levels'])}\n"
         f"- policies (frames): {_counts(data['policies'])}\n"
         f"- mean return of these episodes: {data['mean_return']:.1f}"

@@ -28,6 +28,25 @@ class Policy(Protocol):
         ...
 
 
+class Slowed:
+    """Lets a policy decide in every so many steps only; what it chose holds in between."""
+
+    def __init__(self, policy: Policy, steps: int) -> None:
+        """Ask `policy` in one of `steps` steps."""
+        self._policy, self._steps = policy, steps
+        self._number, self._reward = 0, 0.0
+        self._action = np.zeros(len(ACTION_BUTTONS), np.uint8)
+
+    def __call__(self, frame: NDArray[np.uint8], reward: float, advice: Action | None) -> Action:
+        """Return the action; the policy gets the rewards of all steps since it was asked."""
+        self._reward += reward
+        if self._number % self._steps == 0:
+            self._action = self._policy(frame, self._reward, advice)
+            self._reward = 0.0
+        self._number += 1
+        return self._action.copy()
+
+
 class HeldButtons:
     """Presses each button by a coin, and keeps the choice for a random while."""
 
