@@ -17,6 +17,7 @@ import numpy as np
 
 from agent.commandline import UserError
 from agent.files import write_atomically
+from arena.score import bootstrap_difference
 
 FORMAT_VERSION = 1
 
@@ -135,7 +136,8 @@ def table(results: Results, variants: Mapping[str, str]) -> str:
     """A row a variant, as Markdown: each seed's score, their mean, and the mean's distance.
 
     The distance is to the first variant, over the seeds that both have: with the same seed, both
-    were evolved and measured on the same levels with the same stickiness.
+    were evolved and measured on the same levels with the same stickiness. Beside it stands its 95%
+    interval, a bootstrap over levels and then seeds.
 
     Args:
         results: what was measured.
@@ -147,19 +149,30 @@ def table(results: Results, variants: Mapping[str, str]) -> str:
         _line(["variant", *[f"seed {seed}" for seed in seeds], "mean", f"against {first}"]),
         _line(["---"] * (len(seeds) + 3)),
     ]
-    scores = {
-        name: {seed: run.score for seed, run in results.runs.get(name, {}).items()}
-        for name in variants
-    }
     for name, about in variants.items():
-        if not scores[name]:
+        if not (runs := results.runs.get(name, {})):
             continue
-        shared = sorted(scores[name].keys() & scores[first].keys()) if name != first else []
-        apart = [scores[name][seed] - scores[first][seed] for seed in shared]
-        cells = [f"{scores[name][seed]:,.0f}" if seed in scores[name] else "-" for seed in seeds]
-        mean = f"{np.mean([*scores[name].values()]):,.0f}"
-        lines.append(_line([about, *cells, mean, f"{np.mean(apart):+,.0f}" if apart else ""]))
+        apart = "" if name == first else _distance(results.runs.get(first, {}), runs)
+        cells = [f"{runs[seed].score:,.0f}" if seed in runs else "-" for seed in seeds]
+        mean = f"{np.mean([run.score for run in runs.values()]):,.0f}"
+        lines.append(_line([about, *cells, mean, apart]))
     return "\n".join(lines)
+
+
+def _distance(first: Mapping[int, Run], second: Mapping[int, Run]) -> str:
+    shared = sorted(first.keys() & second.keys())
+    if not shared:
+        return ""
+    mean = np.mean([second[seed].score - first[seed].score for seed in shared])
+    below, above = (
+        [
+            [float(np.mean(runs[seed].returns[level])) for seed in shared]
+            for level in first[shared[0]].returns
+        ]
+        for runs in (first, second)
+    )
+    interval = bootstrap_difference(below, above)
+    return f"{mean:+,.0f}" + (f" ({interval[0]:+,.0f} to {interval[1]:+,.0f})" if interval else "")
 
 
 def _line(cells: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -252,11 +253,18 @@ def test_the_table_compares_seed_by_seed() -> None:
         for line in table(results, VARIANTS).split("\n")
     ]
     assert rows[0] == ["variant", "seed 1", "seed 2", "mean", "against trained"]
-    assert [row[1:] for row in rows[2:]] == [
-        ["1,000", "2,000", "1,500", ""],
-        ["1,100", "1,500", "1,300", "-200"],
-        ["900", "-", "900", "-100"],  # against seed 1 alone
+    assert [row[1:4] for row in rows[2:]] == [
+        ["1,000", "2,000", "1,500"],
+        ["1,100", "1,500", "1,300"],
+        ["900", "-", "900"],
     ]
+    apart = [row[4] for row in rows[2:]]
+    assert apart[0] == "" and apart[2] == "-100 (-100 to -100)"  # against seed 1 alone
+    found = re.fullmatch(r"-200 \((-[\d,]+) to \+([\d,]+)\)", apart[1])
+    assert found is not None
+    low, high = (int(number.replace(",", "")) for number in found.groups())
+    # trained has 1,000 or 2,000 of a seed, zeroed 1,100 or 1,500; four draws of each
+    assert -900 <= low <= -600 and 200 <= high <= 500
 
 
 def test_show_writes_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
