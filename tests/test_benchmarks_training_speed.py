@@ -24,7 +24,10 @@ MEASURED = ROOT / "results" / "training_speed.json"
 class MadeUpGame:
     """An environment that lasts `max_steps` and shows the same picture all the time."""
 
-    def __init__(self, level: Level, seed: int | None = None, *, max_steps: int) -> None:
+    def __init__(
+        self, level: Level, seed: int | None = None, frame_skip: int = 4, *, max_steps: int
+    ) -> None:
+        assert frame_skip == 4
         self.steps, self.max_steps = 0, max_steps
 
     def reset(self) -> Any:
