@@ -28,7 +28,6 @@ from training.rollouts import Rollout, Task
 from training.runs import Metrics, stage_run
 from training.workers import Pool
 
-
 ZONES = ("Meadow", "Canyon", "Cavern", "Glacier", "Foundry", "Lagoon")
 MEASURE_SEEDS = 3_000_003  # stickiness of the last measurement: seeds that no search draws
 SAME = (
