@@ -3,9 +3,10 @@
     python -m benchmarks.model_ablations          trains and measures, or goes on
     python -m benchmarks.model_ablations --show   prints the table, and puts it into the README
 
-Two datasets of the same play are recorded, with 15 frames a second, as the contest shows them, and
-with 60. V and M of every model learn from as many frames and sequences as those of any other; then
-C is evolved on each, as ablation_trials says. In play all see 15 frames a second.
+Two datasets of the same levels and policies are recorded, with 15 frames a second, as the contest
+shows them, and with 60, where buttons may stick in each frame. V and M of every model learn from
+as many frames and sequences as those of any other; then C is evolved on each, as ablation_trials
+says. In play all see 15 frames a second.
 """
 
 from __future__ import annotations

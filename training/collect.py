@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 
 from agent import commandline
 from agent.commandline import UserError, option
-from agent.controller import Controller, to_genesis
-from agent.evolution import Evolution
+from agent.controller import to_genesis
 from agent.pretrained import load
-from agent.world_model import load_world_model
 from arena.cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from arena.contest_env import FRAME_SKIP, MAX_STEPS, ContestEnv
 from arena.levels import Level, available, select
@@ -38,6 +36,7 @@ from training.guides import (
     read_movie,
 )
 from training.held_out import HELP, check_levels
+from training.packed_agent import PackedAgent
 from training.policies import (
     HELD_STEPS,
     Alone,
@@ -149,7 +148,7 @@ class Collector:
         self._frame_skip = FRAME_SKIP // self._slowed
         self._movies = movies
         self._guides: dict[str, tuple[Recording, Guide]] = {}
-        self._agent = None if pretrained is None else _Agent(pretrained)
+        self._agent = None if pretrained is None else PackedAgent(pretrained)
 
     def __call__(self, task: Task) -> dict[str, Any]:
         """Play and store an episode; return what metrics.jsonl says about it."""
@@ -220,9 +219,9 @@ class Collector:
                 return Turns(random, self._player(task))
         return HeldButtons(random, 1 if task.policy == "random" else HELD_STEPS)
 
-    def _player(self, task: Task) -> _Agent:
+    def _player(self, task: Task) -> PackedAgent:
         assert self._agent is not None
-        self._agent.start(task)
+        self._agent.start(task.seed)
         return self._agent
 
 
@@ -264,33 +263,6 @@ def _on_screen(variables: Mapping[str, Any]) -> tuple[int, int] | None:
     x = int(variables["x"]) - int(variables["camera_x"])
     y = int(variables["y"]) - int(variables["camera_y"])
     return (x, y) if 0 <= x < SCREEN[0] and 0 <= y < SCREEN[1] else None
-
-
-class _Agent:
-    """The packed model: for even seeds its distribution's mean plays, else a fresh candidate."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._world_model = load_world_model(load(folder))
-
-    def start(self, task: Task) -> None:
-        """Draw the controller of an episode, and forget the episode before."""
-        evolution = Evolution.load(self._folder)
-        if task.seed % 2:
-            evolution.reseed(task.seed)
-            parameters = evolution.ask()[0]
-        else:
-            parameters = evolution.mean
-        self._controller = Controller(parameters)
-        self._world_model.reset()
-
-    def choose(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What the controller presses on a frame."""
-        return self._controller.act(self._world_model.observe(frame))
-
-    def remember(self, action: NDArray[np.uint8]) -> None:
-        """Step the memory with what was pressed."""
-        self._world_model.remember(action)
 
 
 def task_of(index: int, levels: Sequence[Level], policies: Sequence[str], seed: int) -> Task:
