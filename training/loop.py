@@ -1,7 +1,8 @@
 """The training loop that V and M share: steps, metrics, checkpoints, and going on bit for bit.
 
 Continuing equals not having stopped on the same machine with the same number of threads: all
-that a step depends on (weights, optimizer, two random states) is in the checkpoint.
+that a step depends on (weights, optimizer, two random states, what is drawn from) is in the
+checkpoint.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -53,6 +54,18 @@ class Schedule:
         return min(1.0, (self.steps - step) / self.decay_steps) if self.decay_steps else 1.0
 
 
+class Source(Protocol):
+    """Where batches are drawn from, if that changes while training goes on."""
+
+    def begin(self, state: Mapping[str, Any] | None) -> None:
+        """Start anew, or from what `state` gave."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What the next batches depend on, as JSON values."""
+        ...
+
+
 @dataclass
 class Learner:
     """A network and all else that a step depends on."""
@@ -62,6 +75,7 @@ class Learner:
     random: np.random.Generator  # draws the batches
     generator: torch.Generator  # draws the latents
     max_norm: float  # longer gradients are cut to this length
+    source: Source | None = None
     step: int = 0
     seconds: float = 0.0  # of training, over all runs in the folder
 
@@ -75,6 +89,8 @@ class Learner:
             if not torch.isfinite(parameter).all():
                 raise _not_finite(folder, name, self.step)
         values = {"seconds": self.seconds, "random": self.random.bit_generator.state}
+        if self.source is not None:
+            values["source"] = self.source.state()
         save_checkpoint(folder, self.step, self._arrays(), values)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -90,12 +106,15 @@ class Learner:
             self.generator.set_state(arrays["generator"])
             self.random.bit_generator.state = checkpoint.values["random"]
             self.seconds = float(checkpoint.values["seconds"])
+            source = None if self.source is None else checkpoint.values["source"]
         except (RuntimeError, KeyError, ValueError, TypeError) as error:
             reason = " ".join(str(error).split())[:120]
             raise TrainingError(
                 f"the checkpoint {checkpoint.folder} does not fit this network ({reason}): give "
                 "another --out"
             ) from None
+        if self.source is not None:
+            self.source.begin(source)
         self.step = checkpoint.step
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
@@ -139,6 +158,8 @@ def learn(
     checkpoint = load_checkpoint(folder / CHECKPOINTS)
     if checkpoint is not None:
         learner.restore(checkpoint)
+    elif learner.source is not None:
+        learner.source.begin(None)
     metrics = Metrics(folder, learner.step)
     try:
         with (

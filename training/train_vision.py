@@ -1,7 +1,7 @@
 """Trains V, the beta-VAE, on the frames of a dataset.
 
-The frames are read and shrunk once, by the agent's own preprocessing, into memory; what is
-reported comes from held-out episodes.
+The frames are read and shrunk by the agent's own preprocessing into memory: all of them once, or
+in turns (`--buffer-frames`). What is reported comes from held-out episodes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from torch.nn import functional
 from agent import commandline
 from agent.commandline import option
 from agent.pretrained import PRESETS, ModelSpec
-from agent.vision import preprocess
-from training.data import Dataset, Episode
+from training.data import Dataset
 from training.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_place
+from training.frame_buffer import FrameBuffer
+from training.frames import Frames, read_frames, sample_frames
 from training.held_out import refuse_held_out
 from training.loop import Learner, Schedule, learn, use_threads
 from training.networks import VAE, advice_loss
 from training.pictures import to_pixels, write_rows
-from training.progress import ProgressBar
 from training.resume import TrainingError
 from training.runs import stage_run, write_result
 from training.weights import VISION_WEIGHTS, copy_weights, save_network
@@ -77,6 +77,13 @@ class Options:
     decay_steps: int = option(
         "over so many steps, the last ones, the learning rate falls to nothing; 0: it stays", 0
     )
+    buffer_frames: int | None = option(
+        "frames in memory at once: of a larger dataset, or one that grows, whole episodes take "
+        "turns. Left out: all that there are at the start",
+        None,
+    )
+    refresh_epochs: float = option("passes over that buffer until a share of it is replaced", 3.0)
+    refresh_share: float = option("share of that buffer that is replaced then", 0.07)
     log_steps: int = option("steps between two lines of metrics", 50)
     eval_steps: int = option("steps between two evaluations on held-out frames", 1000)
     checkpoint_steps: int = option("steps between two checkpoints", 500)
@@ -91,12 +98,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = commandline.parse(Options, argv, prog="python -m training.train_vision")
     _check(options)
     spec = PRESETS[options.model]
-    dataset = Dataset(options.data)
-    refuse_held_out(episode.level for episode in dataset.episodes)
+    dataset = read_dataset(options.data)
     with stage_run(STAGE, options, free=("steps", "device", "precision")) as folder:
         use_threads(options.threads)
-        training, held_out = read_frames(dataset.training, spec), sample_frames(dataset, spec)
-        trainer = Trainer(options, spec, training, held_out)
+        held_out = sample_frames(dataset.held_out, spec, EVALUATED_FRAMES)
+        trainer = Trainer(options, spec, training_frames(options, dataset, spec), held_out)
         if options.start is not None:
             copy_weights(options.start, trainer.vae)
         measured = learn(
@@ -119,6 +125,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def read_dataset(folders: str) -> Dataset:
+    """A dataset to learn from: as it is now, and without a level that is kept for measuring.
+
+    Raises:
+        DataError, TrainingError: it is none.
+    """
+    dataset = Dataset(folders)
+    refuse_held_out(episode.level for episode in dataset.episodes)
+    return dataset
+
+
+def training_frames(options: Options, dataset: Dataset, spec: ModelSpec) -> Frames | FrameBuffer:
+    """All frames to train on, read; or a buffer that reads some of them after others."""
+    if options.buffer_frames is None:
+        return read_frames(dataset.training, spec)
+    return FrameBuffer(
+        lambda: read_dataset(options.data).training,
+        spec,
+        frames=options.buffer_frames,
+        epochs=options.refresh_epochs,
+        share=options.refresh_share,
+        seed=options.seed,
+    )
+
+
 class Trainer:
     """V, its frames, its loss and its measures."""
 
@@ -126,7 +157,7 @@ class Trainer:
         self,
         options: Options,
         spec: ModelSpec,
-        training: Frames,
+        training: Frames | FrameBuffer,
         held_out: Frames,
     ) -> None:
         """Take the frames to train on and to measure with."""
@@ -142,15 +173,13 @@ class Trainer:
             np.random.default_rng((options.seed, 1)),
             torch.Generator().manual_seed(options.seed),
             max_norm=float("inf"),  # Adam takes the sums over pixels as they are
+            source=training if isinstance(training, FrameBuffer) else None,
         )
 
     def losses(self, learner: Learner) -> Mapping[str, Tensor]:
         """The loss of a batch of frames drawn at random."""
-        options, chosen = (
-            self._options,
-            learner.random.integers(len(self._training.pixels), size=self._options.batch),
-        )
-        batch, move = self._training.take(chosen), self.place.move
+        options, move = self._options, self.place.move
+        batch = self._training.draw(learner.random, options.batch)
         pixels, advised = move(torch.from_numpy(batch.pixels)), torch.from_numpy(batch.advice)
         weights = player_weights(batch.player, self.vae.spec.frame_size, options.player_weight)
         with self.place.autocast():
@@ -238,19 +267,6 @@ def encode(vae: VAE, frames: Tensor, batch: int = 256) -> tuple[Tensor, Tensor]:
     return torch.cat([mu for mu, _ in parts]), torch.cat([variance for _, variance in parts])
 
 
-@dataclass(frozen=True)
-class Frames:
-    """Preprocessed frames and what is known about each."""
-
-    pixels: NDArray[np.uint8]  # (N, S, S, 3)
-    advice: NDArray[np.uint8]  # (N, 4); 255: none
-    player: NDArray[np.int16]  # (N, 2), x and y on the native screen; -1: not known
-
-    def take(self, chosen: NDArray[np.intp]) -> Frames:
-        """Some of them, in this order."""
-        return Frames(self.pixels[chosen], self.advice[chosen], self.player[chosen])
-
-
 def player_box(player: NDArray[np.int16], size: int) -> tuple[slice, slice]:
     """Rows and columns of a frame of `size` around the player's place on the native screen."""
     (width, height), (reach_x, reach_y) = SCREEN, PLAYER_REACH
@@ -274,45 +290,6 @@ def player_weights(player: NDArray[np.int16], size: int, weight: float) -> Tenso
     return weights
 
 
-def read_frames(episodes: Sequence[Episode], spec: ModelSpec) -> Frames:
-    """All frames of episodes, preprocessed.
-
-    Raises:
-        DataError: a file of the dataset is cut or altered.
-    """
-    count, size = sum(episode.steps for episode in episodes), spec.frame_size
-    pixels = np.empty((count, size, size, 3), np.uint8)
-    done = 0
-    with ProgressBar("frames read", count) as progress:
-        for episode in episodes:
-            for chunk in episode.chunks():
-                for frame in chunk:
-                    pixels[done] = preprocess(frame, spec)
-                    done += 1
-                progress.update(done)
-    advice = np.concatenate([episode.advice() for episode in episodes])
-    return Frames(pixels, advice, np.concatenate([episode.player() for episode in episodes]))
-
-
-def sample_frames(dataset: Dataset, spec: ModelSpec) -> Frames:
-    """Frames of the held-out episodes, evenly spread over them, at most 512."""
-    total = sum(episode.steps for episode in dataset.held_out)
-    chosen = np.unique(np.linspace(0, total - 1, EVALUATED_FRAMES).astype(int))
-    parts, first = [], 0
-    for episode in dataset.held_out:
-        places = chosen[(chosen >= first) & (chosen < first + episode.steps)] - first
-        if len(places):
-            native = episode.frames()
-            pixels = np.array([preprocess(native[place], spec) for place in places])
-            parts.append(Frames(pixels, episode.advice()[places], episode.player()[places]))
-        first += episode.steps
-    return Frames(
-        np.concatenate([part.pixels for part in parts]),
-        np.concatenate([part.advice for part in parts]),
-        np.concatenate([part.player for part in parts]),
-    )
-
-
 def _check(options: Options) -> None:
     numbers = (
         options.steps,
@@ -325,6 +302,10 @@ def _check(options: Options) -> None:
         raise TrainingError("steps, batch, the intervals and the learning rate must be positive")
     if min(options.beta, options.free_nats, options.advice_weight, options.decay_steps) < 0:
         raise TrainingError("beta, free nats, weight of advice and decay must be 0 or more")
+    if options.buffer_frames is not None and options.buffer_frames < 1:
+        raise TrainingError(f"a buffer of {options.buffer_frames} frames: give 1 or more")
+    if not (options.refresh_epochs > 0 and 0 < options.refresh_share <= 1):
+        raise TrainingError("give more than 0 epochs, and a share above 0 and up to 1")
     if not options.player_weight > 0:
         raise TrainingError(f"the player's weight is {options.player_weight}: give more than 0")
     choose_place(options.device, options.precision)  # said before any frame is read
