@@ -134,6 +134,76 @@ def test_all_candidates_of_a_generation_play_the_same_episodes(tmp_path: Path) -
     assert len({seed for played in generations for _, seed in played}) == 3 * len(generations)
 
 
+def test_a_curriculum_opens_the_next_level_once_one_is_beaten(tmp_path: Path) -> None:
+    """The best candidate's mean on the newest level counts, over its episodes."""
+    levels = [Level("Game", f"State{number}") for number in range(4)]
+    worth = {level.name: 0.0 for level in levels}
+    lucky: dict[str, float] = {}
+
+    def score(task: Task) -> float:
+        return worth[task.level.name] + (lucky.get(task.level.name, 0.0) if task.seed % 2 else 0.0)
+
+    changes: dict[str, Any] = {"population": 4, "levels_per_generation": 3, "mean_every": 100}
+    pool = FakePool(score)
+    trial = search(tmp_path, levels, curriculum=500.0, **changes)
+
+    def generation() -> list[str]:
+        values = trial.generation(pool)  # type: ignore[arg-type]
+        assert values["levels_opened"] == max(int(name[-1]) for name in values["levels"]) + 1
+        return [name[-1] for name in values["levels"]]
+
+    assert [generation(), generation()] == [["0"], ["0"]]
+    worth["Game:State0"] = 500.0
+    assert [generation(), generation()] == [["0"], ["1", "0"]]
+    lucky["Game:State1"] = 900.0  # the mean of two episodes, one of them lucky at best, or both
+    worth["Game:State1"] = -500.0
+    assert [generation(), generation()] == [["1", "0"], ["1", "0"]]
+    trial.save()
+    trial = search(tmp_path, levels, curriculum=500.0, **changes)
+    worth["Game:State1"] = worth["Game:State2"] = worth["Game:State3"] = 600.0
+    lucky.clear()
+    assert generation() == ["1", "0"]
+    assert [sorted(generation()), generation()[0]] == [["0", "1", "2"], "3"]
+    assert trial.records.levels_opened == 4  # there is no other to open
+    others = {name for _ in range(10) for name in generation()[1:]}
+    assert others == {"0", "1", "2"}
+
+
+def test_validation_levels_are_measured_and_decide_nothing(tmp_path: Path) -> None:
+    levels, kept = [Level("Game", "State")], [Level("Game", "Kept"), Level("Game", "Apart")]
+    plain, measured = tmp_path / "plain", tmp_path / "measured"
+    trials = []
+    for folder, validation in ((plain, []), (measured, kept)):
+        folder.mkdir()
+        options = evolve.Options(vision=folder, memory=folder, out=folder, mean_every=2)
+        trials.append(evolve.Search(options, levels, 5, validation=validation))
+    pool = FakePool(lambda task: -1.0 if task.level in kept else float(task.parameters.sum()))
+    lines = [[trial.generation(pool) for _ in range(4)] for trial in trials]  # type: ignore[arg-type]
+    assert [line.pop("return_of_mean_validation", None) for line in lines[1]] == [None, -1.0] * 2
+    assert lines[0] == lines[1]
+    assert trials[0].records.best_mean == trials[1].records.best_mean
+    np.testing.assert_array_equal(trials[0].evolution.ask(), trials[1].evolution.ask())
+    assert {task.level.name for task in pool.tasks} == {"Game:State", "Game:Kept", "Game:Apart"}
+
+
+def test_a_level_can_not_teach_and_validate(trained: Path, tmp_path: Path) -> None:
+    level = "Airstriker-Genesis-v0:Level1"
+    with pytest.raises(TrainingError, match=f"{level} is in --levels and in --validation"):
+        run(trained, tmp_path / "run", "--validation", "airstriker")
+
+
+def test_validation_levels_may_be_of_a_kept_set(trained: Path, tmp_path: Path) -> None:
+    kept = "PangolinDash-Genesis:MeadowZone.Act3"
+    assert run(trained, tmp_path / "run", "--validation", kept) == 0
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert isinstance(result["validation_return"], float)
+    assert result["episodes"] == 2 * 4 + 2 + 2  # the mean plays one on each side
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").open()]
+    assert lines[1]["return_of_mean_validation"] == result["validation_return"]
+    with pytest.raises(TrainingError, match="belongs to pangolin-validation"):
+        run(trained, tmp_path / "other", "--levels", kept)
+
+
 def test_the_search_climbs_and_keeps_what_was_best(tmp_path: Path) -> None:
     pool = FakePool(lambda task: -float(np.square(task.parameters - 2).sum()))
     trial = search(tmp_path, [Level("Game", "State")], population=16, mean_every=1)

@@ -24,6 +24,7 @@ from agent.evolution import Evolution
 from agent.pretrained import EVOLUTION, EVOLUTION_ARRAYS
 from arena.cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from arena.levels import Level, available, select
+from training.curriculum import draw_levels
 from training.executors import FREE, Executor, open_executor
 from training.features import feature_sizes, logit_scale
 from training.held_out import HELP, check_levels
@@ -74,6 +75,16 @@ class Options:
     out: Path = option("run folder")
     levels: str = option("level set, GAME:STATE or folder, separated by commas", "airstriker")
     levels_per_generation: int = option("levels that a generation plays, drawn from these", 1)
+    curriculum: float | None = option(
+        "play the levels in the order given: the next one joins once the best candidate of a "
+        "generation has so much on the newest. Left out: all of them from the start",
+        None,
+    )
+    validation: str = option(
+        "levels on which the distribution's mean is measured too, as for --levels; nothing is "
+        "learnt from them or chosen by them",
+        "",
+    )
     generations: int = option("generations, in all", 100)
     minutes: float | None = option("stop after so many minutes of evolving, in all", None)
     population: int = option("candidates a generation", 24)
@@ -111,6 +122,7 @@ class Search:
         n_features: int,
         start: NDArray[np.float64] | None = None,
         scale: Callable[[], NDArray[np.float64]] | None = None,
+        validation: Sequence[Level] = (),
     ) -> None:
         """Start, or continue from the newest checkpoint of the run folder.
 
@@ -121,12 +133,13 @@ class Search:
             start: the distribution's first mean, (n_parameters,); None: zero.
             scale: gives the parameters' relative deviations at the start, (n_parameters,), and is
                 called there only; None: ones.
+            validation: levels that the mean is measured on besides.
 
         Raises:
             EvolutionError, TrainingError: the options or the checkpoint do not fit.
         """
         self._options = options
-        self._levels = levels
+        self._levels, self._validation = levels, validation
         self._folder = options.out / CHECKPOINTS
         checkpoint = load_checkpoint(self._folder)
         size = n_parameters(n_features)
@@ -153,31 +166,44 @@ class Search:
         """Play one generation and learn from it; returns what metrics.jsonl says."""
         number, options = self.evolution.generation, self._options
         random = np.random.default_rng((options.seed, number))
-        count = min(options.levels_per_generation, len(self._levels))
-        levels = [self._levels[place] for place in random.permutation(len(self._levels))[:count]]
+        opened = None if options.curriculum is None else self.records.levels_opened
+        levels = draw_levels(self._levels, options.levels_per_generation, opened, random)
         seeds = random.integers(1 << 31, 1 << 32, size=options.episodes).tolist()
         drawn = self.evolution.ask()
-        returns, spread = self._play(pool, drawn, levels, seeds)
+        table = self._play(pool, drawn, levels, seeds)
+        returns = table.mean((1, 2))
         self.evolution.tell(drawn, returns)
         self.records.admit(number, returns, drawn)
         values: dict[str, Any] = {
             "return_mean": float(returns.mean()),
             "return_best": float(returns.max()),
             "return_worst": float(returns.min()),
-            "episode_spread": spread,
+            "episode_spread": float(table.reshape(len(drawn), -1).std(1).mean()),
             "sigma": self.evolution.sigma,
             "levels": [level.name for level in levels],
         }
+        if opened is not None:
+            values["levels_opened"] = opened
+            self._open_next(table[:, 0].mean(1).max())
         if self.evolution.generation % options.mean_every == 0:
-            values["return_of_mean"] = self.measure_mean(pool)
+            values |= self.measure_mean(pool)
         return values
 
-    def measure_mean(self, pool: Executor[Task, Rollout]) -> float:
-        """Play the distribution's mean on all levels; keep the state if it is a record."""
-        seeds = [MEAN_SEEDS + number for number in range(self._options.mean_episodes)]
-        returns, _ = self._play(pool, self.evolution.mean[None], self._levels, seeds)
-        mean_return = float(returns[0])
+    def measure_mean(self, pool: Executor[Task, Rollout]) -> dict[str, float]:
+        """Play the distribution's mean on all levels; keep the state if it is a record.
+
+        Returns:
+            What metrics.jsonl says: `return_of_mean`, and `return_of_mean_validation` where
+            there are such levels. These decide nothing, so that they can be reported.
+        """
+        mean, seeds = self.evolution.mean[None], self._mean_seeds(MEAN_SEEDS)
+        mean_return = float(self._play(pool, mean, self._levels, seeds).mean())
         self.records.mean_return = mean_return
+        values = {"return_of_mean": mean_return}
+        if self._validation:
+            measured = float(self._play(pool, mean, self._validation, seeds).mean())
+            self.records.validation_return = measured
+            values["return_of_mean_validation"] = measured
         best = self.records.best_mean
         if best is None or mean_return > best["mean_return"]:
             generation = self.evolution.generation
@@ -185,14 +211,13 @@ class Search:
             folder = self._options.out / BEST_MEAN
             folder.mkdir(exist_ok=True)
             self.evolution.save(folder)
-        return mean_return
+        return values
 
     def measure_fame(self, pool: Executor[Task, Rollout]) -> None:
         """Play the hall of fame again: what it scored when it got in was partly luck."""
-        seeds = [FAME_SEEDS + number for number in range(self._options.mean_episodes)]
         drawn = np.array(self.records.fame_parameters)
-        returns, _ = self._play(pool, drawn, self._levels, seeds)
-        self.records.measured(returns)
+        table = self._play(pool, drawn, self._levels, self._mean_seeds(FAME_SEEDS))
+        self.records.measured(table.mean((1, 2)))
 
     def save(self) -> None:
         """Write a checkpoint of all that the next generations depend on."""
@@ -206,14 +231,23 @@ class Search:
             self.evolution.save,
         )
 
+    def _open_next(self, best: float) -> None:
+        """Let the curriculum's next level join, if this return on the newest one is enough."""
+        records, needed = self.records, self._options.curriculum
+        if needed is not None and best >= needed:
+            records.levels_opened = min(records.levels_opened + 1, len(self._levels))
+
+    def _mean_seeds(self, first: int) -> list[int]:
+        return [first + number for number in range(self._options.mean_episodes)]
+
     def _play(
         self,
         pool: Executor[Task, Rollout],
         drawn: NDArray[Any],
         levels: Sequence[Level],
         seeds: Sequence[int],
-    ) -> tuple[NDArray[np.float64], float]:
-        """Mean return of each candidate, and the usual spread of its episodes around it."""
+    ) -> NDArray[np.float64]:
+        """Returns of all episodes, (candidates, levels, seeds)."""
         tasks = [
             Task(candidate, parameters.astype(np.float32), level, seed)
             for candidate, parameters in enumerate(drawn)
@@ -230,8 +264,7 @@ class Search:
             records.levels[name] = max(records.levels.get(name, score), score)
         # in the tasks' order, so that a sum does not depend on which worker was faster
         scores = [found[task.candidate, task.level.name, task.seed] for task in tasks]
-        table = np.array(scores).reshape(len(drawn), -1)
-        return table.mean(1), float(table.std(1).mean())
+        return np.array(scores).reshape(len(drawn), len(levels), len(seeds))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -240,9 +273,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check(options)
     levels = select(options.levels)
     check_levels([level.name for level in levels], options.held_out)
-    for level in levels:
+    validation = select(options.validation) if options.validation else []
+    _check_apart(levels, validation)
+    for level in (*levels, *validation):
         available(level)
-    free = ("generations", "minutes", *FREE, "held_out")
+    free = ("generations", "minutes", *FREE, "held_out", "validation")
     with stage_run(STAGE, options, free=free) as folder:
         # Imported here, for it brings in torch, which the workers must not load.
         from training.exported import prepare_networks
@@ -259,7 +294,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         def scale() -> NDArray[np.float64]:
             return logit_scale(feature_sizes(open_world_model(networks), levels, options.seed))
 
-        search = Search(options, levels, spec.n_features, start, scale)
+        search = Search(options, levels, spec.n_features, start, scale, validation)
         make = functools.partial(
             Player, networks.absolute(), options.max_steps, options.early_stop_reward
         )
@@ -335,6 +370,12 @@ def _finish(
         f"mean's best measure {records.best_mean['mean_return']:.1f}, the champion's "
         f"{records.fame[0]['measured_return']:.1f}"
     )
+
+
+def _check_apart(levels: Sequence[Level], validation: Sequence[Level]) -> None:
+    learnt = {level.name for level in levels}
+    if both := [level.name for level in validation if level.name in learnt]:
+        raise TrainingError(f"{both[0]} is in --levels and in --validation: give it once")
 
 
 def _check(options: Options) -> None:

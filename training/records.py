@@ -29,6 +29,8 @@ class Records:
         self.episodes = 0
         self.levels: dict[str, float] = {}  # highest return of an episode, by level
         self.mean_return: float | None = None  # newest measure of the distribution's mean
+        self.validation_return: float | None = None  # the same on levels that decide nothing
+        self.levels_opened = 1  # of a curriculum
         self.best_mean: dict[str, float] | None = None  # generation and return of the highest
         self.fame: list[dict[str, float]] = []  # generation, candidate, mean return; best first
         self.fame_parameters: list[NDArray[np.float32]] = []
