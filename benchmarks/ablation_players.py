@@ -25,12 +25,15 @@ from training.rollouts import SPEC, Rollout, Task, play
 
 LOG_VARIANCE = "log_variance.onnx"  # V's other output, which the agent has no use for
 TRAINED, UNTRAINED, ZEROED, ALONE, SAMPLED = "trained", "untrained", "zeroed", "alone", "sampled"
+CURRICULUM = "curriculum"
+BEATEN = 1500.0  # the return with which the curriculum's next level joins
 VARIANTS = {
     TRAINED: "trained M, z the mean: the agent as it is",
     UNTRAINED: "untrained M of the same sizes, another one for each seed",
     ZEROED: "no M: h and c are zero, C has as many parameters as before",
     ALONE: "no M: C sees z alone and has parameters for nothing else",
     SAMPLED: "trained M, z sampled from V's Gaussian",
+    CURRICULUM: f"trained M, a curriculum: the next level joins once one has given {BEATEN:,.0f}",
 }
 
 

@@ -100,11 +100,13 @@ class Variant:
         make: gives, for a seed, what makes the player of a worker process: a call of it plays a
             task, and its `scale(levels, seed)` is what the search begins with.
         model: where V and M come from, for the run's record.
+        curriculum: of its search, as `evolve --curriculum`.
     """
 
     n_features: int
     make: Callable[[int], Callable[[], Any]]
     model: Path
+    curriculum: float | None = None
 
 
 def chosen(flag: str, text: str, known: Collection[str]) -> list[str]:
@@ -172,6 +174,7 @@ class _Trial:
             out=runs / f"{name}-{seed}",
             levels=budget.levels,
             levels_per_generation=budget.levels_per_generation,
+            curriculum=variant.curriculum,
             generations=budget.generations,
             population=budget.population,
             episodes=budget.episodes,

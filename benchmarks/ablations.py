@@ -1,5 +1,7 @@
 """What the parts of the world model are worth: C evolved with and without them, on one budget.
 
+One more variant has all parts, and its levels in a curriculum.
+
     python -m benchmarks.ablations          measures, or goes on measuring
     python -m benchmarks.ablations --show   prints the table, and puts it into the README
 
@@ -16,6 +18,8 @@ from pathlib import Path
 from agent.commandline import option, parse, run
 from agent.pretrained import NETWORKS, ModelSpec
 from benchmarks.ablation_players import (
+    BEATEN,
+    CURRICULUM,
     LOG_VARIANCE,
     VARIANTS,
     AblatedPlayer,
@@ -52,7 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         results = Results.open(options.out, {**options.settings(), **digests})
         variants = {
             name: Variant(
-                n_features(name, spec), players(options, networks, name), options.pretrained
+                n_features(name, spec),
+                players(options, networks, name),
+                options.pretrained,
+                BEATEN if name == CURRICULUM else None,
             )
             for name in names
         }

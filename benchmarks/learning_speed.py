@@ -14,6 +14,7 @@ from agent.controller import ACTION_BUTTONS
 from agent.pretrained import ModelSpec
 from training import train_memory, train_vision
 from training.devices import choose_place
+from training.frames import Frames
 from training.latents import Sequences, cut_episodes
 from training.loop import take_step, use_threads
 from training.networks import MDNLSTM
@@ -53,7 +54,7 @@ def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
     pixels = random.integers(0, 256, (2 * options.batch, size, size, 3), np.uint8)
     advice = random.integers(0, 2, (len(pixels), len(ACTION_BUTTONS)), np.uint8)
     player = np.full((len(pixels), 2), 100, np.int16)
-    frames = train_vision.Frames(pixels, advice, player)
+    frames = Frames(pixels, advice, player)
     trainer = train_vision.Trainer(options, spec, frames, frames)
     return _speed(trainer, options.batch, seconds)
 

@@ -32,6 +32,7 @@ ALL_FRAMES = 4 * FPS
 POLICIES = "runner,held"  # from the start of a level, without a model and without recordings
 BATCH = 32, 16  # frames a step of V's, sequences a step of M's
 EVALUATIONS = 4  # in a training
+OUTCOMES = {"reward_error": "reward_blank", "end": "end_blank"}  # of M: told, and not knowing
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,19 @@ class Model:
         sizes: preset of V and M.
         fps: frames a second in what M learnt from; V always learns from FPS.
         about: what the table says.
+        outcome_weight: of telling rewards and ends, in M's training.
     """
 
     sizes: str
     fps: int
     about: str
+    outcome_weight: float = 0.0
 
 
 MODELS = {
     "compact": Model("compact", FPS, "`compact`, M of 15 frames a second"),
     "compact-60": Model("compact", ALL_FRAMES, "`compact`, M of 60 frames a second"),
+    "compact-outcome": Model("compact", FPS, "`compact`, M tells rewards and ends too", 10.0),
     "seed": Model("seed", FPS, "`seed`, M of 15 frames a second"),
 }
 
@@ -113,6 +117,15 @@ def tables(results: Results) -> str:
                 f"| {of['active_dimensions']:.0f} | {of['memory_minutes']:.0f} "
                 f"| {of['memory_error']:.0%} |"
             )
+    for name, model in MODELS.items():
+        if "reward_error" in results.models.get(name, {}):
+            of = results.models[name]
+            lines += [
+                "",
+                f"{model.about}: of held-out steps the rewards with {of['reward_error']:.0%} of "
+                f"the error of their mean, the ends with {of['end']:.0%} of the nats of their "
+                "share.",
+            ]
     scores = table(results, {name: model.about for name, model in MODELS.items()})
     return scores + "\n\n" + "\n".join(lines)
 
@@ -164,6 +177,7 @@ def train(options: Options, name: str) -> tuple[ModelSpec, Path, dict[str, float
         threads=options.threads,
         eval_steps=-(-options.memory_steps // EVALUATIONS),
         checkpoint_steps=25,
+        outcome_weight=model.outcome_weight,
     )
     networks = runs / f"networks-{name}"
     spec, _ = prepare_networks(vision, memory, networks)
@@ -174,6 +188,11 @@ def train(options: Options, name: str) -> tuple[ModelSpec, Path, dict[str, float
         "active_dimensions": v["held_out"]["active_dimensions"],
         "memory_minutes": m["seconds"] / 60,
         "memory_error": m["held_out"]["error_held_out"] / m["held_out"]["error_stays_held_out"],
+    }
+    facts |= {
+        told: m["held_out"][f"{told}_held_out"] / m["held_out"][f"{blank}_held_out"]
+        for told, blank in OUTCOMES.items()
+        if model.outcome_weight
     }
     return spec, networks, {key: round(float(value), 2) for key, value in facts.items()}
 

@@ -21,6 +21,7 @@ from arena.levels import Level
 from benchmarks import ablation_players, ablation_trials, ablations
 from benchmarks.ablation_players import (
     ALONE,
+    CURRICULUM,
     SAMPLED,
     TRAINED,
     UNTRAINED,
@@ -233,6 +234,22 @@ def test_both_variants_of_a_seed_play_the_same(
     measured = {level for _, level, seed in first if seed < 1 << 31}
     assert len(measured) == 6 and all("Act7" in level for level in measured)
     assert not measured & {level for _, level, seed in first if seed >= 1 << 31}
+
+
+def test_a_curriculum_stays_where_nothing_was_beaten(
+    trained: Path, tmp_path: Path, no_play: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixed = [*arguments(trained, tmp_path), "--variants", CURRICULUM, "--seeds", "1"]
+    ablations.main(fixed)
+    searched = [task.level.state for task in InProcess.played if "Act1" in task.level.state]
+    assert searched == ["MeadowZone.Act1"] * 3 * 4
+    InProcess.played.clear()
+    monkeypatch.setattr(ablations, "BEATEN", -1000.0)  # what anybody has
+    ablations.main([*fixed, "--out", str(tmp_path / "other.json"), "--runs", str(tmp_path / "r")])
+    searched = [task.level.state for task in InProcess.played if "Act1" in task.level.state]
+    assert searched[:4] == ["MeadowZone.Act1"] * 4
+    assert searched[4:12] == ["CanyonZone.Act1", "MeadowZone.Act1"] * 4
+    assert searched[12::2] == ["CavernZone.Act1"] * 4
 
 
 def made(**runs: list[float]) -> Results:

@@ -16,6 +16,7 @@ from agent import commandline
 from agent.commandline import UserError
 from training import train_memory, train_vision
 from training.devices import Place, choose_place
+from training.frames import Frames
 from training.latents import Sequences, cut_episodes
 from training.loop import take_step
 from training.networks import MDNLSTM
@@ -27,7 +28,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA de
 def vision_trainer(device: str, precision: str | None) -> train_vision.Trainer:
     """V's, tiny, on noise with a player and advice in it."""
     random = np.random.default_rng(1)
-    frames = train_vision.Frames(
+    frames = Frames(
         random.integers(0, 256, (24, TINY.frame_size, TINY.frame_size, 3), np.uint8),
         random.integers(0, 2, (24, 4), np.uint8),
         np.full((24, 2), 100, np.int16),

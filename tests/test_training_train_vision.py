@@ -22,6 +22,7 @@ from arena.run_folder import RunFolderError, open_run
 from training import train_vision
 from training.checkpoint import load_networks
 from training.data import DataError, Dataset
+from training.frames import read_frames
 from training.networks import VAE
 from training.resume import TrainingError
 from training.weights import VISION_WEIGHTS, load_network
@@ -137,7 +138,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(
 def test_it_learns(tmp_path: Path, data: Path) -> None:
     dataset, spec = Dataset(str(data)), PRESETS["compact"]
     options = train_vision.Options(data=str(data), out=tmp_path, batch=8)
-    frames = train_vision.read_frames(dataset.training[:1], spec)
+    frames = read_frames(dataset.training[:1], spec)
     np.testing.assert_array_equal(
         frames.pixels[7], preprocess(dataset.training[0].frames(7, 8)[0], spec)
     )

@@ -36,6 +36,7 @@ class Batch(NamedTuple):
     targets: Tensor  # (T, B, Z) float32: the latent after each step
     mask: Tensor  # (T, B) bool: the step exists, and so does its next one in the episode
     advice: Tensor  # (T, B, 4) uint8: a guide's buttons; 255: none
+    outcome: Tensor  # (T, B, 2) float32: reward, and 1 where the episode ended; NaN: no step
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Sequences:
         actions: Tensor,
         cuts: Sequence[Cut],
         advice: Tensor | None = None,
+        outcome: Tensor | None = None,
     ) -> None:
         """Take all steps and where the sequences are.
 
@@ -66,10 +68,12 @@ class Sequences:
             actions: uint8 (N, 4).
             cuts: the sequences.
             advice: uint8 (N, 4), 255 where there is none; None: nowhere.
+            outcome: float32 (N, 2), reward and end of each step; None: nothing known.
         """
         assert mu.shape == log_variance.shape and len(actions) == len(mu), (mu.shape, actions.shape)
         self._mu, self._log_variance, self._actions = mu, log_variance, actions
         self._advice = torch.full_like(actions, 255) if advice is None else advice
+        self._outcome = mu.new_full((len(mu), 2), torch.nan) if outcome is None else outcome
         self._cuts = list(cuts)
 
     def __len__(self) -> int:
@@ -85,15 +89,17 @@ class Sequences:
         actions = latents.new_zeros(steps, len(cuts), self._actions.shape[1])
         mask = torch.zeros(steps, len(cuts), dtype=torch.bool)
         advice = torch.full(actions.shape, 255, dtype=torch.uint8)
+        outcome = latents.new_full((steps, len(cuts), 2), torch.nan)
         for column, cut in enumerate(cuts):
             z = self._latents(slice(cut.first, cut.targets_stop), generator)
             length, n_targets = cut.stop - cut.first, cut.targets_stop - cut.first - 1
             latents[:length, column] = z[:length]
             actions[:length, column] = self._actions[cut.first : cut.stop].float()
             advice[:length, column] = self._advice[cut.first : cut.stop]
+            outcome[:length, column] = self._outcome[cut.first : cut.stop]
             targets[:n_targets, column] = z[1:]
             mask[:n_targets, column] = True
-        return Batch(latents, actions, targets, mask, advice)
+        return Batch(latents, actions, targets, mask, advice, outcome)
 
     def usual_change(self) -> Tensor:
         """Root mean square of z[t + 1] - z[t], both drawn, for each dimension, (Z,)."""
@@ -173,9 +179,9 @@ def _sequences(part: str, tensors: dict[str, Tensor], sequence_steps: int) -> Se
     cuts = cut_episodes(tensors[f"{part}.lengths"].tolist(), sequence_steps)
     if not cuts:
         raise TrainingError(f"the {part} episodes have one step each: collect longer ones")
-    names = ("mu", "log_variance", "actions", "advice")
-    mu, log_variance, actions, advice = (tensors[f"{part}.{name}"] for name in names)
-    return Sequences(mu, log_variance, actions, cuts, advice)
+    names = ("mu", "log_variance", "actions", "advice", "outcome")
+    mu, log_variance, actions, advice, outcome = (tensors[f"{part}.{name}"] for name in names)
+    return Sequences(mu, log_variance, actions, cuts, advice, outcome)
 
 
 @torch.no_grad()
@@ -191,10 +197,14 @@ def _encode(part: str, episodes: Sequence[Episode], vae: VAE) -> dict[str, Tenso
             progress.update(number)
     actions = np.concatenate([episode.actions() for episode in episodes])
     advice = np.concatenate([episode.advice() for episode in episodes])
+    rewards = np.concatenate([episode.rewards() for episode in episodes])
+    dones = np.concatenate([episode.dones() for episode in episodes])
+    outcome = np.stack((rewards, dones.astype(np.float32)), 1)
     return {
         f"{part}.mu": torch.cat(mu),
         f"{part}.log_variance": torch.cat(log_variance),
         f"{part}.actions": torch.from_numpy(actions),
         f"{part}.advice": torch.from_numpy(advice),
+        f"{part}.outcome": torch.from_numpy(outcome),
         f"{part}.lengths": torch.tensor([episode.steps for episode in episodes]),
     }

@@ -214,6 +214,44 @@ class MDNLSTM(nn.Module):
         return Mixture(logits, mu, log_sigma.clamp(*LOG_SIGMA_RANGE))
 
 
+class OutcomeHead(nn.Module):
+    """What a step led to, told from h after it: its reward, and whether the episode ended.
+
+    It is trained beside M, which then has to know this in h, and is kept nowhere: neither play
+    nor dreams need it. World Models had such a head for the end in its second experiment (section
+    4.1); rewards are told on a scale that is linear for small ones and logarithmic for large ones
+    (symlog, Hafner et al. 2023, section "Robust predictions").
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        """Build the head for memories of a specification."""
+        super().__init__()
+        self.linear = nn.Linear(spec.hidden, 2)
+
+    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Tell from h after each step, (T, B, H): symlog of its reward, logit of an end; (T, B)."""
+        rewards, ends = self.linear(hidden).float().unbind(2)
+        return rewards, ends
+
+
+def symlog(rewards: Tensor) -> Tensor:
+    """Rewards of any size and sign, shrunk: sign(r) log(1 + |r|)."""
+    return rewards.sign() * rewards.abs().log1p()
+
+
+def outcome_errors(told: tuple[Tensor, Tensor], outcome: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared errors of symlog rewards, and nats of the ends, of the steps that exist, (N,) each.
+
+    Args:
+        told: what the head gave, (T, B) twice.
+        outcome: float32 (T, B, 2): reward, and 1 where the episode ended; NaN in the padding.
+    """
+    known = ~outcome[..., 0].isnan()
+    rewards, ends = outcome[known].unbind(-1)
+    nats = functional.binary_cross_entropy_with_logits(told[1][known], ends, reduction="none")
+    return (told[0][known] - symlog(rewards)).square(), nats
+
+
 def log_likelihood(mixture: Mixture, targets: Tensor) -> Tensor:
     """Density log p(target) under the mixture, by logsumexp, each dimension on its own.
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from agent import commandline
 from agent.commandline import option
@@ -24,7 +24,16 @@ from training.dreams import draw_dream
 from training.held_out import refuse_held_out
 from training.latents import Batch, Sequences, encode_dataset
 from training.loop import Learner, Schedule, learn, use_threads
-from training.networks import MDNLSTM, VAE, advice_loss, log_likelihood, mdn_loss
+from training.networks import (
+    MDNLSTM,
+    VAE,
+    OutcomeHead,
+    advice_loss,
+    log_likelihood,
+    mdn_loss,
+    outcome_errors,
+    symlog,
+)
 from training.resume import TrainingError
 from training.runs import read_result, stage_run, write_result
 from training.train_vision import STAGE as VISION_STAGE
@@ -67,6 +76,9 @@ class Options:
     max_norm: float = option("longer gradients are cut to this length", 10.0)
     advice_weight: float = option(
         "weight of telling a guide's next buttons, where the data has advice; 0: none", 10.0
+    )
+    outcome_weight: float = option(
+        "weight of telling a step's reward and whether the episode ends there; 0: none", 0.0
     )
     temperature: float = option("of the dream that is drawn", 1.0)
     decay_steps: int = option(
@@ -134,10 +146,15 @@ class Trainer:
         torch.manual_seed(options.seed)
         for module in memory.children():
             module.reset_parameters()  # type: ignore[operator]
+        network: nn.Module = memory
+        self._outcome = None
+        if options.outcome_weight:
+            self._outcome = OutcomeHead(memory.spec).to(self.place.device)
+            network = nn.ModuleDict({"memory": memory, "outcome": self._outcome})
         self.learner = Learner(
-            memory,
+            network,
             torch.optim.AdamW(
-                memory.parameters(), options.learning_rate, weight_decay=options.weight_decay
+                network.parameters(), options.learning_rate, weight_decay=options.weight_decay
             ),
             np.random.default_rng((options.seed, 1)),
             torch.Generator().manual_seed(options.seed),
@@ -152,8 +169,13 @@ class Trainer:
             hidden, _ = self.memory.unroll(batch.latents, batch.actions)
             nll = mdn_loss(self.memory.mixture(hidden), batch.targets, batch.mask)
             advice = advice_loss(self.memory.advise(batch.latents, hidden), batch.advice)
+            told = None if self._outcome is None else self._outcome(hidden)
         total = nll + self._options.advice_weight * advice
-        return {"loss": total, "nll": nll, "advice": advice}
+        if told is None:
+            return {"loss": total, "nll": nll, "advice": advice}
+        reward, end = (errors.mean() for errors in outcome_errors(told, batch.outcome))
+        total = total + self._options.outcome_weight * (reward + end)
+        return {"loss": total, "nll": nll, "advice": advice, "reward": reward, "end": end}
 
     @torch.no_grad()
     def evaluate(self) -> Mapping[str, Any]:
@@ -165,7 +187,10 @@ class Trainer:
             error_held_out and error_stays_held_out: root mean square of predicted mean minus
             next mean, over steps and dimensions, without drawing; advice_held_out: nats a step
             of a guide's buttons, and advised_held_out: the share of steps in which all four
-            buttons are told right (None where the data has no advice).
+            buttons are told right (None where the data has no advice). With an outcome weight also
+            reward_error_held_out: root mean square error of the rewards' symlog, and
+            reward_blank_held_out: of the mean's; end_held_out: nats a step of whether the episode
+            ends, and end_blank_held_out: of the usual share.
         """
         self.memory.eval()
         generator = torch.Generator().manual_seed(0)
@@ -175,7 +200,9 @@ class Trainer:
             totals += self._measure(chosen, generator)
         nll, nll_stays, error, error_stays = (totals[:4] / totals[4]).tolist()
         advice, right, advised = totals[5:].tolist()
+        outcome = {} if self._outcome is None else self._measure_outcome(self._outcome)
         return {
+            **outcome,
             "nll_held_out": nll,
             "nll_stays_held_out": nll_stays,
             "error_held_out": error**0.5,
@@ -204,6 +231,27 @@ class Trainer:
         nats = advice_loss(logits, means.advice).double() * known.sum()
         return torch.stack([*sums, nats, right.sum().double(), known.sum().double()]).cpu()
 
+    def _measure_outcome(self, head: OutcomeHead) -> dict[str, float]:
+        errors, nats, rewards, ends = [], [], [], []
+        for first in range(0, len(self._held_out), EVALUATED_BATCH):
+            chosen = np.arange(first, min(first + EVALUATED_BATCH, len(self._held_out)))
+            batch = self._moved(self._held_out.batch(chosen, None))
+            hidden, _ = self.memory.unroll(batch.latents, batch.actions)
+            of_rewards, of_ends = outcome_errors(head(hidden), batch.outcome)
+            errors.append(of_rewards.double().cpu())
+            nats.append(of_ends.double().cpu())
+            known = batch.outcome[~batch.outcome[..., 0].isnan()].double().cpu()
+            rewards.append(symlog(known[:, 0]))
+            ends.append(known[:, 1])
+        share = torch.cat(ends).mean()
+        blank = -(share.xlogy(share) + (1 - share).xlogy(1 - share))
+        return {
+            "reward_error_held_out": float(torch.cat(errors).mean().sqrt()),
+            "reward_blank_held_out": float(torch.cat(rewards).std(correction=0)),
+            "end_held_out": float(torch.cat(nats).mean()),
+            "end_blank_held_out": float(blank),
+        }
+
     def _moved(self, batch: Batch) -> Batch:
         return Batch(*(self.place.move(part) for part in batch))
 
@@ -220,9 +268,15 @@ def _check(options: Options) -> None:
         raise TrainingError("steps, batch and the intervals must be positive")
     if not (options.learning_rate > 0 and options.max_norm > 0 and options.temperature > 0):
         raise TrainingError("learning rate, norm and temperature must be positive")
-    if min(options.advice_weight, options.weight_decay, options.decay_steps) < 0:
+    at_least_0 = (
+        options.advice_weight,
+        options.outcome_weight,
+        options.weight_decay,
+        options.decay_steps,
+    )
+    if min(at_least_0) < 0:
         raise TrainingError(
-            "the weights of advice and decay and the steps of decay must be 0 or more"
+            "the weights of advice, outcome and decay and the steps of decay must be 0 or more"
         )
     choose_place(options.device, options.precision)  # said before any frame is read
 
