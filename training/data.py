@@ -2,8 +2,8 @@
 
 An episode is a folder of its own, written under another name and renamed once complete: a killed
 process leaves no half of one, and readers may come while others write. Frames stay as the
-emulator drew them, so that a model of another size needs no new data: with zstd they take about
-1.1 kB of their 215 kB.
+emulator drew them, so that a model of another size needs no new data: with zstd they take some
+kilobytes of their 215 (benchmarks/dataset_speed.py has figures).
 
     DATASET/dataset.json            format and version, frames a second
     DATASET/episode-00000012/       a zarr group: frames (T, 224, 320, 3) uint8, actions (T, 4)
@@ -35,7 +35,8 @@ FORMAT = "world-models-contest/dataset"
 VERSION = 2
 DATASET_FILE = "dataset.json"
 EPISODE_FILE = "episode.json"
-CHUNK_FRAMES = 64  # a second of play in one file each: 14 MB in memory, about 70 kB on disk
+CHUNK_FRAMES = 64  # four seconds of play in one file each: 14 MB in memory
+COMPRESSION = 3  # of zstd: a quarter smaller than with 1 and as fast; 5 takes twice the time
 FPS = 15  # frames a second as the contest shows them; of datasets that don't say, too
 HELD_OUT_EVERY = 8  # one episode of so many measures, and never trains
 NO_ADVICE = np.full(len(ACTION_BUTTONS), 255, np.uint8)
@@ -330,7 +331,7 @@ def _create(group: Path, name: str, shape: Sequence[int], chunk: int, dtype: Any
         shape=tuple(shape),
         chunks=(chunk, *shape[1:]),
         dtype=dtype,
-        compressors=[ZstdCodec(level=1, checksum=True)],
+        compressors=[ZstdCodec(level=COMPRESSION, checksum=True)],
         fill_value=0,
         config={"write_empty_chunks": True},  # an absent file then always is a fault
     )

@@ -1,0 +1,70 @@
+"""The dataset's benchmark, with a made-up game in place of the emulator."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.commandline import UserError
+from arena.levels import Level
+from benchmarks import dataset_speed
+from benchmarks.readme_tables import README, ROOT, renewed
+
+MEASURED = ROOT / "results" / "dataset_speed.json"
+
+
+class MadeUpGame:
+    """Frames of noise, in episodes of five steps."""
+
+    def __init__(self, level: Level, seed: int) -> None:
+        self.steps, self.random = 0, np.random.default_rng(seed)
+
+    def reset(self) -> Any:
+        self.steps = 0
+        return self.random.integers(0, 256, (224, 320, 3), np.uint8)
+
+    def step(self, buttons: Any) -> Any:
+        frame = self.random.integers(0, 256, (224, 320, 3), np.uint8)
+        self.steps += 1
+        return frame, 1.0, self.steps == 5, {}
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_speed, "ContestEnv", MadeUpGame)
+    monkeypatch.setattr(dataset_speed, "available", lambda level: None)
+
+
+def test_every_figure_is_measured_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "results" / "speed.json"
+    dataset_speed.main(["--steps", "7", "--singles", "3", "--rounds", "2", "--out", str(out)])
+    result = json.loads(out.read_text())
+    assert [set(one) for one in result["frames_per_second"]] == [set(dataset_speed.FIGURES)] * 2
+    assert all(figure > 0 for one in result["frames_per_second"] for figure in one.values())
+    assert result["bytes_of_the_picture"] == 224 * 320 * 3
+    # noise can't be compressed; what is known about a frame takes little beside it
+    assert 1.0 <= result["bytes_a_frame"] / result["bytes_of_the_picture"] < 1.01
+    assert capsys.readouterr().out == dataset_speed.table(result) + "\n"
+    with pytest.raises(UserError, match="positive"):
+        dataset_speed.main(["--steps", "0", "--out", str(tmp_path / "none.json")])
+
+
+def test_the_readme_shows_what_was_measured() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert f"<!-- {dataset_speed.TABLE} -->\n" in text
+    made = dataset_speed.table(json.loads(MEASURED.read_text()))
+    shown = renewed(text, {dataset_speed.TABLE: made})
+    assert shown == text, "python -m benchmarks.dataset_speed --show"
+
+
+def test_show_needs_a_measurement(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is missing: measure first"):
+        dataset_speed.main(["--show", "--out", str(tmp_path / "none.json")])
