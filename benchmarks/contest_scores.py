@@ -15,7 +15,7 @@ import fcntl
 import re
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.commandline import INTERRUPTED_EXIT_CODE, UserError, option, parse, run
+from arena.agents import LocalAgent
 from arena.evaluation import Interrupted, end_request_as_interrupt
 from arena.levels import Level, available, select
 from benchmarks.calibration_results import rom_hashes
@@ -213,24 +214,40 @@ def measure(options: Options, levels: Sequence[Level], keys: Sequence[Key], book
         for seed in range(1, options.seeds + 1):
             mine = {key.level: key for key in todo if (key.agent, key.seed) == (agent, seed)}
             if mine:
-                measure_ours(options, [places[name] for name in mine], mine, book)
+                models = options.folder / "models"
+                player = our_agent(agent, options.pretrained, options.steps, seed, models)
+                levels = [places[name] for name in mine]
+                measure_ours(player, levels, mine, options.folder, options.workers, book)
 
 
 def measure_ours(
-    options: Options, levels: Sequence[Level], keys: dict[str, Key], book: Book
+    player: LocalAgent,
+    levels: Sequence[Level],
+    keys: Mapping[str, Key],
+    folder: Path,
+    workers: int,
+    book: Book,
 ) -> None:
-    """Play one of ours with one seed on the levels that are still to be played."""
-    agent, seed = next((key.agent, key.seed) for key in keys.values())
-    book.console.print(f"{agent}, seed {seed}", highlight=False, markup=False)
-    player = our_agent(agent, options.pretrained, options.steps, seed, options.folder / "models")
+    """Play one of ours with one seed on the levels that are still to be played.
+
+    Args:
+        player: with the seed and the budget of the keys.
+        levels: still to be played.
+        keys: by level.
+        folder: where the runs go.
+        workers: levels at once.
+        book: takes the plays.
+    """
+    key = next(iter(keys.values()))
+    book.console.print(f"{key.agent}, seed {key.seed}", highlight=False, markup=False)
     # What is still to be played is another list after an interruption, hence another run folder.
     what = digest({"keys": [list(key) for key in keys.values()], "model": player.describe()})
-    folder = options.folder / f"{slug(agent)}-{options.steps}-seed{seed}-{what[:8]}"
+    place = folder / f"{slug(key.agent)}-{key.budget_steps}-seed{key.seed}-{what[:8]}"
 
     def note(level: str, play: Play) -> None:
         book.enter(keys[level], play)
 
-    play_ours(player, levels, folder, options.workers, book.console, note)
+    play_ours(player, levels, place, workers, book.console, note)
 
 
 def rival_folder(options: Options, key: Key) -> Path:

@@ -174,19 +174,24 @@ def identities(pretrained: Path) -> dict[str, Identity]:
     model = load(pretrained)
     for name in (AS_SEED, SHIPPED):
         settings = _settings(name, pretrained, 1, 1)
-        known[name] = {"agent": name, "model": sha256(pretrained / MANIFEST), **_how(settings)}
+        known[name] = {
+            "agent": name,
+            "model": sha256(pretrained / MANIFEST),
+            **how_it_plays(settings),
+        }
     evolution = Evolution.load(pretrained)
     known[UNTRAINED] = {
         "agent": UNTRAINED,
         "spec": model.spec.to_json(),
         "population": evolution.population,
         "sigma0": evolution.sigma0,
-        **_how(Settings()),
+        **how_it_plays(Settings()),
     }
     return {name: known[name] for name in AGENTS}
 
 
-def _how(settings: Settings) -> dict[str, Any]:
+def how_it_plays(settings: Settings) -> dict[str, Any]:
+    """Of an identity: the settings of play, and the code of the memory of the level if it is on."""
     how = {name: getattr(settings, name) for name in PLAY_SETTINGS}
     if settings.retrace:
         how["memory of the level"] = digest({name: code(name) for name in MEMORY_OF_THE_LEVEL})

@@ -102,10 +102,10 @@ def budget_of_ends(results: Results) -> int | None:
     return max(levels, key=lambda steps: (levels[steps], steps), default=None)
 
 
-def scored(results: Results, budget_steps: int) -> list[Scored]:
-    """The agents measured at a budget, as they are now, in the order of `AGENTS`."""
+def scored(results: Results, budget_steps: int, agents: Sequence[str] = AGENTS) -> list[Scored]:
+    """Those of the agents that were measured at a budget, as they are now, in this order."""
     found = []
-    for agent in AGENTS:
+    for agent in agents:
         plays: dict[str, dict[int, Play]] = {}
         for level in results.levels:
             of_level = {
