@@ -95,10 +95,10 @@ def test_collecting_killed_at_any_point(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training.collect", *fixed]
     for enough in (2, 5):
         process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-        wait_for(lambda enough=enough: len(list(data.glob("episode-*"))) >= enough)  # type: ignore[misc]
+        wait_for(holds_episodes, data, enough)
         process.kill()
         process.wait()
-        wait_for(lambda group=process.pid: not alive(group))  # type: ignore[misc]
+        wait_for(is_gone, process.pid)
     before = {path: path.stat().st_mtime_ns for path in data.glob("episode-*/episode.json")}
     assert collect.main(fixed) == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -110,17 +110,21 @@ def test_collecting_killed_at_any_point(tmp_path: Path) -> None:
         assert np.isfinite(episode.rewards()).all() and len(episode.frames()) == episode.steps
 
 
-def wait_for(there: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not there():
+def wait_for(there: Callable[..., bool], *given: object) -> None:
+    deadline = time.monotonic() + 60
+    while not there(*given):
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
 
 
-def alive(group: int) -> bool:
-    """Whether a process of the group is left."""
+def holds_episodes(data: Path, enough: int) -> bool:
+    return len(list(data.glob("episode-*"))) >= enough
+
+
+def is_gone(group: int) -> bool:
+    """Whether no process of the group is left."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
-        return False
-    return True
+        return True
+    return False
