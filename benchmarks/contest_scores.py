@@ -23,6 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.commandline import INTERRUPTED_EXIT_CODE, UserError, option, parse, run
+from agent.pretrained import MODEL_CARD, load
 from arena.agents import LocalAgent
 from arena.evaluation import Interrupted, end_request_as_interrupt
 from arena.levels import Level, available, select
@@ -32,15 +33,17 @@ from benchmarks.contest_scores_players import (
     AGENTS,
     OURS,
     RIVALS,
+    SHIPPED,
     Task,
     identities,
     make_play_rival,
+    model_digest,
     our_agent,
     play_ours,
 )
 from benchmarks.contest_scores_results import Key, Play, Results, digest
-from benchmarks.contest_scores_tables import TABLE, markdown
-from benchmarks.readme_tables import README, ROOT, renew
+from benchmarks.contest_scores_tables import TABLE, for_the_card, markdown
+from benchmarks.readme_tables import README, ROOT, renew, renewed
 from training.workers import Pool
 
 SCENARIO = "contest"  # whose reward tells how far an episode came
@@ -77,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = parse(Options, argv, prog="python -m benchmarks.contest_scores")
     if options.show:
-        show(Results.load(options.out), select(options.levels))
+        show(Results.load(options.out), select(options.levels), options.pretrained)
         return 0
     agents, levels = chosen_agents(options.agents), chosen_levels(options.levels)
     with only_one_in(options.folder):
@@ -284,8 +287,8 @@ def only_one_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def show(results: Results, levels: Sequence[Level]) -> None:
-    """Print the tables as Markdown, draw the pictures, and bring the README up to date."""
+def show(results: Results, levels: Sequence[Level], pretrained: Path) -> None:
+    """Print the tables as Markdown, draw the pictures, bring README and model card up to date."""
     made = markdown(results)
     print(made)
     roms = rom_hashes(levels)
@@ -293,6 +296,25 @@ def show(results: Results, levels: Sequence[Level]) -> None:
     for path in draw_all(PICTURES, results, drawn):
         print(f"drawn: {path}", file=sys.stderr)
     renew(README, {TABLE: made})
+    renew_card(results, pretrained)
+
+
+def renew_card(results: Results, pretrained: Path) -> None:
+    """Write the scores into the card of the model that they were measured with.
+
+    Raises:
+        UserError: no packed model there, or a damaged one.
+    """
+    from training.pack import write_new_card  # torch, which nothing else here needs
+
+    shipped = results.players.get(results.current.get(SHIPPED, ""), {})
+    if shipped.get("model") != model_digest(load(pretrained)):
+        print(f"note: {pretrained} is another model: its card stays", file=sys.stderr)
+        return
+    before = (pretrained / MODEL_CARD).read_text(encoding="utf-8")
+    if (card := renewed(before, {TABLE: for_the_card(results)})) != before:
+        write_new_card(pretrained, card)
+        print(f"written into {pretrained / MODEL_CARD}", file=sys.stderr)
 
 
 if __name__ == "__main__":

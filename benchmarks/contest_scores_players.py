@@ -23,8 +23,7 @@ from rich.console import Console
 
 from agent.commandline import UserError
 from agent.evolution import Evolution
-from agent.files import sha256
-from agent.pretrained import MANIFEST, Pretrained, PretrainedError, load
+from agent.pretrained import MODEL_CARD, Pretrained, PretrainedError, load
 from agent.settings import PLAY_SETTINGS, Settings
 from arena.agents import LocalAgent, Run
 from arena.contest_env import ContestEnv
@@ -176,7 +175,7 @@ def identities(pretrained: Path) -> dict[str, Identity]:
         settings = _settings(name, pretrained, 1, 1)
         known[name] = {
             "agent": name,
-            "model": sha256(pretrained / MANIFEST),
+            "model": model_digest(model),
             **how_it_plays(settings),
         }
     evolution = Evolution.load(pretrained)
@@ -188,6 +187,13 @@ def identities(pretrained: Path) -> dict[str, Identity]:
         **how_it_plays(Settings()),
     }
     return {name: known[name] for name in AGENTS}
+
+
+def model_digest(model: Pretrained) -> str:
+    """Of what plays in a packed model, and so decides a score: of all its files but the card."""
+    files = model.manifest["files"]
+    playing = [name for name, entry in files.items() if entry["role"] == "play"]
+    return digest({name: files[name]["sha256"] for name in playing if name != MODEL_CARD})
 
 
 def how_it_plays(settings: Settings) -> dict[str, Any]:

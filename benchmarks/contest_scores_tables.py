@@ -17,6 +17,7 @@ from benchmarks.contest_scores_results import Play, Results
 
 FINISHED, TIME, DIED = "finished", "out of time", "died"
 PICTURE = "contest_scores.png"
+ENDS = (DIED, TIME, FINISHED)
 TABLE = "contest scores"  # its name in the README
 
 
@@ -156,6 +157,18 @@ def markdown(results: Results) -> str:
     return "\n\n".join([*parts, *([f"{apart}."] if apart else [])])
 
 
+def for_the_card(results: Results) -> str:
+    """Everything for the model card: a table a budget, and how the widest one's episodes end."""
+    parts = [table(results, steps) for steps in budgets(results)]
+    if (steps := budget_of_ends(results)) is not None:
+        (row,) = (row for row in scored(results, steps) if row.agent == SHIPPED)
+        plays = [play for plays in row.plays.values() for play in plays.values()]
+        ends = [end for play in plays for end in map(how_ended, play.returns, play.lengths)]
+        shares = ", ".join(f"{how} {ends.count(how) / len(ends):.0%}" for how in ENDS)
+        parts.append(f"Of {len(ends):,} episodes with {steps:,} timesteps a level: {shares}.")
+    return "\n\n".join(parts)
+
+
 def title(rows: Sequence[Scored], budget_steps: int) -> str:
     """What these agents' figures are of: "20,000 timesteps a level, 11 levels, 1 seed"."""
     levels = {level for row in rows for level in row.plays}
@@ -203,7 +216,7 @@ def by_level(results: Results, budget_steps: int) -> str:
             _figure(mean_score(jerk.get(level, []))),
             *([f"{ways.mean():.0%}", f"{ways.max():.0%}"] if len(ways) else ["-", "-"]),
             str(len(ends)),
-            *(str(ends.count(how)) for how in (DIED, TIME, FINISHED)),
+            *(str(ends.count(how)) for how in ENDS),
             ", ".join("-" if at is None else f"{at:,}" for at in locked),
         ]
         lines.append(_line(cells))

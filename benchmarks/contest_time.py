@@ -20,14 +20,19 @@ import numpy as np
 from rich.console import Console
 
 from agent.commandline import INTERRUPTED_EXIT_CODE, UserError, option, parse, run
-from agent.files import sha256
-from agent.pretrained import MANIFEST, load
+from agent.pretrained import load
 from arena.agents import LocalAgent, Run
 from arena.evaluation import Interrupted, end_request_as_interrupt
 from arena.score import bootstrap_difference
 from benchmarks.calibration_results import rom_hashes
 from benchmarks.contest_scores import Book, chosen_levels, measure_ours, only_one_in
-from benchmarks.contest_scores_players import AS_SEED, SEED_PLAY, SHIPPED, how_it_plays
+from benchmarks.contest_scores_players import (
+    AS_SEED,
+    SEED_PLAY,
+    SHIPPED,
+    how_it_plays,
+    model_digest,
+)
 from benchmarks.contest_scores_results import Identity, Results
 from benchmarks.contest_scores_tables import Scored, budgets, scored, title
 from benchmarks.readme_tables import README, renew
@@ -126,8 +131,7 @@ def identities(pretrained: Path) -> dict[str, Identity]:
     Raises:
         UserError: no packed model there, or a play.json that can't be used.
     """
-    load(pretrained)
-    model = sha256(pretrained / MANIFEST)
+    model = model_digest(load(pretrained))
     return {
         name: {"agent": name, "model": model}
         | how_it_plays(player(name, pretrained, 1, 1).settings)

@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from agent import commandline
 from agent.commandline import UserError, option
 from agent.controller import from_genesis
-from agent.files import sha256, write_atomically
-from agent.pretrained import MANIFEST
+from agent.files import write_atomically
+from agent.pretrained import load
 from agent.vision import preprocess
 from arena.contest_env import FRAME_SKIP
 from arena.evaluation import integration_of
@@ -39,6 +39,7 @@ from arena.imagination import Imagination
 from arena.movies import replaying
 from arena.results import LevelResult, read_results
 from arena.run_folder import PROJECT_DIR
+from benchmarks.contest_scores_players import model_digest
 from benchmarks.gallery_film import write_gif
 from benchmarks.gallery_plots import draw_curve
 from training.pictures import write_rows
@@ -99,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         made["lock_in_curve.png"] = draw_curve(options.out / "lock_in_curve.png", options.tuning)
     about = {
         "command": shlex.join(["python", "-m", "benchmarks.gallery", *(argv or sys.argv[1:])]),
-        "model_manifest_sha256": sha256(options.pretrained / MANIFEST),
+        "model": model_digest(load(options.pretrained)),
         "episodes": [
             {"level": r.level.level, "return": r.level.best_return, "steps": len(r.buttons)}
             for r in recordings

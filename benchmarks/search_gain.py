@@ -24,12 +24,13 @@ from agent import commandline
 from agent.commandline import UserError, option
 from agent.controller import Controller
 from agent.evolution import Evolution
-from agent.files import sha256, write_atomically
-from agent.pretrained import MANIFEST, NETWORKS, load
+from agent.files import write_atomically
+from agent.pretrained import NETWORKS, load
 from agent.world_model import load_world_model
 from arena.contest_env import ContestEnv
 from arena.levels import available, select
 from arena.score import bootstrap_difference, bootstrap_interval
+from benchmarks.contest_scores_players import model_digest
 from benchmarks.readme_tables import README, renew
 from benchmarks.rounds import read_measured
 from training.progress import ProgressBar
@@ -128,7 +129,7 @@ def measure(options: Options) -> dict[str, Any]:
             progress.update(len(found))
     seeds = range(FIRST_SEED, FIRST_SEED + options.episodes)
     return {
-        "model": sha256(options.pretrained / MANIFEST),
+        "model": model_digest(model),
         "cores": len(os.sched_getaffinity(0)),
         "options": {"episodes": options.episodes, "max_steps": options.max_steps},
         "returns": {

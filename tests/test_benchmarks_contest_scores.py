@@ -15,6 +15,7 @@ import pytest
 from contest_scores_tools import JERK, LEVELS, packed
 
 from agent.commandline import UserError
+from agent.pretrained import MODEL_CARD, load
 from arena.agents import LocalAgent
 from arena.evaluation import Interrupted
 from arena.levels import Level
@@ -23,6 +24,7 @@ from benchmarks.contest_scores_players import AS_SEED, RANDOM, SHIPPED, Task
 from benchmarks.contest_scores_results import Key, Play, Results
 from benchmarks.contest_scores_tables import budgets
 from benchmarks.readme_tables import ROOT
+from training.pack import write_new_card
 
 
 class MadeUpPool:
@@ -152,6 +154,35 @@ def test_show_brings_the_readme_up_to_date(
     linked = {path.name for path in (tmp_path / "pictures").iterdir()}
     assert linked == {"contest_scores.png", "ends_MeadowZone.png", "ends_CanyonZone.png"}
     assert all(f"(results/pictures/{name})" in printed for name in linked)
+
+
+def test_show_writes_the_scores_into_the_card_of_their_model(
+    tmp_path: Path,
+    made_up: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(contest_scores, "README", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text("")
+    monkeypatch.setattr(contest_scores, "PICTURES", tmp_path / "pictures")
+    assert contest_scores.main(arguments(tmp_path, "--agents", f"{JERK},{SHIPPED}")) == 0
+    model = tmp_path / "model"
+    write_new_card(model, "# Card\n\n<!-- contest scores -->\nNot yet.\n<!-- end -->\n\nrest\n")
+    before = contest_scores.model_digest(load(model))
+    assert contest_scores.main(arguments(tmp_path, "--show")) == 0
+    card = (model / MODEL_CARD).read_text()
+    assert card.startswith("# Card\n\n<!-- contest scores -->\n**1,000 timesteps a level, 2 levels")
+    assert f"| {SHIPPED} | 500 |" in card and card.endswith("<!-- end -->\n\nrest\n")
+    assert "Of 4 episodes with 1,000 timesteps a level: died 100%, out of time 0%" in card
+    assert contest_scores.model_digest(load(model)) == before  # the same model all the same
+    assert contest_scores.main(arguments(tmp_path, "--agents", SHIPPED)) == 0
+    assert "4 of 4 plays are measured already" in capsys.readouterr().err
+
+    packed(model, seed=2)
+    write_new_card(model, "<!-- contest scores -->\nNot yet.\n<!-- end -->\n")
+    assert contest_scores.main(arguments(tmp_path, "--show")) == 0
+    assert "is another model: its card stays" in capsys.readouterr().err
+    assert "Not yet." in (model / MODEL_CARD).read_text()
 
 
 @pytest.mark.slow

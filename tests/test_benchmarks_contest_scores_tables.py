@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from contest_scores_tools import JERK, LEVELS, add, opened
 
+from agent.pretrained import MODEL_CARD
 from arena.score import bootstrap_interval
 from benchmarks import contest_scores
 from benchmarks.contest_scores_players import SHIPPED
@@ -17,6 +18,7 @@ from benchmarks.contest_scores_tables import (
     budget_of_ends,
     budgets,
     by_level,
+    for_the_card,
     how_ended,
     markdown,
     ratio,
@@ -126,3 +128,10 @@ def test_the_readme_shows_what_was_measured() -> None:
     made = markdown(Results.load(measured) if measured.exists() else Results())
     assert "<!-- contest scores -->" in text
     assert renewed(text, {TABLE: made}) == text, "python -m benchmarks.contest_scores --show"
+
+
+def test_the_card_of_the_shipped_model_shows_what_was_measured() -> None:
+    card = (ROOT / "pretrained" / MODEL_CARD).read_text(encoding="utf-8")
+    made = for_the_card(Results.load(ROOT / "results" / "contest_scores.json"))
+    assert "<!-- contest scores -->" in card
+    assert renewed(card, {TABLE: made}) == card, "python -m benchmarks.contest_scores --show"

@@ -14,10 +14,19 @@ from training_tools import write_trained
 from agent.controller import n_parameters
 from agent.fame import read_fame
 from agent.files import sha256
-from agent.pretrained import DECODER, EVOLUTION_ARRAYS, EXPECTATION, MANIFEST, MODEL_CARD, load
+from agent.pretrained import (
+    DECODER,
+    EVOLUTION_ARRAYS,
+    EXPECTATION,
+    MANIFEST,
+    MODEL_CARD,
+    PretrainedError,
+    load,
+)
 from agent.vision import Vision
 from training import evolve, pack
 from training.checkpoint import load_networks
+from training.pack import write_new_card
 from training.records import FAME_FILE, read_champion
 from training.resume import TrainingError
 from training.untrained import random_networks
@@ -59,7 +68,7 @@ def test_what_is_packed_is_what_was_trained(runs: Path, tmp_path: Path) -> None:
     assert len(fame) == 3  # the best of each generation
     np.testing.assert_array_equal(fame[0], champion.astype(np.float32))
     card = (out / MODEL_CARD).read_text()
-    for fact in ("95 frames of 3 episodes", "after generation 2", "Not measured since"):
+    for fact in ("95 frames of 3 episodes", "after generation 2", "Not measured yet."):
         assert fact in card
     assert packed.manifest["training"]["options"]["evolve"]["vision"] == "vision"
     assert str(runs) not in (out / MANIFEST).read_text()  # nor any other place of this machine
@@ -113,6 +122,25 @@ def test_scores_are_told_only_of_the_model_they_were_measured_with(
         run(runs, out, "--scores", str(path))
     assert (out / MODEL_CARD).read_text() == before  # what was packed is untouched
     load(out)
+
+
+def test_another_card_changes_nothing_else(runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pretrained"
+    run(runs, out)
+    (out / "play.json").write_text('{"lock_in_score": 1500}')  # as the tuner writes it
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    manifest = load(out).manifest
+    write_new_card(out, "# Another\n")
+    after = {path.name: path.read_bytes() for path in out.iterdir()}
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    assert changed == {MANIFEST, MODEL_CARD} and after[MODEL_CARD] == b"# Another\n"
+    entry = load(out).manifest["files"][MODEL_CARD]
+    assert manifest | {"files": {**manifest["files"], MODEL_CARD: entry}} == load(out).manifest
+    assert [path.name for path in tmp_path.iterdir()] == ["pretrained"]
+    (out / "memory.onnx").write_bytes(b"cut")
+    with pytest.raises(PretrainedError, match="has 3 bytes"):
+        write_new_card(out, "# A third\n")
+    assert (out / MODEL_CARD).read_bytes() == b"# Another\n"
 
 
 def test_missing_and_mismatched_runs_are_refused_in_a_line(runs: Path, tmp_path: Path) -> None:

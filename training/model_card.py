@@ -1,4 +1,8 @@
-"""The model card: what a packed model was made from and how it scores, all read from the runs."""
+"""The model card: what a packed model was made from and how it scores, all read from the runs.
+
+What it scores under the contest's rules is measured later, of the packed model: the card has a
+place for it, between markers.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,11 @@ from agent.pretrained import ModelSpec
 from training.data import FPS
 
 Values = Mapping[str, Any]
+CONTEST_SCORES = """On levels that it never saw (`python -m benchmarks.contest_scores`):
+
+<!-- contest scores -->
+Not measured yet.
+<!-- end -->"""
 
 
 def write_card(
@@ -122,7 +131,7 @@ def _scores(evolution: Values, scores: Any) -> str:
         f"(generation {best['generation']}); that is the highest of its measures, and so too high."
     )
     if scores is None:
-        return f"{seen}\n\nNot measured since."
+        return f"{CONTEST_SCORES}\n\n{seen}"
     lines = ["| player | mean return | 95% interval | episodes |", "| --- | --- | --- | --- |"]
     for name, score in scores["players"].items():
         low, high = score["interval"]
@@ -132,7 +141,7 @@ def _scores(evolution: Values, scores: Any) -> str:
     levels = ", ".join(scores["levels"])
     return "\n".join(
         [f"Measured on {levels} with fresh stickiness seeds, none of which chose anything:", ""]
-        + [*lines, "", seen]
+        + [*lines, "", CONTEST_SCORES, "", seen]
     )
 
 
@@ -140,8 +149,8 @@ def _failures(vision: Values, memory: Values, evolution: Values, scores: Any) ->
     """What the figures themselves say, and what holds for any model made this way."""
     levels, failures = vision["data"]["levels"] | memory["data"]["levels"], []
     failures.append(
-        f"It knows {len(levels)} level{'s' if len(levels) > 1 else ''} and was measured where it "
-        "was trained: nothing is known of other levels."
+        f"It knows {len(levels)} level{'s' if len(levels) > 1 else ''}, and all figures of its "
+        "training are of those: only its scores in the contest tell of others."
         if set(evolution["levels"]) <= set(levels)
         else "It was evolved on levels whose frames V and M have not seen."
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,15 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = commandline.parse(Options, argv, prog="python -m training.pack")
     runs = read_runs(options)
     _check_place(options.out)
-    building = options.out.parent / f".{options.out.name}.building"
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    try:
+    with _replacing(options.out) as building:
         build(options, runs, building)
         verify(building)
-        _swap(building, options.out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     total = sum(path.stat().st_size for path in options.out.iterdir())
     print(f"{options.out}: {total / 1e6:.1f} MB, loaded and played {VERIFIED_STEPS} steps")
     return 0
@@ -165,6 +160,23 @@ def build(options: Options, runs: Runs, folder: Path) -> None:
     write_manifest(folder, vae.spec, games=games, training=training)
 
 
+def write_new_card(folder: Path, card: str) -> None:
+    """Give a packed model another card; all else stays as it is, what it plays above all.
+
+    Raises:
+        PretrainedError: it is no packed model, or a damaged one.
+    """
+    packed = load(folder)
+    with _replacing(folder) as building:
+        shutil.copytree(folder, building, dirs_exist_ok=True)
+        write_atomically(building / MODEL_CARD, card.encode())
+        manifest = packed.manifest
+        write_manifest(
+            building, packed.spec, games=manifest["games"], training=manifest["training"]
+        )
+        load(building)
+
+
 def verify(folder: Path) -> None:
     """Load a packed model as the agent does and play some steps on frames of noise.
 
@@ -207,6 +219,19 @@ def _check_place(out: Path) -> None:
         raise TrainingError(f"{out} holds files that are no packed model: give another --out")
     if out.exists() and not out.is_dir():
         raise TrainingError(f"{out} is a file: give a folder as --out")
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """An empty folder beside `out`, which takes its place if the block comes to its end."""
+    building = out.parent / f".{out.name}.building"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    try:
+        yield building
+        _swap(building, out)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
 
 
 def _swap(building: Path, out: Path) -> None:
