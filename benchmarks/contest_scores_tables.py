@@ -12,7 +12,7 @@ from arena.contest_env import MAX_STEPS
 from arena.report.endings import WHOLE_WAY
 from arena.score import Interval, bootstrap_interval, bootstrap_ratio, mean_score
 from benchmarks.calibration_results import JERK
-from benchmarks.contest_scores_players import AGENTS, SHIPPED
+from benchmarks.contest_scores_players import AGENTS, AS_SEED, SHIPPED, UNTRAINED
 from benchmarks.contest_scores_results import Play, Results
 
 FINISHED, TIME, DIED = "finished", "out of time", "died"
@@ -189,8 +189,9 @@ def table(results: Results, budget_steps: int) -> str:
     if any(len(row.scores) < total for row in rows):
         lines += ["", "A mean over fewer levels than the others is no match for them."]
     agents = {row.agent: row for row in rows}
-    if JERK in agents and SHIPPED in agents:
-        lines += ["", _ratio_line(ratio(agents[JERK], agents[SHIPPED]))]
+    for other in (JERK, UNTRAINED, AS_SEED):
+        if other in agents and SHIPPED in agents:
+            lines += ["", _ratio_line(other, ratio(agents[other], agents[SHIPPED]))]
     if SHIPPED in agents:
         lines += ["", _model_line(results)]
     return "\n".join(lines)
@@ -259,12 +260,12 @@ def _row(row: Scored, total: int) -> list[str]:
     ]
 
 
-def _ratio_line(found: tuple[float, Interval | None, int] | None) -> str:
+def _ratio_line(other: str, found: tuple[float, Interval | None, int] | None) -> str:
     if found is None:
-        return f"{SHIPPED} / {JERK}: no level and seed that both played."
+        return f"{SHIPPED} / {other}: no level and seed that both played."
     value, interval, levels = found
     return (
-        f"{SHIPPED} / {JERK}: **{value:.2f}** (95% interval {_range(interval, '.2f')}, levels"
+        f"{SHIPPED} / {other}: **{value:.2f}** (95% interval {_range(interval, '.2f')}, levels"
         f" resampled for both at once; {_count(levels, 'level')})."
     )
 
