@@ -1,6 +1,6 @@
 """What CMA-ES gained over the controller that it began at: M's advice.
 
-    python -m benchmarks.search_gain          some six minutes on two idle cores
+    python -m benchmarks.search_gain          some seven minutes on two cores
     python -m benchmarks.search_gain --show   prints the table, and puts it into the README
 
 Both controllers play whole episodes of the same levels with the same stickiness, without lock-in,
