@@ -10,7 +10,6 @@ cache: what is measured is the decoding, not the disk.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
@@ -26,12 +25,11 @@ from numpy.typing import NDArray
 from agent import commandline
 from agent.commandline import UserError, option
 from agent.controller import to_genesis
-from agent.files import write_atomically
 from agent.pretrained import PRESETS
 from arena.contest_env import ContestEnv
 from arena.levels import Level, available, select
-from benchmarks.readme_tables import README, renew
-from benchmarks.rounds import medians, read_measured
+from benchmarks.measured import show_measured, write_measured
+from benchmarks.rounds import medians
 from training.data import Episode, EpisodeWriter, create_dataset
 from training.frames import read_episode
 from training.policies import HELD_STEPS, HeldButtons
@@ -65,10 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure, write the JSON, print the table."""
     options = commandline.parse(Options, argv, prog="python -m benchmarks.dataset_speed")
     if options.show:
-        if not (measured := read_measured(options.out)):
-            raise UserError(f"{options.out} is missing: measure first")
-        print(made := table(measured))
-        renew(README, {TABLE: made})
+        show_measured(options.out, TABLE, table)
         return
     if min(options.steps, options.singles, options.rounds) < 1:
         raise UserError("give positive numbers")
@@ -76,11 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for level in levels:
         available(level)
     result = measure(levels, options)
-    try:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(options.out, (json.dumps(result, indent=2) + "\n").encode())
-    except OSError as error:
-        raise UserError(f"{options.out} can't be written: {error.strerror}") from None
+    write_measured(options.out, result)
     print(table(result))
 
 

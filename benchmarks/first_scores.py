@@ -7,7 +7,6 @@ the agent draws them at play, one an episode, without learning in between.
 from __future__ import annotations
 
 import functools
-import json
 import os
 import shlex
 import sys
@@ -23,12 +22,13 @@ from agent import commandline
 from agent.commandline import UserError, option
 from agent.controller import ACTION_BUTTONS, GENESIS_BUTTONS, Controller, to_genesis
 from agent.evolution import Evolution
-from agent.files import sha256, write_atomically
+from agent.files import sha256
 from agent.pretrained import EVOLUTION_ARRAYS, load
 from agent.world_model import load_world_model
 from arena.contest_env import ContestEnv
 from arena.levels import Level, available, select
 from arena.score import bootstrap_interval
+from benchmarks.measured import write_measured
 from training.progress import ProgressBar
 from training.rollouts import play
 from training.workers import Pool
@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for level in levels
     ]
     scores = _scores(options, levels, _measure(options, tasks))
-    write_atomically(options.out, (json.dumps(scores, indent=1) + "\n").encode())
+    write_measured(options.out, scores)
     for player, score in scores["players"].items():
         low, high = score["interval"]
         print(f"{player:32} {score['mean']:8.1f}  ({low:.1f} .. {high:.1f})")

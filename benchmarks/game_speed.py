@@ -8,7 +8,6 @@ machine falls on each alike. What is quoted are medians over the rounds of the r
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import platform
@@ -26,8 +25,8 @@ import numpy as np
 import stable_retro
 
 from agent.commandline import UserError, option, parse, run
-from agent.files import write_atomically
 from arena.levels import Level, available, integrations, select
+from benchmarks.measured import write_measured
 from benchmarks.simple_agents import run_and_jump
 
 AIRSTRIKER = "airstriker"
@@ -218,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for one in rounds
         ],
     }
-    write_atomically(options.out, (json.dumps(result, indent=2) + "\n").encode())
+    write_measured(options.out, result)
     print(report(result))
     return 0
 

@@ -24,7 +24,7 @@ from rich.console import Console
 
 from agent import commandline
 from agent.commandline import INTERRUPTED_EXIT_CODE, UserError, option
-from agent.files import sha256, write_atomically
+from agent.files import sha256
 from agent.pretrained import MANIFEST
 from agent.settings import Settings
 from arena.agents import LocalAgent
@@ -44,7 +44,7 @@ from arena.rule_grid import (
 from arena.run_folder import command_line, open_run
 from arena.simulated_budget import Worlds
 from arena.tuning import advise
-from benchmarks.readme_tables import README, renew
+from benchmarks.measured import show_measured, write_measured
 
 TABLE = "lock-in trust"  # its name in the README
 WORLDS, BUDGETS = 32, 8
@@ -102,9 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = commandline.parse(Options, argv, prog="python -m benchmarks.lockin_trust")
     if options.show:
-        made = table(read_measured(options.out))
-        print(made)
-        renew(README, {TABLE: made})
+        show_measured(options.out, TABLE, table)
         return 0
     levels = spread(select(options.levels), options.count)
     # Nothing learned or remembered: the simulation's candidates are draws from one distribution.
@@ -119,10 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted as interrupted:
         print(f"{interrupted}; the same command goes on", file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(content, indent=2, allow_nan=False)
-    write_atomically(options.out, text.encode() + b"\n")
-    print(text)
+    write_measured(options.out, content)
+    print(json.dumps(content, indent=2))
     return 0
 
 
@@ -280,22 +276,6 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
         return None
     ranks = [np.unique(one, return_inverse=True)[1].astype(np.float64) for one in (first, second)]
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
-
-
-def read_measured(path: Path) -> dict[str, Any]:
-    """What an earlier call measured.
-
-    Raises:
-        UserError: nothing yet, or no file of this benchmark.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-        table(content)
-    except FileNotFoundError:
-        raise UserError(f"{path} is not there: measure first") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no file of this benchmark ({error!r:.80})") from None
-    return dict(content)
 
 
 def table(content: dict[str, Any]) -> str:

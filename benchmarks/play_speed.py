@@ -31,11 +31,10 @@ from typing import Any
 
 from agent import commandline
 from agent.commandline import UserError, option
-from agent.files import write_atomically
 from agent.pretrained import PRESETS
 from arena.levels import Level, select
-from benchmarks.readme_tables import README, renew
-from benchmarks.rounds import median_ratio, medians, ratio_text, read_measured
+from benchmarks.measured import read_measured, show_measured, write_measured
+from benchmarks.rounds import median_ratio, medians, ratio_text
 from training.untrained import write_untrained
 
 TABLE = "play speed"  # its name in the README
@@ -77,8 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.show:
         if missing := MEASUREMENTS.keys() - result.keys():
             raise UserError(f"{options.out} lacks {', '.join(sorted(missing))}: measure first")
-        print(made := table(result))
-        renew(README, {TABLE: made})
+        show_measured(options.out, TABLE, table)
         return
     parts = chosen_parts(options)
     level = select(options.level)[0]
@@ -88,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         }
         for part in parts:
             result[part] = MEASUREMENTS[part](options, level, models)
-            write_atomically(options.out, json.dumps(result, indent=2).encode() + b"\n")
+            write_measured(options.out, result)
     print(json.dumps({part: result[part] for part in parts}, indent=2))
 
 

@@ -27,11 +27,11 @@ import numpy as np
 
 from agent import commandline
 from agent.commandline import UserError, option
-from agent.files import write_atomically
 from arena.contest_env import ContestEnv
 from arena.levels import Level, select
 from arena.run_folder import PROJECT_DIR
 from benchmarks.made_runs import THRESHOLD, MadeLevel, write_run
+from benchmarks.measured import write_measured
 from benchmarks.simple_agents import LEFT, RIGHT, B, press
 
 LEVELS = "pangolin-validation"
@@ -105,9 +105,8 @@ def main() -> None:
             "page MB": round(page.stat().st_size / 1e6, 2),
             "asked at most": ASKED,
         }
-    text = json.dumps(result, indent=2)
-    write_atomically(options.out, text.encode() + b"\n")
-    print(text)
+    write_measured(options.out, result)
+    print(json.dumps(result, indent=2))
 
 
 def make_run(folder: Path, options: Options) -> int:

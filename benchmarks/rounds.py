@@ -6,13 +6,9 @@ within rounds, never a ratio of two medians. A pair is named `above / below`.
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-from agent.commandline import UserError
 
 Round = Mapping[str, float]  # program -> steps/s, or another figure
 
@@ -45,17 +41,3 @@ def ratio_text(measured: Mapping[str, Any], pair: str) -> str:
     return (
         f"{measured['median_ratios'][pair]:.2f} of {below} ({min(found):.2f} to {max(found):.2f})"
     )
-
-
-def read_measured(path: Path) -> dict[str, Any]:
-    """What earlier calls measured, of a benchmark; nothing where there is no file.
-
-    Raises:
-        UserError: it can't be read.
-    """
-    try:
-        return dict(json.loads(path.read_bytes()))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} can't be read ({error!r:.80}): give another --out") from None

@@ -11,7 +11,6 @@ nor the search knows. The advice is read out of the packed torch weights (half p
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,15 +23,13 @@ from agent import commandline
 from agent.commandline import UserError, option
 from agent.controller import Controller
 from agent.evolution import Evolution
-from agent.files import write_atomically
 from agent.pretrained import NETWORKS, load
 from agent.world_model import load_world_model
 from arena.contest_env import ContestEnv
 from arena.levels import available, select
 from arena.score import bootstrap_difference, bootstrap_interval
 from benchmarks.contest_scores_players import model_digest
-from benchmarks.readme_tables import README, renew
-from benchmarks.rounds import read_measured
+from benchmarks.measured import show_measured, write_measured
 from training.progress import ProgressBar
 from training.rollouts import Rollout, Task, play
 from training.workers import Pool
@@ -74,25 +71,17 @@ class PackedPlayer:
             env.close()
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure, write the JSON, print the table."""
     options = commandline.parse(Options, argv, prog="python -m benchmarks.search_gain")
     if options.show:
-        if not (measured := read_measured(options.out)):
-            raise UserError(f"{options.out} is missing: measure first")
-        print(made := table(measured))
-        renew(README, {TABLE: made})
-        return 0
+        show_measured(options.out, TABLE, table)
+        return
     if min(options.episodes, options.max_steps, options.workers) < 1:
         raise UserError("give positive numbers of episodes, steps and workers")
     result = measure(options)
-    try:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(options.out, (json.dumps(result, indent=1) + "\n").encode())
-    except OSError as error:
-        raise UserError(f"{options.out} can't be written: {error.strerror}") from None
+    write_measured(options.out, result)
     print(table(result))
-    return 0
 
 
 def measure(options: Options) -> dict[str, Any]:

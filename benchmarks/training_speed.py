@@ -31,12 +31,11 @@ from agent import commandline
 from agent.commandline import UserError, option
 from agent.controller import ACTION_BUTTONS, n_parameters, to_genesis
 from agent.evolution import Evolution
-from agent.files import write_atomically
 from agent.pretrained import PRESETS, ModelSpec
 from arena.contest_env import ContestEnv
 from arena.levels import Level, available, select
-from benchmarks.readme_tables import README, renew
-from benchmarks.rounds import median_ratio, medians, ratio_text, read_measured
+from benchmarks.measured import show_measured, write_measured
+from benchmarks.rounds import median_ratio, medians, ratio_text
 from training import collect, evolve, rollouts
 from training.data import create_dataset
 from training.policies import HELD_STEPS, HeldButtons
@@ -81,10 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure, write the JSON, print it."""
     options = commandline.parse(Options, argv, prog="python -m benchmarks.training_speed")
     if options.show:
-        if not (measured := read_measured(options.out)):
-            raise UserError(f"{options.out} is missing: measure first")
-        print(made := table(measured))
-        renew(README, {TABLE: made})
+        show_measured(options.out, TABLE, table)
         return
     numbers = (options.steps, options.episodes, options.rounds, options.threads, options.seconds)
     if min(numbers) <= 0 or options.generations <= WARM_GENERATIONS:
@@ -92,13 +88,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     level = select(options.level)[0]
     available(level)
     result = measure(level, options)
-    text = json.dumps(result, indent=2)
-    try:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(options.out, text.encode() + b"\n")
-    except OSError as error:
-        raise UserError(f"{options.out} can't be written: {error.strerror}") from None
-    print(text)
+    write_measured(options.out, result)
+    print(json.dumps(result, indent=2))
 
 
 def table(result: Mapping[str, Any]) -> str:

@@ -26,9 +26,9 @@ from pathlib import Path
 
 from agent import commandline
 from agent.commandline import UserError, option
-from agent.files import write_atomically
 from arena.levels import select
 from arena.run_folder import PROJECT_DIR
+from benchmarks.measured import write_measured
 
 WAYS = ("plain", "unseen", "watched")
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/[\w-]+/")
@@ -81,9 +81,8 @@ def main() -> None:
         },
         "targets_of_speed": TARGETS,
     }
-    text = json.dumps(result, indent=2)
-    write_atomically(options.out, text.encode() + b"\n")
-    print(text)
+    write_measured(options.out, result)
+    print(json.dumps(result, indent=2))
 
 
 def chosen(options: Options) -> list[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from small_models import TINY, write_random_pretrained
 
+from arena.agents import LocalAgent
+from arena.levels import Level
 from benchmarks.contest_scores_players import AGENTS, OURS
 from benchmarks.contest_scores_results import Play, Results
 
@@ -50,3 +52,20 @@ def tiny_model(seed: int) -> Path:
 
 def packed(folder: Path, seed: int = 1) -> Path:
     return shutil.copytree(tiny_model(seed), folder, dirs_exist_ok=True)
+
+
+def playing(play: Callable[[LocalAgent, Level], Play]) -> Callable[..., None]:
+    """What takes the place of `contest_scores.play_ours`: plays as `play` says, level by level."""
+
+    def play_ours(
+        agent: LocalAgent,
+        levels: Sequence[Level],
+        folder: Path,
+        workers: int,
+        console: Any,
+        note: Callable[[str, Play], None],
+    ) -> None:
+        for level in levels:
+            note(level.name, play(agent, level))
+
+    return play_ours

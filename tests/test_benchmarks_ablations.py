@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from made_up_pool import MadeUpPool
 from small_models import TINY
 
 from agent.controller import n_parameters
@@ -33,7 +33,6 @@ from benchmarks.ablation_players import (
     untrained_memory,
 )
 from benchmarks.ablation_results import AblationError, Results, Run, table
-from benchmarks.readme_tables import renewed
 from training.checkpoint import load_networks, save_networks
 from training.resume import TrainingError
 from training.rollouts import Player, Rollout, Task
@@ -144,34 +143,17 @@ def test_the_first_variant_is_the_agent(networks: Path, monkeypatch: pytest.Monk
     assert (networks / MEMORY).read_bytes() != (networks / untrained_memory(1)).read_bytes()
 
 
-class InProcess:
-    """A pool that does not play: a return follows from the parameters, the level and the seed."""
-
-    played: list[Task] = []
-    stop_after = 10**9
-
-    def __init__(self, make: Callable[[], Any], workers: int) -> None: ...
-
-    def __enter__(self) -> InProcess:
-        return self
-
-    def __exit__(self, *error: object) -> None: ...
-
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Rollout]]:
-        for task in tasks:
-            if len(InProcess.played) == InProcess.stop_after:
-                raise KeyboardInterrupt
-            InProcess.played.append(task)
-            score = float(task.parameters.sum()) + task.seed % 100 + len(task.level.state)
-            yield task, Rollout(score, 10)
+def made_up(task: Task) -> Rollout:
+    """A return follows from the parameters, the level and the seed."""
+    return Rollout(float(task.parameters.sum()) + task.seed % 100 + len(task.level.state), 10)
 
 
 @pytest.fixture
-def no_play(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ablation_trials, "Pool", InProcess)
+def pool(monkeypatch: pytest.MonkeyPatch) -> MadeUpPool:
+    made = MadeUpPool(made_up)
+    monkeypatch.setattr(ablation_trials, "Pool", made)
     monkeypatch.setattr(ablation_trials, "available", lambda level: None)
-    monkeypatch.setattr(InProcess, "played", [])
-    monkeypatch.setattr(InProcess, "stop_after", 10**9)
+    return made
 
 
 def arguments(trained: Path, folder: Path) -> list[str]:
@@ -184,27 +166,27 @@ def arguments(trained: Path, folder: Path) -> list[str]:
 
 
 def test_an_interrupted_measurement_goes_on(
-    trained: Path, tmp_path: Path, no_play: None, capsys: pytest.CaptureFixture[str]
+    trained: Path, tmp_path: Path, pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, cut = arguments(trained, tmp_path / "whole"), arguments(trained, tmp_path / "cut")
     assert ablations.main(whole) == 0
     # 3 generations of 4 on 2 levels, then the mean on 6 levels twice; 2 variants, 2 seeds
-    assert len(InProcess.played) == 4 * (3 * 4 * 2 + 6 * 2)
-    assert {len(task.parameters) for task in InProcess.played} == {
+    assert len(pool.played) == 4 * (3 * 4 * 2 + 6 * 2)
+    assert {len(task.parameters) for task in pool.played} == {
         n_parameters(TINY.n_features),
         n_parameters(TINY.latent),
     }
     printed = capsys.readouterr().out
     assert printed.count("|\n") == 2 + 2 and VARIANTS[ALONE] in printed
-    InProcess.played.clear()
-    InProcess.stop_after = 36 + 10  # in the second generation of the second run
+    pool.played.clear()
+    pool.stop_after = 36 + 10  # in the second generation of the second run
     with pytest.raises(KeyboardInterrupt):
         ablations.main(cut)
     assert list(Results.load(tmp_path / "cut/results/ablations.json").runs) == [TRAINED]
-    InProcess.played.clear()
-    InProcess.stop_after = 10**9
+    pool.played.clear()
+    pool.stop_after = 10**9
     assert ablations.main(cut) == 0
-    assert len(InProcess.played) == 3 * 36 - 8  # the first generation was saved
+    assert len(pool.played) == 3 * 36 - 8  # the first generation was saved
     made = [
         json.loads((tmp_path / name / "results/ablations.json").read_text())
         for name in ("whole", "cut")
@@ -214,20 +196,20 @@ def test_an_interrupted_measurement_goes_on(
             for run in by_seed.values():
                 run.pop("seconds")
     assert made[0] == made[1]
-    InProcess.played.clear()
-    assert ablations.main(cut) == 0 and not InProcess.played
+    pool.played.clear()
+    assert ablations.main(cut) == 0 and not pool.played
     with pytest.raises(AblationError, match="was made with generations 3, not 4"):
         ablations.main([*cut, "--generations", "4"])
 
 
 def test_both_variants_of_a_seed_play_the_same(
-    trained: Path, tmp_path: Path, no_play: None
+    trained: Path, tmp_path: Path, pool: MadeUpPool
 ) -> None:
     ablations.main(arguments(trained, tmp_path))
     played = {
         size: [(task.candidate, task.level.name, task.seed) for task in of_size]
-        for size in {len(task.parameters) for task in InProcess.played}
-        if (of_size := [task for task in InProcess.played if len(task.parameters) == size])
+        for size in {len(task.parameters) for task in pool.played}
+        if (of_size := [task for task in pool.played if len(task.parameters) == size])
     }
     first, second = played.values()
     assert first == second
@@ -237,16 +219,16 @@ def test_both_variants_of_a_seed_play_the_same(
 
 
 def test_a_curriculum_stays_where_nothing_was_beaten(
-    trained: Path, tmp_path: Path, no_play: None, monkeypatch: pytest.MonkeyPatch
+    trained: Path, tmp_path: Path, pool: MadeUpPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fixed = [*arguments(trained, tmp_path), "--variants", CURRICULUM, "--seeds", "1"]
     ablations.main(fixed)
-    searched = [task.level.state for task in InProcess.played if "Act1" in task.level.state]
+    searched = [task.level.state for task in pool.played if "Act1" in task.level.state]
     assert searched == ["MeadowZone.Act1"] * 3 * 4
-    InProcess.played.clear()
+    pool.played.clear()
     monkeypatch.setattr(ablations, "BEATEN", -1000.0)  # what anybody has
     ablations.main([*fixed, "--out", str(tmp_path / "other.json"), "--runs", str(tmp_path / "r")])
-    searched = [task.level.state for task in InProcess.played if "Act1" in task.level.state]
+    searched = [task.level.state for task in pool.played if "Act1" in task.level.state]
     assert searched[:4] == ["MeadowZone.Act1"] * 4
     assert searched[4:12] == ["CanyonZone.Act1", "MeadowZone.Act1"] * 4
     assert searched[12::2] == ["CavernZone.Act1"] * 4
@@ -293,16 +275,6 @@ def test_show_writes_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert readme.read_text() == f"<!-- ablations -->\n{table(results, VARIANTS)}\n<!-- end -->\n"
     with pytest.raises(AblationError, match="is not there: measure first"):
         ablations.main(["--show", "--out", str(tmp_path / "none.json")])
-
-
-def test_the_readme_shows_what_was_measured() -> None:
-    root = Path(ablations.__file__).parent.parent
-    text = (root / "README.md").read_text(encoding="utf-8")
-    assert "<!-- ablations -->\n" in text
-    measured = root / "results" / "ablations.json"
-    if measured.exists():
-        shown = renewed(text, {ablations.TABLE: table(Results.load(measured), VARIANTS)})
-        assert shown == text, "python -m benchmarks.ablations --show"
 
 
 def test_results_survive_and_damage_is_named(tmp_path: Path) -> None:

@@ -17,8 +17,7 @@ from agent.commandline import UserError
 from arena.levels import Level
 from benchmarks import calibration
 from benchmarks.calibration_results import AGENTS, Cell, Results, ResultsError, Settings
-from benchmarks.calibration_tables import by_level, findings, readme_tables, summary, table
-from benchmarks.readme_tables import renewed
+from benchmarks.calibration_tables import by_level, findings, summary, table
 
 ROOT = Path(calibration.__file__).parent.parent
 SETTINGS = Settings(5, 1000, 1, {"G": "abc"})
@@ -93,16 +92,6 @@ def test_the_table_has_a_row_a_level_and_the_means() -> None:
         ["JERK", "1,500", "1,000", "2,000", "1,500", "to", "4,000"],
         ["planner", "-", "9,500", "9,500", "9,000", "to", "10,000"],
     ]
-
-
-def test_the_readmes_show_what_was_measured() -> None:
-    measured = Results.load(ROOT / "results" / "calibration.json")
-    for path, parts in zip(calibration.READMES, (["summary"], ["summary", "levels"]), strict=True):
-        text = path.read_text(encoding="utf-8")
-        assert all(f"<!-- calibration {part} -->" in text for part in parts)
-        assert renewed(text, readme_tables(measured)) == text, (
-            "python -m benchmarks.calibration --show"
-        )
 
 
 def test_what_was_asked_is_said_to_hold_or_to_be_missed() -> None:

@@ -7,12 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from contest_scores_tools import JERK, LEVELS, packed
+from contest_scores_tools import JERK, LEVELS, packed, playing
+from made_up_pool import MadeUpPool
 
 from agent.commandline import UserError
 from agent.pretrained import MODEL_CARD, load
@@ -20,57 +19,35 @@ from arena.agents import LocalAgent
 from arena.evaluation import Interrupted
 from arena.levels import Level
 from benchmarks import contest_scores
-from benchmarks.contest_scores_players import AS_SEED, RANDOM, SHIPPED, Task
+from benchmarks.contest_scores_players import AS_SEED, RANDOM, SHIPPED
 from benchmarks.contest_scores_results import Key, Play, Results
 from benchmarks.contest_scores_tables import budgets
 from benchmarks.readme_tables import ROOT
 from training.pack import write_new_card
 
 
-class MadeUpPool:
-    """Plays rivals' tasks at once: 10 for each character of the agent's name."""
-
-    played: list[Task] = []
-
-    def __init__(self, make: Callable[[], Any], workers: int, seconds: float) -> None:
-        pass
-
-    def __enter__(self) -> MadeUpPool:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Play]]:
-        for task in tasks:
-            self.played.append(task)
-            yield task, Play([10.0 * len(task.agent)], [5], task.budget_steps, 1.0)
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> MadeUpPool:
+    """Rivals play at once: 10 for each character of the agent's name."""
+    made = MadeUpPool(lambda task: Play([10.0 * len(task.agent)], [5], task.budget_steps, 1.0))
+    monkeypatch.setattr(contest_scores, "Pool", made)
+    return made
 
 
 @pytest.fixture
-def made_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def made_up(monkeypatch: pytest.MonkeyPatch, pool: MadeUpPool) -> list[str]:
     """Everything but the play; the list is of what ours played, "interrupt" in it stops them."""
     played: list[str] = []
 
-    def play_ours(
-        agent: LocalAgent,
-        levels: Sequence[Level],
-        folder: Path,
-        workers: int,
-        console: Any,
-        note: Callable[[str, Play], None],
-    ) -> None:
-        for number, level in enumerate(levels):
-            if number == 1 and "interrupt" in played:
-                played.remove("interrupt")
-                raise Interrupted(1)
-            played.append(f"{agent.settings.learn} {level.state} {agent.settings.seed}")
-            note(level.name, Play([500.0], [5], agent.settings.budget_steps, 1.0))
+    def play(agent: LocalAgent, level: Level) -> Play:
+        if len(played) == 2 and "interrupt" in played:
+            played.remove("interrupt")
+            raise Interrupted(1)
+        played.append(f"{agent.settings.learn} {level.state} {agent.settings.seed}")
+        return Play([500.0], [5], agent.settings.budget_steps, 1.0)
 
-    MadeUpPool.played = []
-    monkeypatch.setattr(contest_scores, "play_ours", play_ours)
-    monkeypatch.setattr(contest_scores, "Pool", MadeUpPool)
-    yield played
+    monkeypatch.setattr(contest_scores, "play_ours", playing(play))
+    return played
 
 
 def arguments(tmp_path: Path, *more: str) -> list[str]:
@@ -83,18 +60,18 @@ def arguments(tmp_path: Path, *more: str) -> list[str]:
 
 
 def test_the_same_command_goes_on_and_plays_nothing_twice(
-    tmp_path: Path, made_up: list[str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, made_up: list[str], pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = arguments(tmp_path, "--agents", f"{SHIPPED},{RANDOM},{AS_SEED}")
     made_up.append("interrupt")
     assert contest_scores.main(command) == 130
     said = capsys.readouterr().err
     assert "interrupted: 5 of 12 plays are measured" in said and "the same command goes on" in said
-    assert len(MadeUpPool.played) == 4 and made_up == ["False MeadowZone.Act3 1"]
+    assert len(pool.played) == 4 and made_up == ["False MeadowZone.Act3 1"]
 
     assert contest_scores.main(command) == 0
     assert "5 of 12 plays are measured already" in capsys.readouterr().err
-    assert len(MadeUpPool.played) == 4 and len(made_up) == len(set(made_up)) == 8
+    assert len(pool.played) == 4 and len(made_up) == len(set(made_up)) == 8
     assert contest_scores.main(command) == 0
     assert "12 of 12" in capsys.readouterr().err and len(made_up) == 8
 
@@ -107,7 +84,7 @@ def test_the_same_command_goes_on_and_plays_nothing_twice(
 
 
 def test_a_new_model_is_played_anew(
-    tmp_path: Path, made_up: list[str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, made_up: list[str], pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = arguments(tmp_path, "--agents", f"{RANDOM},{SHIPPED}")
     assert contest_scores.main(command) == 0
@@ -116,7 +93,7 @@ def test_a_new_model_is_played_anew(
     assert contest_scores.main(command) == 0
     said = capsys.readouterr().err
     assert "note: 4 plays of another model" in said and "4 of 8 plays" in said
-    assert len(made_up) == 8 and len(MadeUpPool.played) == 4
+    assert len(made_up) == 8 and len(pool.played) == 4
 
 
 def test_mistakes_are_named(tmp_path: Path, made_up: list[str]) -> None:

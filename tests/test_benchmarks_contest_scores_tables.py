@@ -5,27 +5,20 @@ from __future__ import annotations
 import pytest
 from contest_scores_tools import JERK, LEVELS, add, opened
 
-from agent.pretrained import MODEL_CARD
 from arena.score import bootstrap_interval
-from benchmarks import contest_scores
 from benchmarks.contest_scores_players import SHIPPED
-from benchmarks.contest_scores_results import Results
 from benchmarks.contest_scores_tables import (
     DIED,
     FINISHED,
-    TABLE,
     TIME,
     budget_of_ends,
     budgets,
     by_level,
-    for_the_card,
     how_ended,
-    markdown,
     ratio,
     scored,
     table,
 )
-from benchmarks.readme_tables import ROOT, renewed
 
 
 def words(line: str) -> list[str]:
@@ -120,18 +113,3 @@ def test_it_is_told_where_the_shipped_agent_ends() -> None:
     assert budget_of_ends(results) == 1000
     add(results, SHIPPED, [[[500.0]]], steps=9000)
     assert budget_of_ends(results) == 9000
-
-
-def test_the_readme_shows_what_was_measured() -> None:
-    text = contest_scores.README.read_text(encoding="utf-8")
-    measured = ROOT / "results" / "contest_scores.json"
-    made = markdown(Results.load(measured) if measured.exists() else Results())
-    assert "<!-- contest scores -->" in text
-    assert renewed(text, {TABLE: made}) == text, "python -m benchmarks.contest_scores --show"
-
-
-def test_the_card_of_the_shipped_model_shows_what_was_measured() -> None:
-    card = (ROOT / "pretrained" / MODEL_CARD).read_text(encoding="utf-8")
-    made = for_the_card(Results.load(ROOT / "results" / "contest_scores.json"))
-    assert "<!-- contest scores -->" in card
-    assert renewed(card, {TABLE: made}) == card, "python -m benchmarks.contest_scores --show"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from contest_scores_tools import packed
+from contest_scores_tools import packed, playing
 
 from agent.commandline import UserError
 from agent.settings import PLAY_SETTINGS
@@ -17,11 +16,9 @@ from arena.levels import Level, select
 from benchmarks import contest_scores, contest_time
 from benchmarks.contest_scores_players import AS_SEED, SEED_PLAY, SHIPPED
 from benchmarks.contest_scores_results import Play, Results
-from benchmarks.readme_tables import README, ROOT, renewed
 from training.held_out import refuse_held_out
 from training.resume import TrainingError
 
-MEASURED = ROOT / "results" / "contest_time.json"
 LEVELS = [f"PangolinDash-Genesis:{name}" for name in ("MeadowZone.Act1", "CanyonZone.Act1")]
 
 
@@ -30,26 +27,18 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], str, i
     """Everything but the play; a return follows from the settings and the seed."""
     found: list[tuple[dict[str, Any], str, int]] = []
 
-    def play_ours(
-        agent: LocalAgent,
-        levels: Sequence[Level],
-        folder: Path,
-        workers: int,
-        console: Any,
-        note: Callable[[str, Play], None],
-    ) -> None:
+    def play(agent: LocalAgent, level: Level) -> Play:
+        if len(found) == 5:
+            found.append(({}, "interrupt", 0))
+            raise Interrupted(1)
         how = {name: getattr(agent.settings, name) for name in PLAY_SETTINGS}
-        for level in levels:
-            if len(found) == 5:
-                found.append(({}, "interrupt", 0))
-                raise Interrupted(1)
-            assert agent.settings.seed is not None
-            found.append((how, level.state, agent.settings.seed))
-            score = 1000.0 * agent.settings.retrace + 100.0 * agent.settings.learn
-            score += 10.0 * agent.settings.seed + ("Canyon" in level.state)
-            note(level.name, Play([score], [5], agent.settings.budget_steps, 1.0))
+        assert agent.settings.seed is not None
+        found.append((how, level.state, agent.settings.seed))
+        score = 1000.0 * agent.settings.retrace + 100.0 * agent.settings.learn
+        score += 10.0 * agent.settings.seed + ("Canyon" in level.state)
+        return Play([score], [5], agent.settings.budget_steps, 1.0)
 
-    monkeypatch.setattr(contest_scores, "play_ours", play_ours)
+    monkeypatch.setattr(contest_scores, "play_ours", playing(play))
     return found
 
 
@@ -104,11 +93,3 @@ def test_only_training_levels_may_choose(tmp_path: Path, played: list[Any]) -> N
     with pytest.raises(UserError, match="--seeds is 0"):
         contest_time.main([*command, "--seeds", "0"])
     assert not played
-
-
-def test_the_readme_shows_what_was_measured() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert f"<!-- {contest_time.TABLE} -->\n" in text
-    made = contest_time.markdown(Results.load(MEASURED))
-    shown = renewed(text, {contest_time.TABLE: made})
-    assert shown == text, "python -m benchmarks.contest_time --show"

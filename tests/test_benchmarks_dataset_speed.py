@@ -12,9 +12,6 @@ import pytest
 from agent.commandline import UserError
 from arena.levels import Level
 from benchmarks import dataset_speed
-from benchmarks.readme_tables import README, ROOT, renewed
-
-MEASURED = ROOT / "results" / "dataset_speed.json"
 
 
 class MadeUpGame:
@@ -55,16 +52,3 @@ def test_every_figure_is_measured_and_written(
     assert capsys.readouterr().out == dataset_speed.table(result) + "\n"
     with pytest.raises(UserError, match="positive"):
         dataset_speed.main(["--steps", "0", "--out", str(tmp_path / "none.json")])
-
-
-def test_the_readme_shows_what_was_measured() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert f"<!-- {dataset_speed.TABLE} -->\n" in text
-    made = dataset_speed.table(json.loads(MEASURED.read_text()))
-    shown = renewed(text, {dataset_speed.TABLE: made})
-    assert shown == text, "python -m benchmarks.dataset_speed --show"
-
-
-def test_show_needs_a_measurement(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is missing: measure first"):
-        dataset_speed.main(["--show", "--out", str(tmp_path / "none.json")])

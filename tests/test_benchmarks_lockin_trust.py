@@ -17,8 +17,7 @@ from agent.lockin import LockIn, rule_of
 from agent.settings import Settings
 from arena.levels import Level
 from arena.results import LevelResult, Results
-from benchmarks import lockin_trust
-from benchmarks.readme_tables import README, ROOT, renewed
+from benchmarks import lockin_trust, measured
 
 
 def made_up_play(
@@ -73,12 +72,7 @@ def test_show_writes_what_was_measured_into_the_readme(
 ) -> None:
     readme, out = tmp_path / "README.md", tmp_path / "trust.json"
     readme.write_text("<!-- lock-in trust -->\n<!-- end -->\n")
-    monkeypatch.setattr(lockin_trust, "README", readme)
-    with pytest.raises(UserError, match="is not there: measure first"):
-        lockin_trust.main(["--show", "--out", str(out)])
-    out.write_text('{"rules": 7}')
-    with pytest.raises(UserError, match="is no file of this benchmark"):
-        lockin_trust.main(["--show", "--out", str(out)])
+    monkeypatch.setattr(measured, "README", readme)
     seeds = lockin_trust.Compared("first above 2,000", "Game:A", 1000.0, 900.0, 1100.0, 1050.0)
     other = lockin_trust.Compared("best of the first 16", "Game:A", 1200.0, 1000.0, 1300.0, 990.0)
     content = {
@@ -97,14 +91,6 @@ def test_show_writes_what_was_measured_into_the_readme(
     ]
     assert "1 levels, 5,000 timesteps each, 2 budgets played. Of these 50%" in lines[6]
     assert "off by 130 points" in lines[6] and "score by 130" in lines[6]
-
-
-def test_the_readme_shows_what_was_measured() -> None:
-    text = README.read_text(encoding="utf-8")
-    content = lockin_trust.read_measured(ROOT / "results" / "lockin_trust.json")
-    assert f"<!-- {lockin_trust.TABLE} -->" in text
-    shown = renewed(text, {lockin_trust.TABLE: lockin_trust.table(content)})
-    assert shown == text, "python -m benchmarks.lockin_trust --show"
 
 
 def test_ranks_are_compared() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from agent.commandline import UserError
 from benchmarks import play_speed
-from benchmarks.readme_tables import README, ROOT, renewed
 
 
 def test_the_table_has_a_row_a_program_and_a_row_a_preset() -> None:
@@ -70,11 +68,3 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     out.write_text("{")
     with pytest.raises(UserError, match=r"speed\.json can't be read"):
         play_speed.main(fixed)
-
-
-def test_the_readme_shows_what_was_measured() -> None:
-    text = README.read_text(encoding="utf-8")
-    result = json.loads((ROOT / "results" / "play_speed.json").read_text())
-    assert f"<!-- {play_speed.TABLE} -->" in text
-    shown = renewed(text, {play_speed.TABLE: play_speed.table(result)})
-    assert shown == text, "python -m benchmarks.play_speed --show"

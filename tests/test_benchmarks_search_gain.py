@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from contest_scores_tools import packed
+from made_up_pool import MadeUpPool
 
 from agent.commandline import UserError
 from agent.evolution import Evolution
 from agent.pretrained import NETWORKS, load
 from benchmarks import search_gain
-from benchmarks.readme_tables import README, ROOT, renewed
 from training.checkpoint import load_networks, save_networks
 from training.rollouts import Rollout, Task
 from training.untrained import random_networks
 
-MEASURED = ROOT / "results" / "search_gain.json"
 SETS = ("PangolinDash-Genesis:MeadowZone.Act1", "PangolinDash-Genesis:CanyonZone.Act3")
 
 
-class InProcess:
-    """A pool that does not play: the mean has 5 more than the advice, the second level 100 more."""
-
-    played: list[Task] = []
-
-    def __init__(self, make: Callable[[], Any], workers: int) -> None: ...
-
-    def __enter__(self) -> InProcess:
-        return self
-
-    def __exit__(self, *error: object) -> None: ...
-
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Rollout]]:
-        for task in tasks:
-            self.played.append(task)
-            score = 5.0 * task.candidate + 100.0 * (task.level.name == SETS[1]) + task.seed % 10
-            yield task, Rollout(score, 10)
+def made_up(task: Task) -> Rollout:
+    """The mean has 5 more than the advice, the second level 100 more."""
+    score = 5.0 * task.candidate + 100.0 * (task.level.name == SETS[1]) + task.seed % 10
+    return Rollout(score, 10)
 
 
 @pytest.fixture
@@ -53,18 +37,18 @@ def model(tmp_path: Path) -> Path:
 def test_both_controllers_play_the_same(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(search_gain, "Pool", InProcess)
-    monkeypatch.setattr(InProcess, "played", [])
+    pool = MadeUpPool(made_up)
+    monkeypatch.setattr(search_gain, "Pool", pool)
     out = tmp_path / "results" / "gain.json"
     fixed = ["--pretrained", str(model), "--out", str(out), "--sets", ",".join(SETS)]
-    assert search_gain.main([*fixed, "--episodes", "2"]) == 0
+    search_gain.main([*fixed, "--episodes", "2"])
     played = [
-        [(task.level.name, task.seed) for task in InProcess.played if task.candidate == number]
+        [(task.level.name, task.seed) for task in pool.played if task.candidate == number]
         for number in (0, 1)
     ]
     assert played[0] == played[1] and len(set(played[0])) == 4
     advice, mean = (
-        next(task.parameters for task in InProcess.played if task.candidate == number)
+        next(task.parameters for task in pool.played if task.candidate == number)
         for number in (0, 1)
     )
     spec, head = load(model).spec, load_networks(model / NETWORKS)[1].advice
@@ -84,18 +68,8 @@ def test_both_controllers_play_the_same(
     assert rows_shown[0][1].startswith("0 (0 to 1)")
 
 
-def test_mistakes_are_named(model: Path, tmp_path: Path) -> None:
+def test_mistakes_are_named(model: Path) -> None:
     with pytest.raises(UserError, match="positive numbers"):
         search_gain.main(["--pretrained", str(model), "--episodes", "0"])
-    with pytest.raises(UserError, match="is missing: measure first"):
-        search_gain.main(["--show", "--out", str(tmp_path / "none.json")])
     with pytest.raises(UserError, match="nowhere"):
         search_gain.main(["--pretrained", str(model), "--sets", "nowhere"])
-
-
-def test_the_readme_shows_what_was_measured() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert f"<!-- {search_gain.TABLE} -->\n" in text
-    made = search_gain.table(json.loads(MEASURED.read_text()))
-    shown = renewed(text, {search_gain.TABLE: made})
-    assert shown == text, "python -m benchmarks.search_gain --show"

@@ -15,10 +15,7 @@ from small_models import TINY
 from agent.commandline import UserError
 from arena.levels import Level
 from benchmarks import learning_speed, training_speed
-from benchmarks.readme_tables import README, ROOT, renewed
 from training import collect, rollouts
-
-MEASURED = ROOT / "results" / "training_speed.json"
 
 
 class MadeUpGame:
@@ -132,25 +129,3 @@ def test_numbers_out_of_range_are_refused() -> None:
     for arguments in (["--rounds", "0"], ["--seconds", "-1"], ["--generations", "5"]):
         with pytest.raises(UserError, match="positive numbers, and more than 5 generations"):
             training_speed.main(arguments)
-
-
-def test_what_was_measured_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("<!-- training speed -->\n<!-- end -->\n")
-    monkeypatch.setattr(training_speed, "README", readme)
-    training_speed.main(["--show", "--out", str(MEASURED)])
-    shown = capsys.readouterr().out
-    assert readme.read_text() == f"<!-- training speed -->\n{shown}<!-- end -->\n"
-    with pytest.raises(UserError, match=r"none\.json is missing: measure first"):
-        training_speed.main(["--show", "--out", str(tmp_path / "none.json")])
-
-
-def test_the_readme_shows_what_was_measured() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert f"<!-- {training_speed.TABLE} -->" in text
-    made = training_speed.table(json.loads(MEASURED.read_text()))
-    assert renewed(text, {training_speed.TABLE: made}) == text, (
-        "python -m benchmarks.training_speed --show"
-    )
