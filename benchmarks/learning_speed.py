@@ -13,6 +13,7 @@ import torch
 from agent.controller import ACTION_BUTTONS
 from agent.pretrained import ModelSpec
 from training import train_memory, train_vision
+from training.data import NO_SPRITES
 from training.devices import choose_place
 from training.frames import Frames
 from training.latents import Sequences, cut_episodes
@@ -48,13 +49,14 @@ def learning_speeds(
 
 
 def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
-    """Frames/s of V's training, at the default batch, with a player and advice."""
+    """Frames/s of V's training, at the default batch, with player, sprites and advice."""
     options = train_vision.Options(data="", out=Path(), device=device)
     size, random = spec.frame_size, np.random.default_rng(1)
     pixels = random.integers(0, 256, (2 * options.batch, size, size, 3), np.uint8)
     advice = random.integers(0, 2, (len(pixels), len(ACTION_BUTTONS)), np.uint8)
     player = np.full((len(pixels), 2), 100, np.int16)
-    frames = Frames(pixels, advice, player)
+    sprites = random.integers(0, 256, (len(pixels), *NO_SPRITES.shape), np.uint8)
+    frames = Frames(pixels, advice, player, sprites)
     trainer = train_vision.Trainer(options, spec, frames, frames)
     return _speed(trainer, options.batch, seconds)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from agent.commandline import option, parse, run
 from agent.pretrained import ModelSpec
@@ -23,6 +22,7 @@ from benchmarks.ablation_results import Results, table
 from benchmarks.ablation_trials import Budget, Variant, check_positive, chosen, measure
 from benchmarks.ablations import players
 from benchmarks.readme_tables import README, renew
+from benchmarks.stages import run_stage
 from training import collect
 from training.data import FPS
 from training.runs import read_result
@@ -145,7 +145,7 @@ def train(options: Options, name: str) -> tuple[ModelSpec, Path, dict[str, float
 
     model, runs = MODELS[name], options.runs
     for fps in sorted({FPS, model.fps}):
-        _command(
+        run_stage(
             collect,
             out=_data(runs, fps),
             levels=options.data_levels,
@@ -156,7 +156,7 @@ def train(options: Options, name: str) -> tuple[ModelSpec, Path, dict[str, float
             workers=options.workers,
         )
     vision = runs / f"vision-{model.sizes}"
-    _command(
+    run_stage(
         train_vision,
         data=_data(runs, FPS),
         out=vision,
@@ -167,7 +167,7 @@ def train(options: Options, name: str) -> tuple[ModelSpec, Path, dict[str, float
         eval_steps=-(-options.vision_steps // EVALUATIONS),
     )
     memory = runs / f"memory-{name}"
-    _command(
+    run_stage(
         train_memory,
         data=_data(runs, model.fps),
         vision=vision,
@@ -199,14 +199,6 @@ def train(options: Options, name: str) -> tuple[ModelSpec, Path, dict[str, float
 
 def _data(runs: Path, fps: int) -> Path:
     return runs / f"data-{fps}"
-
-
-def _command(stage: Any, **options: object) -> None:
-    """Run a stage as from the command line: its checks, its folder and its going on."""
-    arguments: list[str] = []
-    for name, value in options.items():
-        arguments += [f"--{name.replace('_', '-')}", str(value)]
-    stage.main(arguments)
 
 
 if __name__ == "__main__":

@@ -30,10 +30,11 @@ from agent.pretrained import ModelSpec
 from agent.vision import preprocess
 from benchmarks.things import Finder
 from training.data import DataError, Episode, list_episodes
+from training.error_weights import SCREEN, player_box
 from training.networks import VAE
 from training.pictures import to_pixels, write_rows
 from training.runs import read_result
-from training.train_vision import ACTIVE_VARIANCE, SCREEN, STAGE, encode, player_box
+from training.train_vision import ACTIVE_VARIANCE, STAGE, encode
 from training.weights import VISION_WEIGHTS, load_network
 
 SHOWN = 10  # pictures a row

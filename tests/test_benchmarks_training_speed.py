@@ -35,6 +35,8 @@ class MadeUpGame:
         self.steps += 1
         return np.zeros((224, 320, 3), np.uint8), 1.0, self.steps == self.max_steps, {}
 
+    def sprites(self) -> None: ...
+
     def close(self) -> None: ...
 
 

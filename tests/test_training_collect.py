@@ -157,6 +157,9 @@ def test_departures_cover_a_level_and_carry_advice(tmp_path: Path) -> None:
         assert advice.shape == (episode.steps, 4) and (advice[0] <= 1).all()
         known = player[player[:, 0] >= 0]
         assert len(known) >= episode.steps - 1 and (known < (320, 224)).all()
+        cells = np.unpackbits(episode.sprites(), axis=2)
+        there = [cells[step, y // 8, x // 8] for step, (x, y) in enumerate(player) if x >= 0]
+        assert np.mean(there) > 0.95 and cells.mean() < 0.2
     starts = [episode.frames(0, 1)[0] for episode in episodes[:3]]
     assert not np.array_equal(starts[0], starts[1]) and not np.array_equal(starts[1], starts[2])
     run(tmp_path / "again", *arguments)

@@ -10,6 +10,7 @@ import pytest
 
 from training.data import (
     CHUNK_FRAMES,
+    EPISODE_FILE,
     DataError,
     Dataset,
     Episode,
@@ -27,8 +28,15 @@ def write_episode(dataset: Path, index: int, steps: int) -> Episode:
     for step in range(steps):
         frame = random.integers(0, 256, SHAPE, np.uint8)
         action = random.integers(0, 2, 4, np.uint8)
-        writer.append(frame, action, float(step), step == steps - 1)
+        writer.append(frame, action, float(step), step == steps - 1, sprites=sprites_at(step))
     return writer.commit(level="Game:State", policy="random", seed=index + 7)
+
+
+def sprites_at(step: int) -> np.ndarray:
+    """One cell, which moves on with the step."""
+    cells = np.zeros((28, 40), np.bool_)
+    cells[step % 28, step % 40] = True
+    return cells
 
 
 @pytest.fixture
@@ -54,6 +62,8 @@ def test_what_is_written_comes_back(dataset: Path) -> None:
     np.testing.assert_array_equal(first.actions(), actions)
     np.testing.assert_array_equal(first.rewards(), np.arange(first.steps, dtype=np.float32))
     assert first.dones().tolist() == [0] * (first.steps - 1) + [1]
+    cells = np.unpackbits(first.sprites(), axis=2)
+    np.testing.assert_array_equal(cells, [sprites_at(step) for step in range(first.steps)])
     assert second.steps == 3 and second.episode_return == 0 + 1 + 2
 
 
@@ -66,6 +76,19 @@ def test_an_episode_is_there_only_once_it_is_committed(dataset: Path) -> None:
     create_dataset(dataset)  # as the next collection does, after this one was killed
     assert not list(dataset.glob(".episode-*"))
     assert [episode.index for episode in list_episodes(dataset)] == [0, 1]
+
+
+def test_an_older_collection_knows_no_sprites(dataset: Path) -> None:
+    path = list_episodes(dataset)[1].path
+    values = json.loads((path / EPISODE_FILE).read_text())
+    for file in [file for file in values["files"] if file.startswith("sprites/")]:
+        del values["files"][file]
+        (path / file).unlink()
+    (path / EPISODE_FILE).write_text(json.dumps(values))
+    assert not list_episodes(dataset)[1].sprites().any()
+    (list_episodes(dataset)[0].path / "sprites" / "zarr.json").unlink()
+    with pytest.raises(DataError, match="sprites"):  # which it had
+        list_episodes(dataset)[0].sprites()
 
 
 def test_an_episode_cut_by_a_limit_has_no_done(tmp_path: Path) -> None:

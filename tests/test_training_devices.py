@@ -15,6 +15,7 @@ from training_tools import write_dataset
 from agent import commandline
 from agent.commandline import UserError
 from training import train_memory, train_vision
+from training.data import NO_SPRITES
 from training.devices import Place, choose_place
 from training.frames import Frames
 from training.latents import Sequences, cut_episodes
@@ -26,12 +27,13 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA de
 
 
 def vision_trainer(device: str, precision: str | None) -> train_vision.Trainer:
-    """V's, tiny, on noise with a player and advice in it."""
+    """V's, tiny, on noise with a player, sprites and advice in it."""
     random = np.random.default_rng(1)
     frames = Frames(
         random.integers(0, 256, (24, TINY.frame_size, TINY.frame_size, 3), np.uint8),
         random.integers(0, 2, (24, 4), np.uint8),
         np.full((24, 2), 100, np.int16),
+        random.integers(0, 256, (24, *NO_SPRITES.shape), np.uint8),
     )
     options = train_vision.Options(data="", out=Path(), batch=8, device=device, precision=precision)
     return train_vision.Trainer(options, TINY, frames, frames)

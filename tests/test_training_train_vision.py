@@ -150,16 +150,6 @@ def test_it_learns(tmp_path: Path, data: Path) -> None:
     assert trainer.evaluate()["reconstruction_held_out"] < 0.8 * before
 
 
-def test_errors_weigh_more_around_the_player() -> None:
-    player = np.array([[160, 112], [-1, -1], [0, 223]], np.int16)
-    weights = train_vision.player_weights(player, 64, 8.0)
-    assert weights is not None and weights.shape == (3, 64, 64)
-    assert weights[0, 32, 32] == 8 and weights[0, 32, 40] == 1 and weights[0, 40, 32] == 1
-    assert (weights[0] == 8).sum() == 9 * 14  # 41 x 49 native pixels, to the next small ones
-    assert (weights[1] == 1).all() and weights[2, 63, 0] == 8
-    assert train_vision.player_weights(player[1:2], 64, 8.0) is None
-
-
 def train_vision_step(trainer: train_vision.Trainer, folder: Path) -> None:
     from training.loop import take_step
 

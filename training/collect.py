@@ -59,7 +59,7 @@ INSIDE_STEPS = 400  # of an episode that begins on a recording's way, at most
 RATES = (FPS, 2 * FPS, 4 * FPS)  # frames a second that can be stored; the last are all
 SCREEN = (320, 224)
 
-# frame seen, action, reward, done, the guide's advice, the player's place on the screen
+# frame seen, action, reward, done, the guide's advice, the player's place and all sprites there
 Step = tuple[
     NDArray[np.uint8],
     NDArray[np.uint8],
@@ -67,6 +67,7 @@ Step = tuple[
     bool,
     NDArray[np.uint8] | None,
     tuple[int, int] | None,
+    NDArray[np.bool_] | None,
 ]
 
 
@@ -232,13 +233,14 @@ def _play(
     reward, done = 0.0, False
     place: NDArray[np.float32] | None = None
     player: tuple[int, int] | None = None
+    sprites = env.sprites()
     while not done and steps:
         advice = None if guide is None else guide.advise(place)
         action = policy(frame, reward, advice)
-        seen, seen_at = frame, player
+        seen, seen_at = frame, (player, sprites)
         frame, reward, done, variables = env.step(to_genesis(action))
-        yield seen, action, reward, done, advice, seen_at
-        player = _on_screen(variables)
+        yield seen, action, reward, done, advice, *seen_at
+        player, sprites = _on_screen(variables), env.sprites()
         place = None if guide is None else place_of(variables)
         steps -= 1
 
@@ -246,14 +248,15 @@ def _play(
 def _replay(env: ContestEnv, frame: NDArray[np.uint8], recording: Recording) -> Iterator[Step]:
     """Play a recording as it is, from the level's start."""
     player: tuple[int, int] | None = None
+    sprites = env.sprites()
     for number in range(recording.steps):
         action = recording.action(number)
-        seen, seen_at = frame, player
+        seen, seen_at = frame, (player, sprites)
         frame, reward, done, variables = env.play_frames(recording.step(number))
-        yield seen, action, reward, done, action, seen_at
+        yield seen, action, reward, done, action, *seen_at
         if done:
             return
-        player = _on_screen(variables)
+        player, sprites = _on_screen(variables), env.sprites()
 
 
 def _on_screen(variables: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ kilobytes of their 215 (benchmarks/dataset_speed.py has figures).
     DATASET/dataset.json            format and version, frames a second
     DATASET/episode-00000012/       a zarr group: frames (T, 224, 320, 3) uint8, actions (T, 4)
                                     uint8, rewards (T,) float32, dones (T,) uint8, advice (T, 4)
-                                    uint8, player (T, 2) int16
+                                    uint8, player (T, 2) int16, sprites (T, 28, 5) uint8
     DATASET/episode-00000012/episode.json   level, policy, seed, return, and the size of each file
 """
 
@@ -30,6 +30,7 @@ from zarr.codecs import ZstdCodec
 from agent.commandline import UserError
 from agent.controller import ACTION_BUTTONS
 from agent.files import write_atomically
+from arena.sprites import COLUMNS, ROWS
 
 FORMAT = "world-models-contest/dataset"
 VERSION = 2
@@ -41,6 +42,7 @@ FPS = 15  # frames a second as the contest shows them; of datasets that don't sa
 HELD_OUT_EVERY = 8  # one episode of so many measures, and never trains
 NO_ADVICE = np.full(len(ACTION_BUTTONS), 255, np.uint8)
 NO_PLAYER = (-1, -1)
+NO_SPRITES = np.zeros((ROWS, COLUMNS // 8), np.uint8)
 
 
 class DataError(UserError):
@@ -94,6 +96,12 @@ class Episode:
         """Where on the screen the player is, int16 (T, 2) pixels x and y; -1: not known."""
         return self._read("player", slice(None), np.int16)
 
+    def sprites(self) -> NDArray[np.uint8]:
+        """Cells of the screen that sprites touch, uint8 (T, 28, 5), a bit each; 0 if not known."""
+        if not any(file.startswith("sprites/") for file in self.files):  # an older collection
+            return np.zeros((self.steps, *NO_SPRITES.shape), np.uint8)
+        return self._read("sprites", slice(None), np.uint8)
+
     def chunks(self) -> Iterator[NDArray[np.uint8]]:
         """All frames in order, a stored chunk at a time, uint8 (<= 64, 224, 320, 3)."""
         for start in range(0, self.steps, CHUNK_FRAMES):
@@ -127,6 +135,7 @@ class EpisodeWriter:
         self._rewards: list[float] = []
         self._advice: list[NDArray[np.uint8]] = []
         self._player: list[tuple[int, int]] = []
+        self._sprites: list[NDArray[np.uint8]] = []
         self._done = False
         self._store: Any = None
 
@@ -138,8 +147,19 @@ class EpisodeWriter:
         done: bool,
         advice: NDArray[np.uint8] | None = None,
         player: tuple[int, int] | None = None,
+        sprites: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take a step: frame uint8 (224, 320, 3), action and advice uint8 (4,), player (x, y)."""
+        """Take a step.
+
+        Args:
+            frame: as it was seen, uint8 (224, 320, 3).
+            action: sent on it, uint8 (4,).
+            reward: of the step.
+            done: whether the episode ended in it.
+            advice: a guide's buttons, uint8 (4,).
+            player: x and y on the screen.
+            sprites: cells that they touch, (28, 40).
+        """
         assert action.shape == (len(ACTION_BUTTONS),), action.shape
         assert not self._done, "a step after done"
         self._frames.append(frame)
@@ -147,6 +167,7 @@ class EpisodeWriter:
         self._rewards.append(reward)
         self._advice.append(NO_ADVICE if advice is None else advice)
         self._player.append(NO_PLAYER if player is None else player)
+        self._sprites.append(NO_SPRITES if sprites is None else np.packbits(sprites, axis=1))
         self._done = done
         if len(self._frames) == CHUNK_FRAMES:
             self._flush()
@@ -168,6 +189,7 @@ class EpisodeWriter:
         self._small("dones", dones)
         self._small("advice", np.array(self._advice, np.uint8))
         self._small("player", np.array(self._player, np.int16))
+        self._small("sprites", np.array(self._sprites, np.uint8))
         files = {
             str(path.relative_to(self._path)): path.stat().st_size
             for path in sorted(self._path.rglob("*"))

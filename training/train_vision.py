@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,6 +21,7 @@ from agent.commandline import option
 from agent.pretrained import PRESETS, ModelSpec
 from training.data import Dataset
 from training.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_place
+from training.error_weights import error_weights, player_box, sprite_pixels
 from training.frame_buffer import FrameBuffer
 from training.frames import Frames, read_frames, sample_frames
 from training.held_out import refuse_held_out
@@ -35,8 +35,6 @@ from training.weights import VISION_WEIGHTS, copy_weights, save_network
 STAGE = "train_vision"
 EVALUATED_FRAMES = 512
 PICTURED_FRAMES = 10
-SCREEN = (320, 224)  # width and height, native pixels
-PLAYER_REACH = (20, 24)  # native pixels to each side of the player's centre that count as it
 ACTIVE_VARIANCE = 0.01  # of mu over frames: a dimension with more carries something
 
 
@@ -69,6 +67,9 @@ class Options:
     player_weight: float = option(
         "what an error costs around the player, where the data tells its place; 1: as elsewhere",
         8.0,
+    )
+    sprite_weight: float = option(
+        "what an error costs where there are sprites: player, enemies, rings; 1: as elsewhere", 1.0
     )
     advice_weight: float = option(
         "weight of telling a guide's buttons from the latent, where the data has advice; 0: none",
@@ -181,7 +182,9 @@ class Trainer:
         options, move = self._options, self.place.move
         batch = self._training.draw(learner.random, options.batch)
         pixels, advised = move(torch.from_numpy(batch.pixels)), torch.from_numpy(batch.advice)
-        weights = player_weights(batch.player, self.vae.spec.frame_size, options.player_weight)
+        weights = error_weights(
+            batch, self.vae.spec.frame_size, options.player_weight, options.sprite_weight
+        )
         with self.place.autocast():
             loss = self.vae.loss(
                 pixels,
@@ -208,7 +211,8 @@ class Trainer:
             a perfect copy has, for a grey pixel costs even when it is right; error_held_out:
             root mean square of the pixels' errors, of 255; player_error_held_out: the same
             around the player, and player_blank_held_out: what a flat patch of the mean colour
-            has there (both None where no place is known); kl_held_out and its dimensions;
+            has there (both None where no place is known); sprite_error_held_out: the same where
+            sprites are (None where no frame has any); kl_held_out and its dimensions;
             active_dimensions: those whose mean varies over frames; advice_held_out: nats a
             frame of a guide's buttons told from the latent.
         """
@@ -220,16 +224,20 @@ class Trainer:
         logits = torch.cat([self.vae.decode_logits(part) for part in torch.split(mu, 64)])
         entropy = functional.binary_cross_entropy(targets, targets, reduction="sum")
         cost = functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
-        error = (torch.sigmoid(logits) - targets).square().mean().sqrt()
+        squares = (torch.sigmoid(logits) - targets).square().mean(3)  # (N, S, S)
         around, blank = self._player_errors(torch.sigmoid(logits), targets)
+        there = sprite_pixels(self._held_out.sprites, self.vae.spec.frame_size).to(squares.device)
         advice = advice_loss(self.vae.advise(mu), move(torch.from_numpy(self._held_out.advice)))
         kl = (0.5 * (mu**2 + log_variance.exp() - 1 - log_variance)).mean(0)
         return {
             "reconstruction_held_out": float(cost) / len(targets),
             "floor_held_out": float(entropy) / len(targets),
-            "error_held_out": float(error) * 255,
+            "error_held_out": float(squares.mean().sqrt()) * 255,
             "player_error_held_out": around,
             "player_blank_held_out": blank,
+            "sprite_error_held_out": float(squares[there].mean().sqrt()) * 255
+            if there.any()
+            else None,
             "advice_held_out": float(advice),
             "kl_held_out": float(kl.sum()),
             "active_dimensions": int((mu.var(0) > ACTIVE_VARIANCE).sum()),
@@ -267,29 +275,6 @@ def encode(vae: VAE, frames: Tensor, batch: int = 256) -> tuple[Tensor, Tensor]:
     return torch.cat([mu for mu, _ in parts]), torch.cat([variance for _, variance in parts])
 
 
-def player_box(player: NDArray[np.int16], size: int) -> tuple[slice, slice]:
-    """Rows and columns of a frame of `size` around the player's place on the native screen."""
-    (width, height), (reach_x, reach_y) = SCREEN, PLAYER_REACH
-    x, y = int(player[0]), int(player[1])
-    columns = slice(max(0, (x - reach_x) * size // width), (x + reach_x) * size // width + 1)
-    return slice(
-        max(0, (y - reach_y) * size // height), (y + reach_y) * size // height + 1
-    ), columns
-
-
-def player_weights(player: NDArray[np.int16], size: int, weight: float) -> Tensor | None:
-    """What each pixel's error costs, float32 (B, S, S): `weight` around the player, else 1.
-
-    None where no place is known, or where the weight is 1.
-    """
-    if weight == 1 or (player[:, 0] < 0).all():
-        return None
-    weights = torch.ones(len(player), size, size)
-    for number in np.flatnonzero(player[:, 0] >= 0):
-        weights[number, *player_box(player[number], size)] = weight
-    return weights
-
-
 def _check(options: Options) -> None:
     numbers = (
         options.steps,
@@ -306,8 +291,8 @@ def _check(options: Options) -> None:
         raise TrainingError(f"a buffer of {options.buffer_frames} frames: give 1 or more")
     if not (options.refresh_epochs > 0 and 0 < options.refresh_share <= 1):
         raise TrainingError("give more than 0 epochs, and a share above 0 and up to 1")
-    if not options.player_weight > 0:
-        raise TrainingError(f"the player's weight is {options.player_weight}: give more than 0")
+    if not min(options.player_weight, options.sprite_weight) > 0:
+        raise TrainingError("the weights of player and sprites must be more than 0")
     choose_place(options.device, options.precision)  # said before any frame is read
 
 
