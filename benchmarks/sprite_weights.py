@@ -1,6 +1,6 @@
 """What V keeps of rings and enemies when errors at sprites weigh more.
 
-    python -m benchmarks.sprite_weights          half an hour on two cores; goes on where it stopped
+    python -m benchmarks.sprite_weights          a quarter of an hour, or goes on
     python -m benchmarks.sprite_weights --show   prints the table, and puts it into the README
 
 The shipped V is trained on, once for each weight, with all else the same: the same frames of the
@@ -35,7 +35,7 @@ TRAINED_AS = {"batch": 32, "learning_rate": 0.0007, "advice_weight": 100.0}  # t
 class Options:
     """Train V on with other weights of sprites, and measure what it keeps of them."""
 
-    weights: str = option("of errors where sprites are, separated by commas", "1,8")
+    weights: str = option("of errors where sprites are, separated by commas", "1,8,50")
     start: Path = option("packed model whose V is trained on", Path("pretrained"))
     steps: int = option("of V's optimizer, for each weight", 4000)
     levels: str = option("levels to train on", "pangolin-train")

@@ -22,6 +22,7 @@ from benchmarks import (
     model_ablations,
     play_speed,
     search_gain,
+    sprite_weights,
     training_speed,
 )
 from benchmarks.measured import read_measured
@@ -92,6 +93,7 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
     },
     "play_speed": plain(play_speed),
     "search_gain": plain(search_gain),
+    "sprite_weights": plain(sprite_weights),
     "training_speed": plain(training_speed),
 }
 
