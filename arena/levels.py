@@ -355,7 +355,7 @@ def _scenarios(level: Level) -> list[str]:
 def _unknown(kind: str, name: str, known: Iterable[str], folder: Path | None) -> NoReturn:
     known = list(known)
     lower = {candidate.lower(): candidate for candidate in known}
-    near = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, 3, 0.5)]
+    near = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, 3, 0.6)]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there is {_names(known)}"
     place = f" in {folder}" if folder else ""
     raise LevelError(f"no {kind} is called {name!r}{place}: {hint}")
