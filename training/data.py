@@ -130,7 +130,8 @@ class EpisodeWriter:
         self._final = episode_path(dataset, index)
         self._index = index
         self._path = dataset / f".{self._final.name}.{os.getpid()}"
-        self._frames: list[NDArray[np.uint8]] = []
+        self._frames = np.empty(0, np.uint8)  # of a chunk, copied while they are in the cache
+        self._filled = 0
         self._actions: list[NDArray[np.uint8]] = []
         self._rewards: list[float] = []
         self._advice: list[NDArray[np.uint8]] = []
@@ -162,14 +163,17 @@ class EpisodeWriter:
         """
         assert action.shape == (len(ACTION_BUTTONS),), action.shape
         assert not self._done, "a step after done"
-        self._frames.append(frame)
+        if not len(self._frames):
+            self._frames = np.empty((CHUNK_FRAMES, *frame.shape), np.uint8)
+        self._frames[self._filled] = frame
+        self._filled += 1
         self._actions.append(action)
         self._rewards.append(reward)
         self._advice.append(NO_ADVICE if advice is None else advice)
         self._player.append(NO_PLAYER if player is None else player)
         self._sprites.append(NO_SPRITES if sprites is None else np.packbits(sprites, axis=1))
         self._done = done
-        if len(self._frames) == CHUNK_FRAMES:
+        if self._filled == CHUNK_FRAMES:
             self._flush()
 
     def commit(self, *, level: str, policy: str, seed: int) -> Episode:
@@ -180,7 +184,7 @@ class EpisodeWriter:
         """
         steps = len(self._actions)
         assert steps, "an episode without a step"
-        if self._frames:
+        if self._filled:
             self._flush()
         dones = np.zeros(steps, np.uint8)
         dones[-1] = self._done
@@ -224,11 +228,11 @@ class EpisodeWriter:
         if self._store is None:
             shutil.rmtree(self._path, ignore_errors=True)
             zarr.create_group(self._path)
-            self._store = _create(self._path, "frames", (0, *self._frames[0].shape), CHUNK_FRAMES)
+            self._store = _create(self._path, "frames", (0, *self._frames.shape[1:]), CHUNK_FRAMES)
         first, shape = self._store.shape[0], self._store.shape[1:]
-        self._store.resize((first + len(self._frames), *shape))
-        self._store[first:] = np.array(self._frames)
-        self._frames = []
+        self._store.resize((first + self._filled, *shape))
+        self._store[first:] = self._frames[: self._filled]
+        self._filled = 0
 
     def _small(self, name: str, values: NDArray[Any]) -> None:
         _create(self._path, name, values.shape, len(values), values.dtype)[:] = values
