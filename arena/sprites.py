@@ -2,7 +2,7 @@
 
 A Mega Drive draws the scenery as planes, and player, enemies, items and shots as sprites. Their
 table is in the state that the emulator saves. Each entry has four words: y + 128; size and the next
-entry's number; priority, palette and tile; x + 128 (Sega's Genesis Software Manual, section 5).
+entry's number; priority, palette and tile; x + 128 (Sega's Genesis Software Manual).
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ ENTRIES = 80
 def sprite_cells(state: bytes) -> NDArray[np.bool_] | None:
     """The cells of the screen that sprites touch, (28, 40); None: a state of another core.
 
-    Sprites of priority are left out: so the score, which does not move, is drawn over all else.
-    What the table says may be a frame ahead of the picture.
+    Sprites of priority are left out: games draw the score so, which does not move. A player who
+    passes in front of all else is drawn so too, and then left out as well. What the table
+    says may be a frame ahead of the picture.
     """
     if not state.startswith(CORE):
         return None

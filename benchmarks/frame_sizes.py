@@ -25,6 +25,7 @@ from agent.pretrained import PRESETS
 from agent.vision import preprocess
 from arena.contest_env import ContestEnv
 from arena.levels import select
+from benchmarks.measured import write_measured
 
 SIZE = PRESETS["compact"].frame_size
 HEIGHT, WIDTH = 224, 320
@@ -227,13 +228,11 @@ def main() -> None:
     """Measure, print, and write results/frame_sizes.json and .png."""
     options = commandline.parse(Options, prog="python -m benchmarks.frame_sizes")
     numbers, shown = measure(options)
-    text = json.dumps(numbers, indent=2)
-    options.out.mkdir(parents=True, exist_ok=True)
-    write_atomically(options.out / "frame_sizes.json", (text + "\n").encode())
+    write_measured(options.out / "frame_sizes.json", numbers)
     ok, encoded = cv2.imencode(".png", shown[..., ::-1])
     assert ok, "OpenCV did not encode the picture"
     write_atomically(options.out / "frame_sizes.png", encoded.tobytes())
-    print(text)
+    print(json.dumps(numbers, indent=2))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def read_measured(path: Path) -> dict[str, Any]:
 
 
 def write_measured(path: Path, result: Mapping[str, Any]) -> None:
-    """Write a result as JSON, making its folder where it lacks.
+    """Write a result as JSON, making its folder if need be.
 
     Raises:
         UserError: it can't be written; what was there is untouched.

@@ -17,6 +17,7 @@ from typing import Any
 
 from agent import commandline
 from agent.commandline import UserError, option
+from agent.pretrained import load
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.stages import run_stage
 from benchmarks.vision_report import ELSEWHERE, look, measure
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.show:
         show_measured(options.out, TABLE, table)
         return
-    weights = read_weights(options.weights)
+    weights, spec = read_weights(options.weights), load(options.start).spec
     training, unseen = options.runs / "data", options.runs / "unseen"
     recorded = {"movies": options.movies, "workers": options.workers, "max_steps": 900}
     run_stage(
@@ -77,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         policies="movie,departure",
         **recorded,
     )
+    seen = look(list_episodes(unseen), spec, options.measured_frames)
     rows = []
     for weight in weights:
         run = options.runs / f"vision-{weight:g}"
@@ -92,7 +94,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             **TRAINED_AS,
         )
         vae = load_network(run / VISION_WEIGHTS, VAE)
-        seen = look(list_episodes(unseen), vae.spec, options.measured_frames)
         result = read_result(run, train_vision.STAGE)
         rows.append(
             {
