@@ -11,6 +11,14 @@ from typing import Any, Generic, TypeVar
 
 from agent.commandline import UserError
 
+# One thread a worker: numpy and OpenCV read these in a process when they are first imported there.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
+)
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Answer = tuple[str, Any]

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from agent.commandline import UserError
-from arena.answers import Answer, Answering, opened
+from arena.answers import THREAD_VARIABLES, Answer, Answering, opened
 
 EXECUTORS = ("local", "ray")
 EXECUTOR_HELP = "where the workers run: processes of this machine, or a Ray cluster"
@@ -53,7 +53,7 @@ def connect(address: str | None, cpus: int) -> Any:
         ClusterError: the package is missing, or no cluster answers.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, "1")
     try:
         import ray

@@ -34,6 +34,8 @@ from training.data import Episode, EpisodeWriter, create_dataset
 from training.frames import read_episode
 from training.policies import HELD_STEPS, HeldButtons
 
+Seen = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]  # a frame (224, 320, 3), its sprites
+
 TABLE = "dataset speed"  # its name in the README
 FIGURES = {
     "written": "written and committed, fsync included",
@@ -110,19 +112,19 @@ def measure(levels: Sequence[Level], options: Options) -> dict[str, Any]:
         "frames_per_second": rounds,
         "median_frames_per_second": medians(rounds),
         "bytes_a_frame": round(max(sizes)),
-        "bytes_of_the_picture": int(plays[0][0].nbytes),
+        "bytes_of_the_picture": int(plays[0][0][0].nbytes),
     }
 
 
-def record(level: Level, steps: int) -> list[NDArray[np.uint8]]:
-    """Frames of held buttons on a level, as the contest shows them, (224, 320, 3) each."""
+def record(level: Level, steps: int) -> list[Seen]:
+    """Frames of held buttons on a level, as the contest shows them, and their sprites."""
     policy = HeldButtons(np.random.default_rng(1), HELD_STEPS)
     env = ContestEnv(level, seed=1)
     try:
-        frames: list[NDArray[np.uint8]] = []
+        frames: list[Seen] = []
         frame = env.reset()
         while len(frames) < steps:
-            frames.append(frame)
+            frames.append((frame, env.sprites()))
             frame, _, done, _ = env.step(to_genesis(policy(frame, 0.0, None)))
             if done:
                 frame = env.reset()
@@ -132,7 +134,7 @@ def record(level: Level, steps: int) -> list[NDArray[np.uint8]]:
 
 
 def one_round(
-    folder: Path, plays: Sequence[Sequence[NDArray[np.uint8]]], singles: int, seed: int
+    folder: Path, plays: Sequence[Sequence[Seen]], singles: int, seed: int
 ) -> tuple[dict[str, float], list[Episode]]:
     """Frames/s of each figure, and the episodes that were written."""
     create_dataset(folder)
@@ -141,8 +143,8 @@ def one_round(
     episodes = []
     for index, frames in enumerate(plays):
         writer = EpisodeWriter(folder, index)
-        for frame in frames:
-            writer.append(frame, action, 0.0, False)
+        for frame, sprites in frames:
+            writer.append(frame, action, 0.0, False, sprites=sprites)
         episodes.append(writer.commit(level="level", policy="held", seed=1))
     seconds["written"] = time.perf_counter() - started
     started = time.perf_counter()

@@ -10,7 +10,9 @@ import os
 
 from hypothesis import settings
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+from arena.answers import THREAD_VARIABLES
+
+for variable in THREAD_VARIABLES:
     os.environ.setdefault(variable, "1")
 
 settings.register_profile("suite", derandomize=True, deadline=None)

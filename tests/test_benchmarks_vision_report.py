@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from small_models import TINY
-from training_tools import write_trained
+from training_tools import AS_DRAWN, write_trained
 
 from agent.commandline import UserError
 from benchmarks import vision_report
@@ -27,13 +27,13 @@ def finder() -> Finder:
 
 
 def screen(*things: tuple[np.ndarray, np.ndarray, int, int]) -> np.ndarray:
-    """A plain screen with pictures at (left, top), a little darker as the emulator draws them."""
-    frame = np.full((224, 320, 3), (60, 120, 180), np.uint8)
+    """A plain screen with pictures at (left, top), in the emulator's darker and fewer colours."""
+    frame = np.full((224, 320, 3), (56, 120, 176), np.uint8)
     for picture, palette, left, top in things:
         part = frame[top : top + picture.shape[0], left : left + picture.shape[1]]
         there = picture % 16 > 0
         part[there] = (palette[picture][there] * 0.93).astype(np.uint8)
-    return frame
+    return frame & AS_DRAWN
 
 
 def pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from training_tools import AS_DRAWN
 
 from training.data import (
     CHUNK_FRAMES,
-    EPISODE_FILE,
     DataError,
     Dataset,
     Episode,
@@ -26,7 +26,7 @@ def write_episode(dataset: Path, index: int, steps: int) -> Episode:
     random = np.random.default_rng(index)
     writer = EpisodeWriter(dataset, index)
     for step in range(steps):
-        frame = random.integers(0, 256, SHAPE, np.uint8)
+        frame = random.integers(0, 256, SHAPE, np.uint8) & AS_DRAWN
         action = random.integers(0, 2, 4, np.uint8)
         writer.append(frame, action, float(step), step == steps - 1, sprites=sprites_at(step))
     return writer.commit(level="Game:State", policy="random", seed=index + 7)
@@ -53,7 +53,7 @@ def test_what_is_written_comes_back(dataset: Path) -> None:
     random = np.random.default_rng(0)
     frames, actions = [], []
     for _ in range(first.steps):
-        frames.append(random.integers(0, 256, SHAPE, np.uint8))
+        frames.append(random.integers(0, 256, SHAPE, np.uint8) & AS_DRAWN)
         actions.append(random.integers(0, 2, 4, np.uint8))
     assert (first.index, first.level, first.policy, first.seed) == (0, "Game:State", "random", 7)
     np.testing.assert_array_equal(first.frames(), frames)
@@ -78,17 +78,20 @@ def test_an_episode_is_there_only_once_it_is_committed(dataset: Path) -> None:
     assert [episode.index for episode in list_episodes(dataset)] == [0, 1]
 
 
-def test_an_older_collection_knows_no_sprites(dataset: Path) -> None:
-    path = list_episodes(dataset)[1].path
-    values = json.loads((path / EPISODE_FILE).read_text())
-    for file in [file for file in values["files"] if file.startswith("sprites/")]:
-        del values["files"][file]
-        (path / file).unlink()
-    (path / EPISODE_FILE).write_text(json.dumps(values))
-    assert not list_episodes(dataset)[1].sprites().any()
-    (list_episodes(dataset)[0].path / "sprites" / "zarr.json").unlink()
-    with pytest.raises(DataError, match="sprites"):  # which it had
-        list_episodes(dataset)[0].sprites()
+def test_frames_of_more_colours_are_refused(tmp_path: Path) -> None:
+    create_dataset(tmp_path)
+    writer = EpisodeWriter(tmp_path, 0)
+    with pytest.raises(DataError, match="more colours than a Mega Drive's"):
+        writer.append(np.ones(SHAPE, np.uint8), np.zeros(4, np.uint8), 0.0, False)
+
+
+def test_of_a_step_nothing_known_is_stored_as_such(tmp_path: Path) -> None:
+    create_dataset(tmp_path)
+    writer = EpisodeWriter(tmp_path, 0)
+    writer.append(np.zeros(SHAPE, np.uint8), np.zeros(4, np.uint8), 0.0, False)
+    episode = writer.commit(level="G:S", policy="random", seed=1)
+    assert episode.advice().tolist() == [[255] * 4] and episode.player().tolist() == [[-1, -1]]
+    assert not episode.sprites().any()
 
 
 def test_an_episode_cut_by_a_limit_has_no_done(tmp_path: Path) -> None:
@@ -117,7 +120,7 @@ def test_several_folders_are_one_dataset(dataset: Path, tmp_path: Path) -> None:
     assert [episode.index for episode in both.episodes] == [0, 1, 4]
 
 
-@pytest.mark.parametrize("name", ["frames/c/1/0/0/0", "actions/c/0/0", "rewards/c/0"])
+@pytest.mark.parametrize("name", ["frames/c/1/0/0", "steps/c/0/0"])
 @pytest.mark.parametrize("damage", ["removed", "cut", "altered"])
 def test_damage_is_named(dataset: Path, name: str, damage: str) -> None:
     (episode, _) = list_episodes(dataset)
@@ -129,7 +132,7 @@ def test_damage_is_named(dataset: Path, name: str, damage: str) -> None:
         middle = len(data) // 2
         altered = data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
         path.write_bytes(data[:middle] if damage == "cut" else altered)
-    read = {"frames": episode.frames, "actions": episode.actions, "rewards": episode.rewards}
+    read = {"frames": episode.frames, "steps": episode.rewards}
     with pytest.raises(DataError, match="cut or altered") as error:
         read[name.partition("/")[0]]()
     assert str(episode.path) in str(error.value) and "\n" not in str(error.value)
@@ -167,9 +170,9 @@ def test_datasets_of_two_rates_do_not_mix(dataset: Path, tmp_path: Path) -> None
     with pytest.raises(DataError, match="have 15 and 60 frames a second: give datasets of one"):
         Dataset(f"{dataset},{fast}")
     header = json.loads((dataset / "dataset.json").read_text())
-    del header["fps"]  # as datasets were before
-    (dataset / "dataset.json").write_text(json.dumps(header))
-    assert Dataset(str(dataset)).fps == 15
+    (dataset / "dataset.json").write_text(json.dumps(header | {"fps": "15"}))
+    with pytest.raises(DataError, match="15 frames a second: collect again"):
+        Dataset(str(dataset))
 
 
 def test_too_few_episodes_are_said(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from training.data import EpisodeWriter, create_dataset
 from training.untrained import random_networks
 from training.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, save_network
 
+AS_DRAWN = np.array((0xF8, 0xFC, 0xF8), np.uint8)  # bits of red, green, blue that the emulator sets
+
 
 def write_dataset(folder: Path, lengths: tuple[int, ...] = (40, 30, 25)) -> Path:
     """A dataset of native frames in which a bright square moves with the RIGHT button."""
@@ -26,7 +28,7 @@ def write_dataset(folder: Path, lengths: tuple[int, ...] = (40, 30, 25)) -> Path
         for step in range(steps):
             action = random.integers(0, 2, 4, np.uint8)
             frame = np.full((224, 320, 3), 40, np.uint8)
-            frame[100:150, place : place + 50] = (250, 200, 30)
+            frame[100:150, place : place + 50] = (248, 200, 24)
             writer.append(frame, action, float(action[3]), step == steps - 1)
             place = (place + 10 * int(action[3])) % 260
         writer.commit(level="Square:Start", policy="random", seed=index + 1)

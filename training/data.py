@@ -2,13 +2,13 @@
 
 An episode is a folder of its own, written under another name and renamed once complete: a killed
 process leaves no half of one, and readers may come while others write. Frames stay as the
-emulator drew them, so that a model of another size needs no new data: with zstd they take some
-kilobytes of their 215 (benchmarks/dataset_speed.py has figures).
+emulator drew them, so that a model of another size needs no new data: its core draws red, green
+and blue with 5, 6 and 5 bits, and with zstd they take some kilobytes of 143
+(benchmarks/dataset_speed.py has figures).
 
-    DATASET/dataset.json            format and version, frames a second
-    DATASET/episode-00000012/       a zarr group: frames (T, 224, 320, 3) uint8, actions (T, 4)
-                                    uint8, rewards (T,) float32, dones (T,) uint8, advice (T, 4)
-                                    uint8, player (T, 2) int16, sprites (T, 28, 5) uint8
+    DATASET/dataset.json            format and version, frames a second, the fields of a step
+    DATASET/episode-00000012/       a zarr group: frames (T, 224, 320) uint16, red in the highest
+                                    bits; steps (T, 160) uint8, each row a STEP
     DATASET/episode-00000012/episode.json   level, policy, seed, return, and the size of each file
 """
 
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import zarr
 from numpy.typing import NDArray
@@ -33,16 +34,28 @@ from agent.files import write_atomically
 from arena.sprites import COLUMNS, ROWS
 
 FORMAT = "world-models-contest/dataset"
-VERSION = 2
+VERSION = 3
 DATASET_FILE = "dataset.json"
 EPISODE_FILE = "episode.json"
-CHUNK_FRAMES = 64  # four seconds of play in one file each: 14 MB in memory
+CHUNK_FRAMES = 64  # four seconds of play in one file each: 9 MB in memory
 COMPRESSION = 3  # of zstd: a quarter smaller than with 1 and as fast; 5 takes twice the time
-FPS = 15  # frames a second as the contest shows them; of datasets that don't say, too
+FPS = 15  # frames a second as the contest shows them
 HELD_OUT_EVERY = 8  # one episode of so many measures, and never trains
 NO_ADVICE = np.full(len(ACTION_BUTTONS), 255, np.uint8)
 NO_PLAYER = (-1, -1)
 NO_SPRITES = np.zeros((ROWS, COLUMNS // 8), np.uint8)
+# All that a step has beside its frame. One array: as one each they took four times the time.
+STEP = np.dtype(
+    [
+        ("actions", "|u1", len(ACTION_BUTTONS)),
+        ("rewards", "<f4"),
+        ("advice", "|u1", len(ACTION_BUTTONS)),
+        ("player", "<i2", 2),
+        ("sprites", "|u1", NO_SPRITES.shape),
+        ("dones", "|u1"),
+    ],
+    align=True,
+)
 
 
 class DataError(UserError):
@@ -74,40 +87,48 @@ class Episode:
             DataError: a file is cut or altered.
         """
         stop = self.steps if stop is None else min(stop, self.steps)
-        return self._read("frames", slice(start, stop), np.uint8)
+        pixels = self._read("frames", slice(start, stop), "<u2")
+        count, height, width = pixels.shape
+        rows = pixels.view(np.uint8).reshape(count * height, width, 2)
+        frames = np.asarray(cv2.cvtColor(rows, cv2.COLOR_BGR5652RGB), np.uint8)
+        return frames.reshape(count, height, width, 3)
 
     def actions(self) -> NDArray[np.uint8]:
         """Buttons as sent (not what stickiness made of them), uint8 (T, 4) of 0 and 1."""
-        return self._read("actions", slice(None), np.uint8)
+        return self._of_steps("actions")
 
     def rewards(self) -> NDArray[np.float32]:
         """Reward of each step, float32 (T,)."""
-        return self._read("rewards", slice(None), np.float32)
+        return self._of_steps("rewards")
 
     def dones(self) -> NDArray[np.uint8]:
         """1 where the episode ended in that step, uint8 (T,): the last step, or none."""
-        return self._read("dones", slice(None), np.uint8)
+        return self._of_steps("dones")
 
     def advice(self) -> NDArray[np.uint8]:
         """What the level's recording would press on each frame, uint8 (T, 4); 255: no advice."""
-        return self._read("advice", slice(None), np.uint8)
+        return self._of_steps("advice")
 
     def player(self) -> NDArray[np.int16]:
         """Where on the screen the player is, int16 (T, 2) pixels x and y; -1: not known."""
-        return self._read("player", slice(None), np.int16)
+        return self._of_steps("player")
 
     def sprites(self) -> NDArray[np.uint8]:
         """Cells of the screen that sprites touch, uint8 (T, 28, 5), a bit each; 0 if not known."""
-        if not any(file.startswith("sprites/") for file in self.files):  # an older collection
-            return np.zeros((self.steps, *NO_SPRITES.shape), np.uint8)
-        return self._read("sprites", slice(None), np.uint8)
+        return self._of_steps("sprites")
 
     def chunks(self) -> Iterator[NDArray[np.uint8]]:
         """All frames in order, a stored chunk at a time, uint8 (<= 64, 224, 320, 3)."""
         for start in range(0, self.steps, CHUNK_FRAMES):
             yield self.frames(start, start + CHUNK_FRAMES)
 
-    def _read(self, name: str, part: slice, dtype: type[Any]) -> NDArray[Any]:
+    def _of_steps(self, field: str) -> NDArray[Any]:
+        rows = self._read("steps", slice(None), "|u1")
+        if rows.shape != (self.steps, STEP.itemsize):
+            raise _damaged(self.path / "steps", f"{rows.dtype} {rows.shape}")
+        return np.ascontiguousarray(rows.view(STEP)[:, 0][field])
+
+    def _read(self, name: str, part: slice, dtype: str) -> NDArray[Any]:
         # zarr takes an absent chunk for zeros: without this a cut dataset would be black frames
         for file, size in self.files.items():
             if file.startswith(f"{name}/"):
@@ -116,8 +137,7 @@ class Episode:
             array = np.asarray(zarr.open_array(self.path / name, mode="r")[part])
         except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
             raise _damaged(self.path / name, " ".join(str(error).split())[:120]) from None
-        stored = part.stop is None and len(array) != self.steps
-        if array.dtype != dtype or stored:
+        if array.dtype != np.dtype(dtype):
             raise _damaged(self.path / name, f"{array.dtype} {array.shape}")
         return array
 
@@ -130,13 +150,9 @@ class EpisodeWriter:
         self._final = episode_path(dataset, index)
         self._index = index
         self._path = dataset / f".{self._final.name}.{os.getpid()}"
-        self._frames = np.empty(0, np.uint8)  # of a chunk, copied while they are in the cache
+        self._frames = np.empty(0, np.uint16)  # of a chunk
         self._filled = 0
-        self._actions: list[NDArray[np.uint8]] = []
-        self._rewards: list[float] = []
-        self._advice: list[NDArray[np.uint8]] = []
-        self._player: list[tuple[int, int]] = []
-        self._sprites: list[NDArray[np.uint8]] = []
+        self._steps: list[NDArray[np.void]] = []
         self._done = False
         self._store: Any = None
 
@@ -160,19 +176,28 @@ class EpisodeWriter:
             advice: a guide's buttons, uint8 (4,).
             player: x and y on the screen.
             sprites: cells that they touch, (28, 40).
+
+        Raises:
+            DataError: the frame has more colours than are stored.
         """
         assert action.shape == (len(ACTION_BUTTONS),), action.shape
         assert not self._done, "a step after done"
         if not len(self._frames):
-            self._frames = np.empty((CHUNK_FRAMES, *frame.shape), np.uint8)
-        self._frames[self._filled] = frame
+            self._frames = np.empty((CHUNK_FRAMES, *frame.shape[:2]), "<u2")
+        pixels = self._frames[self._filled].view(np.uint8).reshape(*frame.shape[:2], 2)
+        cv2.cvtColor(frame, cv2.COLOR_RGB2BGR565, dst=pixels)
+        # once a chunk: a core draws all its frames with the same bits
+        if not self._filled and (cv2.cvtColor(pixels, cv2.COLOR_BGR5652RGB) != frame).any():
+            raise DataError("frames of more colours than a Mega Drive's: they can't be stored")
         self._filled += 1
-        self._actions.append(action)
-        self._rewards.append(reward)
-        self._advice.append(NO_ADVICE if advice is None else advice)
-        self._player.append(NO_PLAYER if player is None else player)
-        self._sprites.append(NO_SPRITES if sprites is None else np.packbits(sprites, axis=1))
-        self._done = done
+        step = np.zeros((), STEP)
+        step["actions"] = action
+        step["rewards"] = reward
+        step["advice"] = NO_ADVICE if advice is None else advice
+        step["player"] = NO_PLAYER if player is None else player
+        step["sprites"] = NO_SPRITES if sprites is None else np.packbits(sprites, axis=1)
+        step["dones"] = self._done = done
+        self._steps.append(step)
         if self._filled == CHUNK_FRAMES:
             self._flush()
 
@@ -182,18 +207,12 @@ class EpisodeWriter:
         Raises:
             OSError: the disk is full; the dataset is as it was.
         """
-        steps = len(self._actions)
-        assert steps, "an episode without a step"
+        assert self._steps, "an episode without a step"
         if self._filled:
             self._flush()
-        dones = np.zeros(steps, np.uint8)
-        dones[-1] = self._done
-        self._small("actions", np.array(self._actions, np.uint8))
-        self._small("rewards", np.array(self._rewards, np.float32))
-        self._small("dones", dones)
-        self._small("advice", np.array(self._advice, np.uint8))
-        self._small("player", np.array(self._player, np.int16))
-        self._small("sprites", np.array(self._sprites, np.uint8))
+        steps = np.array(self._steps)
+        rows = steps.view(np.uint8).reshape(len(steps), STEP.itemsize)
+        _create(self._path, "steps", rows.shape, len(rows), "|u1")[:] = rows
         files = {
             str(path.relative_to(self._path)): path.stat().st_size
             for path in sorted(self._path.rglob("*"))
@@ -204,8 +223,8 @@ class EpisodeWriter:
             "level": level,
             "policy": policy,
             "seed": seed,
-            "steps": steps,
-            "episode_return": float(np.sum(self._rewards)),
+            "steps": len(steps),
+            "episode_return": float(np.sum(steps["rewards"], dtype=np.float64)),
             "files": files,
         }
         for file in files:
@@ -228,14 +247,12 @@ class EpisodeWriter:
         if self._store is None:
             shutil.rmtree(self._path, ignore_errors=True)
             zarr.create_group(self._path)
-            self._store = _create(self._path, "frames", (0, *self._frames.shape[1:]), CHUNK_FRAMES)
+            shape = (0, *self._frames.shape[1:])
+            self._store = _create(self._path, "frames", shape, CHUNK_FRAMES, "<u2")
         first, shape = self._store.shape[0], self._store.shape[1:]
         self._store.resize((first + self._filled, *shape))
         self._store[first:] = self._frames[: self._filled]
         self._filled = 0
-
-    def _small(self, name: str, values: NDArray[Any]) -> None:
-        _create(self._path, name, values.shape, len(values), values.dtype)[:] = values
 
 
 class Dataset:
@@ -261,7 +278,7 @@ class Dataset:
                 f"{folders} holds {len(self.training)} episodes to train on and "
                 f"{len(self.held_out)} to measure with: collect more"
             )
-        rates = {_header(path).get("fps", FPS) for path in self.folders}
+        rates = {_header(path)["fps"] for path in self.folders}
         if len(rates) > 1:
             raise DataError(
                 f"{folders} have {' and '.join(map(str, sorted(rates)))} frames a second: give "
@@ -296,6 +313,7 @@ def create_dataset(folder: Path, fps: int = FPS) -> None:
             "version": VERSION,
             "action_buttons": list(ACTION_BUTTONS),
             "fps": fps,
+            "step": STEP.descr,
         }
         write_atomically(folder / DATASET_FILE, (json.dumps(values, indent=2) + "\n").encode())
     for path in folder.glob(".episode-*"):
@@ -321,9 +339,14 @@ def _header(folder: Path) -> dict[str, Any]:
     header = _read_json(folder / DATASET_FILE, "give a folder made by training.collect")
     if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
         found = f"{header.get('format')!r} version {header.get('version')!r}"
-        raise DataError(f"{folder / DATASET_FILE} is {found:.100}, not {FORMAT} {VERSION}")
-    if header.get("action_buttons") != list(ACTION_BUTTONS):
-        raise DataError(f"{folder} holds actions {header.get('action_buttons')}: collect again")
+        raise DataError(
+            f"{folder / DATASET_FILE} is {found:.100}, not {FORMAT} {VERSION}: collect again"
+        )
+    if header.get("action_buttons") != list(ACTION_BUTTONS) or type(header.get("fps")) is not int:
+        raise DataError(
+            f"{folder} holds actions {header.get('action_buttons')}, {header.get('fps')} frames a "
+            "second: collect again"
+        )
     return header
 
 
@@ -351,7 +374,7 @@ def _read_json(path: Path, next_step: str) -> dict[str, Any]:
     return values
 
 
-def _create(group: Path, name: str, shape: Sequence[int], chunk: int, dtype: Any = np.uint8) -> Any:
+def _create(group: Path, name: str, shape: Sequence[int], chunk: int, dtype: str) -> Any:
     return zarr.create_array(
         group / name,
         shape=tuple(shape),

@@ -17,10 +17,9 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from agent.commandline import UserError
-from arena.answers import Answering, opened
+from arena.answers import THREAD_VARIABLES, Answering, opened
 
 ATTEMPTS = 3  # of one task, before the run gives up
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -58,7 +57,7 @@ class Pool(Generic[Task, Result]):
         """
         if workers < 1:
             raise UserError(f"{workers} workers: give 1 or more")
-        for variable in THREAD_VARIABLES:  # read by numpy in the children, when it is imported
+        for variable in THREAD_VARIABLES:  # for the children
             os.environ.setdefault(variable, "1")
         self._make = make
         self._task_seconds = task_seconds
