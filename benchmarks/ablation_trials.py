@@ -8,7 +8,7 @@ parts of one model, model_ablations evolves on other models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,18 +107,6 @@ class Variant:
     make: Callable[[int], Callable[[], Any]]
     model: Path
     curriculum: float | None = None
-
-
-def chosen(flag: str, text: str, known: Collection[str]) -> list[str]:
-    """The names that `--flag text` gives, separated by commas, in the table's order.
-
-    Raises:
-        AblationError: an unknown one, or none.
-    """
-    names = {part.strip() for part in text.split(",") if part.strip()}
-    if not names or names - set(known):
-        raise AblationError(f"--{flag} {text!r}: give some of {', '.join(known)}")
-    return [name for name in known if name in names]
 
 
 def check_positive(options: object, names: Iterable[str]) -> None:

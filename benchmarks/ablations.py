@@ -27,7 +27,8 @@ from benchmarks.ablation_players import (
     untrained_memory,
 )
 from benchmarks.ablation_results import Results, table
-from benchmarks.ablation_trials import Budget, Variant, chosen, measure
+from benchmarks.ablation_trials import Budget, Variant, measure
+from benchmarks.names import chosen
 from benchmarks.readme_tables import README, renew
 from training import evolve
 

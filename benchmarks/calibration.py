@@ -23,9 +23,18 @@ import stable_retro
 from agent.commandline import UserError, option, parse, run
 from arena.contest_env import ContestEnv
 from arena.levels import Level, available, select
-from benchmarks.calibration_results import JERK, PLANNER, Cell, Results, Settings, rom_hashes
+from benchmarks.calibration_results import (
+    AGENTS,
+    JERK,
+    PLANNER,
+    Cell,
+    Results,
+    Settings,
+    rom_hashes,
+)
 from benchmarks.calibration_tables import by_level, findings, readme_tables, summary, table
 from benchmarks.jerk import Jerk
+from benchmarks.names import chosen
 from benchmarks.readme_tables import README, ROOT, renew
 from benchmarks.simple_agents import POLICIES
 from training.workers import Pool
@@ -44,7 +53,7 @@ class Options:
     """Measure how hard the levels are, and print a table. The same command again goes on."""
 
     levels: str = option("levels or a set of levels", "pangolin-validation")
-    agents: str = option("only these agents, with commas; left out, all", "")
+    agents: str = option(f"only these, with commas, of: {', '.join(AGENTS)} [all]", "")
     episodes: int = option("episodes of each simple policy on each level", 5)
     jerk_steps: int = option("JERK's budget on each level", 100_000)
     movies: Path = option("folder with the planner's movies, one a level", Path("game/movies"))
@@ -125,20 +134,6 @@ def _play_movie(level: Level, options: Options) -> Cell:
         environment.close()
 
 
-def chosen_agents(names: str) -> list[str]:
-    """The agents to be measured.
-
-    Raises:
-        CalibrationError: one that does not exist.
-    """
-    known = [*POLICIES, JERK, PLANNER]
-    chosen = [name.strip() for name in names.split(",") if name.strip()] or known
-    for name in chosen:
-        if name not in known:
-            raise CalibrationError(f"no agent is called {name!r}: there are {'; '.join(known)}")
-    return chosen
-
-
 def measure_all(tasks: Sequence[Task], results: Results, options: Options) -> None:
     """Play what the results lack, and write them down after each task."""
     todo = [task for task in tasks if results.get(task.agent, task.level.name) is None]
@@ -171,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if min(options.seed, options.episodes, options.workers, options.jerk_steps) < 1:
         raise CalibrationError("seed, episodes, workers and jerk-steps are 1 or more")
-    agents, levels = chosen_agents(options.agents), select(options.levels)
+    agents, levels = chosen("agents", options.agents, AGENTS), select(options.levels)
     for level in levels:
         available(level)
     settings = Settings(options.episodes, options.jerk_steps, options.seed, rom_hashes(levels))

@@ -43,6 +43,7 @@ from benchmarks.contest_scores_players import (
 )
 from benchmarks.contest_scores_results import Key, Play, Results, digest
 from benchmarks.contest_scores_tables import TABLE, for_the_card, markdown
+from benchmarks.names import chosen
 from benchmarks.readme_tables import README, ROOT, renew, renewed
 from training.workers import Pool
 
@@ -82,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.show:
         show(Results.load(options.out), select(options.levels), options.pretrained)
         return 0
-    agents, levels = chosen_agents(options.agents), chosen_levels(options.levels)
+    agents = chosen("agents", options.agents, AGENTS)
+    levels = chosen_levels(options.levels)
     with only_one_in(options.folder):
         results = Results.open(
             options.out,
@@ -113,19 +115,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             return INTERRUPTED_EXIT_CODE
     print(markdown(results))
     return 0
-
-
-def chosen_agents(names: str) -> list[str]:
-    """The agents to be measured, in the order of the tables.
-
-    Raises:
-        UserError: one that does not exist.
-    """
-    chosen = [name.strip() for name in names.split(",") if name.strip()] or list(AGENTS)
-    for name in chosen:
-        if name not in AGENTS:
-            raise UserError(f"no agent is called {name!r}: there are {', '.join(AGENTS)}")
-    return [name for name in AGENTS if name in chosen]
 
 
 def chosen_levels(text: str) -> list[Level]:

@@ -35,12 +35,13 @@ from benchmarks.contest_scores_players import (
 )
 from benchmarks.contest_scores_results import Identity, Results
 from benchmarks.contest_scores_tables import Scored, budgets, scored, title
+from benchmarks.names import chosen
 from benchmarks.readme_tables import README, renew
 from training.held_out import refuse_held_out
 
 TABLE = "contest time"  # its name in the README
 SWITCH_STEPS = 300
-VARIANTS: Mapping[str, Mapping[str, Any]] = {
+VARIANTS: Mapping[str, Mapping[str, Any]] = {  # name in the tables -> changed settings
     SHIPPED: {},
     "nothing learnt: `LEARN=0`": {"learn": False},
     "the mean and the hall of fame first: `CANDIDATE_ORDER=mean-first`": {
@@ -52,6 +53,8 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "no memory of the level: `RETRACE=0`": {"retrace": False},
     AS_SEED: SEED_PLAY,
 }
+_NAMES = ("shipped", "no-learning", "mean-first", "switch", "no-memory", "seed")
+NAMES = dict(zip(_NAMES, VARIANTS, strict=True))  # as an option gives them
 LEVELS = ",".join(
     f"PangolinDash-Genesis:{zone}Zone.Act{act}"
     for zone in ("Meadow", "Canyon", "Cavern", "Glacier", "Foundry", "Lagoon")
@@ -65,6 +68,7 @@ class Options:
 
     levels: str = option("levels or a set of levels; no validation or test level", LEVELS)
     steps: int = option("timesteps of each budget, resets included", 20_000)
+    variants: str = option(f"only these, with commas, of: {', '.join(NAMES)} [all]", "")
     seeds: int = option("budgets of each variant on each level, seeds 1 and up", 1)
     workers: int = option("levels at once", 2)
     pretrained: Path = option("the packed model", Path("pretrained"))
@@ -83,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ("steps", "seeds", "workers"):
         if getattr(options, name) < 1:
             raise UserError(f"--{name} is {getattr(options, name)}: give 1 or more")
+    variants = [NAMES[name] for name in chosen("variants", options.variants, NAMES)]
     levels = chosen_levels(options.levels)
     refuse_held_out(level.name for level in levels)
     with only_one_in(options.folder):
@@ -94,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             with end_request_as_interrupt():
                 # seed by seed, so that what is there when it is interrupted can be compared
                 for seed in range(1, options.seeds + 1):
-                    for variant in VARIANTS:
+                    for variant in variants:
                         todo = {
                             level.name: key
                             for level in levels

@@ -19,8 +19,9 @@ from agent.commandline import option, parse, run
 from agent.pretrained import ModelSpec
 from benchmarks.ablation_players import TRAINED
 from benchmarks.ablation_results import Results, table
-from benchmarks.ablation_trials import Budget, Variant, check_positive, chosen, measure
+from benchmarks.ablation_trials import Budget, Variant, check_positive, measure
 from benchmarks.ablations import players
+from benchmarks.names import chosen
 from benchmarks.readme_tables import README, renew
 from benchmarks.stages import run_stage
 from training import collect

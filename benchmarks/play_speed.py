@@ -34,6 +34,7 @@ from agent.commandline import UserError, option
 from agent.pretrained import PRESETS
 from arena.levels import Level, select
 from benchmarks.measured import read_measured, show_measured, write_measured
+from benchmarks.names import chosen
 from benchmarks.rounds import median_ratio, medians, ratio_text
 from training.untrained import write_untrained
 
@@ -78,7 +79,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise UserError(f"{options.out} lacks {', '.join(sorted(missing))}: measure first")
         show_measured(options.out, TABLE, table)
         return
-    parts = chosen_parts(options)
+    if options.steps < FEWEST_STEPS or options.rounds < 1 or options.memory_steps < FEWEST_STEPS:
+        raise UserError(f"at least {FEWEST_STEPS:,} steps and 1 round are needed")
+    parts = chosen("parts", options.parts, MEASUREMENTS)
     level = select(options.level)[0]
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
         models = {
@@ -88,20 +91,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             result[part] = MEASUREMENTS[part](options, level, models)
             write_measured(options.out, result)
     print(json.dumps({part: result[part] for part in parts}, indent=2))
-
-
-def chosen_parts(options: Options) -> list[str]:
-    """The parts that an option names.
-
-    Raises:
-        UserError: an unknown one, or a budget too small to measure anything.
-    """
-    parts = [part.strip() for part in options.parts.split(",")]
-    if unknown := sorted(set(parts) - MEASUREMENTS.keys()):
-        raise UserError(f"--parts has no {unknown[0]!r}: give some of {', '.join(MEASUREMENTS)}")
-    if options.steps < FEWEST_STEPS or options.rounds < 1 or options.memory_steps < FEWEST_STEPS:
-        raise UserError(f"at least {FEWEST_STEPS:,} steps and 1 round are needed")
-    return parts
 
 
 def speed(options: Options, level: Level, models: dict[str, Path]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import torch
 from made_up_pool import MadeUpPool
 from small_models import TINY
 
+from agent.commandline import UserError
 from agent.controller import n_parameters
 from agent.pretrained import MEMORY, NETWORKS, PretrainedError
 from agent.vision import preprocess
@@ -291,7 +292,7 @@ def test_results_survive_and_damage_is_named(tmp_path: Path) -> None:
 
 def test_mistakes_are_named(trained: Path, tmp_path: Path) -> None:
     fixed = arguments(trained, tmp_path)
-    with pytest.raises(AblationError, match="--variants 'dreaming': give some of trained, untr"):
+    with pytest.raises(UserError, match="--variants has no 'dreaming': give some of trained, un"):
         ablations.main([*fixed, "--variants", "dreaming"])
     with pytest.raises(AblationError, match="--population is 0"):
         ablations.main([*fixed, "--population", "0"])

@@ -99,7 +99,7 @@ def test_a_new_model_is_played_anew(
 def test_mistakes_are_named(tmp_path: Path, made_up: list[str]) -> None:
     with pytest.raises(UserError, match="--seeds is 0"):
         contest_scores.main(["--seeds", "0"])
-    with pytest.raises(UserError, match="no agent is called 'JERKS'"):
+    with pytest.raises(UserError, match="--agents has no 'JERKS': give some of"):
         contest_scores.main(arguments(tmp_path, "--agents", "JERKS"))
     with pytest.raises(UserError, match="scored by"):
         contest_scores.chosen_levels("airstriker")

@@ -76,6 +76,14 @@ def test_every_variant_plays_the_same_and_goes_on(
     assert contest_time.main(command) == 0 and len(played) == len(settings) + 1  # all is there
 
 
+def test_some_variants_can_be_played_alone(tmp_path: Path, played: list[Any]) -> None:
+    command = [*arguments(tmp_path), "--seeds", "1", "--variants", "switch,shipped"]
+    assert contest_time.main(command) == 0
+    assert [how["switch_after_steps"] for how, _, _ in played] == [0, 0, 300, 300]
+    with pytest.raises(UserError, match="--variants has no 'fast'"):
+        contest_time.main([*command, "--variants", "fast"])
+
+
 def test_the_last_variant_is_the_seeds_way(tmp_path: Path) -> None:
     pretrained = packed(tmp_path / "model")
     settings = contest_time.player(AS_SEED, pretrained, 7, 3).settings
