@@ -4,43 +4,60 @@
 #     sh training/pangolin.sh RUNS [PRETRAINED]        in the environment with the extra `train`
 #
 # Stopped at any point, the same command goes on where it was. Two cores take about four and a half
-# hours.
+# hours. SHARE=0.005 rehearses all of it in some minutes and packs into RUNS/pretrained; WORKERS=16
+# DEVICE=cuda use a larger machine.
 # A round packs what M has learnt of the guides' advice so far, plays it, and learns on from where
 # that led: DAgger (Ross et al. 2011), with recordings for an expert.
 set -eu
 
 runs=${1:?'give a folder for the runs, such as runs/pangolin'}
-pretrained=${2:-pretrained}
+share=${SHARE:-1}     # of all levels, frames, steps and generations
+workers=${WORKERS:-2} # processes that play
+device=${DEVICE:-cpu} # of V and M: cpu, cuda or auto
+case $share in
+1) pretrained=${2:-pretrained} ;;
+*) pretrained=${2:-$runs/pretrained} ;; # never in place of the shipped model
+esac
+awk -v share="$share" 'BEGIN { exit !(share + 0 > 0 && share + 0 <= 1) }' || {
+    echo "SHARE is $share: give a number above 0, at most 1" >&2
+    exit 2
+}
+
+of() { # NUMBER LEAST: the share of a number, of these at least
+    awk -v number="$1" -v least="$2" -v share="$share" \
+        'BEGIN { part = int(number * share); print part < least ? least : part }'
+}
 
 build() { # LETTER SEED LEVELS: fresh levels, of other seeds than any shipped set
-    [ -e "$runs/fresh-$1/levels.json" ] || python -m game.build --seed "$2" --levels "$3" \
+    [ -e "$runs/fresh-$1/levels.json" ] || python -m game.build --seed "$2" --levels "$(of "$3" 1)" \
         --out "$runs/fresh-$1" --game "PangolinDashFresh$1-Genesis"
 }
 
 collect() { # NUMBER LEVELS MOVIES FRAMES STEPS POLICIES [PRETRAINED]
-    python -m training.collect --out "$runs/data-$1" --levels "$2" --movies "$3" --frames "$4" \
-        --max-steps "$5" --policies "$6" --seed "$1" ${7:+--pretrained "$7"}
+    python -m training.collect --out "$runs/data-$1" --levels "$2" --movies "$3" \
+        --frames "$(of "$4" 600)" --max-steps "$(of "$5" 60)" --policies "$6" --seed "$1" \
+        --workers "$workers" ${7:+--pretrained "$7"}
 }
 
 see() { # NUMBER STEPS DATA OPTION...
-    out=$runs/vision-$1 steps=$2 data=$3
+    out=$runs/vision-$1 steps=$(of "$2" 2) data=$3
     shift 3
     python -m training.train_vision --data "$data" --out "$out" --steps "$steps" --batch 32 \
-        --threads 1 "$@"
+        --threads 1 --device "$device" "$@"
 }
 
 remember() { # NUMBER STEPS VISION DATA OPTION...
-    out=$runs/memory-$1 steps=$2 vision=$3 data=$4
+    out=$runs/memory-$1 steps=$(of "$2" 2) vision=$3 data=$4
     shift 4
     python -m training.train_memory --data "$data" --vision "$runs/vision-$vision" --out "$out" \
-        --steps "$steps" --threads 1 "$@"
+        --steps "$steps" --threads 1 --device "$device" "$@"
 }
 
 imitate() { # NUMBER VISION: pack M's controller as it is, barely searched from
     python -m training.evolve --vision "$runs/vision-$2" --memory "$runs/memory-$1" \
         --out "$runs/imitation-$1" --levels PangolinDash-Genesis:MeadowZone.Act7 --imitate \
         --generations 1 --population 4 --episodes 1 --mean-every 1 --mean-episodes 1 \
-        --max-steps 200 --sigma0 0.03
+        --max-steps "$(of 200 20)" --sigma0 0.03 --workers "$workers"
     python -m training.pack --vision "$runs/vision-$2" --memory "$runs/memory-$1" \
         --evolution "$runs/imitation-$1" --out "$runs/pack-$1"
 }
@@ -49,7 +66,8 @@ search() { # NUMBER VISION MEMORY SIGMA0 GENERATIONS PACKED: CMA-ES around M's c
     python -m training.evolve --vision "$runs/vision-$2" --memory "$runs/memory-$3" \
         --out "$runs/evolution-$1" --levels pangolin-train --imitate --sigma0 "$4" \
         --population 16 --levels-per-generation 4 --episodes 1 --early-stop-reward 0.01 \
-        --mean-every 4 --mean-episodes 1 --generations "$5"
+        --mean-every "$(of 4 1)" --mean-episodes 1 --generations "$(of "$5" 1)" \
+        --max-steps "$(of 4500 20)" --workers "$workers"
     python -m training.pack --vision "$runs/vision-$2" --memory "$runs/memory-$3" \
         --evolution "$runs/evolution-$1" --out "$6"
 }
@@ -96,8 +114,8 @@ collect 11 "$fresh,pangolin-train" "$recorded" 340000 900 turns,turns,departure,
     "$runs/pack-6"
 collect 12 "$fresh,pangolin-train" "$recorded" 207000 900 turns,turns,agent "$runs/pack-6"
 see 3 8000 "$runs/data-11" --start "$runs/vision-2" --learning-rate 0.0007 \
-    --advice-weight 100 --decay-steps 4000
+    --advice-weight 100 --decay-steps "$(of 4000 1)"
 # The shipped M's rate fell from step 1,489 on only: its first steps were asked for as of 4,500.
 remember 7 2500 3 "$runs/data-11,$runs/data-12" --start "$runs/memory-6" --threads 2 \
-    --advice-weight 30 --weight-decay 0.1 --decay-steps 2500
+    --advice-weight 30 --weight-decay 0.1 --decay-steps "$(of 2500 1)"
 search 2 3 7 0.5 8 "$pretrained"
