@@ -83,6 +83,19 @@ def test_the_vae_loss_is_the_papers(batch: int) -> None:
     torch.testing.assert_close(loss.total, loss.reconstruction + 3 * loss.kl)
 
 
+def test_some_frames_are_painted_and_all_have_a_price() -> None:
+    vae, _ = random_networks(TINY)
+    frames = random_frames(5, 64)
+    weights = torch.rand(5, 64, 64)
+    some = vae.loss(frames, beta=2.0, weights=weights, painted=2, generator=generator())
+    first = vae.loss(frames[:2], beta=2.0, weights=weights[:2], generator=generator())
+    whole = vae.loss(frames, beta=2.0, weights=weights, generator=generator())
+    torch.testing.assert_close(some.reconstruction, first.reconstruction)
+    torch.testing.assert_close(some.total - 2 * some.kl, first.total - 2 * first.kl)
+    torch.testing.assert_close(some.kl, whole.kl)
+    torch.testing.assert_close(some.mu, whole.mu)
+
+
 def test_free_nats_cost_and_pull_nothing() -> None:
     vae, _ = random_networks(TINY)
     frames = random_frames(2, 64)

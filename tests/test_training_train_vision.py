@@ -100,6 +100,16 @@ def test_interrupted_and_continued_equals_uninterrupted(
     ]
 
 
+def test_it_goes_on_bit_for_bit_with_some_frames_painted_and_all_moved(
+    data: Path, tmp_path: Path
+) -> None:
+    some = ("--painted", "3", "--shift", "2")
+    run(data, tmp_path / "whole", *some)
+    run(data, tmp_path / "run", *some, "--steps", "2")
+    run(data, tmp_path / "run", *some)
+    assert same_arrays(tmp_path / "run" / VISION_WEIGHTS, tmp_path / "whole" / VISION_WEIGHTS)
+
+
 def test_ctrl_c_saves_the_step_that_was_reached(
     data: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,9 +145,10 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["00000002"]
 
 
-def test_it_learns(tmp_path: Path, data: Path) -> None:
+@pytest.mark.parametrize("some", [{}, {"painted": 4, "shift": 1}])
+def test_it_learns(tmp_path: Path, data: Path, some: dict[str, Any]) -> None:
     dataset, spec = Dataset(str(data)), PRESETS["compact"]
-    options = train_vision.Options(data=str(data), out=tmp_path, batch=8)
+    options = train_vision.Options(data=str(data), out=tmp_path, batch=8, **some)
     frames = read_frames(dataset.training[:1], spec)
     np.testing.assert_array_equal(
         frames.pixels[7], preprocess(dataset.training[0].frames(7, 8)[0], spec)
@@ -187,5 +198,11 @@ def test_options_out_of_range_are_named(data: Path, tmp_path: Path) -> None:
     for arguments in (("--batch", "0"), ("--learning-rate", "-1"), ("--beta", "-1")):
         with pytest.raises(TrainingError):
             run(data, tmp_path, *arguments)
+    for painted in ("0", "9"):
+        with pytest.raises(TrainingError, match=f"--painted is {painted}: give 1 to 8"):
+            run(data, tmp_path, "--painted", painted)
+    for pixels in ("-1", "64"):
+        with pytest.raises(TrainingError, match=f"--shift is {pixels}: give 0 to 63 pixels"):
+            run(data, tmp_path, "--shift", pixels)
     with pytest.raises(TrainingError, match="0 threads"):
         run(data, tmp_path, "--threads", "0")

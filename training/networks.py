@@ -95,6 +95,7 @@ class VAE(nn.Module):
         beta: float,
         free_nats: float = 0.0,
         weights: Tensor | None = None,
+        painted: int | None = None,
         generator: torch.Generator | None = None,
     ) -> VAELoss:
         """The beta-VAE loss (Higgins et al. 2017, eq. 4) of one sampled latent a frame.
@@ -105,17 +106,18 @@ class VAE(nn.Module):
             free_nats: each latent dimension may carry as much, on the batch's mean, for free
                 (Kingma et al. 2016, appendix C.8); 0 turns it off.
             weights: float32 (B, S, S), what an error of each pixel costs; None: 1.
+            painted: so many frames, the first ones, are decoded and stand for all; None: all.
             generator: draws the latents.
         """
         mu, log_variance = self.encode(frames)
-        logits = self.decode_logits(sample_latent(mu, log_variance, generator))
+        logits = self.decode_logits(sample_latent(mu[:painted], log_variance[:painted], generator))
         errors = functional.binary_cross_entropy_with_logits(
-            logits, frames.float() / 255, reduction="none"
+            logits, frames[:painted].float() / 255, reduction="none"
         )
         reconstruction = errors.flatten(1).sum(1).mean()
         weighted = reconstruction
         if weights is not None:
-            weighted = (errors.sum(3) * weights).flatten(1).sum(1).mean()
+            weighted = (errors.sum(3) * weights[:painted]).flatten(1).sum(1).mean()
         kl_by_dimension = (0.5 * (mu**2 + log_variance.exp() - 1 - log_variance)).mean(0)  # (Z,)
         total = weighted + beta * kl_by_dimension.clamp(min=free_nats).sum()
         return VAELoss(total, reconstruction, kl_by_dimension.sum(), mu)

@@ -30,6 +30,7 @@ from training.networks import VAE, advice_loss
 from training.pictures import to_pixels, write_rows
 from training.resume import TrainingError
 from training.runs import stage_run, write_result
+from training.shifts import draw_shifts, shifted
 from training.weights import VISION_WEIGHTS, copy_weights, save_network
 
 STAGE = "train_vision"
@@ -57,6 +58,16 @@ class Options:
     model: str = option("sizes of the model", "compact", choices=sorted(PRESETS))
     steps: int = option("steps of the optimizer, in all", 6000)
     batch: int = option("frames a step", 64)
+    painted: int | None = option(
+        "of a batch's frames so many are decoded, where most of a step's time goes; all of them "
+        "teach what tells a guide's buttons. Left out: all",
+        None,
+    )
+    shift: int = option(
+        "each frame of a batch is moved by so many pixels at most, down or up and right or left, "
+        "so that what is learnt holds for more than the frames that there are",
+        0,
+    )
     learning_rate: float = option("of Adam", 1e-3)
     beta: float = option(
         "weight of the KL divergence for 128 x 128 frames; a smaller frame has fewer pixels to "
@@ -185,12 +196,17 @@ class Trainer:
         weights = error_weights(
             batch, self.vae.spec.frame_size, options.player_weight, options.sprite_weight
         )
+        if options.shift:
+            shifts = draw_shifts(learner.random, options.batch, options.shift)
+            pixels = shifted(pixels, shifts)
+            weights = None if weights is None else shifted(weights, shifts)
         with self.place.autocast():
             loss = self.vae.loss(
                 pixels,
                 beta=self.beta,
                 free_nats=options.free_nats,
                 weights=None if weights is None else move(weights),
+                painted=options.painted,
                 generator=learner.generator,
             )
             advice = advice_loss(self.vae.advise(loss.mu), move(advised))
@@ -287,6 +303,11 @@ def _check(options: Options) -> None:
         raise TrainingError("steps, batch, the intervals and the learning rate must be positive")
     if min(options.beta, options.free_nats, options.advice_weight, options.decay_steps) < 0:
         raise TrainingError("beta, free nats, weight of advice and decay must be 0 or more")
+    if options.painted is not None and not 1 <= options.painted <= options.batch:
+        raise TrainingError(f"--painted is {options.painted}: give 1 to {options.batch}")
+    size = PRESETS[options.model].frame_size
+    if not 0 <= options.shift < size:
+        raise TrainingError(f"--shift is {options.shift}: give 0 to {size - 1} pixels")
     if options.buffer_frames is not None and options.buffer_frames < 1:
         raise TrainingError(f"a buffer of {options.buffer_frames} frames: give 1 or more")
     if not (options.refresh_epochs > 0 and 0 < options.refresh_share <= 1):
