@@ -30,7 +30,8 @@ from arena.contest_env import ContestEnv
 from arena.levels import Level, available, select
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.rounds import medians
-from training.data import Episode, EpisodeWriter, create_dataset
+from training.data import Episode, create_dataset
+from training.episode_writer import EpisodeWriter
 from training.frames import read_episode
 from training.policies import HELD_STEPS, HeldButtons
 

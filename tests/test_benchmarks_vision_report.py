@@ -16,7 +16,8 @@ from benchmarks import vision_report
 from benchmarks.things import Finder, Thing
 from benchmarks.vision_report import _things
 from game import art
-from training.data import DataError, EpisodeWriter, create_dataset
+from training.data import DataError, create_dataset
+from training.episode_writer import EpisodeWriter
 
 MEADOW = "MeadowZone.Act1"
 

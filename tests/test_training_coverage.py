@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from training import collect, coverage
 from training.coverage import SEEN_FRAMES, count, progress_of, tenths_of
-from training.data import DataError, EpisodeWriter, create_dataset, list_episodes
+from training.data import DataError, create_dataset, list_episodes
+from training.episode_writer import EpisodeWriter
 
 
 def write(data: Path, index: int, level: str, policy: str, begin: int, stop: int) -> None:

@@ -14,10 +14,10 @@ from training.data import (
     DataError,
     Dataset,
     Episode,
-    EpisodeWriter,
     create_dataset,
     list_episodes,
 )
+from training.episode_writer import EpisodeWriter
 
 SHAPE = (24, 32, 3)
 

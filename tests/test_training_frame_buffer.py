@@ -14,7 +14,7 @@ from training_tools import same_arrays, write_dataset
 from agent.pretrained import PRESETS
 from agent.vision import preprocess
 from training import train_vision
-from training.data import EpisodeWriter
+from training.episode_writer import EpisodeWriter
 from training.frame_buffer import FrameBuffer
 from training.resume import TrainingError
 from training.weights import VISION_WEIGHTS

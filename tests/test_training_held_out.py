@@ -12,7 +12,8 @@ from training_tools import write_trained
 from agent.commandline import USER_ERROR_EXIT_CODE, run
 from arena.levels import level_sets, select
 from training import collect, evolve, train_memory, train_vision
-from training.data import EpisodeWriter, create_dataset
+from training.data import create_dataset
+from training.episode_writer import EpisodeWriter
 from training.held_out import KEPT
 from training.resume import TrainingError
 

@@ -12,7 +12,8 @@ from small_models import TINY
 
 from agent.files import sha256
 from agent.pretrained import ModelSpec
-from training.data import EpisodeWriter, create_dataset
+from training.data import create_dataset
+from training.episode_writer import EpisodeWriter
 from training.untrained import random_networks
 from training.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, save_network
 

@@ -23,7 +23,8 @@ from agent.pretrained import load
 from arena.cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from arena.contest_env import FRAME_SKIP, MAX_STEPS, ContestEnv
 from arena.levels import Level, available, select
-from training.data import FPS, EpisodeWriter, create_dataset, episode_path, list_episodes
+from training.data import FPS, create_dataset, episode_path, list_episodes
+from training.episode_writer import EpisodeWriter
 from training.executors import FREE, Executor, open_executor
 from training.guides import (
     FOLDERS_HELP,
