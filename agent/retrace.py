@@ -25,6 +25,10 @@ from numpy.typing import NDArray
 from agent.passages import Arm, Passage, Way
 from agent.plans import Action, Plan, burst, leap, retreat
 
+# Raise it by hand when the behaviour of the explorer changes (this module, passages and plans).
+# It is part of what identifies a measured play: plays of another version are excluded from tables.
+EXPLORER_VERSION = 1
+
 STRETCH = 200.0  # points of reward; a level has some 9,000
 MARGIN_STEPS = 8  # that a passage goes on into the next stretch
 LONGEST_PASSAGE = 450  # steps: half a minute

@@ -233,7 +233,14 @@ def measure_ours(
     key = next(iter(keys.values()))
     book.console.print(f"{key.agent}, seed {key.seed}", highlight=False, markup=False)
     # What is still to be played is another list after an interruption, hence another run folder.
-    what = digest({"keys": [list(key) for key in keys.values()], "model": player.describe()})
+    what = digest(
+        {
+            "levels": [*keys],
+            "roms": [key.rom for key in keys.values()],
+            "identity": book.results.players[key.player],
+            "agent": player.describe(),
+        }
+    )
     place = folder / f"{slug(key.agent)}-{key.budget_steps}-seed{key.seed}-{what[:8]}"
 
     def note(level: str, play: Play) -> None:

@@ -6,9 +6,8 @@ ours play as they would in the contest: the real agent behind the real socket.
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import importlib.util
+import dataclasses
 import itertools
 import threading
 import time
@@ -24,6 +23,7 @@ from rich.console import Console
 from agent.commandline import UserError
 from agent.evolution import Evolution
 from agent.pretrained import MODEL_CARD, Pretrained, PretrainedError, load
+from agent.retrace import EXPLORER_VERSION
 from agent.settings import PLAY_SETTINGS, Settings
 from arena.agents import LocalAgent, Run
 from arena.contest_env import ContestEnv
@@ -56,8 +56,6 @@ SEED_PLAY: dict[str, Any] = {
     "switch_after_steps": 0,
     "retrace": False,
 }
-# The part of the agent that is neither weights nor settings, and may yet change what it scores.
-MEMORY_OF_THE_LEVEL = ("agent.passages", "agent.plans", "agent.retrace")
 LEVEL_HOURS = 12.0  # the contest's
 SECONDS_TO_CONNECT, SECONDS_TO_HANG = 120.0, 900.0
 
@@ -164,7 +162,10 @@ def _play(folder: Path, timesteps: int, seconds: float, locked_in_at: int | None
 
 
 def identities(pretrained: Path) -> dict[str, Identity]:
-    """What each agent is now: two plays may stand in one table where these are equal.
+    """Returns what identifies each agent now; plays with equal identities can be compared.
+
+    An identity is plain data: the agent's name, its model, and what `play_identity` adds. It holds
+    no hash of source code and no default value.
 
     Raises:
         UserError: no packed model there, or a play.json that can't be used.
@@ -176,7 +177,7 @@ def identities(pretrained: Path) -> dict[str, Identity]:
         known[name] = {
             "agent": name,
             "model": model_digest(model),
-            **how_it_plays(settings),
+            **play_identity(settings),
         }
     evolution = Evolution.load(pretrained)
     known[UNTRAINED] = {
@@ -184,42 +185,40 @@ def identities(pretrained: Path) -> dict[str, Identity]:
         "spec": model.spec.to_json(),
         "population": evolution.population,
         "sigma0": evolution.sigma0,
-        **how_it_plays(Settings()),
+        **play_identity(Settings()),
     }
     return {name: known[name] for name in AGENTS}
 
 
 def model_digest(model: Pretrained) -> str:
-    """Of what plays in a packed model, and so decides a score: of all its files but the card."""
-    files = model.manifest["files"]
-    playing = [name for name, entry in files.items() if entry["role"] == "play"]
-    return digest({name: files[name]["sha256"] for name in playing if name != MODEL_CARD})
+    """Returns a short name for what plays in a packed model, independent of its files' names.
 
-
-def how_it_plays(settings: Settings) -> dict[str, Any]:
-    """Of an identity: the settings of play, and the code of the memory of the level if it is on."""
-    how = {name: getattr(settings, name) for name in PLAY_SETTINGS}
-    if settings.retrace:
-        how["memory of the level"] = digest({name: code(name) for name in MEMORY_OF_THE_LEVEL})
-    return how
-
-
-def code(module: str) -> str:
-    """What a module does: its source without comments, docstrings and layout.
-
-    Raises:
-        ImportError: there is no such module.
+    It is computed from the SHA-256 of the files that play. The model card is excluded: its text
+    changes no score.
     """
-    found = importlib.util.find_spec(module)
-    if found is None or found.origin is None:
-        raise ImportError(f"no module {module}")
-    tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
-            node.body = node.body[1:]
-    return ast.unparse(tree)
+    playing = (
+        entry["sha256"]
+        for name, entry in model.manifest["files"].items()
+        if entry["role"] == "play" and name != MODEL_CARD
+    )
+    return digest(sorted(playing))
+
+
+def play_identity(settings: Settings) -> dict[str, Any]:
+    """Returns the part of an identity that tells how an agent plays.
+
+    Only settings that differ from their defaults are named, so that a setting can be added,
+    renamed or removed without excluding any play of an agent that leaves it at its default. Whoever
+    changes a default has to write the old value into the stored identities first.
+
+    Returns:
+        `settings`: name -> value. `explorer`: its version, only where the explorer is on.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(settings)}
+    values = {name: getattr(settings, name) for name in PLAY_SETTINGS}
+    changed = {name: value for name, value in values.items() if value != defaults[name]}
+    explorer = {"explorer": EXPLORER_VERSION} if settings.retrace else {}
+    return {"settings": changed, **explorer}
 
 
 def our_agent(

@@ -1,13 +1,14 @@
 """What the contest's scores were computed from: every return of every play, and whose it was.
 
-A play is one agent's budget on one level with one seed. The file is the benchmark's own memory, a
-line a play. Plays of another model, other settings or another ROM stay in it, set apart: they
-stand in no table with those of now.
+A play is one agent's budget on one level with one seed. The file is the benchmark's own memory,
+one line for each play. What identifies a player is stored as data, never as a hash of source code.
+Plays of another model, other settings or another ROM stay in the file and are excluded from tables.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,7 +20,7 @@ from agent.files import write_atomically
 from arena.score import level_score
 
 FORMAT = "world-models-contest/contest-scores"
-VERSION = 1
+VERSION = 2
 
 
 class ResultsError(UserError):
@@ -34,7 +35,7 @@ class Key(NamedTuple):
         agent: its name in the tables.
         level: "GAME:STATE".
         seed: of the stickiness and of the agent.
-        player: digest of all that makes the agent what it is, see `digest`.
+        player: id in `Results.players`.
         rom: SHA-1 of the game's ROM.
     """
 
@@ -77,9 +78,9 @@ class Play:
 Identity = Mapping[str, Any]
 
 
-def digest(identity: Identity) -> str:
-    """A short name for a player: equal for equal identities (JSON values), and for no others."""
-    text = json.dumps(identity, sort_keys=True)
+def digest(values: Any) -> str:
+    """Returns a short name for JSON values: equal for equal values, different for others."""
+    text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -88,8 +89,8 @@ class Results:
     """All plays that were measured.
 
     Attributes:
-        players: digest -> identity, of all that ever played.
-        current: agent -> the digest of what it is now.
+        players: id -> identity, of all that ever played. Ids are "p1", "p2", ...
+        current: agent -> the id of what it is now.
         roms: game -> SHA-1 of its ROM of now.
         levels: in the order of tables.
         plays: by key; more of them than are current, maybe.
@@ -115,8 +116,7 @@ class Results:
             ResultsError: the file can't be read.
         """
         results = cls.load(path) if path.exists() else cls()
-        results.current = {agent: digest(identity) for agent, identity in identities.items()}
-        results.players |= {digest(identity): identity for identity in identities.values()}
+        results.current = {name: results._player(identity) for name, identity in identities.items()}
         results.roms |= roms
         results.levels = list(dict.fromkeys([*results.levels, *levels]))
         return results
@@ -134,6 +134,8 @@ class Results:
                 raise ValueError(f"{content['format']!r:.60} version {content['version']!r:.20}")
             head = {name: dict(content[name]) for name in ("players", "current", "roms")}
             plays = dict(map(_read, content["plays"]))
+            if unknown := {key.player for key in plays} - head["players"].keys():
+                raise ValueError(f"players have no {min(unknown)!r:.60}")
             return cls(**head, levels=list(content["levels"]), plays=plays)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ResultsError(
@@ -159,6 +161,16 @@ class Results:
         lines = [json.dumps({**key._asdict(), **asdict(self.plays[key])}) for key in keys]
         text = json.dumps(head, indent=1)[:-2] + ',\n "plays": [\n' + ",\n".join(lines) + "\n]}\n"
         write_atomically(path, text.encode())
+
+    def _player(self, identity: Identity) -> str:
+        """Returns the id of an identity, a new one if it never played."""
+        for name, known in self.players.items():
+            if known == identity:
+                return name
+        names = (f"p{number}" for number in itertools.count(1))
+        new = next(name for name in names if name not in self.players)
+        self.players[new] = identity
+        return new
 
     def key(self, budget_steps: int, agent: str, level: str, seed: int) -> Key:
         """Of a play by what the agent is now, on the ROM of now."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agent.settings import Settings
 from arena.contest_env import MAX_STEPS
 from arena.report.endings import WHOLE_WAY
 from arena.score import Interval, bootstrap_interval, bootstrap_ratio, mean_score
@@ -272,15 +273,15 @@ def _ratio_line(other: str, found: tuple[float, Interval | None, int] | None) ->
 
 def _model_line(results: Results) -> str:
     shipped = results.players.get(results.current.get(SHIPPED, ""), {})
-    rule = str(shipped.get("lock_in_rule", "unknown"))
-    threshold = shipped.get("lock_in_score")
-    if rule in ("first-above", "k-of-n", "watched") and isinstance(threshold, int | float):
-        rule += f" {threshold:,.0f}"
+    settings = {**vars(Settings()), **shipped.get("settings", {})}
+    rule = settings["lock_in_rule"]
+    if rule in ("first-above", "k-of-n", "watched"):
+        rule += f" {settings['lock_in_score']:,.0f}"
     return (
         f"Ours: model {str(shipped.get('model', 'unknown'))[:12]}, as shipped with lock-in {rule},"
-        f" candidates {shipped.get('candidate_order', 'unknown')},"
-        f" {'learning' if shipped.get('learn') else 'not learning'} as it plays,"
-        f" {'remembering' if shipped.get('retrace') else 'not remembering'} the level; as the seed"
+        f" candidates {settings['candidate_order']},"
+        f" {'learning' if settings['learn'] else 'not learning'} as it plays,"
+        f" {'remembering' if 'explorer' in shipped else 'not remembering'} the level; as the seed"
         " played, the first above 2,000, nothing learnt or remembered; untrained, V and M of random"
         " weights and C from scratch."
     )

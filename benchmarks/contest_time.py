@@ -30,8 +30,8 @@ from benchmarks.contest_scores_players import (
     AS_SEED,
     SEED_PLAY,
     SHIPPED,
-    how_it_plays,
     model_digest,
+    play_identity,
 )
 from benchmarks.contest_scores_results import Identity, Results
 from benchmarks.contest_scores_tables import Scored, budgets, scored, title
@@ -41,20 +41,22 @@ from training.held_out import refuse_held_out
 
 TABLE = "contest time"  # its name in the README
 SWITCH_STEPS = 300
-VARIANTS: Mapping[str, Mapping[str, Any]] = {  # name in the tables -> changed settings
+VARIANTS: Mapping[str, Mapping[str, Any]] = {  # agent in the results -> changed settings
     SHIPPED: {},
-    "nothing learnt: `LEARN=0`": {"learn": False},
-    "the mean and the hall of fame first: `CANDIDATE_ORDER=mean-first`": {
-        "candidate_order": "mean-first"
-    },
-    f"others play on when stuck: `SWITCH_AFTER_STEPS={SWITCH_STEPS}`": {
-        "switch_after_steps": SWITCH_STEPS
-    },
-    "no memory of the level: `RETRACE=0`": {"retrace": False},
+    "no-learning": {"learn": False},
+    "mean-first": {"candidate_order": "mean-first"},
+    "switch": {"switch_after_steps": SWITCH_STEPS},
+    "no-memory": {"retrace": False},
     AS_SEED: SEED_PLAY,
 }
-_NAMES = ("shipped", "no-learning", "mean-first", "switch", "no-memory", "seed")
-NAMES = dict(zip(_NAMES, VARIANTS, strict=True))  # as an option gives them
+# How the table describes a variant. Results name agents without names of settings, which change.
+LABELS = {
+    "no-learning": "nothing learnt: `LEARN=0`",
+    "mean-first": "the mean and the hall of fame first: `CANDIDATE_ORDER=mean-first`",
+    "switch": f"others play on when stuck: `SWITCH_AFTER_STEPS={SWITCH_STEPS}`",
+    "no-memory": "no memory of the level: `RETRACE=0`",
+}
+NAMES = {{SHIPPED: "shipped", AS_SEED: "seed"}.get(name, name): name for name in VARIANTS}
 LEVELS = ",".join(
     f"PangolinDash-Genesis:{zone}Zone.Act{act}"
     for zone in ("Meadow", "Canyon", "Cavern", "Glacier", "Foundry", "Lagoon")
@@ -139,7 +141,7 @@ def identities(pretrained: Path) -> dict[str, Identity]:
     model = model_digest(load(pretrained))
     return {
         name: {"agent": name, "model": model}
-        | how_it_plays(player(name, pretrained, 1, 1).settings)
+        | play_identity(player(name, pretrained, 1, 1).settings)
         for name in VARIANTS
     }
 
@@ -159,7 +161,8 @@ def markdown(results: Results) -> str:
         for row in rows:
             mean = "-" if row.mean is None else f"{row.mean:,.0f}"
             interval = f"{row.interval[0]:,.0f} to {row.interval[1]:,.0f}" if row.interval else "-"
-            lines.append(f"| {row.agent} | {mean} | {interval} | {distance(shipped, row)} |")
+            label = LABELS.get(row.agent, row.agent)
+            lines.append(f"| {label} | {mean} | {interval} | {distance(shipped, row)} |")
         parts.append("\n".join(lines))
     return "\n\n".join(parts) or "Nothing is measured yet."
 

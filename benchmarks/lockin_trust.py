@@ -24,8 +24,7 @@ from rich.console import Console
 
 from agent import commandline
 from agent.commandline import INTERRUPTED_EXIT_CODE, UserError, option
-from agent.files import sha256
-from agent.pretrained import MANIFEST
+from agent.pretrained import load
 from agent.settings import Settings
 from arena.agents import LocalAgent
 from arena.evaluation import Interrupted, Plan, evaluate
@@ -44,6 +43,7 @@ from arena.rule_grid import (
 from arena.run_folder import command_line, open_run
 from arena.simulated_budget import Worlds
 from arena.tuning import advise
+from benchmarks.contest_scores_players import model_digest
 from benchmarks.measured import show_measured, write_measured
 
 TABLE = "lock-in trust"  # its name in the README
@@ -145,7 +145,7 @@ def measure(
                 )
     return {
         "levels": [level.name for level in levels],
-        "model_manifest_sha256": sha256(options.pretrained / MANIFEST),
+        "model": model_digest(load(options.pretrained)),
         "options": {
             name: getattr(options, name)
             for name in ("levels", "count", "steps", "repeats", "seeds", "workers")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from contest_scores_tools import packed
+from contest_scores_tools import JERK, packed
 
+from agent.pretrained import MEMORY, MODEL_CARD, load
+from agent.retrace import EXPLORER_VERSION
+from agent.settings import PLAY_SETTINGS, Settings
 from arena.levels import Level
-from benchmarks import contest_scores_players
+from benchmarks import contest_scores_players, contest_time
 from benchmarks.contest_scores_players import (
     AGENTS,
     AS_SEED,
@@ -19,11 +25,14 @@ from benchmarks.contest_scores_players import (
     SHIPPED,
     UNTRAINED,
     Task,
-    code,
     identities,
+    model_digest,
     our_agent,
     play_budget,
+    play_identity,
 )
+from benchmarks.contest_scores_results import Results
+from benchmarks.readme_tables import ROOT
 
 
 class MadeUp:
@@ -73,11 +82,9 @@ def test_who_ours_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, agent in agents.items():
         agent.check()
         assert agent.settings.seed == 2 and agent.settings.budget_steps == 1000
-        assert all(
-            tuned[name][key] == value
-            for key, value in agent.describe().items()
-            if key in tuned[name]
-        )
+        described = agent.describe()
+        for key, value in tuned[name]["settings"].items():
+            assert described[key] == value
     assert agents[SHIPPED].settings.lock_in_rule == "best-of" and agents[SHIPPED].settings.learn
     seed = agents[AS_SEED].settings
     assert (seed.lock_in_rule, seed.lock_in_score, seed.learn) == ("first-above", 2000.0, False)
@@ -90,23 +97,110 @@ def test_who_ours_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert other.describe()["manifest_sha256"] != again.describe()["manifest_sha256"]
 
 
-def test_who_ours_are_is_told_by_the_code_of_the_levels_memory_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "made_up"
-    package.mkdir()
-    monkeypatch.syspath_prepend(tmp_path)
-    (package / "way.py").write_text('"""Says one thing."""\nLONG = 1  # a step\n')
-    before = code("made_up.way")
-    (package / "way.py").write_text('"""Says another."""\n\nLONG  =  1\n')
-    assert code("made_up.way") == before
-    (package / "way.py").write_text('"""Says one thing."""\nLONG = 2  # a step\n')
-    assert code("made_up.way") != before
-    with pytest.raises(ImportError, match="made_up"):
-        code("made_up.none")
-
+def test_an_identity_is_data(tmp_path: Path) -> None:
     pretrained = packed(tmp_path / "model")
-    now = identities(pretrained)
-    monkeypatch.setattr(contest_scores_players, "MEMORY_OF_THE_LEVEL", ("agent.retrace",))
-    then = identities(pretrained)
-    assert [name for name in AGENTS if now[name] != then[name]] == [UNTRAINED, SHIPPED]
+    known = identities(pretrained)
+    model = model_digest(load(pretrained))
+    assert known[RIVALS[0]] == {"agent": RIVALS[0]}
+    assert known[SHIPPED] == {
+        "agent": SHIPPED,
+        "model": model,
+        "settings": {},
+        "explorer": EXPLORER_VERSION,
+    }
+    assert known[AS_SEED] == {
+        "agent": AS_SEED,
+        "model": model,
+        "settings": {"learn": False, "retrace": False},
+    }
+    assert known == json.loads(json.dumps(known))
+
+
+def test_settings_at_their_defaults_leave_an_identity_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @dataclass(frozen=True)
+    class Longer(Settings):
+        added: int = 3
+
+    changed = {"learn": False, "lock_in_score": 500.0}
+    before = play_identity(Settings(**changed))
+    monkeypatch.setattr(contest_scores_players, "PLAY_SETTINGS", (*PLAY_SETTINGS, "added"))
+    assert play_identity(Longer(**changed)) == before
+    assert play_identity(Longer(**changed, added=4)) != before
+    fewer = tuple(name for name in PLAY_SETTINGS if name != "candidate_order")
+    monkeypatch.setattr(contest_scores_players, "PLAY_SETTINGS", fewer)
+    assert play_identity(Settings(**changed)) == before
+
+
+def test_a_changed_setting_or_explorer_makes_another_identity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, without = play_identity(Settings()), play_identity(Settings(retrace=False))
+    assert "explorer" in before and "explorer" not in without
+    assert play_identity(Settings(lock_in_score=500.0))["settings"] == {"lock_in_score": 500.0}
+    monkeypatch.setattr(contest_scores_players, "EXPLORER_VERSION", EXPLORER_VERSION + 1)
+    assert play_identity(Settings()) == {**before, "explorer": EXPLORER_VERSION + 1}
+    assert play_identity(Settings(retrace=False)) == without  # it plays without the explorer
+
+
+def test_a_models_digest_depends_on_the_content_of_the_files_that_play(tmp_path: Path) -> None:
+    model = load(packed(tmp_path / "model"))
+    before = model_digest(model)
+
+    def with_files(change: Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]]]) -> str:
+        files = dict(change(name, entry) for name, entry in model.manifest["files"].items())
+        return model_digest(replace(model, manifest={**model.manifest, "files": files}))
+
+    def renamed(name: str, entry: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return (name if name == MODEL_CARD else f"new-{name}"), entry
+
+    def altered(role: str, *names: str) -> Callable[..., tuple[str, dict[str, Any]]]:
+        def change(name: str, entry: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+            mine = entry["role"] == role and (not names or name in names)
+            return name, {**entry, "sha256": "0" * 64} if mine else entry
+
+        return change
+
+    assert with_files(renamed) == before
+    assert with_files(altered("play", MODEL_CARD)) == before
+    assert with_files(altered("train")) == before
+    assert with_files(altered("play", MEMORY)) != before
+
+
+@pytest.mark.parametrize(
+    ("known", "file", "agents", "budget_steps", "seeds", "levels"),
+    [
+        (identities, "contest_scores.json", [JERK, *OURS], 100_000, 3, 11),
+        (identities, "contest_scores.json", [*RIVALS, *OURS], 20_000, 1, 11),
+        (contest_time.identities, "contest_time.json", contest_time.VARIANTS, 20_000, 1, 12),
+    ],
+)
+def test_the_committed_plays_are_those_of_the_shipped_model(
+    known: Callable[[Path], dict[str, Any]],
+    file: str,
+    agents: Iterable[str],
+    budget_steps: int,
+    seeds: int,
+    levels: int,
+) -> None:
+    path = ROOT / "results" / file
+    shown = Results.load(path)
+    measured = Results.open(path, known(ROOT / "pretrained"), {}, [])
+    assert (measured.players, measured.current) == (shown.players, shown.current)
+    keys = [
+        measured.key(budget_steps, agent, level, seed)
+        for agent in agents
+        for level in measured.levels
+        for seed in range(1, seeds + 1)
+    ]
+    assert len(measured.levels) == levels and all(key in measured.plays for key in keys)
+
+
+def test_the_defaults_are_those_of_the_committed_plays() -> None:
+    # Results name no value that equals its default. Before a default is changed here, write the
+    # old value into the settings of the stored identities, or their plays count as the new ones.
+    settings = Settings()
+    assert (settings.lock_in_rule, settings.lock_in_score) == ("first-above", 2000.0)
+    assert (settings.candidate_order, settings.learn) == ("distribution", True)
+    assert settings.retrace

@@ -61,6 +61,33 @@ def test_another_model_is_set_apart_and_comes_back(tmp_path: Path) -> None:
     assert "9876543210ab" in (again.apart() or "")
 
 
+def test_players_are_known_by_ids_that_say_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    old = opened(settings={"learn": False}, explorer=1)
+    assert list(old.players) == [f"p{number}" for number in range(1, len(IDENTITIES) + 1)]
+    old.save(path)
+    same = opened(path, explorer=1, settings={"learn": False})
+    assert (same.players, same.current) == (old.players, old.current)
+    for changed in (
+        {"settings": {"learn": True}, "explorer": 1},
+        {"settings": {"learn": False}, "explorer": 2},
+        {"settings": {"learn": False}},
+    ):
+        other = opened(path, **changed)
+        assert other.current[JERK] == old.current[JERK]
+        assert other.current[SHIPPED] not in old.players
+
+
+def test_a_play_of_an_unknown_player_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    made = opened()
+    add(made, JERK, [[[5.0]]])
+    del made.players[made.current[JERK]]
+    made.save(path)
+    with pytest.raises(ResultsError, match="players have no 'p4'"):
+        Results.load(path)
+
+
 def test_another_rom_sets_all_agents_apart(tmp_path: Path) -> None:
     old = opened()
     add(old, JERK, [[[500.0]]])

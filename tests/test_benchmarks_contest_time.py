@@ -73,6 +73,9 @@ def test_every_variant_plays_the_same_and_goes_on(
     assert rows[0][:3] == [SHIPPED, "1,116", "1,110 to 1,120"]
     assert [row[3].split(" ")[0] for row in rows[1:]] == ["-100", "+0", "+0", "-1,000", "-1,100"]
     assert rows[1][3] == "-100 (-108 to -92)"
+    assert rows[1][0] == contest_time.LABELS["no-learning"]
+    named = (tmp_path / "results.json").read_text()
+    assert not any(label in named for label in contest_time.LABELS.values())
     assert contest_time.main(command) == 0 and len(played) == len(settings) + 1  # all is there
 
 
