@@ -36,8 +36,8 @@ RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/package
     && mkdir tmp out && chmod 1777 out \
     && PYTHONPATH=/opt/packages python -c 'from pathlib import Path; \
 from agent.evolution import Evolution; \
-from agent.pretrained import load; \
-from agent.world_model import load_world_model; \
+from agent.world_model.packed_model import load; \
+from agent.world_model.world_model import load_world_model; \
 folder = Path("pretrained"); \
 load_world_model(load(folder)); \
 Evolution.load(folder)'

@@ -22,17 +22,29 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import commandline
-from agent.commandline import INTERRUPTED_EXIT_CODE, USER_ERROR_EXIT_CODE, UserError, option
-from agent.pretrained import PretrainedError
+from agent import command_line
+from agent.command_line import option
+from agent.errors import INTERRUPTED_EXIT_CODE, USER_ERROR_EXIT_CODE, UserError
 from agent.settings import RULES, RULES_WITHOUT_THRESHOLD
+from agent.world_model.packed_model import PretrainedError
 
 try:
     from rich.console import Console
 
-    from arena import movies, tune_command
-    from arena.agents import Agent, CommandAgent, LocalAgent, Run
-    from arena.cluster import (
+    from arena.environment.levels import select
+    from arena.evaluation.agents import Agent, CommandAgent, LocalAgent, Run
+    from arena.evaluation.cluster_level import ClusterLevelRun
+    from arena.evaluation.containers import ImageAgent
+    from arena.evaluation.evaluate import Audience, Interrupted, Plan, evaluate, integration_of
+    from arena.evaluation.level_run import LevelRun, Limits
+    from arena.evaluation.progress import show_files, show_table
+    from arena.evaluation.run_folder import current_command, open_run
+    from arena.pages.report import writing
+    from arena.pages.report.endings import LevelMap
+    from arena.pages.report.records import LevelRecord
+    from arena.pages.tuning import command
+    from arena.replay import movies
+    from arena.workers.ray_cluster import (
         ADDRESS_HELP,
         EXECUTOR_HELP,
         EXECUTORS,
@@ -40,17 +52,7 @@ try:
         connect,
         disconnect,
     )
-    from arena.cluster_level import ClusterLevelRun
-    from arena.containers import ImageAgent
-    from arena.display import show_files, show_table
-    from arena.evaluation import Audience, Interrupted, Plan, evaluate, integration_of
-    from arena.level_run import LevelRun, Limits
-    from arena.levels import select
-    from arena.report import writing
-    from arena.report.endings import LevelMap
-    from arena.report.records import LevelRecord
-    from arena.run_folder import command_line, open_run
-    from game import maps
+    from game.cartridge import maps
 except ModuleNotFoundError as error:  # the newcomer's first mistake: another Python than .venv's
     print(
         f"error: this Python has no package {error.name}: run `make eval` once, which sets up"
@@ -173,15 +175,15 @@ def main() -> int:
     """Dispatch: `run` (which may be left out), `tune`, `report` or `movie`."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["movie"]:
-        movie = commandline.parse(MovieOptions, arguments[1:], prog="local_eval.py movie")
+        movie = command_line.parse(MovieOptions, arguments[1:], prog="local_eval.py movie")
         return render(movie.file, movie.out)
     if arguments[:1] == ["tune"]:
-        return tune_command.main(arguments[1:])
+        return command.main(arguments[1:])
     if arguments[:1] == ["report"]:
-        return report(commandline.parse(ReportOptions, arguments[1:], prog="local_eval.py report"))
+        return report(command_line.parse(ReportOptions, arguments[1:], prog="local_eval.py report"))
     if arguments[:1] == ["run"]:
         arguments = arguments[1:]
-    options = commandline.parse(RunOptions, arguments, prog="local_eval.py")
+    options = command_line.parse(RunOptions, arguments, prog="local_eval.py")
     if options.movie is not None:
         return render(options.movie, options.out)
     return run(options)
@@ -227,7 +229,7 @@ def run(options: RunOptions) -> int:
     on_cluster = options.executor == "ray"
     if on_cluster:
         connect(options.ray_address, plan.workers)
-    folder = open_run(options.out, plan.settings(), name=name, seeds=seeds, argv=command_line())
+    folder = open_run(options.out, plan.settings(), name=name, seeds=seeds, argv=current_command())
     try:
         level_run = ClusterLevelRun if on_cluster else LevelRun
         with watched(plan.agent, console) if options.watch else nullcontext() as audience:
@@ -254,9 +256,9 @@ def run(options: RunOptions) -> int:
 def watched(agent: Agent, console: Console) -> Iterator[Audience]:
     """The live view of a run, its address printed, while the block runs."""
     # Only here: it takes a quarter of a second that other runs need not wait for.
-    from arena.imagination import Imagination
-    from arena.live_state import finite
-    from arena.live_view import LiveView, announce
+    from arena.pages.live.state import finite
+    from arena.pages.live.view import LiveView, announce
+    from arena.replay.imagination import Imagination
 
     imagination = None
     if isinstance(agent, LocalAgent):
@@ -325,4 +327,4 @@ def make_agent(options: RunOptions, this_run: Run) -> Agent:
 
 
 if __name__ == "__main__":
-    commandline.run(main)
+    command_line.run(main)

@@ -6,20 +6,20 @@ the last line explains. The model is loaded before the socket is touched.
 
 from __future__ import annotations
 
-from agent import commandline
+from agent import command_line
 from agent.candidates import Candidates, Leader
-from agent.commandline import UserError
+from agent.errors import UserError
 from agent.evolution import Evolution
-from agent.fame import read_fame
+from agent.explore.explorer import Retrace
+from agent.gym_remote.client import RemoteEnv
+from agent.gym_remote.messages import GymRemoteError, TimestepTimeoutError, WallClockTimeoutError
+from agent.hall_of_fame import read_fame
 from agent.journal import Journal
-from agent.lockin import rule_of
-from agent.player import play
-from agent.pretrained import Pretrained, load
-from agent.protocol import GymRemoteError, TimestepTimeoutError, WallClockTimeoutError
-from agent.remote import RemoteEnv
-from agent.retrace import Retrace
+from agent.lock_in.choose import rule_of
+from agent.play.budget import play
 from agent.settings import Settings, read_settings
-from agent.world_model import load_world_model
+from agent.world_model.packed_model import Pretrained, load
+from agent.world_model.world_model import load_world_model
 
 
 def main() -> None:
@@ -71,4 +71,4 @@ def leaders(settings: Settings, pretrained: Pretrained, evolution: Evolution) ->
 
 
 if __name__ == "__main__":
-    commandline.run(main)
+    command_line.run(main)

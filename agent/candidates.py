@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.controller import Controller
 from agent.evolution import Evolution
+from agent.world_model.controller import Controller
 
 CANDIDATES_KEPT = 200  # a rule can go back to these; a budget of short episodes draws thousands
 DRAWN = "drawn"

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.commandline import UserError
+from agent.errors import UserError
 from agent.files import write_atomically
-from agent.pretrained import EVOLUTION, EVOLUTION_ARRAYS
+from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
 
 FORMAT_VERSION = 1
 SIGMA_RANGE = (0.01, 10.0)  # times sigma0: noisy returns must neither end nor blow up the search

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from agent.candidates import DRAWN
-from agent.episode import Switch
+from agent.play.episode import Switch
 
 FILE_NAME = "journal.jsonl"
 
@@ -36,7 +36,7 @@ class EpisodeEntry:
     origin: str = DRAWN  # of the candidate: "drawn", or "mean" or "fame" of the packed model
     switches: tuple[Switch, ...] = ()  # who took over in mid-episode, after which step
     returned_to: float | None = None  # points that the memory of the level played alone
-    # seconds by part: vision, memory, controller, waiting (see agent.spent)
+    # seconds by part: vision, memory, controller, waiting (see agent.play.timing)
     seconds: Mapping[str, float] | None = None
 
     def values(self) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from agent import commandline
-from agent.commandline import UserError, option
+from agent import command_line
+from agent.command_line import option
+from agent.errors import UserError
 
 SECONDS_TO_CONNECT = 600.0
 CONTEST_STEPS = 1_000_000
@@ -169,8 +170,8 @@ def read_settings(
         UserError: a flag, a variable or an entry of play.json that can't be used.
     """
     if pretrained is None:
-        pretrained = commandline.peek(Settings, "pretrained", argv, environment=environment)
-    settings = commandline.parse(
+        pretrained = command_line.peek(Settings, "pretrained", argv, environment=environment)
+    settings = command_line.parse(
         Settings, argv, prog=prog, environment=environment, defaults=read_play(pretrained)
     )
     return replace(settings, pretrained=pretrained)

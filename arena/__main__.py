@@ -9,8 +9,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import commandline
-from agent.commandline import UserError, option
+from agent import command_line
+from agent.command_line import option
+from agent.errors import UserError
 
 USAGE = """\
 python -m arena COMMAND ...
@@ -46,14 +47,14 @@ class ServeOptions:
 
 def serve(argv: list[str]) -> int:
     """Serve a level; print how the run ended on the last line."""
-    from arena import server, session
-    from arena.levels import select
+    from arena.environment.levels import select
+    from arena.server import serve, session
 
-    options = commandline.parse(ServeOptions, argv, prog="python -m arena serve")
+    options = command_line.parse(ServeOptions, argv, prog="python -m arena serve")
     name = f"{options.game}:{options.level}"
     level = select(f"{options.levels_dir}:{name}" if options.levels_dir else name)[0]
     print(f"event=serve level={level.name} socket={options.socket_dir / 'sock'}", file=sys.stderr)
-    result = server.serve(
+    result = serve.serve(
         level,
         options.socket_dir,
         seed=options.seed,
@@ -76,7 +77,7 @@ def serve(argv: list[str]) -> int:
 
 def levels(argv: list[str]) -> int:
     """List the level sets, or the levels that a list names."""
-    from arena.levels import describe_levels, describe_sets, select
+    from arena.environment.levels import describe_levels, describe_sets, select
 
     if len(argv) > 1:
         raise UserError(f"one list of levels is expected, not {len(argv)}: join them with commas")
@@ -86,9 +87,9 @@ def levels(argv: list[str]) -> int:
 
 def roms(argv: list[str]) -> int:
     """Say which games are there, or import some."""
-    import arena.roms
+    import arena.environment.roms
 
-    return arena.roms.main(argv)
+    return arena.environment.roms.main(argv)
 
 
 def main() -> int:
@@ -104,4 +105,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    commandline.run(main)
+    command_line.run(main)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from agent.journal import EpisodeEntry
-from arena.results import LevelError, LevelResult, Results, write_results
-from arena.run_folder import FORMAT, VERSION
-from arena.score import bootstrap_interval, level_score
-from arena.session import ServeResult
+from arena.evaluation.results import LevelError, LevelResult, Results, write_results
+from arena.evaluation.run_folder import FORMAT, VERSION
+from arena.evaluation.score import bootstrap_interval, level_score
+from arena.server.session import ServeResult
 
 THRESHOLD = 2000.0
 PANGOLIN = "PangolinDash-Genesis"

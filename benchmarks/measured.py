@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.commandline import UserError
+from agent.errors import UserError
 from agent.files import write_atomically
 from benchmarks.readme_tables import README, renew
 

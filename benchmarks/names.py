@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from agent.commandline import UserError
+from agent.errors import UserError
 
 
 def chosen(flag: str, text: str, known: Collection[str]) -> list[str]:

@@ -17,15 +17,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.commandline import UserError, option, parse, run
-from game import art, integration, rom
-from game.draft import Draft, DraftError
-from game.emulator import Emulator
+from agent.command_line import option, parse, run
+from agent.errors import UserError
+from game import art
+from game.cartridge import integration, rom
 from game.format import ZONES
-from game.grammar import generate
-from game.levelset import Course, write_list, write_ways
-from game.planner import Plan, plan
-from game.solve import SolveError, record
+from game.levels.draft import Draft, DraftError
+from game.levels.grammar import generate
+from game.levels.levelset import Course, write_list, write_ways
+from game.planning.emulator import Emulator
+from game.planning.planner import Plan, plan
+from game.planning.solve import SolveError, record
 
 MOST_LEVELS = 60  # what fits into a ROM of one megabyte
 SOLVE_FRAMES = 240_000  # emulator frames the planner may use: about 90 s on one core

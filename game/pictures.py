@@ -12,13 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.commandline import option, parse, run
+from agent.command_line import option, parse, run
 from agent.files import write_atomically
 from game.build import read_state
-from game.emulator import Emulator
 from game.format import ZONES
+from game.planning.emulator import Emulator
+from game.planning.solve import read_movie
 from game.shipped import FINAL, GAME, INTEGRATIONS, MOVIES
-from game.solve import read_movie
 
 MOMENTS = (0.12, 0.35, 0.6, 0.85)  # shares of a play
 GAP = 6  # white pixels between two of them

@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from agent.commandline import UserError, option, parse, run
-from arena.levels import level_sets
-from game.emulator import DOWN, LEFT, RIGHT, B, Emulator, buttons
-from game.solve import find_game
+from agent.command_line import option, parse, run
+from agent.errors import UserError
+from arena.environment.levels import level_sets
+from game.planning.emulator import DOWN, LEFT, RIGHT, B, Emulator, buttons
+from game.planning.solve import find_game
 
 FRAMES_PER_SECOND = 60
 KEYS = {"LEFT": LEFT, "RIGHT": RIGHT, "DOWN": DOWN, "SPACE": B, "Z": B, "X": B}

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.commandline import UserError, option, parse, run
+from agent.command_line import option, parse, run
+from agent.errors import UserError
 from game.build import Spec, build, read_state
-from game.emulator import Emulator
 from game.format import ZONES
-from game.levelset import LevelSetError, read_ways, write_list
-from game.solve import Replay, choose, read_movie, replay
+from game.levels.levelset import LevelSetError, read_ways, write_list
+from game.planning.emulator import Emulator
+from game.planning.solve import Replay, choose, read_movie, replay
 
 INTEGRATIONS = Path(__file__).parent / "integrations"
 MOVIES = Path(__file__).parent / "movies"

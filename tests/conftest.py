@@ -10,7 +10,7 @@ import os
 
 from hypothesis import settings
 
-from arena.answers import THREAD_VARIABLES
+from arena.workers.remote_errors import THREAD_VARIABLES
 
 for variable in THREAD_VARIABLES:
     os.environ.setdefault(variable, "1")

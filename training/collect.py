@@ -16,17 +16,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agent import commandline
-from agent.commandline import UserError, option
-from agent.controller import to_genesis
-from agent.pretrained import load
-from arena.cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
-from arena.contest_env import FRAME_SKIP, MAX_STEPS, ContestEnv
-from arena.levels import Level, available, select
-from training.data import FPS, create_dataset, episode_path, list_episodes
-from training.episode_writer import EpisodeWriter
-from training.executors import FREE, Executor, open_executor
-from training.guides import (
+from agent import command_line
+from agent.buttons import to_genesis
+from agent.command_line import option
+from agent.errors import UserError
+from agent.world_model.packed_model import load
+from arena.environment.contest_env import FRAME_SKIP, MAX_STEPS, ContestEnv
+from arena.environment.levels import Level, available, select
+from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
+from training.data.dataset import FPS, create_dataset, episode_path, list_episodes
+from training.data.episode_writer import EpisodeWriter
+from training.data.held_out import HELP, check_levels
+from training.experts.expert import (
     FOLDERS_HELP,
     Guide,
     Recording,
@@ -36,9 +37,8 @@ from training.guides import (
     read_folders,
     read_movie,
 )
-from training.held_out import HELP, check_levels
-from training.packed_agent import PackedAgent
-from training.policies import (
+from training.experts.packed_agent import PackedAgent
+from training.experts.policies import (
     HELD_STEPS,
     Alone,
     Guided,
@@ -48,9 +48,10 @@ from training.policies import (
     Slowed,
     Turns,
 )
-from training.progress import ProgressBar
-from training.resume import stopping_softly
-from training.runs import Metrics, stage_run, write_result
+from training.runs.executors import FREE, Executor, open_executor
+from training.runs.progress import ProgressBar
+from training.runs.resume import stopping_softly
+from training.runs.run_folder import Metrics, stage_run, write_result
 
 STAGE = "collect"
 POLICIES = ("random", "held", "runner", "agent", "movie", "departure", "turns")
@@ -280,7 +281,7 @@ def task_of(index: int, levels: Sequence[Level], policies: Sequence[str], seed: 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    options = commandline.parse(Options, argv, prog="python -m training.collect")
+    options = command_line.parse(Options, argv, prog="python -m training.collect")
     levels, policies = select(options.levels), read_policies(options.policies)
     _check(options, policies)
     check_levels([level.name for level in levels], options.held_out)
@@ -379,4 +380,4 @@ def _finish(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    commandline.run(main)
+    command_line.run(main)

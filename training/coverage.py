@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent import commandline
-from agent.commandline import UserError, option
+from agent import command_line
+from agent.command_line import option
+from agent.errors import UserError
 from agent.files import write_atomically
-from arena.contest_env import ContestEnv
-from arena.levels import select
+from arena.environment.contest_env import ContestEnv
+from arena.environment.levels import select
 from training.collect import BEGUN_INSIDE
-from training.data import DataError, Episode, list_episodes
-from training.guides import FOLDERS_HELP, find_movie, read_folders, read_movie
-from training.progress import ProgressBar
+from training.data.dataset import DataError, Episode, list_episodes
+from training.experts.expert import FOLDERS_HELP, find_movie, read_folders, read_movie
+from training.runs.progress import ProgressBar
 
 TENTHS = 10
 LEVEL_REWARD = 9000.0  # of a whole level, by the contest's scenario
@@ -46,7 +47,7 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    options = commandline.parse(Options, argv, prog="python -m training.coverage")
+    options = command_line.parse(Options, argv, prog="python -m training.coverage")
     folders = [Path(part.strip()) for part in options.data.split(",") if part.strip()]
     episodes = [episode for folder in folders for episode in list_episodes(folder)]
     if not episodes:
@@ -197,4 +198,4 @@ def _digest(frame: NDArray[np.uint8]) -> int:
 
 
 if __name__ == "__main__":
-    commandline.run(main)
+    command_line.run(main)

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import commandline
-from agent.commandline import UserError, option
-from training.data import DataError, Episode, list_episodes
-from training.dreams import draw_strip, view_dreams
-from training.film import STEPS_A_SECOND, write_film
-from training.networks import MDNLSTM, VAE
-from training.resume import TrainingError
-from training.runs import read_result
+from agent import command_line
+from agent.command_line import option
+from agent.errors import UserError
+from arena.replay.film import STEPS_A_SECOND, write_film
+from training.data.dataset import DataError, Episode, list_episodes
+from training.models.networks import MDNLSTM, VAE
+from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
+from training.pictures.dreams import draw_strip, view_dreams
+from training.runs.resume import TrainingError
+from training.runs.run_folder import read_result
 from training.train_memory import STAGE as MEMORY_STAGE
 from training.train_vision import STAGE as VISION_STAGE
-from training.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    options = commandline.parse(Options, argv, prog="python -m training.dream")
+    options = command_line.parse(Options, argv, prog="python -m training.dream")
     temperatures = read_temperatures(options.temperatures)
     if not 0 < options.seconds <= 300:
         raise UserError(f"{options.seconds} seconds of dream: give more than 0, at most 300")
@@ -91,4 +92,4 @@ def choose(data: Path, index: int | None) -> Episode:
 
 
 if __name__ == "__main__":
-    commandline.run(main)
+    command_line.run(main)

@@ -17,19 +17,27 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agent import commandline
-from agent.commandline import option
-from agent.controller import n_parameters
+from agent import command_line
+from agent.command_line import option
 from agent.evolution import Evolution
-from agent.pretrained import EVOLUTION, EVOLUTION_ARRAYS
-from arena.cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
-from arena.levels import Level, available, select
-from training.curriculum import draw_levels
-from training.executors import FREE, Executor, open_executor
-from training.features import feature_sizes, logit_scale
-from training.held_out import HELP, check_levels
-from training.progress import ProgressBar
-from training.records import (
+from agent.world_model.controller import n_parameters
+from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
+from arena.environment.levels import Level, available, select
+from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
+from training.data.held_out import HELP, check_levels
+from training.runs.executors import FREE, Executor, open_executor
+from training.runs.progress import ProgressBar
+from training.runs.resume import (
+    Stop,
+    TrainingError,
+    load_checkpoint,
+    save_checkpoint,
+    stopping_softly,
+)
+from training.runs.run_folder import CHECKPOINTS, Metrics, stage_run, write_result
+from training.search.curriculum import draw_levels
+from training.search.features import feature_sizes, logit_scale
+from training.search.history import (
     CHAMPION,
     FAME_FILE,
     Records,
@@ -37,15 +45,7 @@ from training.records import (
     save_champion,
     save_fame,
 )
-from training.resume import (
-    Stop,
-    TrainingError,
-    load_checkpoint,
-    save_checkpoint,
-    stopping_softly,
-)
-from training.rollouts import Player, Rollout, Task, open_world_model
-from training.runs import CHECKPOINTS, Metrics, stage_run, write_result
+from training.search.rollouts import Player, Rollout, Task, open_world_model
 
 STAGE = "evolve"
 NETWORKS = "networks"  # folder of the exported V and M
@@ -269,7 +269,7 @@ class Search:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    options = commandline.parse(Options, argv, prog="python -m training.evolve")
+    options = command_line.parse(Options, argv, prog="python -m training.evolve")
     _check(options)
     levels = select(options.levels)
     check_levels([level.name for level in levels], options.held_out)
@@ -280,8 +280,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     free = ("generations", "minutes", *FREE, "held_out", "validation")
     with stage_run(STAGE, options, free=free) as folder:
         # Imported here, for it brings in torch, which the workers must not load.
-        from training.exported import prepare_networks
-        from training.imitation import read_imitation
+        from training.models.exported import prepare_networks
+        from training.search.imitation import read_imitation
 
         networks = folder / NETWORKS
         spec, digests = prepare_networks(options.vision, options.memory, networks)
@@ -395,4 +395,4 @@ def _check(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    commandline.run(main)
+    command_line.run(main)

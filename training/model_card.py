@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent.controller import n_parameters
-from agent.pretrained import ModelSpec
-from training.data import FPS
+from agent.world_model.controller import n_parameters
+from agent.world_model.packed_model import ModelSpec
+from training.data.dataset import FPS
 
 Values = Mapping[str, Any]
-CONTEST_SCORES = """On levels that it never saw (`python -m benchmarks.contest_scores`):
+CONTEST_SCORES = """On levels that it never saw (`python -m benchmarks.scores.contest_scores`):
 
 <!-- contest scores -->
 Not measured yet.
@@ -32,7 +32,7 @@ def write_card(
         memory: result.json of the stage.
         evolution: result.json of the stage.
         state: which evolution state was packed, "best" or "last".
-        scores: of benchmarks.first_scores, without the single returns; None: not measured.
+        scores: of benchmarks.scores.first_scores, without the single returns; None: not measured.
     """
     parts = [
         "# Model card",

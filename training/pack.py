@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from agent import commandline
-from agent.commandline import option
-from agent.controller import Controller, n_parameters
+from agent import command_line
+from agent.command_line import option
 from agent.evolution import Evolution
-from agent.fame import fame_bytes
-from agent.fame import read_fame as read_packed_fame
 from agent.files import sha256, write_atomically
-from agent.pretrained import (
+from agent.hall_of_fame import fame_bytes
+from agent.hall_of_fame import read_fame as read_packed_fame
+from agent.world_model.controller import Controller, n_parameters
+from agent.world_model.packed_model import (
     EVOLUTION,
     EVOLUTION_ARRAYS,
     FAME,
@@ -34,17 +34,17 @@ from agent.pretrained import (
     load,
     write_manifest,
 )
-from agent.world_model import load_world_model
-from arena.imagination import Imagination
+from agent.world_model.world_model import load_world_model
+from arena.replay.imagination import Imagination
 from training import evolve, train_memory, train_vision
-from training.checkpoint import save_networks
-from training.export import export_networks
 from training.model_card import write_card
-from training.networks import MDNLSTM, VAE
-from training.records import read_fame
-from training.resume import TrainingError
-from training.runs import read_result
-from training.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
+from training.models.checkpoint import save_networks
+from training.models.export import export_networks
+from training.models.networks import MDNLSTM, VAE
+from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
+from training.runs.resume import TrainingError
+from training.runs.run_folder import read_result
+from training.search.history import read_fame
 
 VERIFIED_STEPS = 20
 
@@ -62,7 +62,7 @@ class Options:
         "best",
         choices=("best", "last"),
     )
-    scores: Path | None = option("JSON of benchmarks.first_scores, for the model card", None)
+    scores: Path | None = option("JSON of benchmarks.scores.first_scores, for the model card", None)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Runs:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    options = commandline.parse(Options, argv, prog="python -m training.pack")
+    options = command_line.parse(Options, argv, prog="python -m training.pack")
     runs = read_runs(options)
     _check_place(options.out)
     with _replacing(options.out) as building:
@@ -245,4 +245,4 @@ def _swap(building: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    commandline.run(main)
+    command_line.run(main)

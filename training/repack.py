@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import commandline
-from agent.commandline import option
-from agent.pretrained import DECODER, EXPECTATION, NETWORKS, load, write_manifest
-from training.checkpoint import load_networks, save_networks
-from training.export import export_imagination
+from agent import command_line
+from agent.command_line import option
+from agent.world_model.packed_model import DECODER, EXPECTATION, NETWORKS, load, write_manifest
+from training.models.checkpoint import load_networks, save_networks
+from training.models.export import export_imagination
 from training.pack import verify
 
 
@@ -27,7 +27,7 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    options = commandline.parse(Options, argv, prog="python -m training.repack")
+    options = command_line.parse(Options, argv, prog="python -m training.repack")
     repack(options.folder)
     total = sum(path.stat().st_size for path in options.folder.iterdir())
     print(f"{options.folder}: {total / 1e6:.1f} MB")
@@ -51,4 +51,4 @@ def repack(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    commandline.run(main)
+    command_line.run(main)

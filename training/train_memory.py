@@ -16,15 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agent import commandline
-from agent.commandline import option
-from training.data import Dataset
-from training.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_place
-from training.dreams import draw_dream
-from training.held_out import refuse_held_out
-from training.latents import Batch, Sequences, encode_dataset
-from training.loop import Learner, Schedule, learn, use_threads
-from training.networks import (
+from agent import command_line
+from agent.command_line import option
+from training.data.dataset import Dataset
+from training.data.held_out import refuse_held_out
+from training.data.latents import Batch, Sequences, encode_dataset
+from training.models.networks import (
     MDNLSTM,
     VAE,
     OutcomeHead,
@@ -34,16 +31,19 @@ from training.networks import (
     outcome_errors,
     symlog,
 )
-from training.resume import TrainingError
-from training.runs import read_result, stage_run, write_result
-from training.train_vision import STAGE as VISION_STAGE
-from training.weights import (
+from training.models.weights import (
     MEMORY_WEIGHTS,
     VISION_WEIGHTS,
     copy_weights,
     load_network,
     save_network,
 )
+from training.pictures.dreams import draw_dream
+from training.runs.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_place
+from training.runs.loop import Learner, Schedule, learn, use_threads
+from training.runs.resume import TrainingError
+from training.runs.run_folder import read_result, stage_run, write_result
+from training.train_vision import STAGE as VISION_STAGE
 
 STAGE = "train_memory"
 EVALUATED_BATCH = 16
@@ -95,7 +95,7 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    options = commandline.parse(Options, argv, prog="python -m training.train_memory")
+    options = command_line.parse(Options, argv, prog="python -m training.train_memory")
     _check(options)
     vision = read_result(options.vision, VISION_STAGE)
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
@@ -293,4 +293,4 @@ def _summary(measured: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    commandline.run(main)
+    command_line.run(main)

@@ -16,22 +16,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from agent import commandline
-from agent.commandline import option
-from agent.pretrained import PRESETS, ModelSpec
-from training.data import Dataset
-from training.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_place
-from training.error_weights import error_weights, player_box, sprite_pixels
-from training.frame_buffer import FrameBuffer
-from training.frames import Frames, read_frames, sample_frames
-from training.held_out import refuse_held_out
-from training.loop import Learner, Schedule, learn, use_threads
-from training.networks import VAE, advice_loss
-from training.pictures import to_pixels, write_rows
-from training.resume import TrainingError
-from training.runs import stage_run, write_result
-from training.shifts import draw_shifts, shifted
-from training.weights import VISION_WEIGHTS, copy_weights, save_network
+from agent import command_line
+from agent.command_line import option
+from agent.world_model.packed_model import PRESETS, ModelSpec
+from training.data.dataset import Dataset
+from training.data.frame_buffer import FrameBuffer
+from training.data.frames import Frames, read_frames, sample_frames
+from training.data.held_out import refuse_held_out
+from training.data.shifts import draw_shifts, shifted
+from training.models.error_weights import error_weights, player_box, sprite_pixels
+from training.models.networks import VAE, advice_loss
+from training.models.weights import VISION_WEIGHTS, copy_weights, save_network
+from training.pictures.rows import to_pixels, write_rows
+from training.runs.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_place
+from training.runs.loop import Learner, Schedule, learn, use_threads
+from training.runs.resume import TrainingError
+from training.runs.run_folder import stage_run, write_result
 
 STAGE = "train_vision"
 EVALUATED_FRAMES = 512
@@ -107,7 +107,7 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    options = commandline.parse(Options, argv, prog="python -m training.train_vision")
+    options = command_line.parse(Options, argv, prog="python -m training.train_vision")
     _check(options)
     spec = PRESETS[options.model]
     dataset = read_dataset(options.data)
@@ -332,4 +332,4 @@ def _summary(measured: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    commandline.run(main)
+    command_line.run(main)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.commandline import UserError, option, parse, run
+from agent.command_line import option, parse, run
+from agent.errors import UserError
 from agent.files import write_atomically
 from game import art
 from game.art import scene, sheet

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from game.art.draw import Point
-from game.dress import decor_cells, dress, loop_cells
 from game.format import Cell, Kind, Level, Obj, Picture, SharedArt, ZoneArt
+from game.levels.dress import decor_cells, dress, loop_cells
 
 WIDTH, HEIGHT = 48, 16
 FLOOR = 12  # row of the ground

@@ -1,0 +1,74 @@
+"""Memory M: what (z, action) does to (h, c). One step of the LSTM, without the mixture heads.
+
+The heads predict the next latent; they serve training and dreams only, and stay there.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.buttons import ACTION_BUTTONS
+from agent.errors import ModelError
+from agent.world_model.onnx_network import Engine
+from agent.world_model.packed_model import ModelSpec
+
+State = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class Memory:
+    """The recurrent part of the MDN-LSTM. It keeps no state itself: the caller passes (h, c)."""
+
+    def __init__(self, path: Path, spec: ModelSpec) -> None:
+        """Open memory.onnx.
+
+        Raises:
+            PretrainedError: no such file, a broken one, or one of another model.
+        """
+        self._spec = spec
+        hidden = (1, spec.hidden)
+        inputs = {
+            "z": ((1, spec.latent), np.float32),
+            "action": ((1, len(ACTION_BUTTONS)), np.float32),
+            "h": (hidden, np.float32),
+            "c": (hidden, np.float32),
+        }
+        self._engine = Engine(path, inputs, {"next_h": hidden, "next_c": hidden})
+        self._inputs = {name: array[0] for name, array in self._engine.inputs.items()}
+        self._h = self._engine.outputs["next_h"][0]
+        self._c = self._engine.outputs["next_c"][0]
+
+    def initial(self) -> State:
+        """The state at the start of a sequence: zeros, float32 (H,) twice."""
+        return np.zeros(self._spec.hidden, np.float32), np.zeros(self._spec.hidden, np.float32)
+
+    def step(
+        self,
+        z: NDArray[np.float32],
+        action: NDArray[np.uint8],
+        h: NDArray[np.float32],
+        c: NDArray[np.float32],
+    ) -> State:
+        """Take in one step of play.
+
+        Args:
+            z: float32 (Z,), the latent of the frame that was seen.
+            action: uint8 (4,) of 0 and 1, what was pressed on seeing it.
+            h: float32 (H,), before this step.
+            c: float32 (H,), before this step.
+
+        Returns:
+            (h, c) after it, float32 (H,) each, the caller's own.
+
+        Raises:
+            ModelError: the state is not finite.
+        """
+        inputs = self._inputs
+        inputs["z"][:], inputs["action"][:], inputs["h"][:], inputs["c"][:] = z, action, h, c
+        self._engine.run()
+        if not math.isfinite(self._h.sum() + self._c.sum()):
+            raise ModelError("memory.onnx computes a state that is not finite: pack it again")
+        return self._h.copy(), self._c.copy()

@@ -1,0 +1,287 @@
+"""What a packed model is: its specification, its manifest, and the checks before it plays.
+
+Every file is checked by size and SHA-256 before anything is opened. What is missing, cut,
+altered or of another model stops with one line: there is no falling back to untrained weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from agent.buttons import ACTION_BUTTONS
+from agent.errors import UserError
+from agent.files import sha256, write_atomically
+from agent.world_model.controller import n_parameters
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+VISION = "vision.onnx"
+MEMORY = "memory.onnx"
+EVOLUTION_ARRAYS = "evolution.npz"
+EVOLUTION = "evolution.json"
+MODEL_CARD = "model_card.md"
+NETWORKS = "networks.safetensors"
+DECODER = "decoder.onnx"
+EXPECTATION = "expectation.onnx"
+FAME = "fame.npz"
+# Only the files of role "play" must be there, as in the container. Those of role "imagine" show
+# people what V sees and M expects; those of role "train" continue the training.
+ROLES = {
+    VISION: "play",
+    MEMORY: "play",
+    EVOLUTION_ARRAYS: "play",
+    EVOLUTION: "play",
+    MODEL_CARD: "play",
+    DECODER: "imagine",
+    EXPECTATION: "imagine",
+    NETWORKS: "train",
+    FAME: "play",
+}
+OPTIONAL = {FAME}  # a model may be packed without; what its manifest lists must be there
+INTERPOLATIONS = ("nearest", "area")
+_KEYS = {"format_version", "spec", "action_buttons", "games", "training", "files"}
+_MANIFEST_BYTES = 1 << 20
+
+
+class PretrainedError(UserError):
+    """A packed model that can't be used: says which file, what was expected and what was found."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The sizes that all parts of a model share."""
+
+    preset: str  # the name of these sizes
+    frame_size: int  # S: the encoder sees (S, S, 3)
+    interpolation: str  # how preprocess shrinks a frame to S x S
+    channels: tuple[int, ...]  # of the encoder's convolutions, kernel 4, stride 2
+    latent: int  # Z
+    hidden: int  # H: the memory's linear layer and LSTM
+    mixtures: int  # K: Gaussians per latent dimension, in training only
+    sequence_steps: int  # the memory forgets all every so many steps, in training as in play
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no network can have.
+
+        Raises:
+            PretrainedError: a size below 1, an unknown interpolation, a frame too small.
+        """
+        sizes = {
+            name: value for name, value in dataclasses.asdict(self).items() if type(value) is int
+        }
+        for name, value in sizes.items():
+            if not 1 <= value <= 1 << 16:
+                raise PretrainedError(f"spec: {name} is {value}: not in 1 .. 65536")
+        if self.interpolation not in INTERPOLATIONS:
+            known = ", ".join(INTERPOLATIONS)
+            raise PretrainedError(f"spec: interpolation {self.interpolation!r} is none of {known}")
+        if not self.channels or min(self.channels) < 1 or min(self.encoder_sizes) < 1:
+            raise PretrainedError(
+                f"spec: channels {list(self.channels)} do not fit {self.frame_size} pixels"
+            )
+
+    @property
+    def n_features(self) -> int:
+        """Z + 2H, what the controller sees: [z, h, c]."""
+        return self.latent + 2 * self.hidden
+
+    @property
+    def encoder_sizes(self) -> tuple[int, ...]:
+        """Height (and width) of each convolution's output: kernel 4, stride 2, no padding."""
+        sizes, size = [], self.frame_size
+        for _ in self.channels:
+            size = (size - 4) // 2 + 1
+            sizes.append(size)
+        return tuple(sizes)
+
+    def to_json(self) -> dict[str, Any]:
+        """The specification as JSON values."""
+        return {**dataclasses.asdict(self), "channels": list(self.channels)}
+
+    @classmethod
+    def from_json(cls, values: object) -> ModelSpec:
+        """Read what `to_json` made.
+
+        Raises:
+            PretrainedError: a field unknown, missing or of a wrong type or value.
+        """
+        if not isinstance(values, dict):
+            raise PretrainedError(f"spec: is {_shown(values)} instead of an object")
+        hints = get_type_hints(cls)
+        _check_keys("spec", values, set(hints))
+        if not isinstance(values["channels"], list):
+            raise PretrainedError(f"spec: channels is {_shown(values['channels'])}: not a list")
+        checked = {**values, "channels": tuple(values["channels"])}
+        for name, value in checked.items():
+            kind = str if hints[name] is str else int
+            parts = value if name == "channels" else (value,)
+            if any(type(part) is not kind for part in parts):
+                raise PretrainedError(f"spec: {name} is {_shown(value)}: not of {kind.__name__}")
+        return cls(**checked)
+
+
+# seed: the sizes of the agent of 2018 that this project continues (its encoder ends in 9216).
+# compact: those of World Models (Ha and Schmidhuber 2018), with half of the encoder's channels,
+# for at play the convolutions are what costs. On one core 32-64-128-256 take 0.35 ms a frame,
+# 24-48-96-192 take 0.22 and 16-32-64-128 take 0.12; with 0.07 for `preprocess` only the last
+# stays within 0.25 ms, a fifth of the 1.2 ms that the emulator needs for a whole step.
+PRESETS = {
+    "seed": ModelSpec("seed", 128, "nearest", (32, 64, 128, 256), 200, 1024, 8, 500),
+    "compact": ModelSpec("compact", 64, "area", (16, 32, 64, 128), 32, 256, 5, 500),
+}
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A packed model whose files have been checked."""
+
+    folder: Path
+    spec: ModelSpec
+    manifest: dict[str, Any]
+
+
+def write_manifest(
+    folder: Path, spec: ModelSpec, *, games: Sequence[str], training: Mapping[str, Any]
+) -> None:
+    """Write the folder's manifest.json, with size and SHA-256 of each file that it holds.
+
+    Args:
+        folder: holds the files of `ROLES`; only those of role "play" must be there.
+        spec: of the networks packed there.
+        games: what the model was trained on.
+        training: JSON values of any kind: the commit, the commands, the scores.
+
+    Raises:
+        PretrainedError: a file that is needed to play is missing.
+    """
+    files = {}
+    for name, role in ROLES.items():
+        path = folder / name
+        if path.is_file():
+            files[name] = {"role": role, "bytes": path.stat().st_size, "sha256": sha256(path)}
+        elif role == "play" and name not in OPTIONAL:
+            raise PretrainedError(f"{path} is missing: write it before the manifest")
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "spec": spec.to_json(),
+        "action_buttons": list(ACTION_BUTTONS),
+        "games": list(games),
+        "training": dict(training),
+        "files": files,
+    }
+    write_atomically(folder / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+
+
+def load(folder: Path) -> Pretrained:
+    """Check a packed model and read its manifest.
+
+    Raises:
+        PretrainedError: by its one line, what is missing, cut, altered, or of another model.
+    """
+    manifest = _read_json(folder / MANIFEST)
+    version = manifest.get("format_version")
+    if version != FORMAT_VERSION or type(version) is not int:
+        raise PretrainedError(
+            f"{folder / MANIFEST}: format_version is {_shown(version)}, this program reads "
+            f"{FORMAT_VERSION}: use the release that wrote the model, or pack it again"
+        )
+    _check_keys(str(folder / MANIFEST), manifest, _KEYS)
+    if manifest["action_buttons"] != list(ACTION_BUTTONS):
+        raise PretrainedError(
+            f"{folder / MANIFEST}: action_buttons are {_shown(manifest['action_buttons'])}, "
+            f"this program presses {list(ACTION_BUTTONS)}"
+        )
+    try:
+        spec = ModelSpec.from_json(manifest["spec"])
+    except PretrainedError as error:
+        raise PretrainedError(f"{folder / MANIFEST}: {error}") from None
+    files = manifest["files"]
+    if not isinstance(files, dict):
+        raise PretrainedError(f"{folder / MANIFEST}: files is {_shown(files)}: not an object")
+    for name, role in ROLES.items():
+        if name in files:
+            _check_file(folder / name, files[name], role)
+        elif role == "play" and name not in OPTIONAL:
+            raise PretrainedError(f"{folder / MANIFEST}: names no {name}: pack the model again")
+    _check_evolution(folder / EVOLUTION, spec)
+    return Pretrained(folder, spec, manifest)
+
+
+def _check_file(path: Path, entry: object, role: str) -> None:
+    if (
+        not isinstance(entry, dict)
+        or set(entry) != {"role", "bytes", "sha256"}
+        or entry["role"] != role
+        or type(entry["bytes"]) is not int
+        or not isinstance(entry["sha256"], str)
+        or not re.fullmatch("[0-9a-f]{64}", entry["sha256"])
+    ):
+        raise PretrainedError(
+            f"{path.parent / MANIFEST}: the entry of {path.name} is {_shown(entry)} instead of "
+            f'role "{role}", bytes and sha256'
+        )
+    if not path.is_file():
+        if role != "play":
+            return
+        raise PretrainedError(f"{path} is missing: restore it, or pack the model again")
+    found = path.stat().st_size
+    if found != entry["bytes"]:
+        raise PretrainedError(
+            f"{path} has {found} bytes, its manifest says {entry['bytes']}: it was cut or "
+            "replaced; restore it, or pack the model again"
+        )
+    digest = sha256(path)
+    if digest != entry["sha256"]:
+        raise PretrainedError(
+            f"{path} was altered: SHA-256 {digest[:16]}..., its manifest says "
+            f"{entry['sha256'][:16]}...; restore it, or pack the model again"
+        )
+
+
+def _check_evolution(path: Path, spec: ModelSpec) -> None:
+    found = _read_json(path).get("n_parameters")
+    expected = n_parameters(spec.n_features)
+    if found != expected:
+        raise PretrainedError(
+            f"{path}: an evolution state of {_shown(found)} parameters, a controller of preset "
+            f"{spec.preset!r} has {expected}: evolve for this model, then pack"
+        )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MANIFEST_BYTES + 1)
+    except OSError as error:
+        raise PretrainedError(
+            f"{path} can't be read ({error.strerror}): give the folder of a packed model"
+        ) from None
+    if len(data) > _MANIFEST_BYTES:
+        raise PretrainedError(f"{path} has more than {_MANIFEST_BYTES} bytes: not ours")
+    try:
+        values = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise PretrainedError(f"{path} is not JSON ({_shown(str(error))}): restore it") from None
+    if not isinstance(values, dict):
+        raise PretrainedError(f"{path} holds {_shown(values)} instead of an object")
+    return values
+
+
+def _check_keys(where: str, values: Mapping[str, Any], expected: set[str]) -> None:
+    unknown, missing = sorted(set(values) - expected), sorted(expected - set(values))
+    if unknown:
+        raise PretrainedError(f"{where}: unknown field {_shown(unknown[0])}")
+    if missing:
+        raise PretrainedError(f"{where}: field {missing[0]!r} is missing")
+
+
+def _shown(value: object) -> str:
+    """A value in an error's line: one line, and short."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,261 @@
+"""One contest level on the emulator: its scenario, the sticky frame skip, the time limit.
+
+It steps the emulator as stable-retro's own `step` does, but fetches the picture only of the frame
+that the agent sees: three of four would be thrown away.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import stable_retro
+from numpy.typing import NDArray
+
+from agent.errors import UserError
+from arena.environment.levels import Level, available, integrations
+from arena.environment.sprites import sprite_cells
+
+FRAME_SKIP = 4
+STICKINESS = 0.25
+MAX_STEPS = 4500  # 18,000 frames at 60 Hz: five minutes
+
+
+class EmulatorError(UserError):
+    """The emulator can't play the level. The text says why."""
+
+
+class EpisodeError(RuntimeError):
+    """A step where no episode is under way: a mistake of the caller."""
+
+
+class StickyActions:
+    """The contest's sticky actions: which action holds in which frame of a step.
+
+    The first action after a reset acts at once. Afterwards the previous one holds with
+    probability `stickiness` for the first frame, and the new one from the second on.
+    """
+
+    def __init__(self, stickiness: float, seed: int | None) -> None:
+        # The generator, the draw and the comparison are those of the contest's wrapper.
+        self._random = np.random.RandomState(seed)
+        self._stickiness = stickiness
+        self._held: NDArray[np.uint8] | None = None
+
+    def reset(self) -> None:
+        self._held = None
+
+    def first_frame(self, action: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The action of a step's first frame: this one or the one before. Draws once a step."""
+        if self._held is None or self._random.rand() > self._stickiness:
+            first = action
+        else:
+            first = self._held
+        self._held = action
+        return first
+
+
+def skip_frames(
+    frame: Callable[[NDArray[np.uint8]], tuple[float, bool]],
+    sticky: StickyActions,
+    action: NDArray[np.uint8],
+    frame_skip: int,
+) -> tuple[float, bool]:
+    """One step of the contest: the frames' rewards summed, stopped early on done.
+
+    Args:
+        frame: advances the emulator one frame under an action; returns (reward, done).
+        sticky: holds the action of the step before.
+        action: (n_buttons,) uint8.
+        frame_skip: frames a step.
+    """
+    total, done = frame(sticky.first_frame(action))
+    for _ in range(frame_skip - 1):
+        if done:
+            break
+        reward, done = frame(action)
+        total += reward
+    return total, done
+
+
+class ContestEnv:
+    """A level as the contest played it. One a process: the emulator allows no second one."""
+
+    def __init__(
+        self,
+        level: Level,
+        seed: int | None = None,
+        movies: Path | None = None,
+        frame_skip: int = FRAME_SKIP,
+        stickiness: float = STICKINESS,
+        max_steps: int = MAX_STEPS,
+    ) -> None:
+        """Load the game, the state and the scenario of a level.
+
+        Args:
+            level: what to play; its folder of integrations is registered.
+            seed: of the stickiness, 0 to 2**32 - 1; None draws one.
+            movies: folder for a .bk2 of every episode; None records none.
+            frame_skip: emulator frames a step.
+            stickiness: probability that the previous action holds for a step's first frame.
+            max_steps: steps after which an episode is done, whatever the game says.
+
+        Raises:
+            LevelError: the game, the state or the scenario is missing, or the ROM is.
+            EmulatorError: they are there, but can't be loaded, or the process has an emulator.
+        """
+        _check(seed, frame_skip, stickiness, max_steps)
+        available(level)
+        if movies is not None:
+            _make_folder(movies)
+        self.level = level
+        self._env = _load(level)
+        if movies is not None:
+            self._env.auto_record(str(movies))
+        self._sticky = StickyActions(stickiness, seed)
+        self._frame_skip = frame_skip
+        self._max_steps = max_steps
+        self._filtered: dict[bytes, NDArray[np.uint8]] = {}
+        self._steps_left = 0
+        self.n_buttons = int(self._env.num_buttons)
+        self.observation_shape: tuple[int, ...] = tuple(self._env.observation_space.shape)
+
+    def reset(self, state: bytes | None = None) -> NDArray[np.uint8]:
+        """Start an episode from the level's state, or from another of the same game.
+
+        Args:
+            state: as the emulator saves it; it is what later resets start from, too.
+
+        Returns:
+            frame: (224, 320, 3) uint8 RGB, a copy of one's own.
+        """
+        if state is not None:
+            self._env.initial_state = state
+        frame, _ = self._env.reset()
+        self._sticky.reset()
+        self._steps_left = self._max_steps
+        return self._checked(frame)
+
+    def step(self, buttons: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, bool, Any]:
+        """Play `frame_skip` frames.
+
+        Args:
+            buttons: (n_buttons,) of 0 and 1, in the emulator's order (B A MODE START UP DOWN
+                LEFT RIGHT C Y X Z). Impossible combinations are filtered as in the contest.
+
+        Returns:
+            frame (224, 320, 3) uint8 RGB, a copy of one's own; reward, the sum over the frames;
+            done; the game's variables as a dict.
+
+        Raises:
+            EpisodeError: the episode is done, or none was started.
+            ValueError: another number of buttons.
+        """
+        self._check_step(buttons)
+        action = self._filter(buttons)
+        return self._after(*skip_frames(self._frame, self._sticky, action, self._frame_skip))
+
+    def play_frames(self, buttons: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, bool, Any]:
+        """Play a recording's frames exactly, in place of a step: nothing sticks.
+
+        Args:
+            buttons: (frames, n_buttons) of 0 and 1, those of one frame each.
+
+        Returns:
+            As `step`.
+
+        Raises:
+            EpisodeError, ValueError: as `step`.
+        """
+        total, done = 0.0, False
+        for pressed in buttons:
+            self._check_step(pressed)
+            reward, done = self._frame(self._filter(pressed))
+            total += reward
+            if done:
+                break
+        return self._after(total, done)
+
+    def sprites(self) -> NDArray[np.bool_] | None:
+        """The cells of 8 x 8 pixels that sprites touch now, (28, 40); None: not known."""
+        return sprite_cells(self._env.em.get_state())
+
+    def close(self) -> None:
+        """Finish the movie and free the emulator, so that the process may make another."""
+        if self._env is not None:
+            self._env.stop_record()
+            self._env.close()
+            self._env = None
+
+    def _check_step(self, buttons: NDArray[np.uint8]) -> None:
+        if not self._steps_left:
+            raise EpisodeError("no episode is under way: reset the environment first")
+        if len(buttons) != self.n_buttons:
+            raise ValueError(f"{len(buttons)} buttons, expected {self.n_buttons}")
+
+    def _after(self, reward: float, done: bool) -> tuple[NDArray[np.uint8], float, bool, Any]:
+        self._steps_left = 0 if done else self._steps_left - 1
+        frame = self._checked(self._env.get_screen(apply_rotation=True))
+        return frame, reward, not self._steps_left, self._env.data.lookup_all()
+
+    def _filter(self, buttons: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """stable-retro's filter (no LEFT with RIGHT, ...), remembered: it is slow in Python."""
+        key = bytes(buttons)
+        action = self._filtered.get(key)
+        if action is None:
+            action = self._filtered[key] = self._env.action_to_array(buttons)[0]
+        return action
+
+    def _frame(self, action: NDArray[np.uint8]) -> tuple[float, bool]:
+        env = self._env
+        if env.movie:
+            for button, pressed in enumerate(action):
+                env.movie.set_key(button, bool(pressed), 0)
+            env.movie.step()
+        env.em.set_button_mask(action, 0)
+        env.em.step()
+        env.data.update_ram()
+        return env.data.current_reward(), bool(env.data.is_done())
+
+    def _checked(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if frame.shape != self.observation_shape:
+            raise EmulatorError(
+                f"{self.level.name} changed its picture from {self.observation_shape} to"
+                f" {frame.shape}: the contest's agents expect one size"
+            )
+        return np.ascontiguousarray(frame)
+
+
+def _make_folder(movies: Path) -> None:
+    try:
+        movies.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmulatorError(f"no folder for movies at {movies}: {error.strerror}") from None
+    if not os.access(movies, os.W_OK):
+        raise EmulatorError(f"the folder for movies {movies} can't be written")
+
+
+def _check(seed: int | None, frame_skip: int, stickiness: float, max_steps: int) -> None:
+    if seed is not None and not 0 <= seed < 1 << 32:
+        raise UserError(f"the seed is {seed}: give one from 0 to {(1 << 32) - 1}")
+    if frame_skip < 1 or max_steps < 1:
+        raise UserError(f"{frame_skip} frames a step and {max_steps} steps: give 1 or more of each")
+    if not 0 <= stickiness <= 1:
+        raise UserError(f"the stickiness is {stickiness}: give a probability")
+
+
+def _load(level: Level) -> Any:
+    try:
+        return stable_retro.make(
+            level.game,
+            level.state,
+            scenario=level.scenario,
+            inttype=integrations(level),
+            use_restricted_actions=stable_retro.Actions.FILTERED,
+            render_mode="rgb_array",  # the default opens a window
+        )
+    except (RuntimeError, AssertionError, OSError, ValueError, EOFError) as error:
+        raise EmulatorError(f"{level.name} can't be loaded: {error}") from None

@@ -1,0 +1,247 @@
+"""The user's own ROMs: which are there, which are missing, and importing them.
+
+No ROM is shipped or downloaded. Files are recognised by SHA-1 alone, whatever they are called,
+and the six custom games of the contest are built from the patches that come with stable-retro,
+which nobody applies otherwise. Nothing is put in place before its SHA-1 is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import stable_retro.data
+from stable_retro.data import Integrations
+
+from agent.command_line import option, parse
+from agent.errors import UserError
+from agent.files import write_atomically
+from arena.environment.levels import built_from, joined_from, level_sets, rom_condition
+from arena.environment.rom_files import Report, dumps, forms, title
+from arena.environment.vcdiff import PatchError, apply_patch
+
+CONTEST_GAMES = Integrations.CONTRIB
+ROM_FILE = "rom.md"
+
+
+class RomError(UserError):
+    """No folder, nothing recognised in it, or a place that can't be written."""
+
+
+@dataclass(frozen=True)
+class RomsOptions:
+    """Say which ROMs are there and which are missing; or import your own from a folder."""
+
+    command: str = option("what to do", "status", choices=("status", "import"), positional=True)
+    folder: Path | None = option("the folder of your ROM files", None, positional=True)
+
+
+def main(argv: Sequence[str]) -> int:
+    """`python -m arena roms [import DIR]`: exit code 1 if something could not be built.
+
+    Raises:
+        RomError: as of `import_folder`; or a folder given without `import`.
+    """
+    options = parse(RomsOptions, argv, prog="python -m arena roms")
+    if options.command == "import":
+        if options.folder is None:
+            raise RomError("which folder? python -m arena roms import FOLDER")
+        return import_folder(options.folder, lambda line: print(line, flush=True))
+    if options.folder is not None:
+        raise RomError(f"to import {options.folder}: python -m arena roms import {options.folder}")
+    print(status())
+    return 0
+
+
+def status() -> str:
+    """A table of every game in the level sets: is its ROM there, where it goes, what it unlocks."""
+    rows = [("ROM", "file", "SHA-1", "unlocks")]
+    missing = []
+    for game in contest_games():
+        found = _condition(game)
+        if found != "there" and game not in built_from():
+            missing.append(game)
+        place = f"{_folder(game).parent.name}/{game}/{ROM_FILE}"
+        checksums = _accepted(game)
+        rows.append((found, place, checksums[0], _unlocks(game)))
+        rows += [("", "", f"or {other}", "") for other in checksums[1:]]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
+        for row in rows
+    ]
+    return "\n".join(
+        [f"stable-retro's data: {_data()}", "", *map(str.rstrip, lines), *_todo(missing)]
+    )
+
+
+def import_folder(folder: Path, report: Report) -> int:
+    """Import every Mega Drive ROM in a folder that stable-retro knows; then build what can be.
+
+    Args:
+        folder: searched with all its folders; .zip files are looked into. One file is taken too.
+        report: gets one line for each file that says something and each game that changes.
+
+    Returns:
+        0, or 1 if a game could not be built although all that it needs is there.
+
+    Raises:
+        RomError: there is no such folder, nothing in it is known, or stable-retro's data folder
+            can't be written.
+    """
+    if not folder.exists():
+        raise RomError(f"there is no folder {str(folder)!r}")
+    known = _known_checksums()
+    files = 0
+    recognised: set[Path] = set()
+    for source, data in dumps(folder, report):
+        files += 1
+        match = next((form for form in forms(data) if _sha1(form) in known), None)
+        if match is not None:
+            target = known[_sha1(match)]
+            if target not in recognised:
+                _put(target, match, source, report)
+            recognised.add(target)
+        elif name := title(data):
+            report(f"not used  {source}: {name!r}, SHA-1 {_sha1(data)}: another revision or game")
+    if not recognised:
+        raise RomError(
+            f"none of {files} files in {folder} is a ROM that stable-retro knows:"
+            " `python -m arena roms` lists the SHA-1 it must have"
+        )
+    return _build_all(report)
+
+
+def contest_games() -> list[str]:
+    """Every game in the level sets whose data is stable-retro's own, in their order."""
+    known = (level for levels in level_sets().values() for level in levels)
+    return list(dict.fromkeys(level.game for level in known if level.integration is None))
+
+
+def _build_all(report: Report) -> int:
+    """Join the lock-on games, then patch: a joined ROM may be the base of a patch."""
+    failed = 0
+    for game, parts in joined_from().items():
+        if _condition(game) != "there" and all(_condition(part) == "there" for part in parts):
+            joined = b"".join(_rom_path(part).read_bytes() for part in parts)
+            failed += not _build(game, joined, " + ".join(parts), report)
+    for game, base in built_from().items():
+        if _condition(game) == "there":
+            continue
+        if _condition(base) != "there":
+            report(f"missing   {game}: it is built from {base}")
+            continue
+        try:
+            delta = (_folder(game) / "rom.delta").read_bytes()
+            patched = apply_patch(_rom_path(base).read_bytes(), delta)
+        except (PatchError, OSError) as error:
+            report(f"failed    {game}: {error}")
+            failed += 1
+            continue
+        failed += not _build(game, patched, f"{base} and its patch", report)
+    return 1 if failed else 0
+
+
+def _build(game: str, data: bytes, source: str, report: Report) -> bool:
+    if _sha1(data) not in _accepted(game):
+        report(f"failed    {game}: from {source} comes SHA-1 {_sha1(data)}, not what rom.sha says")
+        return False
+    _write(_rom_path(game), data)
+    report(f"built     {game}, from {source}")
+    return True
+
+
+def _put(folder: Path, data: bytes, source: str, report: Report) -> None:
+    path = folder / ROM_FILE
+    if path.is_file() and _sha1(path.read_bytes()) == _sha1(data):
+        report(f"there     {folder.name}: nothing to do for {source}")
+        return
+    _write(path, data)
+    report(f"imported  {folder.name}, from {source}")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise RomError(
+            f"can't write {path} ({error.strerror}): copy {_data()} to a folder of your own and set"
+            " RETRO_DATA_PATH to it"
+        ) from None
+
+
+def _known_checksums() -> dict[str, Path]:
+    """SHA-1 -> the folder of its game, for the Mega Drive games of stable-retro."""
+    Integrations.clear_custom_paths()  # a game of one's own is complete as it is
+    for folder in ("contrib", "experimental", "stable"):
+        if not (_data() / folder).is_dir():
+            raise RomError(f"{_data()} has no folder {folder}: is RETRO_DATA_PATH a whole copy?")
+    known = {}
+    for checksum, (game, extension, place) in stable_retro.data.get_known_hashes().items():
+        if extension == Path(ROM_FILE).suffix:
+            known[checksum.strip().lower()] = Path(place) / game
+    # Where two games share a ROM, the contest's gets it.
+    return known | {sha: _folder(game) for game in contest_games() for sha in _accepted(game)}
+
+
+def _condition(game: str) -> str:
+    return rom_condition(game, CONTEST_GAMES)
+
+
+def _unlocks(game: str) -> str:
+    """Levels by set: the game's own, then those of the games built from it."""
+    built = [other for other, base in built_from().items() if base == game]
+    text = _count([game])
+    if built:
+        text += f"; by patches {_count(built)}"
+    base = built_from().get(game)
+    return f"{text} (built from {base})" if base else text
+
+
+def _count(games: Sequence[str]) -> str:
+    counts = {
+        name: sum(level.game in games for level in levels) for name, levels in level_sets().items()
+    }
+    return ", ".join(f"{count} of {name}" for name, count in counts.items() if count)
+
+
+def _todo(missing: Sequence[str]) -> list[str]:
+    if not missing:
+        return ["", "All ROMs that have to come from you are there."]
+    lines = [
+        "",
+        "To do: dump your own cartridges, or take the ROM files of a collection you bought;",
+    ]
+    lines += [
+        "`python -m arena roms import FOLDER` recognises them by SHA-1, whatever their names."
+    ]
+    for game, parts in joined_from().items():
+        if game in missing:
+            lines.append(f"{game} is also joined from {' and '.join(parts)}.")
+    return lines
+
+
+def _folder(game: str) -> Path:
+    path = stable_retro.data.get_file_path(game, "rom.sha", CONTEST_GAMES)
+    if path is None:
+        raise RomError(f"{_data()} has no {game}: is RETRO_DATA_PATH a whole copy of the data?")
+    return Path(path).parent
+
+
+def _accepted(game: str) -> list[str]:
+    """The SHA-1s that a game's ROM may have."""
+    return (_folder(game) / "rom.sha").read_text(encoding="ascii").lower().split()
+
+
+def _rom_path(game: str) -> Path:
+    return _folder(game) / ROM_FILE
+
+
+def _data() -> Path:
+    return Path(stable_retro.data.path())
+
+
+def _sha1(data: bytes) -> str:
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()

@@ -1,0 +1,231 @@
+"""What an evaluation shows: a progress bar with the time left, then the table of scores.
+
+On a terminal the bars live; elsewhere (a log, a pipe) a line appears now and then.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column, Table
+from rich.text import Text
+
+from arena.evaluation.level_run import LevelRun
+from arena.evaluation.results import LevelResult, Results
+from arena.evaluation.score import INTERVAL_METHOD, Interval, level_score
+
+SECONDS_A_LINE = 30.0  # between two lines of progress where there is no terminal
+SPEED_SECONDS = 20.0  # the speed behind the time left is that of so many seconds
+WIDE = 100  # columns of a terminal that has room for the intervals of the levels
+NOTHING = "–"
+
+
+class Display:
+    """Progress of the levels of a run; `refresh` reads how far they are."""
+
+    def __init__(self, console: Console, runs: Sequence[LevelRun]) -> None:
+        self._console = console
+        self._runs = runs
+        self._tasks: dict[str, TaskID] = {}
+        self._began = self._last_line = time.monotonic()
+        self._progress = Progress(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, ratio=2)),
+            BarColumn(bar_width=None, table_column=Column(ratio=1)),
+            TextColumn("{task.percentage:3.0f}%"),
+            TextColumn("{task.fields[speed]}", justify="right"),
+            TextColumn("{task.fields[score]}", justify="right"),
+            TextColumn("[dim]left[/dim]"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            expand=True,
+            speed_estimate_period=SPEED_SECONDS,
+            disable=not console.is_terminal,
+        )
+        budget = sum(run.limits.budget_steps for run in runs)
+        self._all = self._progress.add_task(
+            "all levels", total=budget, visible=len(runs) > 1, speed="", score=""
+        )
+
+    def __enter__(self) -> Display:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def refresh(self) -> None:
+        """Show how far the levels are."""
+        for run in self._runs:
+            if run.state in ("starting", "playing"):
+                self._show(run)
+            elif run.state == "done" and run.level.name in self._tasks:
+                self._progress.update(self._tasks[run.level.name], visible=False)
+        done = sum(run.state == "done" for run in self._runs)
+        self._progress.update(
+            self._all,
+            completed=self._timesteps(),
+            description=f"all levels, {done} of {len(self._runs)} done",
+        )
+        if self._progress.disable and time.monotonic() - self._last_line > SECONDS_A_LINE:
+            self._line()
+
+    def ended(self, result: LevelResult) -> None:
+        """Say that a level has ended, where it scrolls by."""
+        if len(self._runs) == 1 and result.status == "finished":
+            return  # the table follows at once
+        what = f"score {_number(result.score)}" if result.status == "finished" else "failed"
+        reason = f": {result.error.reason}" if result.error else ""
+        self._progress.console.print(
+            Text.assemble(
+                ("✓ " if result.status == "finished" else "✗ ", _style(result)),
+                f"{result.level}  {what}{reason}",
+            )
+        )
+
+    def _show(self, run: LevelRun) -> None:
+        name = run.level.name
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(
+                name, total=run.limits.budget_steps, speed="", score="starting"
+            )
+        if run.state == "playing":
+            assert run.started is not None
+            speed = run.timesteps / max(time.monotonic() - run.started, 1e-9)
+            score = level_score(run.returns)
+            self._progress.update(
+                self._tasks[name],
+                completed=run.timesteps,
+                speed=f"{speed:,.0f} steps/s" if run.timesteps else "",
+                score=f"score {_number(score)} ({len(run.returns)})" if run.returns else "",
+            )
+
+    def _timesteps(self) -> int:
+        return sum(
+            run.limits.budget_steps if run.state == "done" else run.timesteps for run in self._runs
+        )
+
+    def _line(self) -> None:
+        self._last_line = time.monotonic()
+        used, budget = self._timesteps(), sum(run.limits.budget_steps for run in self._runs)
+        seconds = self._last_line - self._began
+        left = f"{(budget - used) * seconds / used / 60:.1f} min left" if used else "starting"
+        self._console.print(f"{used:,} of {budget:,} steps, {left}")
+
+
+def show_table(console: Console, results: Results) -> None:
+    """Print the levels, the mean, and what went wrong."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    games = {_game_and_state(level)[0] for level in results.levels}
+    one_game = games.pop() if len(games) == 1 else None
+    table.add_column(one_game or "level", overflow="fold", min_width=16)
+    wide = console.width >= WIDE
+    headers = ["score", "95% interval", "best", "episodes", "locked in at", "steps/s"]
+    for header in headers if wide else [header for header in headers if "interval" not in header]:
+        table.add_column(header, justify="right", no_wrap=True)
+    for level in results.levels:
+        table.add_row(
+            _game_and_state(level)[1] if one_game else level.level,
+            _score(level),
+            *([_pair(level.interval)] if wide else []),
+            _number(level.best_return),
+            f"{level.episodes:,}",
+            _count(level.locked_in_at),
+            _count(level.steps_per_second),
+        )
+    console.print()
+    console.print(table)
+    console.print()
+    _show_mean(console, results)
+    for level in results.failed:
+        _show_failure(console, level)
+
+
+def show_files(console: Console, results: Results, folder: Path) -> None:
+    """Say where the results are, and how to see the best episode."""
+    console.print()
+    console.print(
+        f"results  {folder / 'results.json'}", soft_wrap=True, highlight=False, markup=False
+    )
+    played = [level for level in results.levels if level.score is not None and level.movies]
+    if played:
+        best = max(played, key=lambda level: level.score or 0.0)
+        movie = folder / best.movies.get("best", best.movies.get("first", ""))
+        console.print(
+            f"watch    python local_eval.py --movie {movie}",
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )
+
+
+def _show_mean(console: Console, results: Results) -> None:
+    total = len(results.levels)
+    if results.mean is None:
+        console.print(Text(f"no score: 0 of {total} levels have one", style="bold red"))
+        return
+    over = f"over {results.levels_scored} of {total} level{'s' if total > 1 else ''}"
+    missing = total - results.levels_scored
+    without = f", {missing} without a score left out" if missing else ""
+    line = Text.assemble(
+        ("mean score ", "bold"),
+        (_number(results.mean), "bold green"),
+        f"  {_pair(results.interval)}  {over}{without}",
+    )
+    console.print(line)
+    if results.interval is not None:
+        console.print(f"interval: {INTERVAL_METHOD}", style="dim", highlight=False)
+
+
+def _show_failure(console: Console, level: LevelResult) -> None:
+    assert level.error is not None
+    console.print()
+    console.print(Text.assemble((f"{level.level} failed: ", "bold red"), level.error.reason))
+    for line in level.error.stderr.splitlines():
+        console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+
+
+def _game_and_state(level: LevelResult) -> tuple[str, str]:
+    game, _, state = level.level.partition(":")
+    return game, state
+
+
+def _score(level: LevelResult) -> Text:
+    if level.status == "finished" and level.score is not None:
+        return Text(_number(level.score), style="bold green")
+    words = {"failed": "failed", "pending": "not played", "finished": "no episode"}
+    return Text(words[level.status], style=_style(level))
+
+
+def _style(level: LevelResult) -> str:
+    return {"failed": "red", "pending": "dim", "finished": "green"}[level.status]
+
+
+def _number(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.1f}"
+
+
+def _count(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def _pair(interval: Interval | None) -> str:
+    return NOTHING if interval is None else f"{_number(interval[0])} to {_number(interval[1])}"

@@ -1,0 +1,211 @@
+"""results.json of a run folder: what it holds, written and read with one set of names.
+
+Schema, version 1 (numbers that don't exist are null, never 0):
+
+    format        "world-models-contest/results"
+    version       1
+    complete      true once every level has ended, finished or failed
+    agent         the agent in a few words
+    budget_steps  timesteps a level; a reset counts as one, as in the contest
+    interval_method  how every interval here was made
+    mean          score: mean over the levels that have a score; interval: [low, high];
+                  levels_scored, levels_total: over how many of how many (a level that failed or
+                  finished no episode has no score, and is left out of the mean)
+    levels        in the order played, each with
+      level            "GAME:STATE"
+      status           "pending", "finished" or "failed"; a failed level has no score
+      folder           its folder, relative to the run folder
+      ended_by         as the server saw it: "timestep-limit", "wall-clock-limit"; of a failed
+                       level "client-closed", "client-disconnected", "protocol-error",
+                       "never-connected", or null: the run was cut off or the server broke off
+      score, interval  mean return of the finished episodes; the first row of monitor.csv on
+      best_return, best_episode  the highest return, and which episode (from 0) had it first
+      episodes         finished episodes: rows of monitor.csv
+      timesteps        used of the budget
+      locked_in_at     timesteps used when the agent first began an episode locked in, from its
+                       journal; null: it never did, or keeps no journal
+      seconds          from the agent's connection to the end
+      steps_per_second timesteps / seconds
+      movies           first, best, typical (nearest to the median return): .bk2 files relative to
+                       the run folder
+      movie_episodes   which episode (from 0) each of them shows; runs of before may lack it
+      error            failed: reason (one line) and stderr (the last lines of it)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from agent.errors import UserError
+from agent.files import write_atomically
+from arena.evaluation.score import INTERVAL_METHOD, Interval, mean_score
+
+FILE_NAME = "results.json"
+FORMAT = "world-models-contest/results"
+VERSION = 1
+ADDED = ("movie_episodes",)  # fields that a file of this version may lack
+NUMBERS = (
+    *("score", "best_return", "best_episode", "timesteps", "locked_in_at", "seconds"),
+    "steps_per_second",
+)
+
+
+@dataclass(frozen=True)
+class LevelError:
+    """Why a level failed."""
+
+    reason: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class LevelResult:
+    """One entry of `levels`; see the schema above."""
+
+    level: str
+    folder: str
+    status: str = "pending"
+    ended_by: str | None = None
+    score: float | None = None
+    interval: Interval | None = None
+    best_return: float | None = None
+    best_episode: int | None = None
+    episodes: int = 0
+    timesteps: int | None = None
+    locked_in_at: int | None = None
+    seconds: float | None = None
+    steps_per_second: float | None = None
+    movies: Mapping[str, str] = field(default_factory=dict)
+    error: LevelError | None = None
+    movie_episodes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Results:
+    """A whole results.json."""
+
+    agent: str
+    budget_steps: int
+    levels: Sequence[LevelResult]
+    interval: Interval | None = None  # of the mean
+
+    @property
+    def complete(self) -> bool:
+        """Every level has ended."""
+        return all(level.status != "pending" for level in self.levels)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over the levels that have a score."""
+        return mean_score([level.score for level in self.levels])
+
+    @property
+    def levels_scored(self) -> int:
+        """How many levels the mean is over."""
+        return sum(level.score is not None for level in self.levels)
+
+    @property
+    def failed(self) -> list[LevelResult]:
+        """The levels that failed."""
+        return [level for level in self.levels if level.status == "failed"]
+
+
+class ResultsError(UserError):
+    """A results.json that this version can't read."""
+
+
+def write_results(folder: Path, results: Results) -> None:
+    """Write FOLDER/results.json, whole or not at all."""
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "complete": results.complete,
+        "agent": results.agent,
+        "budget_steps": results.budget_steps,
+        "interval_method": INTERVAL_METHOD,
+        "mean": {
+            "score": results.mean,
+            "interval": results.interval,
+            "levels_scored": results.levels_scored,
+            "levels_total": len(results.levels),
+        },
+        "levels": [asdict(level) for level in results.levels],
+    }
+    text = json.dumps(content, indent=2, allow_nan=False)
+    write_atomically(folder / FILE_NAME, text.encode() + b"\n")
+
+
+def read_results(folder: Path) -> Results:
+    """Read FOLDER/results.json.
+
+    Raises:
+        ResultsError: not there, cut, of another format or version, with other fields, or with
+            values that no version ever wrote: who reads it counts on their types.
+    """
+    path = folder / FILE_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = (content["format"], content["version"])
+        if found != (FORMAT, VERSION):
+            raise ResultsError(f"{path} is {found[0]} version {found[1]}, not {FORMAT} {VERSION}")
+        results = Results(
+            agent=content["agent"],
+            budget_steps=content["budget_steps"],
+            levels=[_level(entry) for entry in content["levels"]],
+            interval=_interval(content["mean"]["interval"]),
+        )
+        _check(results)
+        return results
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultsError(f"{path} can't be read ({error}): choose another --out") from error
+
+
+def _level(entry: dict[str, Any]) -> LevelResult:
+    names = [name.name for name in fields(LevelResult)]
+    values = {name: entry[name] for name in names if name in entry or name not in ADDED}
+    values["interval"] = _interval(values["interval"])
+    values["error"] = LevelError(**values["error"]) if values["error"] else None
+    return LevelResult(**values)
+
+
+def _interval(pair: list[float] | None) -> Interval | None:
+    return (_finite(float(pair[0])), _finite(float(pair[1]))) if pair else None
+
+
+def _check(results: Results) -> None:
+    """Find values of another kind.
+
+    Raises:
+        TypeError, ValueError: names the first.
+    """
+    _is(results.agent, str, "agent")
+    _is(results.budget_steps, int, "budget_steps")
+    for level in results.levels:
+        for name in ("level", "folder", "status"):
+            _is(getattr(level, name), str, name)
+        for name in ("movies", "movie_episodes"):
+            _is(getattr(level, name), dict, name)
+        for movie in level.movies.values():
+            _is(movie, str, "movie")
+        _is(level.episodes, int, "episodes")
+        for name in NUMBERS:
+            value = getattr(level, name)
+            if value is not None:
+                _is(value, (int, float), name)
+                _finite(value)
+
+
+def _is(value: object, kind: type | tuple[type, ...], name: str) -> None:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"a {name} is {value!r}")
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"a number is {value}")
+    return value

@@ -1,0 +1,266 @@
+"""A run folder: its settings, so that the same command resumes it and no other command touches it.
+
+    RUN/run.json       resolved settings, command, commit, package versions, seeds, device
+    RUN/results.json   see arena.evaluation.results
+    RUN/levels/SLUG/   a folder a level, see arena.evaluation.level_run
+
+Without a folder given, the newest unfinished run with the same settings is resumed; where there
+is none, a new folder `runs/DATE-TIME-AGENT-LEVELS` is made. Which settings count is the caller's
+to say: those that move the score, not how many levels play at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from agent.errors import UserError
+from agent.files import write_atomically
+from arena.evaluation.results import ResultsError, read_results
+
+FILE_NAME = "run.json"
+FORMAT = "world-models-contest/run"
+VERSION = 1
+LOCK_NAME = ".lock"
+DEFAULT_ROOT = Path("runs")
+PACKAGES = ("world-models-contest", "numpy", "onnxruntime", "cma", "stable-retro", "rich")
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+
+
+class RunFolderError(UserError):
+    """A folder that can't hold this run: of another command, in use, not writable."""
+
+
+class RunFolder:
+    """An open run folder, ours until it is closed or the process ends.
+
+    Attributes:
+        path: the folder.
+        resumed: it holds an earlier, unfinished run of the same settings.
+    """
+
+    def __init__(self, path: Path, lock: IO[bytes], resumed: bool) -> None:
+        self.path = path
+        self.resumed = resumed
+        self._lock = lock
+
+    def close(self) -> None:
+        """Let another process have it."""
+        self._lock.close()
+
+
+def open_run(
+    out: Path | None,
+    settings: Mapping[str, Any],
+    *,
+    name: str,
+    seeds: Mapping[str, int | None],
+    argv: Sequence[str],
+    root: Path = DEFAULT_ROOT,
+) -> RunFolder:
+    """Open the folder of a run: a new one, or the one to resume.
+
+    Args:
+        out: the folder; None chooses one under `root`, see the top of this file.
+        settings: what must be the same for a run to be resumed; JSON values.
+        name: of a new folder under `root`, after the date.
+        seeds: for run.json.
+        argv: the command, for run.json and messages.
+        root: where folders are made and looked for when none is given.
+
+    Raises:
+        RunFolderError: a run of another command, in use by another process, not a run folder,
+            or not writable.
+    """
+    settings = json.loads(json.dumps(settings))
+    try:
+        if out is None:
+            resumable = _find_unfinished(root, settings, seeds, argv)
+            if resumable is not None:
+                return resumable
+            out = _new_path(root, name)
+        return _open(out, settings, seeds, argv)
+    except OSError as error:
+        raise RunFolderError(
+            f"can't write the run folder {out or root} ({error.strerror}): give another --out"
+        ) from error
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """The content of PATH/run.json.
+
+    Raises:
+        RunFolderError: not there, or not of this format.
+    """
+    try:
+        run: dict[str, Any] = json.loads((path / FILE_NAME).read_text(encoding="utf-8"))
+        if (run["format"], run["version"]) != (FORMAT, VERSION):
+            raise ValueError(f"{run['format']} version {run['version']}")
+        return run
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunFolderError(
+            f"{path / FILE_NAME} is not a {FORMAT} {VERSION} ({error}): give another --out"
+        ) from error
+
+
+def _open(
+    path: Path, settings: Mapping[str, Any], seeds: Mapping[str, int | None], argv: Sequence[str]
+) -> RunFolder:
+    if path.exists() and not path.is_dir():
+        raise RunFolderError(f"{path} is a file: give a folder as --out")
+    resumed = (path / FILE_NAME).exists()
+    if resumed:
+        run = read_run(path)
+        _must_match(path, run, settings)
+    elif path.is_dir() and any(entry.name != LOCK_NAME for entry in path.iterdir()):
+        raise RunFolderError(f"{path} holds other files and no {FILE_NAME}: give another --out")
+    path.mkdir(parents=True, exist_ok=True)
+    lock = _lock(path)
+    if lock is None:
+        raise RunFolderError(f"{path} is in use by another process: wait, or give another --out")
+    session = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(argv),
+        **_provenance(),
+    }
+    if resumed:
+        run["resumed"].append(session)
+    else:
+        head = {"format": FORMAT, "version": VERSION, "settings": settings, "seeds": seeds}
+        run = {**head, **session, "resumed": []}
+    write_atomically(path / FILE_NAME, json.dumps(run, indent=2).encode() + b"\n")
+    return RunFolder(path, lock, resumed)
+
+
+def _must_match(path: Path, run: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    there = _flat(run["settings"])
+    now = _flat(settings)
+    different = [key for key in {**there, **now} if there.get(key) != now.get(key)]
+    if different:
+        key = different[0]
+        others = f" and {len(different) - 1} more" if len(different) > 1 else ""
+        raise RunFolderError(
+            f"{path} holds the run of another command ({key} {_short(there.get(key))} there,"
+            f" {_short(now.get(key))} now{others}): give another --out, or repeat"
+            f" `{run['command']}`"
+        )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _lock(path: Path) -> IO[bytes] | None:
+    """The folder's lock, which the kernel frees when the process ends; None: another has it."""
+    lock = (path / LOCK_NAME).open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+def _find_unfinished(
+    root: Path, settings: Mapping[str, Any], seeds: Mapping[str, int | None], argv: Sequence[str]
+) -> RunFolder | None:
+    """The newest run under `root` with these settings and levels yet to play."""
+    candidates = sorted(root.iterdir(), reverse=True) if root.is_dir() else []
+    for path in candidates:
+        try:
+            same = read_run(path)["settings"] == settings
+            if not same or read_results(path).complete:
+                continue
+        except (RunFolderError, ResultsError):
+            continue
+        lock = _lock(path)
+        if lock is not None:
+            lock.close()
+            return _open(path, settings, seeds, argv)
+    return None
+
+
+def _new_path(root: Path, name: str) -> Path:
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60]
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{safe}"
+    path, number = root / stem, 2
+    while path.exists():
+        path, number = root / f"{stem}-{number}", number + 1
+    return path
+
+
+def _provenance() -> dict[str, Any]:
+    """Commit, package versions and device; never the environment's variables."""
+    return {
+        "commit": _commit(),
+        "packages": {"python": platform.python_version(), **_versions()},
+        "device": {
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cores": len(os.sched_getaffinity(0)),
+        },
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # a checkout that was not installed
+    return versions
+
+
+def _commit() -> str | None:
+    """The commit of the project, with `+changes` where the working tree differs from it."""
+    git = ["git", "-C", str(PROJECT_DIR)]
+    try:
+        head = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changes = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None  # no git, or not a checkout
+    return f"{head}+changes" if changes.strip() else head
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def current_command() -> list[str]:
+    """This process's command as one would type it again."""
+    return [Path(sys.executable).name, *sys.argv]

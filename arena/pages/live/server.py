@@ -1,0 +1,171 @@
+"""The live view's web server: loopback only, read only, and closed to who doesn't know its token.
+
+A page of another site that runs in the same browser can reach 127.0.0.1 too, under a name of its
+own that leads there (DNS rebinding): the Host header gives it away, and it does not know the
+token. The page itself is three files beside this one, and asks for nothing from elsewhere.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import socketserver
+import threading
+from collections.abc import Callable, Generator
+from contextlib import closing, suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+PAGE_DIR = Path(__file__).parent / "static"
+FILES = {
+    "": ("index.html", "text/html"),
+    "page.css": ("page.css", "text/css"),
+    "page.js": ("page.js", "text/javascript"),
+}
+EVENTS = "events"
+HOSTS = ("127.0.0.1", "localhost")  # of any port: it may have come through a tunnel
+MAX_CONNECTIONS = 64
+TOKEN_BYTES = 24
+IDLE_SECONDS = 30.0  # for a connection that asks nothing, or takes nothing
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",  # the token is in the address
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class LiveServer:
+    """Serves the page and its stream of states in threads of its own."""
+
+    def __init__(self, states: Callable[[], Generator[bytes]]) -> None:
+        """Bind a free port.
+
+        Args:
+            states: makes the stream of one page: JSON in one line each, or nothing to try whether
+                the page is still there.
+        """
+        self._token = secrets.token_urlsafe(TOKEN_BYTES)
+        self._http = _Server(self._token, states)
+        self._thread = threading.Thread(target=self._serve, name="live server", daemon=True)
+
+    @property
+    def address(self) -> str:
+        """The page's address."""
+        return f"http://127.0.0.1:{self._http.server_address[1]}/{self._token}/"
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Serve no more; open streams end with their iterators."""
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+    def _serve(self) -> None:
+        # A thread's priority is its own on Linux, and the connections' threads inherit it.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        self._http.serve_forever(poll_interval=0.2)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = MAX_CONNECTIONS
+    block_on_close = False
+
+    def __init__(self, token: str, states: Callable[[], Generator[bytes]]) -> None:
+        self.token = token.encode()
+        self.states = states
+        self._free = threading.Semaphore(MAX_CONNECTIONS)
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def server_bind(self) -> None:
+        """Bind without http.server's search for the machine's name, which may ask the network."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give a connection its thread, unless there are too many already."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve a connection to its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A page that went away in mid-answer is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    server_version = "live-view"
+    sys_version = ""
+    timeout = IDLE_SECONDS
+
+    def do_GET(self) -> None:
+        """Answer with the page, one of its files, or its stream."""
+        if (self.headers.get("Host") or "").partition(":")[0] not in HOSTS:
+            return self._refuse(HTTPStatus.FORBIDDEN, "this page is served to this machine only")
+        token, _, name = self.path.partition("?")[0].removeprefix("/").partition("/")
+        if not hmac.compare_digest(token.encode(errors="replace"), self.server.token):
+            return self._refuse(HTTPStatus.NOT_FOUND, "open the address that the run printed")
+        if name == EVENTS:
+            return self._stream()
+        if name not in FILES:
+            return self._refuse(HTTPStatus.NOT_FOUND, "there is no such page")
+        file, kind = FILES[name]
+        self._answer(HTTPStatus.OK, (PAGE_DIR / file).read_bytes(), kind)
+
+    def _refuse_method(self) -> None:
+        self.close_connection = True  # its body is not read
+        self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "this page can only be looked at")
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse_method
+
+    def _stream(self) -> None:
+        """Server-sent events: a state each, until the run or the page ends."""
+        self.close_connection = True
+        self._head(HTTPStatus.OK, "text/event-stream")
+        self.end_headers()
+        with closing(self.server.states()) as states, suppress(OSError):  # the page was closed
+            for state in states:
+                self.wfile.write(b"data: " + state + b"\n\n" if state else b":\n\n")
+
+    def _refuse(self, status: HTTPStatus, reason: str) -> None:
+        self._answer(status, reason.encode() + b"\n", "text/plain")
+
+    def _answer(self, status: HTTPStatus, body: bytes, kind: str) -> None:
+        self._head(status, kind)
+        self.send_header("Content-Length", str(len(body)))
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.send_header("Allow", "GET")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _head(self, status: HTTPStatus, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+
+    def log_message(self, format: str, *values: Any) -> None:
+        """The terminal is the run's."""

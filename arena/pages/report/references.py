@@ -1,0 +1,86 @@
+"""What other agents have on the same levels: the raw results that the project keeps in results/.
+
+A checkout has the folder; where the package was installed without it there are no references.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arena.evaluation import results
+from arena.evaluation.run_folder import PROJECT_DIR
+from arena.evaluation.score import Interval, bootstrap_interval
+
+FOLDER = PROJECT_DIR / "results"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One agent's score on the levels it shares with the run.
+
+    Attributes:
+        name: the agent, in a few words.
+        source: the file, relative to the project.
+        scores: level -> mean return.
+        mean: over the levels shared.
+        interval: of that mean; None where there are no returns to resample.
+    """
+
+    name: str
+    source: str
+    scores: Mapping[str, float]
+    mean: float
+    interval: Interval | None
+
+
+def read_references(levels: Sequence[str], folder: Path = FOLDER) -> list[Reference]:
+    """The agents that played some of these levels, lowest first.
+
+    Files of an unknown form say nothing; several forms are read, see `_agents`.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+        try:
+            agents = list(_agents(json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        for name, returns in agents:
+            shared = {level: returns[level] for level in levels if returns.get(level)}
+            if shared:
+                found.append(_reference(name, f"{folder.name}/{path.name}", shared))
+    return sorted(found, key=lambda reference: reference.mean)
+
+
+def _agents(content: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, list[float]]]]:
+    """(agent, level -> returns) of a file.
+
+    Read are a run's results.json (the score of a level counts as one return), the calibration's
+    `agents`: {AGENT: {LEVEL: {"returns": [numbers]}}}, and `returns`: {AGENT: {LEVEL: [numbers, or
+    entries with an episode_return]}}.
+    """
+    if content.get("format") == results.FORMAT:
+        name = f"{content['agent']}, {int(content['budget_steps']):,} steps"
+        scored = [level for level in content["levels"] if level["score"] is not None]
+        yield name, {level["level"]: [float(level["score"])] for level in scored}
+        return
+    agents = content["agents"] if "agents" in content else content["returns"]
+    for name, by_level in agents.items():
+        yield str(name), {level: _numbers(value) for level, value in by_level.items()}
+
+
+def _numbers(value: Any) -> list[float]:
+    values = value["returns"] if isinstance(value, dict) else value
+    numbers = [float(v["episode_return"] if isinstance(v, dict) else v) for v in values]
+    return [number for number in numbers if np.isfinite(number)]
+
+
+def _reference(name: str, source: str, returns: Mapping[str, list[float]]) -> Reference:
+    scores = {level: float(np.mean(values)) for level, values in returns.items()}
+    mean = float(np.mean(list(scores.values())))
+    return Reference(name, source, scores, mean, bootstrap_interval(list(returns.values())))

@@ -1,0 +1,33 @@
+"""The page of the tuner's advice: the curve of score against threshold, and every rule's score."""
+
+from __future__ import annotations
+
+from arena.pages import figures
+from arena.pages.page import render
+from arena.tuner.advice import Advice
+from arena.tuner.grid import SEED_RULE, SEED_THRESHOLD
+
+
+def tuning_page(advice: Advice) -> bytes:
+    """An HTML page that works offline from disk, like a run's report."""
+    curve = figures.threshold_curve(
+        advice.curve_thresholds,
+        advice.curve_scores,
+        advice.curve_low,
+        advice.curve_high,
+        SEED_THRESHOLD,
+        (advice.recommended.name, advice.recommended.score),
+    )
+    scores = [rule.by_level for rule in advice.rules]
+    best_of_level = [
+        advice.rules[column.index(max(column))] for column in zip(*scores, strict=True)
+    ]
+    return render(
+        "tuning.html",
+        {"curve": curve},
+        advice=advice,
+        game=advice.levels[0].partition(":")[0],
+        levels=list(zip(advice.levels, best_of_level, strict=True)),
+        is_default=[rule.settings == SEED_RULE for rule in advice.rules],
+        peak=max(zip(advice.curve_scores, advice.curve_thresholds, strict=True)),
+    )

@@ -1,0 +1,140 @@
+"""The server's files: the socket and the observation, there only while somebody serves.
+
+Who may play is decided by the folder: the two files are open to all who can reach it, since an
+agent in a container runs under another user, often without a right to anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.errors import UserError
+
+SOCKET = "sock"
+NEW_SOCKET = "new~"  # as long as SOCKET, so that both fit or neither
+LONGEST_SOCKET_PATH = 107  # bytes: the kernel's field has 108, one of them the final zero
+FOLDER_MODE = 0o755
+FILE_MODE = 0o666
+
+
+class EndpointError(UserError):
+    """The socket or the observation's file can't be made or written."""
+
+
+class Endpoint:
+    """A listening socket `<base>/sock` and the array file `<base>/ob`. Leaves nothing behind."""
+
+    def __init__(self, base: Path, array_bytes: int) -> None:
+        """Make the folder, the file and the socket, in this order.
+
+        The socket appears under its name when all is ready: an agent that sees it can connect.
+
+        Raises:
+            EndpointError: the path is too long, somebody serves there, or it can't be written.
+        """
+        self._socket_path = base / SOCKET
+        self._new_path = base / NEW_SOCKET
+        self._array_path = base / "ob"
+        self._array = -1
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        _check_length(self._socket_path)
+        try:
+            _make_folder(base)
+            for path in (self._socket_path, self._new_path):
+                _refuse_if_served(path)
+            self._array = _make_array(self._array_path, array_bytes)
+            self._listen()
+        except OSError as error:
+            self.close()
+            raise EndpointError(f"can't serve in {base}: {error}") from None
+        except BaseException:
+            if self._array >= 0:
+                self.close()
+            self.listener.close()
+            raise
+
+    def write(self, array: NDArray[np.uint8]) -> None:
+        """Put a new observation into the file.
+
+        Written, not mapped: OpenAI's client truncates the file when it connects, and a map would
+        then kill the process that touches it; a write makes the file whole again.
+
+        Raises:
+            EndpointError: the disk is full.
+        """
+        try:
+            written = os.pwrite(self._array, array.data, 0)
+        except OSError as error:
+            raise EndpointError(f"{self._array_path}: {error.strerror}") from None
+        if written != array.nbytes:
+            raise EndpointError(f"{self._array_path}: only {written} of {array.nbytes} bytes fit")
+
+    def close(self) -> None:
+        """Take the files away. It may be called twice."""
+        if self._array >= 0:
+            os.close(self._array)
+            self._array = -1
+            for path in (self._socket_path, self._new_path, self._array_path):
+                path.unlink(missing_ok=True)
+        self.listener.close()
+
+    def _listen(self) -> None:
+        self._new_path.unlink(missing_ok=True)
+        self.listener.bind(os.fspath(self._new_path))
+        os.chmod(self._new_path, FILE_MODE)
+        self.listener.listen(1)
+        os.rename(self._new_path, self._socket_path)  # over the one that a killed run left
+
+
+def _check_length(path: Path) -> None:
+    length = len(os.fsencode(path))
+    if length > LONGEST_SOCKET_PATH:
+        raise EndpointError(
+            f"the path of the socket has {length} bytes, at most {LONGEST_SOCKET_PATH} work: give"
+            f" a shorter folder than {path.parent}, or one relative to the working directory"
+        )
+
+
+def _make_folder(base: Path) -> None:
+    if not base.is_dir():
+        base.mkdir(parents=True, exist_ok=True)
+        base.chmod(FOLDER_MODE)  # whatever the umask: an agent's container mounts this folder
+
+
+def _refuse_if_served(path: Path) -> None:
+    """Find out whether a process holds a socket, without becoming its client.
+
+    A datagram socket can't connect to a stream socket: the kernel says which kind lives there,
+    or that none does.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(os.fspath(path))
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
+                return  # no file, or one that a killed run left
+            if error.errno not in (errno.EPROTOTYPE, errno.EACCES):
+                raise
+    raise EndpointError(
+        f"somebody serves at {path} already: stop that server, or give another folder"
+    )
+
+
+def _make_array(path: Path, size: int) -> int:
+    path.unlink(missing_ok=True)  # what a killed run left may belong to a client, or be a link
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(path, flags, FILE_MODE)
+    try:
+        os.fchmod(descriptor, FILE_MODE)  # whatever the umask: OpenAI's client opens it to write
+        os.truncate(descriptor, size)
+    except BaseException:
+        os.close(descriptor)
+        path.unlink()
+        raise
+    return descriptor

@@ -1,0 +1,93 @@
+"""The contest's monitor: `monitor.csv`, a row an episode, and `log.csv`, a row each 1,000 steps.
+
+The score of the contest is computed from them, so they are written as its own code wrote them: an
+episode's row at the *next* reset, hence none for the episode that the end of the budget cuts off.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+from typing import TextIO
+
+from agent.errors import UserError
+
+MONITOR_FILE = "monitor.csv"
+LOG_FILE = "log.csv"
+STEPS_PER_LOG_ROW = 1000
+
+
+class MonitorError(UserError):
+    """The monitor's files can't be written."""
+
+
+class Monitor:
+    """Counts an environment's episodes; call `reset` before, `step` after the environment's own.
+
+    Attributes:
+        episodes: how many episodes have a row, that is, count for the score.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        """Begin the files anew; None counts without files.
+
+        Raises:
+            MonitorError: the folder or the files can't be made.
+        """
+        self.episodes = 0
+        self._return = 0.0
+        self._length = 0
+        self._total_length = 0
+        self._started: float | None = None
+        self._files: dict[str, TextIO] = {}
+        if folder is None:
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in (MONITOR_FILE, LOG_FILE):
+                self._files[name] = (folder / name).open("w", newline="", encoding="ascii")
+        except OSError as error:
+            self.close()
+            raise MonitorError(f"no monitor files in {folder}: {error.strerror}") from None
+        self._row(MONITOR_FILE, "r", "l", "t")
+        self._row(LOG_FILE, "l", "t")
+
+    def reset(self) -> None:
+        """An episode is about to start: the one before gets its row."""
+        if self._started is None:
+            self._started = time.time()
+        else:
+            self.episodes += 1
+            self._row(MONITOR_FILE, self._return, self._length, time.time() - self._started)
+        self._return = 0.0
+        self._length = 0
+
+    def step(self, reward: float) -> None:
+        """A step was played."""
+        assert self._started is not None, "a step before the first reset"
+        self._length += 1
+        self._total_length += 1
+        self._return += reward
+        if self._total_length % STEPS_PER_LOG_ROW == 0:
+            self._row(LOG_FILE, self._total_length, time.time() - self._started)
+
+    @property
+    def episode_return(self) -> float:
+        """Sum of the rewards of the episode under way, or of the one that has just ended."""
+        return self._return
+
+    def close(self) -> None:
+        """Close the files. An episode under way gets no row."""
+        for file in self._files.values():
+            file.close()
+        self._files = {}
+
+    def _row(self, name: str, *values: float | str) -> None:
+        if name not in self._files:
+            return
+        try:
+            csv.writer(self._files[name]).writerow(values)
+            self._files[name].flush()  # an evaluation reads along
+        except OSError as error:
+            raise MonitorError(f"{self._files[name].name}: {error.strerror}") from None

@@ -1,0 +1,116 @@
+"""JERK, "just enough retained knowledge": the contest's simplest baseline, written anew.
+
+It runs right for 100 steps at a time with random jumps; a stretch without gain is answered by 70
+steps to the left. What it learns is a list of button sequences: more and more often it repeats the
+one with the best mean return (Nichol et al. 2018, "Gotta Learn Fast", section 3.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.simple_agents import LEFT, RIGHT, Buttons, press, run_and_jump
+
+RIGHT_STEPS = 100
+LEFT_STEPS = 70
+EXPLOIT = 0.25  # probability at the beginning; it grows by t / EXPLOIT_GROWTH
+EXPLOIT_GROWTH = 1_000_000
+
+
+class Environment(Protocol):
+    """What JERK plays on: the contest's environment."""
+
+    def reset(self) -> NDArray[np.uint8]: ...
+
+    def step(self, buttons: Buttons) -> tuple[NDArray[np.uint8], float, bool, object]: ...
+
+
+@dataclass
+class Solution:
+    """A sequence of actions and the returns that it brought."""
+
+    actions: list[Buttons]
+    returns: list[float]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.returns))
+
+
+class Jerk:
+    """The agent with the episodes that it has played.
+
+    Attributes:
+        returns: of the finished episodes, in order.
+        steps: timesteps used so far; a reset counts as one, as in the contest.
+    """
+
+    def __init__(self, environment: Environment, budget_steps: int, seed: int) -> None:
+        self._environment = environment
+        self._random = np.random.default_rng(seed)
+        self._budget = budget_steps
+        self._solutions: list[Solution] = []
+        self._actions: list[Buttons] = []
+        self._rewards: list[float] = []
+        self.returns: list[float] = []
+        self.steps = 0
+
+    def run(self) -> None:
+        """Play until the budget is spent."""
+        while self.steps < self._budget:
+            share = EXPLOIT + self.steps / EXPLOIT_GROWTH
+            if self._solutions and self._random.random() < share:
+                self._exploit()
+            else:
+                self._explore()
+
+    def _explore(self) -> None:
+        self._reset()
+        done = False
+        while not done and self.steps < self._budget:
+            gain, done = self._move(RIGHT, RIGHT_STEPS)
+            if not done and gain <= 0:
+                _, done = self._move(LEFT, LEFT_STEPS)
+        if done:
+            totals = np.cumsum(self._rewards)
+            best = int(np.argmax(totals))
+            self._solutions.append(Solution(self._actions[: best + 1], [float(totals[best])]))
+
+    def _exploit(self) -> None:
+        solution = max(self._solutions, key=lambda known: known.mean)
+        self._reset()
+        done = False
+        for action in solution.actions:
+            done = done or self._step(action)[1]
+        while not done and self.steps < self._budget:
+            done = self._step(press())[1]
+        if done:
+            solution.returns.append(sum(self._rewards))
+
+    def _move(self, direction: int, steps: int) -> tuple[float, bool]:
+        gain, done = 0.0, False
+        for action in islice(run_and_jump(self._random, direction), steps):
+            reward, done = self._step(action)
+            gain += reward
+            if done or self.steps >= self._budget:
+                break
+        return gain, done
+
+    def _reset(self) -> None:
+        self._environment.reset()
+        self.steps += 1
+        self._actions, self._rewards = [], []
+
+    def _step(self, action: Buttons) -> tuple[float, bool]:
+        _, reward, done, _ = self._environment.step(action)
+        self.steps += 1
+        self._actions.append(action)
+        self._rewards.append(reward)
+        if done:
+            self.returns.append(sum(self._rewards))
+        return reward, done

@@ -1,0 +1,145 @@
+"""The moving picture of the gallery: the game, V's view, M's expectation and the buttons."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.buttons import ACTION_BUTTONS, from_genesis
+from agent.errors import UserError
+from agent.files import write_atomically
+from arena.replay.movies import ffmpeg
+
+STEPS_A_SECOND = 15
+MAX_BYTES = 2_500_000
+BAR = 28  # pixels below the pictures, for the buttons
+INK, SOFT, PAPER, ACCENT = (235, 235, 230), (110, 120, 118), (20, 24, 23), (40, 190, 165)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How much of an episode is shown, and how finely."""
+
+    seconds: float
+    steps_a_picture: int
+    colours: int
+
+
+# The first that fits.
+QUALITIES = (
+    Quality(14, 2, 128),
+    Quality(12, 2, 96),
+    Quality(10, 2, 64),
+    Quality(8, 3, 64),
+    Quality(6, 3, 48),
+)
+
+
+def write_gif(
+    path: Path,
+    frames: NDArray[np.uint8],
+    seen: NDArray[np.uint8],
+    expected: NDArray[np.uint8],
+    buttons: NDArray[np.uint8],
+) -> dict[str, Any]:
+    """Write an episode's liveliest seconds at the contest's speed, under `MAX_BYTES`.
+
+    Args:
+        path: of the GIF.
+        frames: (T + 1, height, width, 3) RGB.
+        seen: (T + 1, S, S, 3), V's view of each.
+        expected: (T + 1, S, S, 3), what M expected there.
+        buttons: (T, 12), buttons[t] led to frames[t + 1].
+
+    Returns:
+        The quality that it has, and its bytes.
+    """
+    for quality in QUALITIES:
+        first, last = liveliest(frames, round(quality.seconds * STEPS_A_SECOND))
+        pictures = [
+            compose(frames[t], seen[t], expected[t], buttons[t - 1])
+            for t in range(first, last, quality.steps_a_picture)
+        ]
+        data = encode(pictures, STEPS_A_SECOND / quality.steps_a_picture, quality.colours)
+        if len(data) <= MAX_BYTES:
+            write_atomically(path, data)
+            return {**asdict(quality), "first_step": first, "bytes": len(data)}
+    raise UserError(f"{path} takes {len(data):,} bytes even at the lowest quality")
+
+
+def liveliest(frames: NDArray[np.uint8], steps: int) -> tuple[int, int]:
+    """Of all stretches of so many steps the one whose pictures change most: first, last + 1."""
+    small = frames[:, ::8, ::8].astype(np.int16)
+    changes = np.abs(np.diff(small, axis=0)).mean((1, 2, 3))  # changes[t]: from t to t + 1
+    sums = np.convolve(changes, np.ones(min(steps, len(changes))), "valid")
+    first = 1 + int(np.argmax(sums))
+    return first, min(first + steps, len(frames))
+
+
+def compose(
+    frame: NDArray[np.uint8],
+    seen: NDArray[np.uint8],
+    expected: NDArray[np.uint8],
+    buttons: NDArray[np.uint8],
+) -> NDArray[np.uint8]:
+    """One picture: the game at the left, V above M at the right, the buttons below."""
+    height, width = frame.shape[:2]
+    half = (width // 2, height // 2)
+    small = []
+    for part, text in ((seen, "V sees"), (expected, "M expected")):
+        small.append(np.asarray(cv2.resize(part, half, interpolation=cv2.INTER_NEAREST), np.uint8))
+        label(small[-1], text)
+    pictures = np.concatenate((frame, np.concatenate(small)), 1)
+    bar = np.full((BAR, pictures.shape[1], 3), PAPER, np.uint8)
+    place = 8
+    for name, pressed in zip(ACTION_BUTTONS, from_genesis(buttons), strict=True):
+        place = draw_key(bar, name, bool(pressed), place)
+    return np.concatenate((pictures, bar))
+
+
+def label(picture: NDArray[np.uint8], text: str) -> None:
+    """Write a few words into a picture's upper left corner, on a ground of their own."""
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.4
+    width = cv2.getTextSize(text, font, size, 1)[0][0]
+    cv2.rectangle(picture, (0, 0), (width + 10, 18), PAPER, -1)
+    cv2.putText(picture, text, (5, 13), font, size, INK, 1, cv2.LINE_AA)
+
+
+def draw_key(bar: NDArray[np.uint8], name: str, pressed: bool, place: int) -> int:
+    """Draw a button from `place` on; return where the next one begins."""
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.4
+    width = cv2.getTextSize(name, font, size, 1)[0][0] + 14
+    corners = (place, 5), (place + width, BAR - 6)
+    cv2.rectangle(bar, *corners, ACCENT if pressed else SOFT, -1 if pressed else 1)
+    colour = PAPER if pressed else SOFT
+    cv2.putText(bar, name, (place + 7, BAR - 11), font, size, colour, 1, cv2.LINE_AA)
+    return place + width + 6
+
+
+def encode(pictures: Sequence[NDArray[np.uint8]], rate: float, colours: int) -> bytes:
+    """Make a GIF of RGB pictures of one size, with one palette for all."""
+    height, width = pictures[0].shape[:2]
+    palette = f"split[a][b];[a]palettegen=max_colors={colours}[p]"
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.gif"
+        command = [
+            *(ffmpeg(), "-y", "-loglevel", "error"),
+            *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"),
+            *("-r", f"{rate:g}", "-i", "pipe:0", "-filter_complex"),
+            f"{palette};[b][p]paletteuse=dither=none:diff_mode=rectangle",
+            str(out),
+        ]
+        raw = b"".join(np.ascontiguousarray(picture).tobytes() for picture in pictures)
+        done = subprocess.run(command, input=raw, capture_output=True, check=False)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().splitlines()
+            raise UserError(f"ffmpeg made no GIF: {said[-1] if said else done.returncode}")
+        return out.read_bytes()

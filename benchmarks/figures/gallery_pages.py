@@ -1,0 +1,167 @@
+"""The README's pictures of the pages: a run's report, and the live view of a short run.
+
+    python -m benchmarks.figures.gallery_pages --run runs/RUN
+
+writes report.png and live.png to results/pictures. They are screenshots of Chromium: nothing is
+drawn by hand, and with another model the same command makes them anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from agent import command_line
+from agent.command_line import option
+from agent.errors import UserError
+from agent.files import write_atomically
+from arena.evaluation.run_folder import PROJECT_DIR
+from benchmarks.speed.watch_cost import ADDRESS
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu"]
+REPORT_SIZE, LIVE_SIZE = (1280, 1500), (1280, 900)
+SHOWN_WIDTH = 900  # pixels of the README's pictures
+PATIENCE_SECONDS = 120.0
+COLOURS = 128
+WATCHED_LEVELS = "PangolinDash-Genesis:MeadowZone.Act3,PangolinDash-Genesis:FoundryZone.Act3"
+# Both levels show both of the model's pictures, and the run is some way on.
+SHOWS = """steps => {
+  const playing = document.querySelectorAll("article .expected:not([hidden])").length;
+  const used = [...document.querySelectorAll("[data-value=timesteps]")]
+    .map(place => Number(place.textContent.replaceAll(",", "")));
+  return playing === 2 && used.every(value => value >= steps);
+}"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Take the README's pictures of the report and of the live view."""
+
+    run: Path = option("run folder with a report.html")
+    watch_steps: int = option("timesteps a level of the watched run; the picture is at half", 2000)
+    live: bool = option("play two levels and take the live view's picture too", True)
+    out: Path = option("where the pictures go", PROJECT_DIR / "results/pictures")
+
+
+def main() -> None:
+    """Take the pictures and print where they are."""
+    options = command_line.parse(Options, prog="python -m benchmarks.figures.gallery_pages")
+    report = options.run / "report.html"
+    if not report.is_file():
+        raise UserError(f"{report} is missing: make it with local_eval.py report {options.run}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    with chromium() as browser:
+        page = opened(browser, report.absolute().as_uri(), REPORT_SIZE)
+        wait(page, "() => document.querySelector('[data-drawn]') !== null")  # those in view are
+        save(options.out / "report.png", page)
+        if options.live:
+            with watched_run(options.watch_steps) as address:
+                page = opened(browser, address, LIVE_SIZE)
+                wait(page, SHOWS, options.watch_steps // 2)
+                save(options.out / "live.png", page, "main")
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser without a window.
+
+    Raises:
+        UserError: it or its driver is missing.
+    """
+    try:
+        from playwright.sync_api import sync_playwright  # only the tests' installation has it
+    except ImportError:
+        raise UserError("pictures are taken by playwright: pip install playwright") from None
+    if not CHROMIUM.exists():
+        raise UserError(f"there is no {CHROMIUM}: run `make chromium`")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def opened(browser: Any, address: str, size: tuple[int, int]) -> Any:
+    """A page of this size in the light colours, open."""
+    viewport = {"width": size[0], "height": size[1]}
+    page = browser.new_context(viewport=viewport, color_scheme="light").new_page()
+    page.set_default_timeout(PATIENCE_SECONDS * 1000)
+    page.goto(address)
+    return page
+
+
+def wait(page: Any, condition: str, argument: Any = None) -> None:
+    """Wait for a condition; the pages' policy forbids the driver's own way.
+
+    Raises:
+        UserError: it never came.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not page.evaluate(condition, argument):
+        if time.monotonic() > deadline:
+            raise UserError(f"waited {PATIENCE_SECONDS:.0f} s in vain for the page")
+        page.wait_for_timeout(100)
+
+
+def save(path: Path, page: Any, element: str | None = None) -> None:
+    """Take the picture of the page, or of one of its elements, as a small PNG; print its path."""
+    taken = page.locator(element).screenshot() if element else page.screenshot()
+    picture = cv2.imdecode(np.frombuffer(taken, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    height, width = picture.shape[:2]
+    size = (SHOWN_WIDTH, round(height * SHOWN_WIDTH / width))
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    write_atomically(path, palette_png(small))
+    print(path)
+
+
+def palette_png(picture: np.ndarray) -> bytes:
+    """A PNG with few colours, a third of the size; BGR (height, width, 3)."""
+    from PIL import Image
+
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        image = Image.fromarray(picture[:, :, ::-1])
+        image.quantize(COLOURS, dither=Image.Dither.NONE).save(file.name, optimize=True)
+        return Path(file.name).read_bytes()
+
+
+@contextmanager
+def watched_run(steps: int) -> Iterator[str]:
+    """Play two levels with --watch; the address of the page, until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="gallery-") as folder:
+        command = [sys.executable, str(PROJECT_DIR / "local_eval.py"), "run", "--watch"]
+        command += ["--levels", WATCHED_LEVELS, "--budget-steps", str(steps), "--workers", "2"]
+        command += ["--seed", "1", "--no-report", "--out", str(Path(folder, "run"))]
+        environment = {**os.environ, "SSH_CONNECTION": "none"}  # no browser of its own accord
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd=PROJECT_DIR, env=environment
+        )
+        assert process.stdout is not None
+        try:
+            found: re.Match[str] | None = None
+            while found is None:
+                line = process.stdout.readline()
+                if not line:
+                    raise UserError(f"the run printed no address: {' '.join(command)}")
+                found = ADDRESS.search(line)
+            yield found[0]
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE_SECONDS)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

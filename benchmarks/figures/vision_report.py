@@ -1,0 +1,281 @@
+r"""What V keeps on levels that it never saw: numbers, and pictures to look at.
+
+    python -m training.collect --levels pangolin-validation --held-out --policies movie,departure \
+        --frames 6000 --out data/unseen
+    python -m benchmarks.figures.vision_report --vision RUN --data data/unseen --out results/vision
+
+The known failure of this method is a decoder that paints the scenery and forgets the player. So
+the error is measured in boxes around the player, the enemies and the rings too, beside that of a
+flat patch of the box's mean colour: what a decoder has that forgot the thing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from agent import command_line
+from agent.command_line import option
+from agent.errors import UserError
+from agent.files import write_atomically
+from agent.world_model.packed_model import ModelSpec
+from agent.world_model.preprocess import preprocess
+from benchmarks.figures.things import Finder
+from training.data.dataset import DataError, Episode, list_episodes
+from training.models.error_weights import SCREEN, player_box
+from training.models.networks import VAE
+from training.models.weights import VISION_WEIGHTS, load_network
+from training.pictures.rows import to_pixels, write_rows
+from training.runs.run_folder import read_result
+from training.train_vision import ACTIVE_VARIANCE, STAGE, encode
+
+SHOWN = 10  # pictures a row
+TRAVERSED = 12  # latent dimensions that are drawn: those with the most KL divergence
+REACH = 2.5  # of the traversals, in standard deviations of the prior
+LEVEL_PAIRS = 5  # interpolations
+PLAYER, ELSEWHERE = "player", "elsewhere"
+BOX_COLOUR = (255, 0, 255)
+
+Box = tuple[slice, slice]  # rows and columns of a small frame
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure V on a dataset, and draw what it sees."""
+
+    vision: Path = option("run folder of the finished training.train_vision")
+    data: str = option("dataset folders of levels that it was not trained on, with commas")
+    out: Path = option("folder for vision_report.json and the pictures", Path("runs/vision-report"))
+    frames: int = option("frames to measure on, evenly spread over the episodes", 400)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Frames as V takes them, and what is on each."""
+
+    frames: NDArray[np.uint8]  # (N, S, S, 3)
+    levels: Sequence[str]  # N
+    boxes: Sequence[Mapping[str, Sequence[Box]]]  # N: kind -> where on the small frame
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = command_line.parse(Options, argv, prog="python -m benchmarks.figures.vision_report")
+    if options.frames < 2:
+        raise UserError(f"{options.frames} frames: give 2 or more")
+    result = read_result(options.vision, STAGE)
+    vae = load_network(options.vision / VISION_WEIGHTS, VAE)
+    folders = [Path(part.strip()) for part in options.data.split(",") if part.strip()]
+    episodes = [episode for folder in folders for episode in list_episodes(folder)]
+    if not episodes:
+        raise DataError(f"{options.data or 'no folder'} holds no episode: collect some first")
+    seen = look(episodes, vae.spec, options.frames)
+    trained_on = set(result["data"]["levels"])
+    report = {
+        "vision": options.vision.name,
+        "weights_sha256": result["files"][VISION_WEIGHTS],
+        "data": [folder.name for folder in folders],
+        "frames": len(seen.frames),
+        "levels_trained_on_too": sorted(set(seen.levels) & trained_on),
+        **measure(vae, seen),
+    }
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(report, indent=1) + "\n"
+        write_atomically(options.out / "vision_report.json", text.encode())
+        draw(options.out, vae, seen, report["kl_by_dimension"])
+    except OSError as error:
+        raise UserError(f"{options.out} can't be written: {error.strerror}") from None
+    print(words(report))
+    return 0
+
+
+def look(episodes: Sequence[Episode], spec: ModelSpec, count: int) -> Seen:
+    """Frames evenly spread over episodes, with the boxes of what is on them."""
+    finder, size = Finder(), spec.frame_size
+    total = sum(episode.steps for episode in episodes)
+    chosen = np.unique(np.linspace(0, total - 1, count).astype(int))
+    frames, levels, boxes, first = [], [], [], 0
+    for episode in episodes:
+        places = chosen[(chosen >= first) & (chosen < first + episode.steps)] - first
+        player = episode.player()
+        for place in places:
+            native = episode.frames(int(place), int(place) + 1)[0]
+            there: dict[str, list[Box]] = {}
+            if player[place][0] >= 0:
+                there[PLAYER] = [player_box(player[place], size)]
+            for thing in finder.find(native, episode.level.partition(":")[2]):
+                box = _box(thing.left, thing.top, thing.width, thing.height, size)
+                there.setdefault(thing.kind, []).append(box)
+            frames.append(preprocess(native, spec))
+            levels.append(episode.level)
+            boxes.append(there)
+        first += episode.steps
+    return Seen(np.array(frames), levels, boxes)
+
+
+@torch.no_grad()
+def measure(vae: VAE, seen: Seen) -> dict[str, Any]:
+    """All numbers of the report, with the latent's mean.
+
+    Returns:
+        reconstruction, floor: binary cross-entropy in nats a frame, V's and a perfect copy's;
+        error: root mean square of the pixels' errors, of 255, over all, by level, and by thing:
+        there `error` is V's and `flat` that of a patch of the box's mean colour, `kept` is
+        1 - (error / flat)**2, the share of what makes the thing differ from a flat patch (1: all;
+        0 or less: forgotten), `boxes` how many there were; kl_by_dimension in nats.
+    """
+    mu, log_variance = encode(vae, torch.from_numpy(seen.frames))
+    logits = torch.cat([vae.decode_logits(part) for part in torch.split(mu, 64)])
+    targets = torch.from_numpy(seen.frames).float() / 255
+    cost = functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+    floor = functional.binary_cross_entropy(targets, targets, reduction="sum")
+    decoded = torch.sigmoid(logits)
+    squares = (decoded - targets).square().mean(3).numpy().astype(np.float64)  # (N, S, S)
+    kl = (0.5 * (mu**2 + log_variance.exp() - 1 - log_variance)).mean(0)
+    by_level = {
+        level: _root([squares[n] for n, name in enumerate(seen.levels) if name == level])
+        for level in sorted(set(seen.levels))
+    }
+    return {
+        "reconstruction": float(cost) / len(targets),
+        "floor": float(floor) / len(targets),
+        "error": _root([squares]),
+        "error_by_level": by_level,
+        "things": _things(squares, targets.numpy(), seen.boxes),
+        "kl": float(kl.sum()),
+        "active_dimensions": int((mu.var(0) > ACTIVE_VARIANCE).sum()),
+        "dimensions": len(kl),
+        "kl_by_dimension": [round(value, 4) for value in kl.tolist()],
+    }
+
+
+def _things(
+    squares: NDArray[np.float64],
+    targets: NDArray[np.float32],
+    boxes: Sequence[Mapping[str, Sequence[Box]]],
+) -> dict[str, dict[str, Any]]:
+    errors: dict[str, list[NDArray[np.float64]]] = {}
+    flats: dict[str, list[NDArray[np.float64]]] = {}
+    elsewhere = []
+    for number, there in enumerate(boxes):
+        outside = np.ones(squares.shape[1:], bool)
+        for kind, places in there.items():
+            for rows, columns in places:
+                patch = targets[number, rows, columns].astype(np.float64)
+                flat = np.square(patch - patch.mean((0, 1))).mean(2)
+                errors.setdefault(kind, []).append(squares[number, rows, columns])
+                flats.setdefault(kind, []).append(flat)
+                outside[rows, columns] = False
+        elsewhere.append(squares[number][outside])
+    things: dict[str, dict[str, Any]] = {ELSEWHERE: {"error": _root(elsewhere)}}
+    for kind in errors:
+        error, flat = _root(errors[kind]), _root(flats[kind])
+        kept = 1 - (error / flat) ** 2 if flat else None
+        things[kind] = {"error": error, "flat": flat, "kept": kept, "boxes": len(errors[kind])}
+    return things
+
+
+@torch.no_grad()
+def draw(folder: Path, vae: VAE, seen: Seen, kl: Sequence[float]) -> None:
+    """Write reconstructions.png, traversals.png and interpolations.png."""
+    places = np.unique(np.linspace(0, len(seen.frames) - 1, SHOWN).astype(int))
+    latents, _ = encode(vae, torch.from_numpy(seen.frames[places]))
+    decoded = _pixels(vae, latents)
+    rows = [seen.frames[places], decoded]
+    boxed = [
+        np.array([_outlined(row[n], seen.boxes[p]) for n, p in enumerate(places)]) for row in rows
+    ]
+    labels = ["frame", "reconstruction"]
+    write_rows(folder / "reconstructions.png", [*rows, *boxed], labels=[*labels, *labels])
+    _draw_traversals(folder / "traversals.png", vae, latents[len(places) // 2], kl)
+    _draw_interpolations(folder / "interpolations.png", vae, seen)
+
+
+def _draw_traversals(path: Path, vae: VAE, latent: Tensor, kl: Sequence[float]) -> None:
+    """One frame, and what each of the fullest dimensions changes in it."""
+    chosen = np.argsort(kl)[::-1][:TRAVERSED]
+    rows, labels = [], []
+    for dimension in chosen:
+        varied = latent.repeat(SHOWN, 1)
+        varied[:, int(dimension)] = torch.linspace(-REACH, REACH, SHOWN)
+        rows.append(_pixels(vae, varied))
+        labels.append(f"z{dimension} {kl[int(dimension)]:.2f} nats")
+    write_rows(path, rows, labels=labels)
+
+
+def _draw_interpolations(path: Path, vae: VAE, seen: Seen) -> None:
+    """From a frame of one level to one of another, in a straight line between their latents."""
+    levels = sorted(set(seen.levels))
+    middles = [_middle(seen, level) for level in levels]
+    chosen = np.unique(np.linspace(0, len(levels) - 1, LEVEL_PAIRS + 1).astype(int))
+    pairs = list(zip(chosen, chosen[1:], strict=False)) or [(0, 0)]
+    rows, labels = [], []
+    for start, end in pairs:
+        ends = seen.frames[[middles[start], middles[end]]]
+        first, last = encode(vae, torch.from_numpy(ends))[0]
+        steps = torch.linspace(0, 1, SHOWN - 2)[:, None]
+        between = _pixels(vae, first + steps * (last - first))
+        rows.append(np.concatenate((ends[:1], between, ends[1:])))
+        labels.append(levels[start].partition(":")[2][:16] or levels[start][:16])
+    write_rows(path, rows, labels=labels)
+
+
+def words(report: Mapping[str, Any]) -> str:
+    """The report in a few lines."""
+    lines = [
+        f"{report['frames']} frames: {report['reconstruction'] - report['floor']:.1f} nats above a"
+        f" perfect copy, error {report['error']:.1f} of 255, KL {report['kl']:.1f} nats,"
+        f" {report['active_dimensions']} of {report['dimensions']} dimensions active"
+    ]
+    for kind, thing in report["things"].items():
+        line = f"{kind}: error {thing['error']:.1f}"
+        if kind != ELSEWHERE:
+            line += f", a flat patch {thing['flat']:.1f} ({thing['boxes']} boxes)"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _box(left: int, top: int, width: int, height: int, size: int) -> Box:
+    """The small pixels that a box of the native screen touches."""
+    screen_width, screen_height = SCREEN
+    columns = slice(left * size // screen_width, -(-(left + width) * size // screen_width))
+    return slice(top * size // screen_height, -(-(top + height) * size // screen_height)), columns
+
+
+def _root(squares: Sequence[NDArray[np.float64]]) -> float:
+    """Root mean square over all pixels of some arrays, of 255."""
+    count = sum(part.size for part in squares)
+    return float(sum(part.sum() for part in squares) / count) ** 0.5 * 255 if count else 0.0
+
+
+def _pixels(vae: VAE, latents: Tensor) -> NDArray[np.uint8]:
+    return to_pixels(vae.decode(latents).numpy())
+
+
+def _middle(seen: Seen, level: str) -> int:
+    places = [number for number, name in enumerate(seen.levels) if name == level]
+    return places[len(places) // 2]
+
+
+def _outlined(frame: NDArray[np.uint8], boxes: Mapping[str, Sequence[Box]]) -> NDArray[np.uint8]:
+    """A copy with a frame around the player."""
+    picture = frame.copy()
+    for rows, columns in boxes.get(PLAYER, []):
+        bottom, right = min(rows.stop, len(picture)) - 1, min(columns.stop, len(picture)) - 1
+        picture[[rows.start, bottom], columns] = BOX_COLOUR
+        picture[rows, [columns.start, right]] = BOX_COLOUR
+    return picture
+
+
+if __name__ == "__main__":
+    command_line.run(main)

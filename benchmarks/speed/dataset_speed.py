@@ -1,0 +1,178 @@
+"""How fast a dataset is written and read, and how large it is.
+
+    python -m benchmarks.speed.dataset_speed          about a minute on an idle core
+    python -m benchmarks.speed.dataset_speed --show   prints the table, and puts it into the README
+
+Frames of real play are taken first; then they are written as an episode and read again, round
+after round, by the very code that `collect` and the trainings use. Reads come from the page
+cache: what is measured is the decoding, not the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent import command_line
+from agent.buttons import to_genesis
+from agent.command_line import option
+from agent.errors import UserError
+from agent.world_model.packed_model import PRESETS
+from arena.environment.contest_env import ContestEnv
+from arena.environment.levels import Level, available, select
+from benchmarks.measured import show_measured, write_measured
+from benchmarks.speed.rounds import medians
+from training.data.dataset import Episode, create_dataset
+from training.data.episode_writer import EpisodeWriter
+from training.data.frames import read_episode
+from training.experts.policies import HELD_STEPS, HeldButtons
+
+Seen = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]  # a frame (224, 320, 3), its sprites
+
+TABLE = "dataset speed"  # its name in the README
+FIGURES = {
+    "written": "written and committed, fsync included",
+    "read in order": "read in order",
+    "read and shrunk": "read in order and shrunk for `compact`, as V's training begins",
+    "read singly": "read one at a time, at random places",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure writing and reading of a dataset, and write the figures as JSON."""
+
+    levels: str = option(
+        "levels whose frames are written, an episode of each",
+        "PangolinDash-Genesis:MeadowZone.Act1,PangolinDash-Genesis:CavernZone.Act1,"
+        "PangolinDash-Genesis:GlacierZone.Act1,PangolinDash-Genesis:FoundryZone.Act1",
+    )
+    steps: int = option("frames of each level", 256)
+    singles: int = option("frames that are read one at a time", 100)
+    rounds: int = option("rounds; each measures everything once", 5)
+    out: Path = option("where the JSON goes", Path("results/dataset_speed.json"))
+    show: bool = option("measure nothing: print --out as Markdown, and into the README", False)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, write the JSON, print the table."""
+    options = command_line.parse(Options, argv, prog="python -m benchmarks.speed.dataset_speed")
+    if options.show:
+        show_measured(options.out, TABLE, table)
+        return
+    if min(options.steps, options.singles, options.rounds) < 1:
+        raise UserError("give positive numbers")
+    levels = select(options.levels)
+    for level in levels:
+        available(level)
+    result = measure(levels, options)
+    write_measured(options.out, result)
+    print(table(result))
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """The result as Markdown."""
+    rounds = result["frames_per_second"]
+    lines = [
+        f"| a dataset's frames | frames/s (median of {len(rounds)}; lowest to highest) |",
+        "| --- | --- |",
+    ]
+    for name, about in FIGURES.items():
+        found = [one[name] for one in rounds]
+        middle = result["median_frames_per_second"][name]
+        lines.append(f"| {about} | {middle:,.0f} ({min(found):,.0f} to {max(found):,.0f}) |")
+    return "\n".join(lines) + (
+        f"\n\nA frame takes {result['bytes_a_frame']:,} bytes with all that is known about it, of"
+        f" {result['bytes_of_the_picture']:,} of its picture."
+    )
+
+
+def measure(levels: Sequence[Level], options: Options) -> dict[str, Any]:
+    """All figures, as the JSON has them."""
+    load = round(os.getloadavg()[0], 1)  # of others
+    plays = [record(level, options.steps) for level in levels]
+    rounds, sizes = [], []
+    for number in range(options.rounds):
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(prefix="dataset-") as folder:
+            found, episodes = one_round(Path(folder), plays, options.singles, number)
+        rounds.append(found)
+        sizes.append(sum(sum(of.files.values()) for of in episodes) / frames_of(episodes))
+    return {
+        "levels": [level.name for level in levels],
+        "options": {name: getattr(options, name) for name in ("steps", "singles", "rounds")},
+        "machine": {"cores": len(os.sched_getaffinity(0)), "load_average_before": load},
+        "frames_per_second": rounds,
+        "median_frames_per_second": medians(rounds),
+        "bytes_a_frame": round(max(sizes)),
+        "bytes_of_the_picture": int(plays[0][0][0].nbytes),
+    }
+
+
+def record(level: Level, steps: int) -> list[Seen]:
+    """Frames of held buttons on a level, as the contest shows them, and their sprites."""
+    policy = HeldButtons(np.random.default_rng(1), HELD_STEPS)
+    env = ContestEnv(level, seed=1)
+    try:
+        frames: list[Seen] = []
+        frame = env.reset()
+        while len(frames) < steps:
+            frames.append((frame, env.sprites()))
+            frame, _, done, _ = env.step(to_genesis(policy(frame, 0.0, None)))
+            if done:
+                frame = env.reset()
+        return frames
+    finally:
+        env.close()
+
+
+def one_round(
+    folder: Path, plays: Sequence[Sequence[Seen]], singles: int, seed: int
+) -> tuple[dict[str, float], list[Episode]]:
+    """Frames/s of each figure, and the episodes that were written."""
+    create_dataset(folder)
+    action = np.zeros(4, np.uint8)
+    started, seconds = time.perf_counter(), {}
+    episodes = []
+    for index, frames in enumerate(plays):
+        writer = EpisodeWriter(folder, index)
+        for frame, sprites in frames:
+            writer.append(frame, action, 0.0, False, sprites=sprites)
+        episodes.append(writer.commit(level="level", policy="held", seed=1))
+    seconds["written"] = time.perf_counter() - started
+    started = time.perf_counter()
+    for episode in episodes:
+        for _ in episode.chunks():
+            pass
+    seconds["read in order"] = time.perf_counter() - started
+    started = time.perf_counter()
+    for episode in episodes:
+        read_episode(episode, PRESETS["compact"])
+    seconds["read and shrunk"] = time.perf_counter() - started
+    random = np.random.default_rng(seed)
+    started = time.perf_counter()
+    for _ in range(singles):
+        episode = episodes[random.integers(len(episodes))]
+        place = int(random.integers(episode.steps))
+        episode.frames(place, place + 1)
+    seconds["read singly"] = time.perf_counter() - started
+    counts = dict.fromkeys(FIGURES, frames_of(episodes)) | {"read singly": singles}
+    return {name: round(counts[name] / seconds[name], 1) for name in FIGURES}, episodes
+
+
+def frames_of(episodes: Sequence[Episode]) -> int:
+    """How many frames they have together."""
+    return sum(episode.steps for episode in episodes)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,227 @@
+"""How fast Pangolin Dash runs beside Airstriker, the emulator's own game, and how large it is.
+
+    python -m benchmarks.speed.game_speed
+
+Each level has a process of its own, and all of them step short blocks in turn: whatever slows the
+machine falls on each alike. What is quoted are medians over the rounds of the ratio within a round.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import stable_retro
+
+from agent.command_line import option, parse, run
+from agent.errors import UserError
+from arena.environment.levels import Level, available, integrations, select
+from baselines.simple_agents import run_and_jump
+from benchmarks.measured import write_measured
+
+AIRSTRIKER = "airstriker"
+LEVELS = (
+    "PangolinDash-Genesis:MeadowZone.Act3,PangolinDash-Genesis:CanyonZone.Act3,"
+    "PangolinDash-Genesis:CavernZone.Act3,PangolinDash-Genesis:GlacierZone.Act3,"
+    "PangolinDash-Genesis:FoundryZone.Act3,PangolinDash-Genesis:LagoonZone.Act4,"
+    "PangolinDashFinal-Genesis:SkylineZone.Act1"
+)
+WARM_UP = 200  # steps before the first round
+RATIO_AT_LEAST, RESET_AT_MOST, BYTES_AT_MOST = 1.0, 2.0, 3_000_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure env.step and env.reset in process against Airstriker, and the games' sizes."""
+
+    levels: str = option("the levels, as local_eval.py takes them; the default has every zone", "")
+    steps: int = option("env.step calls a level and round", 1000)
+    rounds: int = option("rounds; each steps every level once", 15)
+    resets: int = option("env.reset calls a level and round", 20)
+    out: Path = option("where the JSON goes", Path("results/game_speed.json"))
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one level took in one round: all of its steps and each of its resets, in seconds."""
+
+    steps: float
+    resets: list[float]
+
+
+class Runner:
+    """A level in a process of its own, as the emulator allows only one in each."""
+
+    def __init__(self, level: Level) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(level, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def block(self, steps: int, resets: int) -> Block:
+        """Step and reset, and wait for the times."""
+        try:
+            self._connection.send((steps, resets))
+            return Block(*self._connection.recv())
+        except (EOFError, OSError):
+            raise UserError("the process of a level ended: see above") from None
+
+    def close(self) -> None:
+        self._connection.close()
+        self._process.join()
+
+
+def _serve(level: Level, connection: Connection) -> None:
+    """Answer requests for blocks until the other end is closed."""
+    env = stable_retro.make(
+        level.game,
+        level.state,
+        scenario=level.scenario,
+        inttype=integrations(level),
+        use_restricted_actions=stable_retro.Actions.ALL,
+        render_mode="rgb_array",
+    )
+    env.reset()
+    actions = list(islice(run_and_jump(np.random.default_rng(1)), 4096))
+    _steps(env, actions, WARM_UP)
+    try:
+        while True:
+            steps, resets = connection.recv()
+            connection.send((_steps(env, actions, steps), [_reset(env) for _ in range(resets)]))
+    except EOFError:
+        env.close()
+
+
+def _steps(env: Any, actions: Sequence[np.ndarray], count: int) -> float:
+    """Seconds in env.step; an episode that is done begins anew outside of the clock."""
+    seconds, began = 0.0, time.perf_counter()
+    for index in range(count):
+        _, _, done, cut, _ = env.step(actions[index % len(actions)])
+        if done or cut:
+            seconds += time.perf_counter() - began
+            env.reset()
+            began = time.perf_counter()
+    return seconds + time.perf_counter() - began
+
+
+def _reset(env: Any) -> float:
+    began = time.perf_counter()
+    env.reset()
+    return time.perf_counter() - began
+
+
+def measure(levels: Sequence[Level], options: Options) -> list[dict[str, Block]]:
+    """The blocks of every round, by the level's name; each round begins with another level."""
+    with ExitStack() as stack:
+        runners = {}
+        for level in levels:
+            runners[level.name] = Runner(level)
+            stack.callback(runners[level.name].close)
+        names, rounds = list(runners), []
+        for number in range(options.rounds):
+            first = number % len(names)
+            order = names[first:] + names[:first]
+            rounds.append(
+                {name: runners[name].block(options.steps, options.resets) for name in order}
+            )
+    return rounds
+
+
+def summary(rounds: Sequence[dict[str, Block]], steps: int, beside: str) -> dict[str, Any]:
+    """Medians over the rounds.
+
+    Args:
+        rounds: of `measure`.
+        steps: of a block.
+        beside: the level that the others' speed is divided by.
+    """
+    levels = {
+        name: {
+            "steps_per_second": round(statistics.median(steps / r[name].steps for r in rounds), 1),
+            "ratio": round(statistics.median(r[beside].steps / r[name].steps for r in rounds), 3),
+            "reset_milliseconds": round(
+                1000 * statistics.median(t for r in rounds for t in r[name].resets), 3
+            ),
+        }
+        for name in rounds[0]
+    }
+    ours = [row for name, row in levels.items() if name != beside]
+    return {
+        "levels": levels,
+        "median_ratio": statistics.median(row["ratio"] for row in ours),
+        "lowest_ratio": min(row["ratio"] for row in ours),
+        "reset_milliseconds": statistics.median(row["reset_milliseconds"] for row in ours),
+    }
+
+
+def sizes(levels: Sequence[Level]) -> dict[str, int]:
+    """Bytes of the ROMs and of all states of these levels' games, by file kind and together."""
+    folders = {level.integration / level.game for level in levels if level.integration}
+    roms = {
+        f"{folder.name}/rom.md": (folder / "rom.md").stat().st_size for folder in sorted(folders)
+    }
+    states = sum(path.stat().st_size for folder in folders for path in folder.glob("*.state"))
+    return {**roms, "states": states, "together": sum(roms.values()) + states}
+
+
+def report(result: dict[str, Any]) -> str:
+    """The result as text."""
+    lines = [f"{'level':44} {'steps/s':>8} {'ratio':>6} {'reset ms':>8}"]
+    for name, row in result["levels"].items():
+        figures = f"{row['steps_per_second']:8.0f} {row['ratio']:6.2f}"
+        lines.append(f"{name:44} {figures} {row['reset_milliseconds']:8.2f}")
+    lines += [
+        f"ratio: median {result['median_ratio']:.2f}, lowest {result['lowest_ratio']:.2f}"
+        f" (asked: {RATIO_AT_LEAST:.0f})",
+        f"reset: median {result['reset_milliseconds']:.2f} ms (asked: under {RESET_AT_MOST:.0f})",
+        f"ROMs and states: {result['bytes']['together'] / 1e6:.2f} MB"
+        f" (asked: under {BYTES_AT_MOST / 1e6:.0f})",
+    ]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parse(Options, argv, prog="python -m benchmarks.speed.game_speed")
+    if min(options.steps, options.rounds, options.resets) < 1:
+        raise UserError("steps, rounds and resets are 1 or more")
+    ours, beside = select(options.levels or LEVELS), select(AIRSTRIKER)[0]
+    ours = [level for level in ours if level != beside]
+    if not ours:
+        raise UserError(f"{beside.name} is what the others are compared with: name another level")
+    for level in (*ours, beside):
+        available(level)
+    rounds = measure([beside, *ours], options)
+    result = {
+        "command": {"steps": options.steps, "rounds": options.rounds, "resets": options.resets},
+        "machine": {"cpus": os.cpu_count(), "processor": platform.machine()},
+        **summary(rounds, options.steps, beside.name),
+        "bytes": sizes(ours),
+        "asked": {
+            "median_ratio_at_least": RATIO_AT_LEAST,
+            "reset_milliseconds_under": RESET_AT_MOST,
+            "bytes_under": BYTES_AT_MOST,
+        },
+        "ratios_by_round": [
+            {name: round(one[beside.name].steps / one[name].steps, 3) for name in sorted(one)}
+            for one in rounds
+        ],
+    }
+    write_measured(options.out, result)
+    print(report(result))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,91 @@
+"""Frames/s of training V and M, on made-up data: speed does not depend on what is learnt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agent.buttons import ACTION_BUTTONS
+from agent.world_model.packed_model import ModelSpec
+from training import train_memory, train_vision
+from training.data.dataset import NO_SPRITES
+from training.data.frames import Frames
+from training.data.latents import Sequences, cut_episodes
+from training.models.networks import MDNLSTM
+from training.runs.devices import choose_place
+from training.runs.loop import take_step, use_threads
+
+
+def learning_speeds(
+    presets: Mapping[str, ModelSpec], seconds: float, threads: int
+) -> list[dict[str, Any]]:
+    """V and M of each preset, on the CPU and, where there is one, on a CUDA device.
+
+    Args:
+        presets: name -> sizes.
+        seconds: that each of them trains, at least.
+        threads: of the CPU.
+
+    Returns:
+        For each preset and device: both by name, the precision, and frames/s of V and of M.
+    """
+    use_threads(threads)
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    return [
+        {
+            "preset": name,
+            **choose_place(device, None).describe(),
+            "vision": vision_speed(spec, seconds, device),
+            "memory": memory_speed(spec, seconds, device),
+        }
+        for device in devices
+        for name, spec in presets.items()
+    ]
+
+
+def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
+    """Frames/s of V's training, at the default batch, with player, sprites and advice."""
+    options = train_vision.Options(data="", out=Path(), device=device)
+    size, random = spec.frame_size, np.random.default_rng(1)
+    pixels = random.integers(0, 256, (2 * options.batch, size, size, 3), np.uint8)
+    advice = random.integers(0, 2, (len(pixels), len(ACTION_BUTTONS)), np.uint8)
+    player = np.full((len(pixels), 2), 100, np.int16)
+    sprites = random.integers(0, 256, (len(pixels), *NO_SPRITES.shape), np.uint8)
+    frames = Frames(pixels, advice, player, sprites)
+    trainer = train_vision.Trainer(options, spec, frames, frames)
+    return _speed(trainer, options.batch, seconds)
+
+
+def memory_speed(spec: ModelSpec, seconds: float, device: str) -> float:
+    """Frames/s of M's training, at the default batch of whole sequences, with advice."""
+    options = train_memory.Options(data="", vision=Path(), out=Path(), device=device)
+    lengths = [spec.sequence_steps] * options.batch
+    generator = torch.Generator().manual_seed(1)
+    mu = torch.randn((sum(lengths), spec.latent), generator=generator)
+    shape = (len(mu), len(ACTION_BUTTONS))
+    buttons = torch.randint(0, 2, shape, generator=generator, dtype=torch.uint8)
+    cuts = cut_episodes(lengths, spec.sequence_steps)
+    sequences = Sequences(mu, torch.full_like(mu, -2.0), buttons, cuts, buttons)
+    trainer = train_memory.Trainer(options, MDNLSTM(spec), sequences, sequences)
+    return _speed(trainer, len(mu), seconds)
+
+
+def _speed(trainer: Any, frames_a_step: int, seconds: float) -> float:
+    """Frames/s after one step of warm-up; at least one step is measured.
+
+    A step reads its losses, so it has waited for the GPU; what a last backward pass leaves
+    unfinished is waited for at the end.
+    """
+    take_step(Path(), trainer.learner, trainer.losses)
+    started, steps = time.perf_counter(), 0
+    while not steps or time.perf_counter() - started < seconds:
+        take_step(Path(), trainer.learner, trainer.losses)
+        steps += 1
+    if trainer.place.device.type == "cuda":
+        torch.cuda.synchronize()
+    return round(steps * frames_a_step / (time.perf_counter() - started), 1)

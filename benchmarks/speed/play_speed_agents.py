@@ -1,0 +1,107 @@
+"""The programs that play_speed holds the agent against.
+
+`bare`: the emulator in process, without socket or agent. `null`: no buttons through the socket.
+`eager`: the seed's way, torch eager with `nn.LSTM`, the memory stepped before the action is sent.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from agent import command_line
+from agent.command_line import option
+from agent.gym_remote.client import RemoteEnv
+from agent.gym_remote.messages import TimestepTimeoutError
+from arena.environment.contest_env import ContestEnv
+from arena.environment.levels import select
+from arena.server.monitor import Monitor
+
+
+@dataclass(frozen=True)
+class Options:
+    """Play as one of the programs that the agent is compared with."""
+
+    program: str = option("which program", positional=True, choices=("bare", "null", "eager"))
+    level: str = option("the level of `bare`", "airstriker")
+    steps: int = option("agent steps of `bare`", 5000)
+    seed: int = option("stickiness seed of `bare`", 1)
+    monitor_dir: Path = option("where `bare` writes its log.csv", Path("."))
+
+
+def main() -> None:
+    """Run one program until its steps, or the server's, are over."""
+    options = command_line.parse(Options, prog="python -m benchmarks.speed.play_speed_agents")
+    if options.program == "bare":
+        play_bare(options)
+        return
+    env = RemoteEnv.connect(Path(os.environ["SOCKET_DIR"]), 30.0)
+    try:
+        play_null(env) if options.program == "null" else play_eager(env)
+    except TimestepTimeoutError:
+        pass  # the end of the budget is the end of the measurement
+    finally:
+        env.close()
+
+
+def play_bare(options: Options) -> None:
+    """Step the contest's environment in process, no buttons pressed."""
+    env = ContestEnv(select(options.level)[0], seed=options.seed)
+    monitor = Monitor(options.monitor_dir)
+    buttons = np.zeros(12, np.uint8)
+    done = True
+    for _ in range(options.steps):
+        if done:
+            monitor.reset()
+            env.reset()
+        _, reward, done, _ = env.step(buttons)
+        monitor.step(reward)
+    env.close()
+
+
+def play_null(env: RemoteEnv) -> None:
+    """Send empty actions as fast as the server answers."""
+    buttons = np.zeros(12, np.uint8)
+    while True:
+        env.reset()
+        done = False
+        while not done:
+            env.send_action(buttons)
+            done = env.receive()[2]
+
+
+def play_eager(env: RemoteEnv) -> None:
+    """Play the `seed` preset as its author did: eager torch, one thing after the other."""
+    import torch
+
+    from agent.world_model.packed_model import PRESETS
+    from agent.world_model.preprocess import preprocess
+    from training.models.networks import VAE
+
+    torch.set_num_threads(1)
+    spec = PRESETS["seed"]
+    vae = VAE(spec).eval()
+    fc = torch.nn.Linear(spec.latent + 4, spec.hidden)
+    lstm = torch.nn.LSTM(spec.hidden, spec.hidden)
+    controller = torch.nn.Linear(spec.latent + 2 * spec.hidden, 4)
+    buttons = np.zeros(12, np.uint8)
+    with torch.no_grad():
+        while True:
+            frame, done = env.reset(), False
+            state = (torch.zeros(1, 1, spec.hidden), torch.zeros(1, 1, spec.hidden))
+            while not done:
+                small = torch.from_numpy(preprocess(frame, spec))[None]
+                z = vae.encode(small)[0]  # (1, Z)
+                features = torch.cat([z, state[0][0], state[1][0]], dim=1)
+                action = (torch.sigmoid(controller(features)) > 0.5).float()  # (1, 4)
+                hidden = torch.relu(fc(torch.cat([z, action], dim=1)))
+                _, state = lstm(hidden[None], state)
+                buttons[[0, 5, 6, 7]] = action[0].numpy()
+                frame, _, done = env.step(buttons)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

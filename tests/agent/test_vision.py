@@ -1,0 +1,130 @@
+"""The one preprocessing, pixel for pixel, and the encoder's ONNX end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from agent.errors import ModelError
+from agent.world_model.packed_model import PRESETS, PretrainedError
+from agent.world_model.preprocess import preprocess
+from agent.world_model.vision import Vision
+from tests.helpers.small_models import TINY, real_frames
+from training.models.export import export_vision
+from training.models.untrained import random_networks
+
+SIZES = [(224, 320), (224, 256), (240, 320), (223, 321), (200, 333), (128, 128), (480, 640)]
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (96, 100), (31, 17)])
+@pytest.mark.parametrize("target", [128, 64, 100])
+def test_nearest_is_opencvs_bit_for_bit(size: tuple[int, int], target: int) -> None:
+    spec = replace(PRESETS["seed"], frame_size=target)
+    frame = noise(*size, 3)
+    expected = cv2.resize(frame, (target, target), interpolation=cv2.INTER_NEAREST)
+    np.testing.assert_array_equal(preprocess(frame, spec), expected)
+
+
+def test_the_seeds_preprocessing_of_real_frames_is_opencvs_bit_for_bit() -> None:
+    for frame in real_frames()[::25]:
+        expected = cv2.resize(frame, (128, 128), interpolation=cv2.INTER_NEAREST)
+        np.testing.assert_array_equal(preprocess(frame, PRESETS["seed"]), expected)
+
+
+def test_area_of_a_contest_frame_is_opencvs_exactly() -> None:
+    frames = [noise(224, 320, 3), np.full((224, 320, 3), 255, np.uint8), *real_frames()[::25]]
+    for frame in frames:
+        expected = cv2.resize(frame, (64, 64), interpolation=cv2.INTER_AREA)
+        np.testing.assert_array_equal(preprocess(frame, PRESETS["compact"]), expected)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_area_of_other_frames_is_opencvs_but_for_rounding(size: tuple[int, int]) -> None:
+    frame = noise(*size, 3)
+    expected = cv2.resize(frame, (64, 64), interpolation=cv2.INTER_AREA).astype(int)
+    assert np.abs(preprocess(frame, PRESETS["compact"]) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_the_result_is_the_callers_own_and_not_inverted(preset: str) -> None:
+    spec, frame = PRESETS[preset], noise(224, 320, 3)
+    first = preprocess(frame, spec)
+    assert first.dtype == np.uint8 and first.flags.c_contiguous and first.flags.writeable
+    kept = first.copy()
+    frame[:] = 200
+    assert (preprocess(frame, spec) == 200).all()
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_frames_that_are_not_contiguous_are_read_right(preset: str) -> None:
+    wide = noise(224, 640, 3)
+    view = wide[:, ::2]
+    np.testing.assert_array_equal(
+        preprocess(view, PRESETS[preset]), preprocess(view.copy(), PRESETS[preset])
+    )
+
+
+def test_no_shot_is_lost_in_the_compact_frame() -> None:
+    dark = np.zeros((224, 320, 3), np.uint8)
+    for y in range(100, 107):
+        for x in range(150, 155):
+            frame = dark.copy()
+            frame[y : y + 3, x : x + 3] = 255
+            assert preprocess(frame, PRESETS["compact"]).max() >= 40
+
+
+def test_frames_of_another_kind_are_refused() -> None:
+    for frame in (noise(224, 320), noise(224, 320, 4), noise(224, 320, 3).astype(np.float32)):
+        with pytest.raises(AssertionError, match="a frame of"):
+            preprocess(frame, TINY)
+
+
+def test_encode_is_the_reference_encoder_on_the_same_pixels(tmp_path: Path) -> None:
+    vae, _ = random_networks(TINY)
+    export_vision(vae, tmp_path / "vision.onnx")
+    vision = Vision(tmp_path / "vision.onnx", TINY)
+    first = None
+    for frame in real_frames()[::100]:
+        z = vision.encode(frame)
+        with torch.no_grad():
+            mu, _ = vae.encode(torch.from_numpy(preprocess(frame, TINY))[None])
+        assert z.shape == (TINY.latent,) and z.dtype == np.float32
+        np.testing.assert_allclose(z, mu[0].numpy(), atol=1e-6)
+        first = z if first is None else first
+    assert not np.array_equal(first, z), "latents share their buffer, or see nothing"
+
+
+def test_a_latent_that_is_not_finite_is_an_error_of_one_line(tmp_path: Path) -> None:
+    vae, _ = random_networks(TINY)
+    with torch.no_grad():
+        vae.mu.bias[1] = float("nan")
+    export_vision(vae, tmp_path / "vision.onnx")
+    with pytest.raises(ModelError, match="vision") as error:
+        Vision(tmp_path / "vision.onnx", TINY).encode(noise(224, 320, 3))
+    assert "\n" not in str(error.value)
+
+
+def test_broken_and_foreign_networks_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "vision.onnx"
+    with pytest.raises(PretrainedError, match=r"vision\.onnx"):
+        Vision(path, TINY)
+    vae, _ = random_networks(TINY)
+    export_vision(vae, path)
+    with pytest.raises(PretrainedError, match="another model"):
+        Vision(path, replace(TINY, latent=TINY.latent + 1))
+    whole = path.read_bytes()
+    for data in (b"", b"not a network", whole[: len(whole) // 2], whole[:100]):
+        path.write_bytes(data)
+        with pytest.raises(PretrainedError, match=r"vision\.onnx") as error:
+            Vision(path, TINY)
+        assert "\n" not in str(error.value) and len(str(error.value)) < 500

@@ -1,0 +1,190 @@
+"""`python -m arena` as a process: a real level, its signals, its limits, its one-line errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.gym_remote.client import RemoteEnv
+from agent.gym_remote.messages import ServerDisconnectError, TimestepTimeoutError
+from arena.environment.contest_env import ContestEnv
+from arena.environment.levels import Level
+
+ROOT = Path(__file__).parents[2]
+LEVEL = Level("Airstriker-Genesis-v0", "Level1", "scenario")
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="wm") as folder:  # short: a socket's path is limited
+        yield Path(folder) / "sock"
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "arena", *map(str, arguments)]
+        started.append(
+            subprocess.Popen(
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate(timeout=20)
+
+
+def serve(start: Start, base: Path, *more: object) -> subprocess.Popen[str]:
+    return start("serve", LEVEL.game, LEVEL.state, "--socket-dir", base, *more)
+
+
+def test_the_served_level_is_the_level(start: Start, base: Path, tmp_path: Path) -> None:
+    process = serve(
+        start, base, "--seed", 4, "--timestep-limit", 400, "--monitor-dir", tmp_path / "m",
+        "--movies", tmp_path / "movies",
+    )  # fmt: skip
+    remote, local = RemoteEnv.connect(base, 60), ContestEnv(LEVEL, seed=4)
+    random = np.random.RandomState(0)
+    steps, returns = 0, []
+    try:
+        while True:
+            frames = remote.reset(), local.reset()
+            assert np.array_equal(*frames)
+            steps, done = steps + 1, False
+            returns.append(0.0)
+            while not done:
+                buttons = random.randint(0, 2, 12).astype(np.uint8)
+                remote.send_action(buttons)
+                frame, reward, done, _ = local.step(buttons)  # both emulators at once
+                answer = remote.receive()
+                assert np.array_equal(answer[0], frame) and answer[1:] == (reward, done)
+                steps += 1
+                returns[-1] += reward
+    except TimestepTimeoutError:
+        pass
+    finally:
+        local.close()
+        remote.close()
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert steps == 400 and len(returns) > 1
+    end = f"event=end reason=timestep-limit timesteps=400 episodes={len(returns) - 1} seconds="
+    line = stderr.splitlines()[-1]
+    assert line.startswith(end)
+    seconds, emulator_seconds = (float(word.split("=")[1]) for word in line.split()[-2:])
+    assert 0 < emulator_seconds <= seconds
+    rows = (tmp_path / "m" / "monitor.csv").read_text().split()[1:]
+    assert [float(row.split(",")[0]) for row in rows] == returns[:-1]
+    assert len(list((tmp_path / "movies").iterdir())) == len(returns)
+    assert not list(base.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("in_session", [False, True])
+def test_a_signal_cleans_up_and_tells_the_agent(
+    start: Start, base: Path, number: signal.Signals, in_session: bool
+) -> None:
+    process = serve(start, base)
+    env = None
+    if in_session:
+        env = RemoteEnv.connect(base, 60)
+        env.reset()
+    else:
+        while not (base / "sock").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1] == "interrupted" and "Traceback" not in stderr
+    assert not list(base.iterdir())
+    if env:
+        with pytest.raises(ServerDisconnectError, match="the server was stopped"):
+            env.step(np.zeros(12, np.uint8))
+
+
+def test_a_killed_server_is_replaced_by_the_next(start: Start, base: Path) -> None:
+    process = serve(start, base)
+    env = RemoteEnv.connect(base, 60)
+    env.reset()
+    process.kill()
+    with pytest.raises(ServerDisconnectError):
+        env.step(np.zeros(12, np.uint8))
+    process.wait(20)
+    assert (base / "sock").exists() and (base / "ob").exists()
+    serve(start, base)
+    again = RemoteEnv.connect(base, 60)
+    assert again.reset().shape == (224, 320, 3)
+    again.close()
+
+
+def test_a_run_that_fails_says_so_in_one_line(start: Start, base: Path) -> None:
+    process = serve(start, base, "--connect-limit", 0.1)
+    assert process.wait(30) == 2
+    assert process.stderr is not None
+    *_, end, error = process.stderr.read().splitlines()
+    assert end.startswith("event=end reason=never-connected timesteps=0")
+    assert error == "error: no agent connected in time"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "'' is no command: use serve, roms or levels"),
+        (["play"], "'play' is no command"),
+        (["serve"], "arguments are required: game, level"),
+        (["serve", "Airstriker-Genesis-v0", "Level9"], "did you mean Level1?"),
+        (["serve", "Airstriker", "Level1"], "no game is called 'Airstriker'"),
+        (["serve", "Airstriker-Genesis-v0", "Level1", "--speed", "9"], "--speed"),
+        (["serve", "Airstriker-Genesis-v0", "Level1", "--seed", "-1"], "the seed is -1"),
+        (["serve", "Airstriker-Genesis-v0", "Level1", "--timestep-limit", "0"], "limit is 0"),
+        (["serve", "SonicTheHedgehog-Genesis-v0", "GreenHillZone.Act1"], "no ROM of Sonic"),
+        (["levels", "a", "b"], "one list of levels"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: list[str],
+    said: str,
+    base: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from agent.command_line import run
+    from arena.__main__ import main
+
+    monkeypatch.chdir(base.parent)
+    monkeypatch.setattr(sys, "argv", ["arena", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    assert caught.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: ") and said in last
+    assert not os.listdir(base.parent)
+
+
+def test_the_level_sets_are_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from arena.__main__ import main
+
+    monkeypatch.setattr(sys, "argv", ["arena", "levels"])
+    assert main() == 0
+    assert "validation" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["arena", "levels", "Airstriker-Genesis-v0:Level1"])
+    assert main() == 0
+    assert "Airstriker-Genesis-v0:Level1  [scenario]" in capsys.readouterr().out

@@ -1,0 +1,138 @@
+"""Imagination against torch: what V reconstructs and what M expects, step by step."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from agent.world_model.packed_model import DECODER, EXPECTATION, PRESETS, PretrainedError, load
+from agent.world_model.preprocess import preprocess
+from agent.world_model.world_model import load_world_model
+from arena.replay.imagination import Imagination
+from tests.helpers.small_models import TINY, write_random_pretrained
+from training.models.networks import MDNLSTM, VAE
+from training.models.untrained import random_networks
+
+# Sequences of three steps, so that a test of a few steps crosses their ends.
+SHORT = replace(TINY, sequence_steps=3)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_random_pretrained(tmp_path_factory.mktemp("packed") / "short", spec=SHORT)
+
+
+def some_play(steps: int) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
+    random = np.random.default_rng(1)
+    frames = [random.integers(0, 256, (224, 320, 3), np.uint8) for _ in range(steps)]
+    return frames, [random.integers(0, 2, 4, np.uint8) for _ in range(steps)]
+
+
+def near(picture: NDArray[np.uint8], decoded: torch.Tensor) -> None:
+    """Whether a picture is what torch decodes, but for the rounding to whole values."""
+    assert picture.dtype == np.uint8 and picture.shape == decoded.shape
+    np.testing.assert_allclose(picture, decoded.numpy() * 255, atol=0.51)
+
+
+@torch.no_grad()
+def expectations(
+    vae: VAE, memory: MDNLSTM, frames: Sequence[NDArray[np.uint8]], actions: Sequence[object]
+) -> torch.Tensor:
+    """The decoded mean of the mixture after each step of one sequence, (T, S, S, 3)."""
+    small = torch.from_numpy(np.stack([preprocess(frame, vae.spec) for frame in frames]))
+    mixture, _ = memory(vae.encode(small)[0][:, None], torch.from_numpy(np.stack(actions))[:, None])
+    mean = (functional.softmax(mixture.logits, -1) * mixture.mu).sum(-1)[:, 0]
+    return vae.decode(mean)
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_a_reconstruction_is_what_torch_decodes(tmp_path: Path, preset: str) -> None:
+    spec = PRESETS[preset]
+    imagination = Imagination(write_random_pretrained(tmp_path / "packed", preset))
+    vae, _ = random_networks(spec)
+    frames, _ = some_play(2)
+    for frame in frames:
+        with torch.no_grad():
+            mu, _ = vae.encode(torch.from_numpy(preprocess(frame, spec))[None])
+            near(imagination.see(frame), vae.decode(mu)[0])
+    near(imagination.decode(np.zeros(spec.latent, np.float32)), decoded_zero(vae))
+
+
+@torch.no_grad()
+def decoded_zero(vae: VAE) -> torch.Tensor:
+    return vae.decode(torch.zeros(1, vae.spec.latent))[0]
+
+
+def test_expectations_are_the_means_of_the_mixtures_to_a_sequences_end(folder: Path) -> None:
+    imagination = Imagination(folder)
+    networks = random_networks(SHORT)
+    frames, actions = some_play(5)
+    # In play the memory starts anew after every three steps.
+    expected = torch.cat(
+        [expectations(*networks, frames[i:j], actions[i:j]) for i, j in ((0, 3), (3, 5))]
+    )
+    for frame, action, picture in zip(frames, actions, expected, strict=True):
+        imagination.see(frame)
+        near(imagination.expect(action), picture)
+    imagination.reset()
+    imagination.see(frames[0])
+    near(imagination.expect(actions[0]), expected[0])
+
+
+def test_following_is_seeing_and_expecting_without_pictures(folder: Path) -> None:
+    shown, followed = Imagination(folder), Imagination(folder)
+    frames, actions = some_play(5)
+    for frame, action in zip(frames[:-1], actions[:-1], strict=True):
+        shown.see(frame)
+        shown.expect(action)
+        followed.follow(frame, action)
+    np.testing.assert_array_equal(shown.see(frames[-1]), followed.see(frames[-1]))
+    np.testing.assert_array_equal(shown.expect(actions[-1]), followed.expect(actions[-1]))
+
+
+def test_a_dream_takes_what_it_expects_for_what_it_sees(folder: Path) -> None:
+    imagination = Imagination(folder)
+    frames, actions = some_play(2)
+    imagination.see(frames[0])
+    dreamed = imagination.dream(actions[0])
+    np.testing.assert_array_equal(dreamed, imagination.decode(imagination.latent))
+    first = imagination.latent
+    imagination.dream(actions[1])
+    assert not np.array_equal(first, imagination.latent)
+
+
+@pytest.mark.parametrize("name", [DECODER, EXPECTATION])
+def test_a_model_without_its_decoder_plays_and_says_that_it_can_not_show(
+    tmp_path: Path, name: str
+) -> None:
+    folder = write_random_pretrained(tmp_path / "packed", spec=TINY)
+    (folder / name).unlink()
+    load_world_model(load(folder))
+    with pytest.raises(PretrainedError, match=rf"{name} is missing.*training\.repack") as error:
+        Imagination(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_a_cut_decoder_is_named(tmp_path: Path) -> None:
+    folder = write_random_pretrained(tmp_path / "packed", spec=TINY)
+    whole = (folder / DECODER).read_bytes()
+    (folder / DECODER).write_bytes(whole[:-1])
+    with pytest.raises(PretrainedError, match=r"decoder\.onnx has"):
+        load(folder)
+
+
+def test_imagination_needs_no_torch() -> None:
+    code = (
+        "import arena.replay.imagination, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "cv2", "stable_retro", "onnx"} & set(done.stdout.split())

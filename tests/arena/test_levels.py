@@ -1,0 +1,365 @@
+"""The level sets are the contest's and exist in stable-retro; what is wrong is said in one line."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import stable_retro
+import stable_retro.data
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from stable_retro.data import Integrations
+
+from arena.environment.levels import (
+    SLUG_LENGTH,
+    Level,
+    LevelError,
+    MissingRomError,
+    available,
+    describe_levels,
+    describe_sets,
+    integrations,
+    level_sets,
+    select,
+)
+
+DATA = Path(stable_retro.data.path())
+AIRSTRIKER = Level("Airstriker-Genesis-v0", "Level1", "scenario")
+SONIC = "SonicTheHedgehog-Genesis-v0"
+EVERY_LEVEL = [level for levels in level_sets().values() for level in levels]
+ALL_LEVELS = [level for level in EVERY_LEVEL if level.integration is None]  # stable-retro's data
+
+
+def folder_of(game: str) -> Path:
+    return DATA / ("stable" if game.endswith("-v0") else "contrib") / game
+
+
+def test_the_sets_have_the_contests_sizes() -> None:
+    sizes = {name: len(levels) for name, levels in level_sets().items()}
+    assert sizes == {
+        "airstriker": 1,
+        "sonic-train": 47,
+        "sonic-validation": 11,
+        "sonic-final": 11,
+        "sonic-leaderboard": 5,
+        "pangolin-train": 37,
+        "pangolin-validation": 11,
+        "pangolin-test": 11,
+    }
+    assert len(set(EVERY_LEVEL)) == sum(sizes.values()) == 75 + 59
+    assert len(set(ALL_LEVELS)) == 75
+
+
+def test_the_projects_own_game_is_found_whichever_way_it_is_named() -> None:
+    levels = level_sets()["pangolin-validation"]
+    folder = Path(__file__).parents[2] / "game" / "integrations"
+    assert {level.integration for level in levels} == {folder}
+    for level in levels:
+        available(level)
+        assert select(level.name) == [level]
+    with pytest.raises(LevelError, match=r"no state of PangolinDash-Genesis is called"):
+        select("PangolinDash-Genesis:MeadowZone.Act9")
+
+
+@pytest.mark.parametrize("level", ALL_LEVELS, ids=lambda level: level.name)
+def test_every_level_is_shipped_with_stable_retro(level: Level) -> None:
+    folder = folder_of(level.game)
+    assert (folder / f"{level.state}.state").stat().st_size > 0
+    scenario = json.loads((folder / f"{level.scenario}.json").read_text())
+    assert scenario.get("reward") and scenario.get("done")
+    assert (folder / "data.json").is_file()
+    assert level.scenario == ("scenario" if level == AIRSTRIKER else "contest")
+
+
+def test_training_and_validation_share_out_the_58_zone_acts() -> None:
+    """Every act that stable-retro has a state of is in one of the two, and in one only."""
+    train, validation = level_sets()["sonic-train"], level_sets()["sonic-validation"]
+    games = {level.game for level in train}
+    states = {
+        Level(game, path.stem, "contest")
+        for game in games
+        for path in folder_of(game).glob("*.state")
+    }
+    assert not set(train) & set(validation)
+    assert set(train) | set(validation) == states
+    assert sorted(Counter(level.game for level in train).items()) == [
+        ("SonicAndKnuckles3-Genesis-v0", 19),
+        ("SonicTheHedgehog-Genesis-v0", 13),
+        ("SonicTheHedgehog2-Genesis-v0", 15),
+    ]
+
+
+def test_custom_levels_are_all_that_the_custom_games_have() -> None:
+    custom = {*level_sets()["sonic-final"], *level_sets()["sonic-leaderboard"]}
+    shipped = {
+        Level(path.parent.name, path.stem, "contest")
+        for path in DATA.glob("contrib/Sonic*Custom*/*.state")
+    }
+    assert custom == shipped
+
+
+def test_select_sets_levels_and_mixtures_each_level_once() -> None:
+    assert select("airstriker") == [AIRSTRIKER]
+    assert select("sonic-final") == list(level_sets()["sonic-final"])
+    marble, hill = f"{SONIC}:MarbleZone.Act1", f"{SONIC}:GreenHillZone.Act2"
+    mixed = select(f" {marble},airstriker , {hill},sonic-validation,{marble},,")
+    assert [level.name for level in mixed[:3]] == [marble, AIRSTRIKER.name, hill]
+    assert len(mixed) == 13 and len(set(mixed)) == 13
+    assert mixed[0].scenario == "contest"  # as in its set, however it is named
+    assert select("Breakout-Atari2600-v0:Start")[0].scenario == "scenario"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no level is named.*airstriker, sonic-train"),
+        (" , ", "no level is named"),
+        ("sonic-trian", "'sonic-trian': did you mean sonic-train"),
+        ("Airstriker", "did you mean airstriker"),
+        ("qqqqqq", "there is airstriker, sonic-train.* more"),
+        ("Airstriker-Genesis:Level1", "did you mean Airstriker-Genesis-v0"),
+        (SONIC, f"is a game: name a state of it, as in {SONIC}:GreenHillZone.Act1"),
+        (f"{SONIC}:greenhillzone.act1", "did you mean GreenHillZone.Act1"),
+        (f"{SONIC}:GreenHill.Act9", "no state of .* did you mean GreenHillZone.Act"),
+        (f"{SONIC}:", "no state of"),
+        (":Level1", "no game is called ''"),
+        ("x" * 5000, "no level set"),
+        ("y:" * 5000, "no game"),
+        ("../stable:Level1", "no folder"),
+        ("./nowhere", "no folder"),
+    ],
+)
+def test_unknown_names_offer_the_nearest(text: str, reason: str) -> None:
+    with pytest.raises(LevelError, match=reason) as error:
+        select(text)
+    assert "\n" not in str(error.value)
+
+
+@settings(max_examples=40)
+@given(st.text(max_size=40))
+def test_any_text_selects_or_says_why(text: str) -> None:
+    try:
+        assert select(text)
+    except LevelError as error:
+        assert str(error)
+
+
+def test_available_names_what_is_missing() -> None:
+    available(AIRSTRIKER)
+    with pytest.raises(LevelError, match="no game is called 'Airstryker-Genesis-v0': did you"):
+        available(Level("Airstryker-Genesis-v0", "Level1"))
+    with pytest.raises(LevelError, match="no state of .* 'Level2': did you mean Level1"):
+        available(Level(AIRSTRIKER.game, "Level2"))
+    with pytest.raises(LevelError, match="no scenario of .* 'contest': there is scenario"):
+        available(Level(AIRSTRIKER.game, "Level1", "contest"))
+
+
+@pytest.fixture(autouse=True)
+def no_custom_folder_left() -> Iterator[None]:
+    yield
+    Integrations.clear_custom_paths()
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """stable-retro's data with a few games and without the ROMs that a machine may have."""
+    copy = tmp_path / "data"
+    for game in {level.game for level in ALL_LEVELS}:
+        target = copy / folder_of(game).relative_to(DATA)
+        shutil.copytree(folder_of(game), target, ignore=shutil.ignore_patterns("rom.md"))
+    monkeypatch.setattr(stable_retro.data, "path", lambda hint=None: str(copy))
+    return copy
+
+
+def test_a_missing_rom_says_how_to_get_it(data: Path) -> None:
+    for level in ALL_LEVELS:
+        with pytest.raises(MissingRomError, match="roms import FOLDER") as error:
+            available(level)
+        assert "\n" not in str(error.value)
+    with pytest.raises(MissingRomError, match="SonicTheHedgehog2-Genesis-v0, which it patches"):
+        available(level_sets()["sonic-leaderboard"][-1])
+
+
+def test_another_rom_is_noticed(data: Path) -> None:
+    (data / "stable" / AIRSTRIKER.game / "rom.md").write_bytes(b"another")
+    with pytest.raises(MissingRomError, match="rom.md is damaged or another ROM"):
+        available(AIRSTRIKER)
+
+
+def test_a_missing_contest_scenario_is_an_error(data: Path) -> None:
+    (data / "stable" / SONIC / "contest.json").unlink()
+    with pytest.raises(LevelError, match="no scenario of .* 'contest': there is scenario"):
+        available(Level(SONIC, "GreenHillZone.Act1", "contest"))
+
+
+def test_descriptions(data: Path) -> None:
+    lines = describe_sets().splitlines()
+    assert len([line for line in lines if line.startswith("sonic-")]) == 4
+    assert lines[1].split()[:3] == ["airstriker", "1", "0"]
+    (line,) = describe_levels([AIRSTRIKER]).splitlines()
+    assert line.startswith("Airstriker-Genesis-v0:Level1  [scenario]  no ROM of")
+
+
+def test_description_of_what_can_be_played() -> None:
+    assert describe_sets().splitlines()[1].split()[:3] == ["airstriker", "1", "1"]
+    assert describe_levels([AIRSTRIKER]) == "Airstriker-Genesis-v0:Level1  [scenario]"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A folder as a generator of games writes it; the free ROM stands in for the game."""
+    folder = tmp_path / "own"
+    game = folder / "OwnGame-Genesis"
+    shutil.copytree(folder_of(AIRSTRIKER.game), game)
+    shutil.copy(game / "Level1.state", game / "hill.state")
+    (game / "progress.json").write_text((game / "scenario.json").read_text())
+    write(folder, {"train": ["Level1"], "test": ["hill"]})
+    return folder
+
+
+def write(folder: Path, sets: dict[str, list[str]], **more: object) -> None:
+    content = {
+        name: {"scenario": "progress", "levels": {"OwnGame-Genesis": states}}
+        for name, states in sets.items()
+    }
+    (folder / "levels.json").write_text(json.dumps({"format_version": 1, "sets": content} | more))
+
+
+def test_a_folder_of_ones_own_game(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = select(str(own))
+    assert first == Level("OwnGame-Genesis", "Level1", "progress", own.resolve())
+    assert second.state == "hill"
+    assert select(f"{own}:test") == select(f"{own}:OwnGame-Genesis:hill") == [second]
+    monkeypatch.chdir(own.parent)
+    assert select("own,airstriker") == [first, second, AIRSTRIKER]
+    for level in (first, second):
+        available(level)
+    available(AIRSTRIKER)
+    with pytest.raises(
+        LevelError, match=r"no set or level is called 'tset' in .*own: did you mean"
+    ):
+        select(f"{own}:tset")
+
+
+def test_a_folders_game_really_starts(own: Path) -> None:
+    (level,) = select(f"{own}:test")
+    environment = stable_retro.make(
+        level.game,
+        level.state,
+        scenario=level.scenario,
+        inttype=integrations(level),
+        render_mode="rgb_array",
+    )
+    try:
+        frame, _ = environment.reset()
+        assert frame.shape == (224, 320, 3) and frame.any()
+    finally:
+        environment.close()
+
+
+def test_a_folders_games_are_not_looked_for_elsewhere(own: Path) -> None:
+    write(own, {"train": ["Level1"]})
+    (level,) = select(str(own))
+    shutil.rmtree(own / "OwnGame-Genesis")
+    with pytest.raises(LevelError, match="no game is called 'OwnGame-Genesis' in"):
+        available(level)
+    with pytest.raises(LevelError, match="no game is called"):
+        available(Level(AIRSTRIKER.game, "Level1", "scenario", own))
+
+
+def test_what_is_missing_in_a_folder(own: Path) -> None:
+    level, _ = select(str(own))
+    (own / "OwnGame-Genesis/rom.md").unlink()
+    with pytest.raises(MissingRomError, match="own/OwnGame-Genesis has no rom.md"):
+        available(level)
+    (own / "OwnGame-Genesis/progress.json").unlink()
+    with pytest.raises(LevelError, match="scenario of OwnGame-Genesis is called 'progress' in"):
+        available(level)
+    (own / "OwnGame-Genesis/Level1.state").unlink()
+    with pytest.raises(LevelError, match="state of OwnGame-Genesis is called 'Level1' in"):
+        available(level)
+
+
+def test_games_in_a_folder_of_their_own(own: Path) -> None:
+    (own / "games").mkdir()
+    (own / "OwnGame-Genesis").rename(own / "games/OwnGame-Genesis")
+    write(own, {"train": ["hill"]}, integration="games")
+    (level,) = select(str(own))
+    assert level.integration == (own / "games").resolve()
+    available(level)
+
+
+def test_two_folders_with_a_level_of_one_name(own: Path, tmp_path: Path) -> None:
+    shutil.copytree(own, tmp_path / "other")
+    with pytest.raises(LevelError, match="OwnGame-Genesis:Level1 is named twice"):
+        select(f"{own},{tmp_path / 'other'}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"format_version": 2, "sets": {}}',
+        '{"format_version": 1}',
+        '{"format_version": 1, "sets": []}',
+        '{"format_version": 1, "sets": {"a": {}}}',
+        '{"format_version": 1, "sets": {"a": {"levels": ["b"]}}}',
+        '{"format_version": 1, "sets": {"a": {"levels": {"G": []}}}}',
+        '{"format_version": 1, "sets": {"a": {"levels": {"G": "s"}}}}',
+        '{"format_version": 1, "sets": {"a": {"levels": {"G": ["s", "s"]}}}}',
+        '{"format_version": 1, "sets": {"a": {"levels": {"G": [1]}}}}',
+        '{"format_version": 1, "sets": {"a": {"levels": {"../G": ["s"]}}}}',
+        '{"format_version": 1, "sets": {"a": {"levels": {"..": ["s"]}}}}',
+        '{"format_version": 1, "sets": {"a": {"levels": {"G": ["a:b"]}}}}',
+        '{"format_version": 1, "sets": {"a": {"scenario": "/x", "levels": {"G": ["s"]}}}}',
+        '{"format_version": 1, "integration": 5, "sets": {}}',
+        '{"format_version": 1, "sets": {}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_level_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "levels.json").write_text(text)
+    with pytest.raises(LevelError, match=r"levels\.json") as error:
+        select(str(tmp_path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_without_a_level_file(tmp_path: Path) -> None:
+    with pytest.raises(LevelError, match=r"not a folder of levels: it has no levels\.json"):
+        select(str(tmp_path))
+    (tmp_path / "levels.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(LevelError, match="can't be read as JSON"):
+        select(str(tmp_path))
+
+
+def test_names_and_slugs() -> None:
+    assert AIRSTRIKER.name == "Airstriker-Genesis-v0:Level1"
+    assert AIRSTRIKER.slug == "Airstriker-Genesis-v0.Level1"
+    assert len({level.slug for level in EVERY_LEVEL}) == 75 + 59
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+@example(":", "")
+def test_slugs_are_safe_for_any_file_system(game: str, state: str) -> None:
+    level = Level(game, state)
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*|[0-9a-f-]{9}", level.slug)
+    assert len(level.slug) <= SLUG_LENGTH
+    if game != state:
+        assert Level(state, game).slug != level.slug
+
+
+@given(st.text("a.:-", max_size=5), st.integers(0, 5), st.integers(0, 5))
+@example("a.b.c", 1, 3)
+def test_the_same_letters_cut_elsewhere_are_another_slug(text: str, one: int, two: int) -> None:
+    levels = {Level(text[:cut], text[cut + 1 :]) for cut in (one, two)}
+    assert len({level.slug for level in levels}) == len(levels)

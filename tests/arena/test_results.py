@@ -1,0 +1,87 @@
+"""results.json: what is written is read, and the numbers that don't exist are null."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from arena.evaluation import results
+from arena.evaluation.results import (
+    LevelError,
+    LevelResult,
+    Results,
+    ResultsError,
+    read_results,
+    write_results,
+)
+
+PLAYED = LevelResult(
+    level="G:A",
+    folder="levels/G.A",
+    status="finished",
+    ended_by="timestep-limit",
+    score=2.0,
+    interval=(1.0, 3.0),
+    best_return=4.0,
+    best_episode=1,
+    episodes=3,
+    timesteps=100,
+    locked_in_at=40,
+    seconds=0.5,
+    steps_per_second=200.0,
+    movies={"first": "levels/G.A/movies/first.bk2"},
+)
+FAILED = LevelResult("G:B", "levels/G.B", "failed", error=LevelError("it crashed", "Traceback"))
+EMPTY = LevelResult("G:C", "levels/G.C", "finished", ended_by="timestep-limit")
+PENDING = LevelResult("G:D", "levels/G.D")
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    written = Results("agent", 100, [PLAYED, FAILED, EMPTY, PENDING], interval=(1.0, 3.0))
+    write_results(tmp_path, written)
+    assert read_results(tmp_path) == written
+
+
+def test_the_mean_says_over_how_many_levels(tmp_path: Path) -> None:
+    write_results(tmp_path, Results("agent", 100, [PLAYED, FAILED, EMPTY]))
+    content = json.loads((tmp_path / "results.json").read_text())
+    assert content["mean"] == {
+        "score": 2.0,
+        "interval": None,
+        "levels_scored": 1,
+        "levels_total": 3,
+    }
+    assert [level["score"] for level in content["levels"]] == [2.0, None, None]
+    assert content["complete"] is True
+
+
+def test_a_run_with_a_level_to_play_is_not_complete() -> None:
+    assert not Results("agent", 100, [PLAYED, PENDING]).complete
+    assert Results("agent", 100, [PENDING]).mean is None
+
+
+def test_every_field_is_documented() -> None:
+    assert results.__doc__ is not None
+    for field in fields(LevelResult):
+        assert f" {field.name}" in results.__doc__
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"format": "world-models-contest/results", "version": 2}',
+        '{"format": "world-models-contest/results", "version": 1, "agent": "a",'
+        ' "budget_steps": 1, "mean": {"interval": null}, "levels": [{}]}',
+    ],
+)
+def test_another_file_is_one_clear_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(ResultsError, match=r"results\.json"):
+        read_results(tmp_path)

@@ -1,0 +1,115 @@
+"""The tables of the contest's scores: means, intervals and ratios told as they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from arena.evaluation.score import bootstrap_interval
+from benchmarks.scores.contest_players import SHIPPED
+from benchmarks.scores.contest_tables import (
+    DIED,
+    FINISHED,
+    TIME,
+    budget_of_ends,
+    budgets,
+    by_level,
+    how_ended,
+    ratio,
+    scored,
+    table,
+)
+from tests.helpers.contest_plays import JERK, LEVELS, add, opened
+
+
+def words(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_score_is_the_mean_over_levels_of_the_mean_over_seeds() -> None:
+    results = opened()
+    add(results, JERK, [[[100.0, 300.0], [400.0]], [[1000.0]]])
+    (row,) = scored(results, 1000)
+    assert row.scores == {LEVELS[0]: [200.0, 400.0], LEVELS[1]: [1000.0]}
+    assert row.mean == pytest.approx((300.0 + 1000.0) / 2)
+    assert row.interval == bootstrap_interval([[200.0, 400.0], [1000.0]])
+    assert row.steps_per_second == pytest.approx(50)
+
+
+def test_a_finished_level_is_one_whose_end_some_episode_reached() -> None:
+    results = opened()
+    add(results, JERK, [[[8999.9], [100.0, 9000.5]], [[8000.0]]])
+    (row,) = scored(results, 1000)
+    assert row.levels_finished == 1
+    assert [how_ended(9400.0, 700), how_ended(800.0, 4500), how_ended(800.0, 4499)] == [
+        FINISHED,
+        TIME,
+        DIED,
+    ]
+
+
+def test_the_ratio_is_paired_by_level_and_seed() -> None:
+    results = opened()
+    # The levels differ tenfold; on each ours has half as much again.
+    add(results, JERK, [[[100.0], [200.0], [9999.0]], [[1000.0]]])
+    add(results, SHIPPED, [[[150.0], [300.0]], [[1500.0]]])
+    jerk, ours = scored(results, 1000)
+    found = ratio(jerk, ours)
+    assert found is not None
+    value, interval, levels = found
+    assert value == pytest.approx(1.5) and levels == 2
+    assert interval is not None and interval[0] < 1.5 < interval[1] < 3.1
+    alike = opened()
+    add(alike, JERK, [[[100.0]], [[1000.0]]])
+    add(alike, SHIPPED, [[[150.0]], [[1500.0]]])
+    assert ratio(*scored(alike, 1000)) == (1.5, pytest.approx((1.5, 1.5)), 2)
+
+
+def test_a_ratio_needs_what_both_played_and_a_rival_that_scores() -> None:
+    results = opened()
+    add(results, JERK, [[], [[0.0]]])
+    add(results, SHIPPED, [[[5.0]]])
+    jerk, ours = scored(results, 1000)
+    assert ratio(jerk, ours) is None
+    add(results, SHIPPED, [[], [[5.0]]])
+    assert ratio(*scored(results, 1000)) is None
+    assert "no level and seed that both played" in table(results, 1000)
+
+
+def test_each_budget_has_a_table_of_its_own_that_says_what_it_is_of() -> None:
+    results = opened()
+    add(results, JERK, [[[100.0]], [[300.0]]])
+    add(results, SHIPPED, [[[400.0]], [[]]])
+    add(results, JERK, [[[1000.0], [1000.0]], [[3000.0], [3000.0]]], steps=20_000)
+    add(results, JERK, [[[7000.0]]], steps=1_000_000)
+    assert budgets(results) == [20_000, 1000, 1_000_000]
+    first, second, third = (table(results, steps).splitlines() for steps in budgets(results))
+    assert first[0] == "**20,000 timesteps a level, 2 levels, 2 seeds**"
+    assert words(first[4])[:2] + words(first[4])[3:] == [
+        *(JERK, "2,000"),
+        *("0 of 2", "2 of 2", "2", "50"),
+    ]
+    assert second[0] == "**1,000 timesteps a level, 2 levels, 1 seed**"
+    assert words(second[4])[1] == "200" and words(second[5])[4] == "1 of 2"
+    assert "A mean over fewer levels than the others is no match for them." in second
+    assert any(line.startswith(f"{SHIPPED} / {JERK}: **4.00**") for line in second)
+    assert any("model abcdef012345" in line for line in second)
+    assert third[0] == "**1,000,000 timesteps a level, 1 level, 1 seed**"
+    assert "7,000" in third[4] and words(third[4])[2] == "-"
+
+
+def test_it_is_told_where_the_shipped_agent_ends() -> None:
+    results = opened()
+    add(results, SHIPPED, [[[900.0, 1800.0], [9500.0]]])
+    add(results, JERK, [[[500.0]]])
+    lines = by_level(results, 1000).splitlines()
+    row = next(line for line in lines if line.startswith("| MeadowZone.Act3"))
+    assert words(row) == [
+        *("MeadowZone.Act3", "5,425", "500", "43%", "100%", "3", "2", "0", "1", "-, -")
+    ]
+    assert "(results/pictures/ends_MeadowZone.png)" in by_level(results, 1000)
+    # A larger budget takes its place once it has as many levels.
+    assert budget_of_ends(opened()) is None
+    add(results, JERK, [[[500.0]], [[500.0]]], steps=9000)
+    assert budget_of_ends(results) == 1000
+    add(results, SHIPPED, [[[500.0]]], steps=9000)
+    assert budget_of_ends(results) == 9000

@@ -1,0 +1,60 @@
+"""The dataset's benchmark, with a made-up game in place of the emulator."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.errors import UserError
+from arena.environment.levels import Level
+from benchmarks.speed import dataset_speed
+from tests.helpers.datasets import AS_DRAWN
+
+
+class MadeUpGame:
+    """Frames of noise, in episodes of five steps."""
+
+    def __init__(self, level: Level, seed: int) -> None:
+        self.steps, self.random = 0, np.random.default_rng(seed)
+
+    def reset(self) -> Any:
+        self.steps = 0
+        return self.frame()
+
+    def step(self, buttons: Any) -> Any:
+        self.steps += 1
+        return self.frame(), 1.0, self.steps == 5, {}
+
+    def frame(self) -> Any:
+        noise = self.random.integers(0, 256, (224, 320, 3), np.uint8)
+        return noise & AS_DRAWN
+
+    def sprites(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_speed, "ContestEnv", MadeUpGame)
+    monkeypatch.setattr(dataset_speed, "available", lambda level: None)
+
+
+def test_every_figure_is_measured_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "results" / "speed.json"
+    dataset_speed.main(["--steps", "7", "--singles", "3", "--rounds", "2", "--out", str(out)])
+    result = json.loads(out.read_text())
+    assert [set(one) for one in result["frames_per_second"]] == [set(dataset_speed.FIGURES)] * 2
+    assert all(figure > 0 for one in result["frames_per_second"] for figure in one.values())
+    assert result["bytes_of_the_picture"] == 224 * 320 * 3
+    # noise can't be compressed, only its 16 bits of 24 are stored; what else is known is little
+    assert 16 / 24 <= result["bytes_a_frame"] / result["bytes_of_the_picture"] < 1.02 * 16 / 24
+    assert capsys.readouterr().out == dataset_speed.table(result) + "\n"
+    with pytest.raises(UserError, match="positive"):
+        dataset_speed.main(["--steps", "0", "--out", str(tmp_path / "none.json")])

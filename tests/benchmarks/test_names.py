@@ -1,0 +1,18 @@
+"""Names in an option: chosen in the benchmark's order, wrong ones said."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import UserError
+from benchmarks.names import chosen
+
+
+def test_names_come_in_the_benchmarks_order_and_none_means_all() -> None:
+    assert chosen("agents", " c,a", ["a", "b", "c"]) == ["a", "c"]
+    assert chosen("agents", "", {"a": 1, "b": 2}) == ["a", "b"]
+
+
+def test_an_unknown_name_is_said() -> None:
+    with pytest.raises(UserError, match="^--agents has no 'd': give some of a, b$"):
+        chosen("agents", "a,d", ["a", "b"])

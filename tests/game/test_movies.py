@@ -1,0 +1,57 @@
+"""The proof that every shipped level can be finished: its movie, played to the end post."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from game import shipped
+from game.cartridge import integration
+from game.format import MAX_ROM_BYTES
+from game.levels.levelset import read_ways
+
+ROOT = Path(shipped.__file__).parent.parent
+GAMES = shipped.specs()
+# One level of each zone: the rest is played by the slow test.
+SAMPLE = {shipped.FINAL: ["SkylineZone.Act2"], shipped.GAME: [
+    "MeadowZone.Act3", "CanyonZone.Act6", "CavernZone.Act1", "GlacierZone.Act2", "FoundryZone.Act8",
+    "LagoonZone.Act4"]}  # fmt: skip
+
+
+def verify(game: str, *levels: str) -> str:
+    """Play movies in a process of their own, as only one emulator fits into one."""
+    command = [sys.executable, "-m", "game.shipped", "--verify", "--game", game]
+    command += ["--levels", ",".join(levels)] if levels else []
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_a_movie_of_each_zone_reaches_the_end_post(game: str) -> None:
+    assert f"{len(SAMPLE[game])} movies reach the end post" in verify(game, *SAMPLE[game])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("game", GAMES)
+def test_every_movie_reaches_the_end_post(game: str) -> None:
+    assert f"{len(GAMES[game])} movies reach the end post" in verify(game)
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_a_game_is_whole(game: str) -> None:
+    names = [spec.name for spec in GAMES[game]]
+    folder = shipped.INTEGRATIONS / game
+    assert sorted(path.stem for path in folder.glob("*.state")) == sorted(names)
+    assert list(read_ways(folder)) == names
+    assert sorted(p.stem for p in (shipped.MOVIES / game).glob("*.bk2")) == sorted(names)
+    assert (folder / "rom.md").stat().st_size <= MAX_ROM_BYTES
+    integration.check_states(folder)
+
+
+def test_roms_and_states_together_are_small() -> None:
+    files = [path for path in shipped.INTEGRATIONS.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 3_000_000

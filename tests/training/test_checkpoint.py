@@ -1,0 +1,82 @@
+"""The torch weights on disk: back as they were, or one line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from agent.world_model.packed_model import PretrainedError
+from tests.helpers.small_models import TINY
+from training.models.checkpoint import load_networks, save_networks
+from training.models.untrained import random_networks
+
+
+def test_networks_come_back_as_they_were_in_half_precision(tmp_path: Path) -> None:
+    path = tmp_path / "networks.safetensors"
+    saved = random_networks(TINY)
+    save_networks(path, *saved)
+    for ours, theirs in zip(load_networks(path), saved, strict=True):
+        assert ours.spec == TINY and not ours.training
+        assert ours.state_dict().keys() == theirs.state_dict().keys()
+        for name, tensor in theirs.state_dict().items():
+            assert ours.state_dict()[name].dtype == torch.float32
+            assert torch.equal(ours.state_dict()[name], tensor.half().float())
+
+
+def test_weights_of_full_precision_are_read_as_they_are(tmp_path: Path) -> None:
+    path = rewritten(tmp_path / "networks.safetensors")
+    tensors = {name: tensor.float() + 1e-5 for name, tensor in load_file(path).items()}
+    about = {"format_version": "1", "spec": TINY.to_json()}
+    save_file(tensors, path, {"networks": json.dumps(about)})
+    vae, _ = load_networks(path)
+    assert torch.equal(vae.mu.weight, tensors["vision.mu.weight"])
+
+
+def test_missing_and_cut_files_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "networks.safetensors"
+    with pytest.raises(PretrainedError, match="missing"):
+        load_networks(path)
+    save_networks(path, *random_networks(TINY))
+    whole = path.read_bytes()
+    for data in (b"", whole[:50], whole[:-9], b"x" * 100):
+        path.write_bytes(data)
+        with pytest.raises(PretrainedError, match=r"networks\.safetensors") as error:
+            load_networks(path)
+        assert "\n" not in str(error.value)
+
+
+def rewritten(path: Path, drop: str = "", extra: str = "", **changed: object) -> Path:
+    save_networks(path, *random_networks(TINY))
+    tensors = load_file(path)
+    tensors.pop(drop, None)
+    if extra:
+        tensors[extra] = torch.zeros(2)
+    about = {"format_version": "1", "spec": TINY.to_json()} | changed
+    save_file(tensors, path, {"networks": json.dumps(about)})
+    return path
+
+
+def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "networks.safetensors"
+    load_networks(rewritten(path))
+    with pytest.raises(PretrainedError, match=r"memory\.heads\.bias is nothing"):
+        load_networks(rewritten(path, drop="memory.heads.bias"))
+    with pytest.raises(PretrainedError, match=r"memory\.more.* neither"):
+        load_networks(rewritten(path, extra="memory.more"))
+    with pytest.raises(PretrainedError, match="neither network"):
+        load_networks(rewritten(path, extra="other"))
+    wider = replace(TINY, hidden=16).to_json()
+    with pytest.raises(PretrainedError, match="instead of"):
+        load_networks(rewritten(path, spec=wider))
+    with pytest.raises(PretrainedError, match="format_version is '9'"):
+        load_networks(rewritten(path, format_version="9"))
+    with pytest.raises(PretrainedError, match="networks"):
+        load_networks(rewritten(path, spec="{"))
+    save_file(load_file(path), path, {"networks": "{"})
+    with pytest.raises(PretrainedError, match="no file of networks"):
+        load_networks(path)

@@ -1,0 +1,184 @@
+"""The dataset: what is written comes back, what is cut or foreign is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers.datasets import AS_DRAWN
+from training.data.dataset import (
+    CHUNK_FRAMES,
+    DataError,
+    Dataset,
+    Episode,
+    create_dataset,
+    list_episodes,
+)
+from training.data.episode_writer import EpisodeWriter
+
+SHAPE = (24, 32, 3)
+
+
+def write_episode(dataset: Path, index: int, steps: int) -> Episode:
+    random = np.random.default_rng(index)
+    writer = EpisodeWriter(dataset, index)
+    for step in range(steps):
+        frame = random.integers(0, 256, SHAPE, np.uint8) & AS_DRAWN
+        action = random.integers(0, 2, 4, np.uint8)
+        writer.append(frame, action, float(step), step == steps - 1, sprites=sprites_at(step))
+    return writer.commit(level="Game:State", policy="random", seed=index + 7)
+
+
+def sprites_at(step: int) -> np.ndarray:
+    """One cell, which moves on with the step."""
+    cells = np.zeros((28, 40), np.bool_)
+    cells[step % 28, step % 40] = True
+    return cells
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    create_dataset(folder)
+    for index, steps in enumerate((CHUNK_FRAMES + 5, 3)):
+        write_episode(folder, index, steps)
+    return folder
+
+
+def test_what_is_written_comes_back(dataset: Path) -> None:
+    first, second = list_episodes(dataset)
+    random = np.random.default_rng(0)
+    frames, actions = [], []
+    for _ in range(first.steps):
+        frames.append(random.integers(0, 256, SHAPE, np.uint8) & AS_DRAWN)
+        actions.append(random.integers(0, 2, 4, np.uint8))
+    assert (first.index, first.level, first.policy, first.seed) == (0, "Game:State", "random", 7)
+    np.testing.assert_array_equal(first.frames(), frames)
+    np.testing.assert_array_equal(np.concatenate(list(first.chunks())), frames)
+    np.testing.assert_array_equal(first.frames(60, 67), frames[60:67])
+    np.testing.assert_array_equal(first.actions(), actions)
+    np.testing.assert_array_equal(first.rewards(), np.arange(first.steps, dtype=np.float32))
+    assert first.dones().tolist() == [0] * (first.steps - 1) + [1]
+    cells = np.unpackbits(first.sprites(), axis=2)
+    np.testing.assert_array_equal(cells, [sprites_at(step) for step in range(first.steps)])
+    assert second.steps == 3 and second.episode_return == 0 + 1 + 2
+
+
+def test_an_episode_is_there_only_once_it_is_committed(dataset: Path) -> None:
+    writer = EpisodeWriter(dataset, 2)
+    for _ in range(CHUNK_FRAMES + 1):  # some of it is on disk by now
+        writer.append(np.zeros(SHAPE, np.uint8), np.zeros(4, np.uint8), 0.0, False)
+    assert len(list(dataset.glob(".episode-*"))) == 1
+    assert [episode.index for episode in list_episodes(dataset)] == [0, 1]
+    create_dataset(dataset)  # as the next collection does, after this one was killed
+    assert not list(dataset.glob(".episode-*"))
+    assert [episode.index for episode in list_episodes(dataset)] == [0, 1]
+
+
+def test_frames_of_more_colours_are_refused(tmp_path: Path) -> None:
+    create_dataset(tmp_path)
+    writer = EpisodeWriter(tmp_path, 0)
+    with pytest.raises(DataError, match="more colours than a Mega Drive's"):
+        writer.append(np.ones(SHAPE, np.uint8), np.zeros(4, np.uint8), 0.0, False)
+
+
+def test_of_a_step_nothing_known_is_stored_as_such(tmp_path: Path) -> None:
+    create_dataset(tmp_path)
+    writer = EpisodeWriter(tmp_path, 0)
+    writer.append(np.zeros(SHAPE, np.uint8), np.zeros(4, np.uint8), 0.0, False)
+    episode = writer.commit(level="G:S", policy="random", seed=1)
+    assert episode.advice().tolist() == [[255] * 4] and episode.player().tolist() == [[-1, -1]]
+    assert not episode.sprites().any()
+
+
+def test_an_episode_cut_by_a_limit_has_no_done(tmp_path: Path) -> None:
+    create_dataset(tmp_path)
+    writer = EpisodeWriter(tmp_path, 0)
+    writer.append(np.zeros(SHAPE, np.uint8), np.zeros(4, np.uint8), 1.0, False)
+    assert writer.commit(level="G:S", policy="random", seed=1).dones().tolist() == [0]
+
+
+def test_held_out_episodes_stay_held_out_as_the_dataset_grows(dataset: Path) -> None:
+    before = Dataset(str(dataset))
+    for index in range(2, 12):
+        write_episode(dataset, index, 2)
+    after = Dataset(str(dataset))
+    assert [episode.index for episode in before.held_out] == [1]
+    assert [episode.index for episode in after.held_out] == [1, 9]
+    assert not {e.index for e in after.training} & {e.index for e in after.held_out}
+    assert after.summary()["frames"] == CHUNK_FRAMES + 5 + 3 + 20
+    assert after.summary()["policies"] == {"random": CHUNK_FRAMES + 28}
+
+
+def test_several_folders_are_one_dataset(dataset: Path, tmp_path: Path) -> None:
+    create_dataset(tmp_path / "more")
+    write_episode(tmp_path / "more", 4, 2)
+    both = Dataset(f"{dataset}, {tmp_path / 'more'}")
+    assert [episode.index for episode in both.episodes] == [0, 1, 4]
+
+
+@pytest.mark.parametrize("name", ["frames/c/1/0/0", "steps/c/0/0"])
+@pytest.mark.parametrize("damage", ["removed", "cut", "altered"])
+def test_damage_is_named(dataset: Path, name: str, damage: str) -> None:
+    (episode, _) = list_episodes(dataset)
+    path = episode.path / name
+    data = path.read_bytes()
+    if damage == "removed":
+        path.unlink()
+    else:
+        middle = len(data) // 2
+        altered = data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
+        path.write_bytes(data[:middle] if damage == "cut" else altered)
+    read = {"frames": episode.frames, "steps": episode.rewards}
+    with pytest.raises(DataError, match="cut or altered") as error:
+        read[name.partition("/")[0]]()
+    assert str(episode.path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_foreign_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="give a folder made by training.collect"):
+        Dataset(str(tmp_path))
+    (tmp_path / "dataset.json").write_text('{"format": "other", "version": 1}')
+    with pytest.raises(DataError, match="'other' version 1"):
+        Dataset(str(tmp_path))
+    (tmp_path / "dataset.json").write_text("[" * 9)
+    with pytest.raises(DataError, match="is not JSON"):
+        Dataset(str(tmp_path))
+
+
+def test_a_broken_episode_file_is_named(dataset: Path) -> None:
+    path = dataset / "episode-00000000" / "episode.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"steps": "many"}))
+    with pytest.raises(DataError, match="not the fields of an episode"):
+        list_episodes(dataset)
+    path.write_text(path.read_text()[:30])
+    with pytest.raises(DataError, match="is not JSON"):
+        list_episodes(dataset)
+
+
+def test_datasets_of_two_rates_do_not_mix(dataset: Path, tmp_path: Path) -> None:
+    fast = tmp_path / "fast"
+    create_dataset(fast, fps=60)
+    for index in range(2):
+        write_episode(fast, index, 2)
+    assert Dataset(str(fast)).summary()["fps"] == 60
+    assert Dataset(str(dataset)).fps == 15
+    with pytest.raises(DataError, match="have 15 and 60 frames a second: give datasets of one"):
+        Dataset(f"{dataset},{fast}")
+    header = json.loads((dataset / "dataset.json").read_text())
+    (dataset / "dataset.json").write_text(json.dumps(header | {"fps": "15"}))
+    with pytest.raises(DataError, match="15 frames a second: collect again"):
+        Dataset(str(dataset))
+
+
+def test_too_few_episodes_are_said(tmp_path: Path) -> None:
+    create_dataset(tmp_path)
+    with pytest.raises(DataError, match="holds no episode"):
+        Dataset(str(tmp_path))
+    write_episode(tmp_path, 0, 2)
+    with pytest.raises(DataError, match="1 episodes to train on and 0 to measure"):
+        Dataset(str(tmp_path))

@@ -1,0 +1,174 @@
+"""Packing: what comes out plays, and what does not belong together stays out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.files import sha256
+from agent.hall_of_fame import read_fame
+from agent.world_model.controller import n_parameters
+from agent.world_model.packed_model import (
+    DECODER,
+    EVOLUTION_ARRAYS,
+    EXPECTATION,
+    MANIFEST,
+    MODEL_CARD,
+    PretrainedError,
+    load,
+)
+from agent.world_model.vision import Vision
+from tests.helpers.datasets import write_trained
+from tests.helpers.small_models import TINY
+from training import evolve, pack
+from training.models.checkpoint import load_networks
+from training.models.untrained import random_networks
+from training.pack import write_new_card
+from training.runs.resume import TrainingError
+from training.search.history import FAME_FILE, read_champion
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished runs of all stages; evolution's is real, of the debug preset."""
+    folder = tmp_path_factory.mktemp("runs")
+    vision, memory = write_trained(folder)
+    evolve.main(
+        ["--preset", "debug", "--workers", "1", "--vision", str(vision), "--memory", str(memory)]
+        + ["--out", str(folder / "evolution"), "--generations", "3"]
+    )
+    return folder
+
+
+def run(runs: Path, out: Path, *arguments: str) -> int:
+    places = [f"--{name}={runs / name}" for name in ("vision", "memory", "evolution")]
+    return pack.main([*places, "--out", str(out), *arguments])
+
+
+def test_what_is_packed_is_what_was_trained(runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pretrained"
+    assert run(runs, out) == 0
+    packed = load(out)
+    assert packed.spec == TINY and packed.manifest["games"] == ["Airstriker-Genesis-v0"]
+    best = runs / "evolution" / evolve.BEST_MEAN / EVOLUTION_ARRAYS
+    assert (out / EVOLUTION_ARRAYS).read_bytes() == best.read_bytes()
+    vae, _ = load_networks(out / "networks.safetensors")
+    expected, _ = random_networks(TINY)
+    stored = expected.mu.weight.detach().half().float()
+    np.testing.assert_array_equal(vae.mu.weight.detach(), stored)
+    assert {DECODER, EXPECTATION} < set(packed.manifest["files"])
+    frame = np.random.default_rng(1).integers(0, 256, (224, 320, 3), np.uint8)
+    assert np.isfinite(Vision(out / "vision.onnx", TINY).encode(frame)).all()
+    champion = read_champion(runs / "evolution", n_parameters(TINY.n_features))
+    fame = read_fame(packed)
+    assert len(fame) == 3  # the best of each generation
+    np.testing.assert_array_equal(fame[0], champion.astype(np.float32))
+    card = (out / MODEL_CARD).read_text()
+    for fact in ("95 frames of 3 episodes", "after generation 2", "Not measured yet."):
+        assert fact in card
+    assert packed.manifest["training"]["options"]["evolve"]["vision"] == "vision"
+    assert str(runs) not in (out / MANIFEST).read_text()  # nor any other place of this machine
+    assert [path.name for path in tmp_path.iterdir()] == ["pretrained"]
+
+
+def test_a_run_of_before_the_hall_of_fame_gives_its_champion(runs: Path, tmp_path: Path) -> None:
+    older = tmp_path / "evolution"
+    shutil.copytree(runs / "evolution", older)
+    (older / FAME_FILE).unlink()
+    result = json.loads((older / "result.json").read_text())
+    del result["files"][FAME_FILE]
+    (older / "result.json").write_text(json.dumps(result))
+    run(runs, tmp_path / "pretrained", "--evolution", str(older))
+    champion = read_champion(older, n_parameters(TINY.n_features)).astype(np.float32)
+    np.testing.assert_array_equal(read_fame(load(tmp_path / "pretrained")), champion[None])
+
+
+def test_the_last_state_can_be_packed_over_the_best(runs: Path, tmp_path: Path) -> None:
+    run(runs, tmp_path / "pretrained")
+    run(runs, tmp_path / "pretrained", "--state", "last")
+    last = runs / "evolution" / EVOLUTION_ARRAYS
+    assert (tmp_path / "pretrained" / EVOLUTION_ARRAYS).read_bytes() == last.read_bytes()
+    assert "after generation 3" in (tmp_path / "pretrained" / MODEL_CARD).read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["pretrained"]
+
+
+def test_scores_are_told_only_of_the_model_they_were_measured_with(
+    runs: Path, tmp_path: Path
+) -> None:
+    out, path = tmp_path / "pretrained", tmp_path / "scores.json"
+    run(runs, out)
+    player = {"mean": 180.0, "interval": [150.0, 210.0], "episodes": 30}
+    chance = {"mean": 170.0, "interval": [140.0, 190.0], "episodes": 30}
+    scores = {
+        "evolution_sha256": sha256(out / EVOLUTION_ARRAYS),
+        "levels": ["Airstriker-Genesis-v0:Level1"],
+        "players": {"mean of the distribution": player, "random, B DOWN": chance},
+        "returns": {},
+    }
+    path.write_text(json.dumps(scores))
+    run(runs, out, "--scores", str(path))
+    card = (out / MODEL_CARD).read_text()
+    assert "| mean of the distribution | 180.0 | 150.0 .. 210.0 | 30 |" in card
+    assert "is not clearly better than random, B DOWN" in card
+    before = card
+    with pytest.raises(TrainingError, match="measured with another evolution state"):
+        run(runs, out, "--scores", str(path), "--state", "last")
+    path.write_text("{}")
+    with pytest.raises(TrainingError, match="holds no scores"):
+        run(runs, out, "--scores", str(path))
+    assert (out / MODEL_CARD).read_text() == before  # what was packed is untouched
+    load(out)
+
+
+def test_another_card_changes_nothing_else(runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pretrained"
+    run(runs, out)
+    (out / "play.json").write_text('{"lock_in_score": 1500}')  # as the tuner writes it
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    manifest = load(out).manifest
+    write_new_card(out, "# Another\n")
+    after = {path.name: path.read_bytes() for path in out.iterdir()}
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    assert changed == {MANIFEST, MODEL_CARD} and after[MODEL_CARD] == b"# Another\n"
+    entry = load(out).manifest["files"][MODEL_CARD]
+    assert manifest | {"files": {**manifest["files"], MODEL_CARD: entry}} == load(out).manifest
+    assert [path.name for path in tmp_path.iterdir()] == ["pretrained"]
+    (out / "memory.onnx").write_bytes(b"cut")
+    with pytest.raises(PretrainedError, match="has 3 bytes"):
+        write_new_card(out, "# A third\n")
+    assert (out / MODEL_CARD).read_bytes() == b"# Another\n"
+
+
+def test_missing_and_mismatched_runs_are_refused_in_a_line(runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pretrained"
+    shutil.copytree(runs, tmp_path / "runs")
+    write_trained(tmp_path / "other", seed=2)
+    shutil.rmtree(tmp_path / "runs/vision")
+    with pytest.raises(TrainingError, match="no finished run of train_vision"):
+        run(tmp_path / "runs", out)
+    shutil.copytree(tmp_path / "other/vision", tmp_path / "runs/vision")
+    with pytest.raises(TrainingError, match="memory was trained with another V") as error:
+        run(tmp_path / "runs", out)
+    assert "\n" not in str(error.value)
+    shutil.rmtree(tmp_path / "runs/memory")
+    shutil.copytree(tmp_path / "other/memory", tmp_path / "runs/memory")
+    with pytest.raises(TrainingError, match="evolved with other networks"):
+        run(tmp_path / "runs", out)
+    with pytest.raises(TrainingError, match="is a run of 'evolve'"):
+        pack.main(
+            [f"--vision={runs / 'evolution'}", f"--memory={runs / 'memory'}"]
+            + [f"--evolution={runs / 'evolution'}", "--out", str(out)]
+        )
+    assert not out.exists()
+
+
+def test_a_folder_of_other_files_is_not_replaced(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/one.jpg").write_bytes(b"1")
+    with pytest.raises(TrainingError, match="holds files that are no packed model"):
+        run(runs, tmp_path / "photos")
+    assert (tmp_path / "photos/one.jpg").read_bytes() == b"1"

@@ -1,0 +1,165 @@
+"""Writes episodes into a dataset (`training.data.dataset`), each whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import ZstdCodec
+
+from agent.buttons import ACTION_BUTTONS
+from agent.files import write_atomically
+from training.data.dataset import (
+    CHUNK_FRAMES,
+    EPISODE_FILE,
+    NO_SPRITES,
+    STEP,
+    DataError,
+    Episode,
+    episode_path,
+)
+
+COMPRESSION = 3  # of zstd: smaller than with 1 and as fast; 5 takes several times as long
+NO_ADVICE = np.full(len(ACTION_BUTTONS), 255, np.uint8)
+NO_PLAYER = (-1, -1)
+
+
+class EpisodeWriter:
+    """Takes an episode in step by step; it becomes part of the dataset with `commit`."""
+
+    def __init__(self, dataset: Path, index: int) -> None:
+        """Start an episode in a folder that readers do not see yet."""
+        self._final = episode_path(dataset, index)
+        self._index = index
+        self._path = dataset / f".{self._final.name}.{os.getpid()}"
+        self._frames = np.empty(0, np.uint16)  # of a chunk
+        self._filled = 0
+        self._steps: list[NDArray[np.void]] = []
+        self._done = False
+        self._store: Any = None
+
+    def append(
+        self,
+        frame: NDArray[np.uint8],
+        action: NDArray[np.uint8],
+        reward: float,
+        done: bool,
+        advice: NDArray[np.uint8] | None = None,
+        player: tuple[int, int] | None = None,
+        sprites: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Take a step.
+
+        Args:
+            frame: as it was seen, uint8 (224, 320, 3).
+            action: sent on it, uint8 (4,).
+            reward: of the step.
+            done: whether the episode ended in it.
+            advice: a guide's buttons, uint8 (4,).
+            player: x and y on the screen.
+            sprites: cells that they touch, (28, 40).
+
+        Raises:
+            DataError: the frame has more colours than are stored.
+        """
+        assert action.shape == (len(ACTION_BUTTONS),), action.shape
+        assert not self._done, "a step after done"
+        if not len(self._frames):
+            self._frames = np.empty((CHUNK_FRAMES, *frame.shape[:2]), "<u2")
+        pixels = self._frames[self._filled].view(np.uint8).reshape(*frame.shape[:2], 2)
+        cv2.cvtColor(frame, cv2.COLOR_RGB2BGR565, dst=pixels)
+        # once a chunk: a core draws all its frames with the same bits
+        if not self._filled and (cv2.cvtColor(pixels, cv2.COLOR_BGR5652RGB) != frame).any():
+            raise DataError("frames of more colours than a Mega Drive's: they can't be stored")
+        self._filled += 1
+        step = np.zeros((), STEP)
+        step["actions"] = action
+        step["rewards"] = reward
+        step["advice"] = NO_ADVICE if advice is None else advice
+        step["player"] = NO_PLAYER if player is None else player
+        step["sprites"] = NO_SPRITES if sprites is None else np.packbits(sprites, axis=1)
+        step["dones"] = self._done = done
+        self._steps.append(step)
+        if self._filled == CHUNK_FRAMES:
+            self._flush()
+
+    def commit(self, *, level: str, policy: str, seed: int) -> Episode:
+        """Complete the episode and move it into the dataset.
+
+        Raises:
+            OSError: the disk is full; the dataset is as it was.
+        """
+        assert self._steps, "an episode without a step"
+        if self._filled:
+            self._flush()
+        steps = np.array(self._steps)
+        rows = steps.view(np.uint8).reshape(len(steps), STEP.itemsize)
+        _create(self._path, "steps", rows.shape, len(rows), "|u1")[:] = rows
+        files = {
+            str(path.relative_to(self._path)): path.stat().st_size
+            for path in sorted(self._path.rglob("*"))
+            if path.is_file()
+        }
+        values: dict[str, Any] = {
+            "index": self._index,
+            "level": level,
+            "policy": policy,
+            "seed": seed,
+            "steps": len(steps),
+            "episode_return": float(np.sum(steps["rewards"], dtype=np.float64)),
+            "files": files,
+        }
+        for file in files:
+            _fsync(self._path / file)
+        write_atomically(self._path / EPISODE_FILE, json.dumps(values, indent=1).encode())
+        try:
+            os.rename(self._path, self._final)
+        except OSError:
+            # A worker whose driver was killed may have finished this very episode meanwhile.
+            if not (self._final / EPISODE_FILE).exists():
+                raise
+        _fsync(self._final.parent)
+        return Episode(path=self._final, **values)
+
+    def discard(self) -> None:
+        """Drop an episode that was not committed; harmless after `commit`."""
+        shutil.rmtree(self._path, ignore_errors=True)
+
+    def _flush(self) -> None:
+        if self._store is None:
+            shutil.rmtree(self._path, ignore_errors=True)
+            zarr.create_group(self._path)
+            shape = (0, *self._frames.shape[1:])
+            self._store = _create(self._path, "frames", shape, CHUNK_FRAMES, "<u2")
+        first, shape = self._store.shape[0], self._store.shape[1:]
+        self._store.resize((first + self._filled, *shape))
+        self._store[first:] = self._frames[: self._filled]
+        self._filled = 0
+
+
+def _create(group: Path, name: str, shape: Sequence[int], chunk: int, dtype: str) -> Any:
+    return zarr.create_array(
+        group / name,
+        shape=tuple(shape),
+        chunks=(chunk, *shape[1:]),
+        dtype=dtype,
+        compressors=[ZstdCodec(level=COMPRESSION, checksum=True)],
+        fill_value=0,
+        config={"write_empty_chunks": True},  # an absent file then always is a fault
+    )
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,247 @@
+"""Exports the torch networks to the ONNX files that play.
+
+The graphs are written operator by operator, so that what runs at play is exactly what stands
+here: no tracer, no shape that varies, and the layout that one core computes fastest.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from agent.buttons import ACTION_BUTTONS
+from agent.files import write_atomically
+from agent.world_model.packed_model import DECODER, EXPECTATION, MEMORY, VISION
+from training.models.networks import MDNLSTM, VAE
+
+OPSET = 17
+IR_VERSION = 9  # what the oldest ONNX Runtime with Python 3.11 and numpy 2 reads
+
+
+class _Graph:
+    """Collects operators and weights."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+        self.kept: list[onnx.ValueInfoProto] = []
+
+    def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        return output
+
+    def weight(self, name: str, value: torch.Tensor | NDArray[np.generic]) -> str:
+        if isinstance(value, torch.Tensor):
+            value = value.detach().cpu().numpy()
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def kept_weight(self, name: str, value: torch.Tensor) -> str:
+        """A weight that ONNX Runtime leaves as it stands, for it is declared as an input too.
+
+        Repacking pays off where one matrix meets many rows. Here it meets one: the seed's last
+        layer of vision takes 0.32 ms as it stands and 0.51 ms repacked, its memory 1.1 and 1.5.
+        """
+        shape = list(value.shape)
+        self.kept.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        return self.weight(name, value)
+
+    def write(
+        self,
+        path: Path,
+        inputs: dict[str, tuple[int, tuple[int, ...]]],
+        outputs: dict[str, tuple[int, ...]],
+    ) -> None:
+        graph = helper.make_graph(
+            self.nodes,
+            path.stem,
+            [
+                *(
+                    helper.make_tensor_value_info(n, kind, dims)
+                    for n, (kind, dims) in inputs.items()
+                ),
+                *self.kept,
+            ],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+                for name, shape in outputs.items()
+            ],
+            self.weights,
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
+        onnx.checker.check_model(model, full_check=True)
+        write_atomically(path, model.SerializeToString())
+
+
+def export_networks(folder: Path, vae: VAE, memory: MDNLSTM) -> None:
+    """Write all four networks of a packed model: what plays, and what imagines."""
+    export_vision(vae, folder / VISION)
+    export_memory(memory, folder / MEMORY)
+    export_imagination(folder, vae, memory)
+
+
+def export_imagination(folder: Path, vae: VAE, memory: MDNLSTM) -> None:
+    """Write what `arena.replay.imagination` shows people with: V's decoder and M's expectation."""
+    export_decoder(vae, folder / DECODER)
+    export_expectation(memory, folder / EXPECTATION)
+
+
+def export_vision(vae: VAE, path: Path) -> None:
+    """Write the encoder: `frame` uint8 (1, S, S, 3) -> `mu` float32 (1, Z).
+
+    The division by 255 is folded into the first convolution's weights.
+    """
+    spec, graph = vae.spec, _Graph()
+    x = graph.add("Transpose", ["frame"], "planes", perm=[0, 3, 1, 2])
+    x = graph.add("Cast", [x], "values", to=TensorProto.FLOAT)
+    for number, convolution in enumerate(vae.convolutions):
+        assert isinstance(convolution, torch.nn.Conv2d) and convolution.bias is not None
+        kernel = convolution.weight / 255 if number == 0 else convolution.weight
+        inputs = [
+            x,
+            graph.weight(f"kernel{number}", kernel),
+            graph.weight(f"bias{number}", convolution.bias),
+        ]
+        x = graph.add("Conv", inputs, f"sum{number}", kernel_shape=[4, 4], strides=[2, 2])
+        x = graph.add("Relu", [x], f"layer{number}")
+    x = graph.add("Flatten", [x], "flat")
+    weight = graph.kept_weight("mu_weight", vae.mu.weight)
+    graph.add("Gemm", [x, weight, graph.weight("mu_bias", vae.mu.bias)], "mu", transB=1)
+    shape = (1, spec.frame_size, spec.frame_size, 3)
+    graph.write(path, {"frame": (TensorProto.UINT8, shape)}, {"mu": (1, spec.latent)})
+
+
+def export_memory(memory: MDNLSTM, path: Path, *, int8: bool = False) -> None:
+    """Write one step of the LSTM: z, action, h, c -> next_h, next_c, all float32 (1, ...).
+
+    The gates are one matrix product over [x, h]: the LSTM operator is built for sequences.
+
+    Args:
+        memory: the network; its mixture heads stay behind.
+        path: of the ONNX file.
+        int8: with both matrices in 8 bits, quantised by column, and their inputs quantised at
+            each step. The seed's memory reads 34 MB a step otherwise, and that is what it waits
+            for. `python -m benchmarks.speed.int8_memory` prints the error that this brings.
+    """
+    if int8:
+        with tempfile.TemporaryDirectory() as folder:
+            exact = Path(folder) / "memory.onnx"
+            _write_memory(memory, exact, keep=False)
+            _quantise(exact, path)
+    else:
+        _write_memory(memory, path, keep=True)
+
+
+def _write_memory(memory: MDNLSTM, path: Path, *, keep: bool) -> None:
+    spec, lstm, graph = memory.spec, memory.lstm.state_dict(), _Graph()
+    matrix = graph.kept_weight if keep else graph.weight
+    graph.add("Concat", ["z", "action"], "seen", axis=1)
+    graph.add("MatMul", ["seen", matrix("input_weight", memory.input.weight.T)], "mixed")
+    graph.add("Add", ["mixed", graph.weight("input_bias", memory.input.bias)], "shifted")
+    graph.add("Relu", ["shifted"], "x")
+    graph.add("Concat", ["x", "h"], "x_h", axis=1)
+    weight = torch.cat((lstm["weight_ih_l0"], lstm["weight_hh_l0"]), 1)  # (4H, 2H): i, f, g, o
+    graph.add("MatMul", ["x_h", matrix("gates_weight", weight.T)], "products")
+    bias = graph.weight("gates_bias", lstm["bias_ih_l0"] + lstm["bias_hh_l0"])
+    graph.add("Add", ["products", bias], "gates")
+    quarter = graph.weight("quarters", np.full(4, spec.hidden, np.int64))
+    names = ["input_gate", "forget_gate", "candidate", "output_gate"]
+    graph.nodes.append(helper.make_node("Split", ["gates", quarter], names, axis=1))
+    for name in names:
+        graph.add("Tanh" if name == "candidate" else "Sigmoid", [name], f"{name}_value")
+    graph.add("Mul", ["forget_gate_value", "c"], "kept")
+    graph.add("Mul", ["input_gate_value", "candidate_value"], "new")
+    graph.add("Add", ["kept", "new"], "next_c")
+    graph.add("Tanh", ["next_c"], "shown")
+    graph.add("Mul", ["output_gate_value", "shown"], "next_h")
+    hidden = (1, spec.hidden)
+    shapes = {"z": (1, spec.latent), "action": (1, len(ACTION_BUTTONS)), "h": hidden, "c": hidden}
+    graph.write(
+        path,
+        {name: (TensorProto.FLOAT, shape) for name, shape in shapes.items()},
+        {"next_h": hidden, "next_c": hidden},
+    )
+
+
+def export_decoder(vae: VAE, path: Path) -> None:
+    """Write the decoder: `z` float32 (1, Z) -> `frame` float32 (1, S, S, 3) in [0, 1].
+
+    No activation stands between the first two layers, and the second sees a single place: they
+    are folded into one matrix, a thirtieth of the two layers' weights.
+    """
+    spec, graph = vae.spec, _Graph()
+    first, *others = vae.deconvolutions
+    assert isinstance(first, torch.nn.ConvTranspose2d) and first.bias is not None
+    kernel = first.weight.double()  # (C, D, 5, 5)
+    weight = torch.einsum("cz,cdij->zdij", vae.start.weight.double(), kernel)
+    bias = torch.einsum("c,cdij->dij", vae.start.bias.double(), kernel)
+    bias = bias + first.bias.double()[:, None, None]
+    x = graph.add("MatMul", ["z", graph.weight("start_weight", weight.flatten(1).float())], "start")
+    x = graph.add("Add", [x, graph.weight("start_bias", bias.flatten().float())], "flat")
+    shape = graph.weight("shape", np.array([1, *bias.shape], np.int64))
+    x = graph.add("Reshape", [x, shape], "planes")
+    for number, layer in enumerate(others):
+        assert isinstance(layer, torch.nn.ConvTranspose2d) and layer.bias is not None
+        x = graph.add("Relu", [x], f"layer{number}")
+        inputs = [
+            x,
+            graph.weight(f"kernel{number}", layer.weight),
+            graph.weight(f"bias{number}", layer.bias),
+        ]
+        size = list(layer.kernel_size)
+        x = graph.add("ConvTranspose", inputs, f"sum{number}", kernel_shape=size, strides=[2, 2])
+    x = graph.add("Sigmoid", [x], "values")
+    graph.add("Transpose", [x], "frame", perm=[0, 2, 3, 1])
+    frame = (1, spec.frame_size, spec.frame_size, 3)
+    graph.write(path, {"z": (TensorProto.FLOAT, (1, spec.latent))}, {"frame": frame})
+
+
+def export_expectation(memory: MDNLSTM, path: Path) -> None:
+    """Write the mean of the mixtures: `h` float32 (1, H) -> `z` float32 (1, Z), sum of pi mu.
+
+    h is the memory's after a step, and z the latent that it expects to see next.
+    """
+    spec, graph = memory.spec, _Graph()
+    parts = (3, spec.latent, spec.mixtures)
+    weight = memory.heads.weight.reshape(*parts, spec.hidden)[:2]  # the logits', the means'
+    bias = memory.heads.bias.reshape(parts)[:2]
+    for name, part in (("logits", 0), ("means", 1)):
+        matrix = graph.weight(f"{name}_weight", weight[part].flatten(0, 1).T)
+        x = graph.add("MatMul", ["h", matrix], f"{name}_product")
+        x = graph.add("Add", [x, graph.weight(f"{name}_bias", bias[part].flatten())], f"{name}_sum")
+        shape = graph.weight(f"{name}_shape", np.array([1, *parts[1:]], np.int64))
+        graph.add("Reshape", [x, shape], name)  # (1, Z, K)
+    graph.add("Softmax", ["logits"], "weights", axis=2)
+    graph.add("Mul", ["weights", "means"], "shares")
+    axis = graph.weight("axis", np.array([2], np.int64))
+    graph.add("ReduceSum", ["shares", axis], "z", keepdims=0)
+    hidden = (TensorProto.FLOAT, (1, spec.hidden))
+    graph.write(path, {"h": hidden}, {"z": (1, spec.latent)})
+
+
+def _quantise(source: Path, target: Path) -> None:
+    temporary = source.with_name("int8.onnx")
+    logging.disable(logging.WARNING)  # it advises a preparation that this graph does not need
+    try:
+        # Unsigned weights: products of unsigned and signed bytes saturate on AVX2.
+        quantize_dynamic(
+            str(source),
+            str(temporary),
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            weight_type=QuantType.QUInt8,
+        )
+    finally:
+        logging.disable(logging.NOTSET)
+    write_atomically(target, temporary.read_bytes())

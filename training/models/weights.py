@@ -1,0 +1,75 @@
+"""One network's weights between the stages: a safetensors file that carries its specification."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from agent.files import write_atomically
+from agent.world_model.packed_model import NETWORKS, ModelSpec, PretrainedError
+from training.models.checkpoint import load_networks
+from training.models.networks import MDNLSTM, VAE
+from training.runs.resume import TrainingError
+from training.runs.run_folder import read_result
+
+VISION_WEIGHTS = "vision.safetensors"
+MEMORY_WEIGHTS = "memory.safetensors"
+
+Network = TypeVar("Network", VAE, MDNLSTM)
+
+
+def save_network(path: Path, network: VAE | MDNLSTM) -> None:
+    """Write the weights of V or M."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    write_atomically(path, save(tensors, {"spec": json.dumps(network.spec.to_json())}))
+
+
+def load_network(path: Path, kind: type[Network]) -> Network:
+    """Read what `save_network` wrote, in evaluation mode, on the CPU.
+
+    Raises:
+        TrainingError: no such file, a cut one, or weights of another network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            spec = ModelSpec.from_json(json.loads((file.metadata() or {})["spec"]))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        network = kind(spec)
+        network.load_state_dict(tensors, strict=True)
+    except (SafetensorError, KeyError, ValueError, OSError, RuntimeError, PretrainedError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise TrainingError(
+            f"{path} holds no weights of {kind.__name__} ({reason}): train it again"
+        ) from None
+    network.eval()
+    return network
+
+
+def copy_weights(start: Path, network: VAE | MDNLSTM) -> None:
+    """Give a network the weights of another one of its kind and size.
+
+    Args:
+        start: the run folder of a finished stage, or a packed model.
+        network: gets them.
+
+    Raises:
+        TrainingError: the stage is not finished, its weights can't be read, or are of another size.
+        PretrainedError: the packed model's can't be read.
+    """
+    other: VAE | MDNLSTM
+    if (start / NETWORKS).is_file():
+        vae, memory = load_networks(start / NETWORKS)
+        other = vae if isinstance(network, VAE) else memory
+    elif isinstance(network, VAE):
+        read_result(start, "train_vision")
+        other = load_network(start / VISION_WEIGHTS, VAE)
+    else:
+        read_result(start, "train_memory")
+        other = load_network(start / MEMORY_WEIGHTS, MDNLSTM)
+    if other.spec != network.spec:
+        raise TrainingError(f"{start} is of another size: give a --start of the same --model")
+    network.load_state_dict(other.state_dict())

@@ -1,0 +1,44 @@
+"""The controller that M learnt from recordings: where the search for a better one may start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from agent.buttons import ACTION_BUTTONS
+from agent.world_model.packed_model import ModelSpec
+from training.models.weights import MEMORY_WEIGHTS
+from training.runs.run_folder import read_result
+
+
+def read_imitation(memory_run: Path, spec: ModelSpec) -> NDArray[np.float64]:
+    """The controller that a finished run of M learnt, float64 (n_parameters,).
+
+    Raises:
+        TrainingError: the run is not finished or was altered.
+    """
+    read_result(memory_run, "train_memory")
+    weights = load_file(memory_run / MEMORY_WEIGHTS)
+    return as_controller(weights["advice.weight"], weights["advice.bias"], spec)
+
+
+def as_controller(
+    weights: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]], spec: ModelSpec
+) -> NDArray[np.float64]:
+    """M's advice head as the parameters of a controller, float64 (n_parameters,).
+
+    The head reads z and h; the controller's weights for c are zero.
+
+    Args:
+        weights: of the head, (4, latent + hidden).
+        bias: of the head, (4,).
+        spec: of M.
+    """
+    assert weights.shape == (len(ACTION_BUTTONS), spec.latent + spec.hidden), weights.shape
+    of_c = np.zeros((len(ACTION_BUTTONS), spec.hidden))
+    rows = np.concatenate((weights.astype(np.float64), of_c), 1)
+    return np.concatenate((rows.ravel(), bias.astype(np.float64)))
