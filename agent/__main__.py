@@ -13,7 +13,7 @@ from agent.evolution import Evolution
 from agent.explore.explorer import Retrace
 from agent.gym_remote.client import RemoteEnv
 from agent.gym_remote.messages import GymRemoteError, TimestepTimeoutError, WallClockTimeoutError
-from agent.hall_of_fame import read_fame
+from agent.hall_of_fame import read_hall_of_fame
 from agent.journal import Journal
 from agent.lock_in.choose import rule_of
 from agent.play.budget import play
@@ -67,7 +67,10 @@ def leaders(settings: Settings, pretrained: Pretrained, evolution: Evolution) ->
     """
     if settings.candidate_order != "mean-first":
         return []
-    return [("mean", evolution.mean), *(("fame", known) for known in read_fame(pretrained))]
+    return [
+        ("mean", evolution.mean),
+        *(("hall_of_fame", known) for known in read_hall_of_fame(pretrained)),
+    ]
 
 
 if __name__ == "__main__":

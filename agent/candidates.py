@@ -17,7 +17,7 @@ from agent.world_model.controller import Controller
 CANDIDATES_KEPT = 200  # a rule can go back to these; a budget of short episodes draws thousands
 DRAWN = "drawn"
 
-Leader = tuple[str, NDArray[np.floating]]  # origin ("mean", "fame"), and parameters (n,)
+Leader = tuple[str, NDArray[np.floating]]  # origin ("mean", "hall_of_fame"), and parameters (n,)
 
 
 class Candidates:
@@ -52,7 +52,7 @@ class Candidates:
         return Controller(self._kept[index])
 
     def origin(self, index: int) -> str:
-        """Where a candidate comes from: "mean", "fame" or "drawn"."""
+        """Where a candidate comes from: "mean", "hall_of_fame" or "drawn"."""
         return self._origins[index] if index < len(self._origins) else DRAWN
 
     def taking_turns(self, index: int) -> Iterator[tuple[int, Controller]]:

@@ -1,6 +1,6 @@
 """The hall of fame of a packed model: the candidates that scored highest when played again.
 
-Optional: fame.npz, one float32 array `parameters` (n_fame, n_parameters), the best first. numpy
+Optional: hall_of_fame.npz, one float32 array `parameters` (n_hall_of_fame, n_parameters), the best first. numpy
 reads it without pickle, and a contest's container needs no package more.
 """
 
@@ -14,29 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.world_model.controller import n_parameters
-from agent.world_model.packed_model import FAME, Pretrained, PretrainedError
+from agent.world_model.packed_model import HALL_OF_FAME, Pretrained, PretrainedError
 
-MAX_FAME = 1000
+MAX_HALL_OF_FAME = 1000
 
 
-def fame_bytes(parameters: NDArray[np.float32]) -> bytes:
-    """The content of fame.npz for parameters (n_fame, n_parameters), the best first."""
+def hall_of_fame_bytes(parameters: NDArray[np.float32]) -> bytes:
+    """The content of hall_of_fame.npz for parameters (n_hall_of_fame, n_parameters), the best first."""
     assert parameters.ndim == 2, parameters.shape
     data = io.BytesIO()
     np.savez(data, parameters=parameters.astype(np.float32))
     return data.getvalue()
 
 
-def read_fame(pretrained: Pretrained) -> NDArray[np.float32]:
-    """The hall of fame, float32 (n_fame, n_parameters); of a model packed without one, (0, n).
+def read_hall_of_fame(pretrained: Pretrained) -> NDArray[np.float32]:
+    """The hall of fame, float32 (n_hall_of_fame, n_parameters); of a model packed without one, (0, n).
 
     Raises:
         PretrainedError: it is of another model, or holds values that are not finite.
     """
     size = n_parameters(pretrained.spec.n_features)
-    if FAME not in pretrained.manifest["files"]:
+    if HALL_OF_FAME not in pretrained.manifest["files"]:
         return np.empty((0, size), np.float32)
-    path = pretrained.folder / FAME
+    path = pretrained.folder / HALL_OF_FAME
     try:
         with np.load(path, allow_pickle=False) as stored:
             parameters = stored["parameters"]
@@ -50,9 +50,9 @@ def read_fame(pretrained: Pretrained) -> NDArray[np.float32]:
             f"{path} holds {parameters.dtype} {parameters.shape}, this model's controllers are "
             f"float32 (n, {size}): pack the model again"
         )
-    if len(parameters) > MAX_FAME or not np.isfinite(parameters).all():
+    if len(parameters) > MAX_HALL_OF_FAME or not np.isfinite(parameters).all():
         raise PretrainedError(
             f"{path} holds too many candidates, or values that are not finite: pack again"
         )
-    fame: NDArray[np.float32] = parameters
-    return fame
+    hall_of_fame: NDArray[np.float32] = parameters
+    return hall_of_fame

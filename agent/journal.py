@@ -33,7 +33,9 @@ class EpisodeEntry:
     timesteps: int  # of the budget used so far, resets included
     locked: bool  # the candidate was locked in when the episode began
     steps_per_second: float
-    origin: str = DRAWN  # of the candidate: "drawn", or "mean" or "fame" of the packed model
+    origin: str = (
+        DRAWN  # of the candidate: "drawn", or "mean" or "hall_of_fame" of the packed model
+    )
     switches: tuple[Switch, ...] = ()  # who took over in mid-episode, after which step
     returned_to: float | None = None  # points that the memory of the level played alone
     # seconds by part: vision, memory, controller, waiting (see agent.play.timing)

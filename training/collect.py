@@ -29,7 +29,7 @@ from training.data.episode_writer import EpisodeWriter
 from training.data.held_out import HELP, check_levels
 from training.experts.expert import (
     FOLDERS_HELP,
-    Guide,
+    Expert,
     Recording,
     find_movie,
     follow,
@@ -41,7 +41,7 @@ from training.experts.packed_agent import PackedAgent
 from training.experts.policies import (
     HELD_STEPS,
     Alone,
-    Guided,
+    FollowExpert,
     HeldButtons,
     Policy,
     Runner,
@@ -61,7 +61,7 @@ INSIDE_STEPS = 400  # of an episode that begins on a recording's way, at most
 RATES = (FPS, 2 * FPS, 4 * FPS)  # frames a second that can be stored; the last are all
 SCREEN = (320, 224)
 
-# frame seen, action, reward, done, the guide's advice, the player's place and all sprites there
+# frame seen, action, reward, done, the expert's expert_action, the player's place and all sprites there
 Step = tuple[
     NDArray[np.uint8],
     NDArray[np.uint8],
@@ -90,7 +90,7 @@ class Options:
         "(each button by a coin, each step), held (such a choice kept for a random while), runner "
         "(right with jumps, and back when stuck), agent, movie (the level's recording), departure "
         "(a part of it from a random place on, with what stickiness and random steps make of it), "
-        "turns (from such a place on, the agent and the recording's guide by turns)",
+        "turns (from such a place on, the agent and the recording's expert by turns)",
         "random,held",
     )
     movies: str = option(FOLDERS_HELP, "game/movies")
@@ -150,19 +150,21 @@ class Collector:
         self._max_steps = max_steps * self._slowed
         self._frame_skip = FRAME_SKIP // self._slowed
         self._movies = movies
-        self._guides: dict[str, tuple[Recording, Guide]] = {}
+        self._experts: dict[str, tuple[Recording, Expert]] = {}
         self._agent = None if pretrained is None else PackedAgent(pretrained)
 
     def __call__(self, task: Task) -> dict[str, Any]:
         """Play and store an episode; return what metrics.jsonl says about it."""
-        guided = None if self._movies is None else self._guide(self._movies, task.level)
+        expert_and_recording = (
+            None if self._movies is None else self._expert(self._movies, task.level)
+        )
         # what comes before its first place is not part of the episode
         limit = MAX_STEPS if task.policy in BEGUN_INSIDE else self._max_steps
         env = ContestEnv(task.level, seed=task.seed, frame_skip=self._frame_skip, max_steps=limit)
         writer = EpisodeWriter(self._dataset, task.index)
         started = time.perf_counter()
         try:
-            for step in self._play(env, task, guided):
+            for step in self._play(env, task, expert_and_recording):
                 writer.append(*step)
             episode = writer.commit(level=task.level.name, policy=task.policy, seed=task.seed)
         finally:
@@ -178,24 +180,24 @@ class Collector:
             "seconds": time.perf_counter() - started,
         }
 
-    def _guide(self, movies: Sequence[Path], level: Level) -> tuple[Recording, Guide]:
-        if level.name not in self._guides:
+    def _expert(self, movies: Sequence[Path], level: Level) -> tuple[Recording, Expert]:
+        if level.name not in self._experts:
             recording = read_movie(find_movie(movies, level))
             env = ContestEnv(level, seed=1)
             try:
-                self._guides[level.name] = recording, follow(env, recording)
+                self._experts[level.name] = recording, follow(env, recording)
             finally:
                 env.close()
-        return self._guides[level.name]
+        return self._experts[level.name]
 
     def _play(
-        self, env: ContestEnv, task: Task, guided: tuple[Recording, Guide] | None
+        self, env: ContestEnv, task: Task, expert_and_recording: tuple[Recording, Expert] | None
     ) -> Iterator[Step]:
-        if guided is None:
+        if expert_and_recording is None:
             policy = Slowed(self._policy(task), self._slowed)
             return _play(env, env.reset(), policy, None, self._max_steps)
-        recording, guide = guided
-        guide.start(0)
+        recording, expert = expert_and_recording
+        expert.start(0)
         frame = env.reset(recording.state)
         if task.policy == "movie":
             return _replay(env, frame, recording)
@@ -204,16 +206,16 @@ class Collector:
             begin = int(random.integers(recording.steps - 1))
             for number in range(begin):
                 frame, _, _, _ = env.play_frames(recording.step(number))
-            guide.start(begin)
+            expert.start(begin)
             steps = min(INSIDE_STEPS, self._max_steps)
-            return _play(env, frame, self._policy(task), guide, steps)
-        return _play(env, frame, self._policy(task), guide, self._max_steps)
+            return _play(env, frame, self._policy(task), expert, steps)
+        return _play(env, frame, self._policy(task), expert, self._max_steps)
 
     def _policy(self, task: Task) -> Policy:
         random = np.random.default_rng((task.seed, 1))
         match task.policy:
             case "departure":
-                return Guided(random)
+                return FollowExpert(random)
             case "runner":
                 return Runner(random)
             case "agent":
@@ -229,7 +231,7 @@ class Collector:
 
 
 def _play(
-    env: ContestEnv, frame: NDArray[np.uint8], policy: Policy, guide: Guide | None, steps: int
+    env: ContestEnv, frame: NDArray[np.uint8], policy: Policy, expert: Expert | None, steps: int
 ) -> Iterator[Step]:
     """Let a policy play from where the environment stands, at most `steps` steps."""
     reward, done = 0.0, False
@@ -237,13 +239,13 @@ def _play(
     player: tuple[int, int] | None = None
     sprites = env.sprites()
     while not done and steps:
-        advice = None if guide is None else guide.advise(place)
-        action = policy(frame, reward, advice)
+        expert_action = None if expert is None else expert.advise(place)
+        action = policy(frame, reward, expert_action)
         seen, seen_at = frame, (player, sprites)
         frame, reward, done, variables = env.step(to_genesis(action))
-        yield seen, action, reward, done, advice, *seen_at
+        yield seen, action, reward, done, expert_action, *seen_at
         player, sprites = _on_screen(variables), env.sprites()
-        place = None if guide is None else place_of(variables)
+        place = None if expert is None else place_of(variables)
         steps -= 1
 
 

@@ -140,7 +140,7 @@ def play(movies: Sequence[Path], level: str) -> Iterator[tuple[NDArray[np.uint8]
     """Play the recording of a level: the frame before each step, and the step's reward.
 
     Raises:
-        GuideError: there is no recording.
+        ExpertError: there is no recording.
     """
     (chosen,) = select(level)
     recording = read_movie(find_movie(movies, chosen))

@@ -39,11 +39,11 @@ from training.search.curriculum import draw_levels
 from training.search.features import feature_sizes, logit_scale
 from training.search.history import (
     CHAMPION,
-    FAME_FILE,
+    HALL_OF_FAME_FILE,
     Records,
     read_champion,
     save_champion,
-    save_fame,
+    save_hall_of_fame,
 )
 from training.search.rollouts import Player, Rollout, Task, open_world_model
 
@@ -51,7 +51,7 @@ STAGE = "evolve"
 NETWORKS = "networks"  # folder of the exported V and M
 BEST_MEAN = "best_mean"  # folder of the evolution state whose mean scored highest
 MEAN_SEEDS = 1_000_003  # stickiness of the mean's episodes: seeds that no generation draws
-FAME_SEEDS = 2_000_003  # and of the hall of fame's, when it is measured at the end
+HALL_OF_FAME_SEEDS = 2_000_003  # and of the hall of fame's, when it is measured at the end
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ class Options:
         None,
     )
     imitate: bool = option(
-        "start at the controller that M learnt from recordings; needs data with advice", False
+        "start at the controller that M learnt from recordings; needs data with expert_action",
+        False,
     )
     sigma0: float = option(
         "standard deviation of a candidate's logits around the mean's, at the start", 1.0
@@ -155,7 +156,7 @@ class Search:
             self.records = Records()
         else:
             self.evolution = Evolution.load(checkpoint.folder)
-            self.records = Records.restore(checkpoint.values, checkpoint.arrays["fame"])
+            self.records = Records.restore(checkpoint.values, checkpoint.arrays["hall_of_fame"])
         if self.evolution.n_parameters != size:
             raise TrainingError(
                 f"{self._folder} evolves {self.evolution.n_parameters} parameters, this model has "
@@ -213,20 +214,20 @@ class Search:
             self.evolution.save(folder)
         return values
 
-    def measure_fame(self, pool: Executor[Task, Rollout]) -> None:
+    def measure_hall_of_fame(self, pool: Executor[Task, Rollout]) -> None:
         """Play the hall of fame again: what it scored when it got in was partly luck."""
-        drawn = np.array(self.records.fame_parameters)
-        table = self._play(pool, drawn, self._levels, self._mean_seeds(FAME_SEEDS))
+        drawn = np.array(self.records.hall_of_fame_parameters)
+        table = self._play(pool, drawn, self._levels, self._mean_seeds(HALL_OF_FAME_SEEDS))
         self.records.measured(table.mean((1, 2)))
 
     def save(self) -> None:
         """Write a checkpoint of all that the next generations depend on."""
         size = self.evolution.n_parameters
-        fame = np.array(self.records.fame_parameters, np.float32).reshape(-1, size)
+        hall_of_fame = np.array(self.records.hall_of_fame_parameters, np.float32).reshape(-1, size)
         save_checkpoint(
             self._folder,
             self.evolution.generation,
-            {"fame": fame},
+            {"hall_of_fame": hall_of_fame},
             self.records.values(),
             self.evolution.save,
         )
@@ -351,15 +352,15 @@ def _finish(
     evolution, records = search.evolution, search.records
     if records.best_mean is None or evolution.generation % options.mean_every:
         search.measure_mean(pool)
-    search.measure_fame(pool)
+    search.measure_hall_of_fame(pool)
     evolution.save(options.out)
-    save_champion(options.out, records.fame_parameters[0])
-    save_fame(options.out, records.fame_parameters)
+    save_champion(options.out, records.hall_of_fame_parameters[0])
+    save_hall_of_fame(options.out, records.hall_of_fame_parameters)
     best_mean = [f"{BEST_MEAN}/{name}" for name in (EVOLUTION, EVOLUTION_ARRAYS)]
     write_result(
         options.out,
         STAGE,
-        [EVOLUTION, EVOLUTION_ARRAYS, CHAMPION, FAME_FILE, *best_mean],
+        [EVOLUTION, EVOLUTION_ARRAYS, CHAMPION, HALL_OF_FAME_FILE, *best_mean],
         **digests,
         generations=evolution.generation,
         **records.values(),
@@ -368,7 +369,7 @@ def _finish(
     print(
         f"{options.out}: {evolution.generation} generations, {records.episodes} episodes; the "
         f"mean's best measure {records.best_mean['mean_return']:.1f}, the champion's "
-        f"{records.fame[0]['measured_return']:.1f}"
+        f"{records.hall_of_fame[0]['measured_return']:.1f}"
     )
 
 

@@ -112,14 +112,14 @@ def _beginnings(vision: Values, memory: Values, evolution: Values) -> list[str]:
     for name, result in (("V", vision), ("M", memory)):
         if result["options"].get("start"):
             said.append(f"{name} began with the weights of an earlier run, whose time is not here.")
-    if memory["held_out"].get("advised_held_out") is not None:
-        told = memory["held_out"]["advised_held_out"]
+    if memory["held_out"].get("expert_action_accuracy_held_out") is not None:
+        told = memory["held_out"]["expert_action_accuracy_held_out"]
         said.append(
-            "M also learnt which buttons a guide along the planner's movies advises, and tells all "
+            "M also learnt which buttons an expert along the planner's movies advises, and tells all "
             f"four of them right in {told:.0%} of held-out steps."
         )
     if evolution["options"].get("imitate"):
-        said.append("The search of C began at what M learnt of that advice.")
+        said.append("The search of C began at what M learnt of that expert_action.")
     return [" ".join(said), ""] if said else []
 
 

@@ -21,13 +21,13 @@ from agent import command_line
 from agent.command_line import option
 from agent.evolution import Evolution
 from agent.files import sha256, write_atomically
-from agent.hall_of_fame import fame_bytes
-from agent.hall_of_fame import read_fame as read_packed_fame
+from agent.hall_of_fame import hall_of_fame_bytes
+from agent.hall_of_fame import read_hall_of_fame as read_packed_hall_of_fame
 from agent.world_model.controller import Controller, n_parameters
 from agent.world_model.packed_model import (
     EVOLUTION,
     EVOLUTION_ARRAYS,
-    FAME,
+    HALL_OF_FAME,
     MANIFEST,
     MODEL_CARD,
     NETWORKS,
@@ -44,7 +44,7 @@ from training.models.networks import MDNLSTM, VAE
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.search.history import read_fame
+from training.search.history import read_hall_of_fame
 
 VERIFIED_STEPS = 20
 
@@ -136,8 +136,8 @@ def build(options: Options, runs: Runs, folder: Path) -> None:
     state = options.evolution / evolve.BEST_MEAN if best else options.evolution
     for name in (EVOLUTION, EVOLUTION_ARRAYS):
         write_atomically(folder / name, (state / name).read_bytes())
-    fame = read_fame(options.evolution, n_parameters(vae.spec.n_features))
-    write_atomically(folder / FAME, fame_bytes(fame))
+    hall_of_fame = read_hall_of_fame(options.evolution, n_parameters(vae.spec.n_features))
+    write_atomically(folder / HALL_OF_FAME, hall_of_fame_bytes(hall_of_fame))
     scores = _read_scores(options.scores, folder / EVOLUTION_ARRAYS)
     games = sorted({name.partition(":")[0] for name in runs.evolution["levels"]})
     training = {
@@ -187,7 +187,7 @@ def verify(folder: Path) -> None:
     world_model, imagination = load_world_model(pretrained), Imagination(folder)
     evolution = Evolution.load(folder)
     random = np.random.default_rng(1)
-    for parameters in (evolution.mean, evolution.ask()[0], *read_packed_fame(pretrained)):
+    for parameters in (evolution.mean, evolution.ask()[0], *read_packed_hall_of_fame(pretrained)):
         controller = Controller(parameters)
         world_model.reset()
         for _ in range(VERIFIED_STEPS):

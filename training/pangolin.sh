@@ -6,7 +6,7 @@
 # Stopped at any point, the same command goes on where it was. Two cores take about four and a half
 # hours. SHARE=0.005 rehearses all of it in some minutes and packs into RUNS/pretrained; WORKERS=16
 # DEVICE=cuda use a larger machine.
-# A round packs what M has learnt of the guides' advice so far, plays it, and learns on from where
+# A round packs what M has learnt of the experts' expert_action so far, plays it, and learns on from where
 # that led: DAgger (Ross et al. 2011), with recordings for an expert.
 set -eu
 
@@ -94,14 +94,14 @@ collect 3 pangolin-train "$recorded" 80000 900 agent,agent,agent,departure "$run
 remember 3 2400 1 "$(all 3)" --start "$runs/memory-2"
 imitate 3 1
 collect 4 "$fresh" "$recorded" 130000 1500 movie,departure,departure
-remember 4 1200 1 "$(all 4)" --start "$runs/memory-3" --advice-weight 30
+remember 4 1200 1 "$(all 4)" --start "$runs/memory-3" --expert-action-weight 30
 collect 5 "$fresh,pangolin-train" "$recorded" 120000 900 agent,agent,agent,departure "$runs/pack-3"
-remember 5 2200 1 "$(all 5)" --start "$runs/memory-4" --advice-weight 30
-see 2 8000 "$(all 5)" --start "$runs/vision-1" --learning-rate 0.0007 --advice-weight 100
-remember 6 1043 2 "$(all 5)" --start "$runs/memory-5" --advice-weight 30
+remember 5 2200 1 "$(all 5)" --start "$runs/memory-4" --expert-action-weight 30
+see 2 8000 "$(all 5)" --start "$runs/vision-1" --learning-rate 0.0007 --expert-action-weight 100
+remember 6 1043 2 "$(all 5)" --start "$runs/memory-5" --expert-action-weight 30
 search 1 2 6 0.05 16 "$runs/pack-6"
 
-# Then: 240 levels more, all of each seen, since the agent and a guide play them by turns.
+# Then: 240 levels more, all of each seen, since the agent and a expert play them by turns.
 build C 1101 60
 build D 1102 60
 build E 1103 60
@@ -114,8 +114,8 @@ collect 11 "$fresh,pangolin-train" "$recorded" 340000 900 turns,turns,departure,
     "$runs/pack-6"
 collect 12 "$fresh,pangolin-train" "$recorded" 207000 900 turns,turns,agent "$runs/pack-6"
 see 3 8000 "$runs/data-11" --start "$runs/vision-2" --learning-rate 0.0007 \
-    --advice-weight 100 --decay-steps "$(of 4000 1)"
+    --expert-action-weight 100 --decay-steps "$(of 4000 1)"
 # The shipped M's rate fell from step 1,489 on only: its first steps were asked for as of 4,500.
 remember 7 2500 3 "$runs/data-11,$runs/data-12" --start "$runs/memory-6" --threads 2 \
-    --advice-weight 30 --weight-decay 0.1 --decay-steps "$(of 2500 1)"
+    --expert-action-weight 30 --weight-decay 0.1 --decay-steps "$(of 2500 1)"
 search 2 3 7 0.5 8 "$pretrained"

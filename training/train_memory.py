@@ -25,7 +25,7 @@ from training.models.networks import (
     MDNLSTM,
     VAE,
     OutcomeHead,
-    advice_loss,
+    expert_action_loss,
     log_likelihood,
     mdn_loss,
     outcome_errors,
@@ -74,8 +74,8 @@ class Options:
         "of AdamW: in each step the weights lose this share times the learning rate", 0.0
     )
     max_norm: float = option("longer gradients are cut to this length", 10.0)
-    advice_weight: float = option(
-        "weight of telling a guide's next buttons, where the data has advice; 0: none", 10.0
+    expert_action_weight: float = option(
+        "weight of telling an expert's next buttons, where the data has advice; 0: none", 10.0
     )
     outcome_weight: float = option(
         "weight of telling a step's reward and whether the episode ends there; 0: none", 0.0
@@ -168,14 +168,22 @@ class Trainer:
         with self.place.autocast():
             hidden, _ = self.memory.unroll(batch.latents, batch.actions)
             nll = mdn_loss(self.memory.mixture(hidden), batch.targets, batch.mask)
-            advice = advice_loss(self.memory.advise(batch.latents, hidden), batch.advice)
+            expert_action = expert_action_loss(
+                self.memory.expert_action_logits(batch.latents, hidden), batch.expert_action
+            )
             told = None if self._outcome is None else self._outcome(hidden)
-        total = nll + self._options.advice_weight * advice
+        total = nll + self._options.expert_action_weight * expert_action
         if told is None:
-            return {"loss": total, "nll": nll, "advice": advice}
+            return {"loss": total, "nll": nll, "expert_action": expert_action}
         reward, end = (errors.mean() for errors in outcome_errors(told, batch.outcome))
         total = total + self._options.outcome_weight * (reward + end)
-        return {"loss": total, "nll": nll, "advice": advice, "reward": reward, "end": end}
+        return {
+            "loss": total,
+            "nll": nll,
+            "expert_action": expert_action,
+            "reward": reward,
+            "end": end,
+        }
 
     @torch.no_grad()
     def evaluate(self) -> Mapping[str, Any]:
@@ -185,9 +193,9 @@ class Trainer:
             nll_held_out: nats a step, of latents drawn as in training; nll_stays_held_out: of a
             Gaussian around the latent before, as wide as the training set's usual change;
             error_held_out and error_stays_held_out: root mean square of predicted mean minus
-            next mean, over steps and dimensions, without drawing; advice_held_out: nats a step
-            of a guide's buttons, and advised_held_out: the share of steps in which all four
-            buttons are told right (None where the data has no advice). With an outcome weight also
+            next mean, over steps and dimensions, without drawing; expert_action_held_out: nats a step
+            of an expert's buttons, and expert_action_accuracy_held_out: the share of steps in which all four
+            buttons are told right (None where the data has no expert_action). With an outcome weight also
             reward_error_held_out: root mean square error of the rewards' symlog, and
             reward_blank_held_out: of the mean's; end_held_out: nats a step of whether the episode
             ends, and end_blank_held_out: of the usual share.
@@ -199,7 +207,7 @@ class Trainer:
             chosen = np.arange(first, min(first + EVALUATED_BATCH, len(self._held_out)))
             totals += self._measure(chosen, generator)
         nll, nll_stays, error, error_stays = (totals[:4] / totals[4]).tolist()
-        advice, right, advised = totals[5:].tolist()
+        expert_action, right, advised = totals[5:].tolist()
         outcome = {} if self._outcome is None else self._measure_outcome(self._outcome)
         return {
             **outcome,
@@ -207,8 +215,8 @@ class Trainer:
             "nll_stays_held_out": nll_stays,
             "error_held_out": error**0.5,
             "error_stays_held_out": error_stays**0.5,
-            "advice_held_out": advice / advised if advised else None,
-            "advised_held_out": right / advised if advised else None,
+            "expert_action_held_out": expert_action / advised if advised else None,
+            "expert_action_accuracy_held_out": right / advised if advised else None,
         }
 
     def _measure(self, chosen: np.ndarray[Any, Any], generator: torch.Generator) -> Tensor:
@@ -225,10 +233,10 @@ class Trainer:
         error_stays = (means.latents - means.targets).square().mean(-1)
         parts = (nll, nll_stays, error, error_stays, torch.ones_like(nll))
         sums = [part[drawn.mask].double().sum() for part in parts]
-        logits = self.memory.advise(means.latents, hidden)
-        known = means.advice[..., 0] != 255
-        right = ((logits > 0) == (means.advice == 1)).all(-1) & known
-        nats = advice_loss(logits, means.advice).double() * known.sum()
+        logits = self.memory.expert_action_logits(means.latents, hidden)
+        known = means.expert_action[..., 0] != 255
+        right = ((logits > 0) == (means.expert_action == 1)).all(-1) & known
+        nats = expert_action_loss(logits, means.expert_action).double() * known.sum()
         return torch.stack([*sums, nats, right.sum().double(), known.sum().double()]).cpu()
 
     def _measure_outcome(self, head: OutcomeHead) -> dict[str, float]:
@@ -269,22 +277,22 @@ def _check(options: Options) -> None:
     if not (options.learning_rate > 0 and options.max_norm > 0 and options.temperature > 0):
         raise TrainingError("learning rate, norm and temperature must be positive")
     at_least_0 = (
-        options.advice_weight,
+        options.expert_action_weight,
         options.outcome_weight,
         options.weight_decay,
         options.decay_steps,
     )
     if min(at_least_0) < 0:
         raise TrainingError(
-            "the weights of advice, outcome and decay and the steps of decay must be 0 or more"
+            "the weights of expert_action, outcome and decay and the steps of decay must be 0 or more"
         )
     choose_place(options.device, options.precision)  # said before any frame is read
 
 
 def _summary(measured: Mapping[str, Any]) -> str:
     advised = ""
-    if measured["advised_held_out"] is not None:
-        advised = f", a guide's buttons told right in {measured['advised_held_out']:.0%} of steps"
+    if measured["expert_action_accuracy_held_out"] is not None:
+        advised = f", an expert's buttons told right in {measured['expert_action_accuracy_held_out']:.0%} of steps"
     return (
         f"held-out likelihood {-measured['nll_held_out']:.2f} nats a step (z stays "
         f"{-measured['nll_stays_held_out']:.2f}), error {measured['error_held_out']:.3f} "

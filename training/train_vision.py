@@ -25,7 +25,7 @@ from training.data.frames import Frames, read_frames, sample_frames
 from training.data.held_out import refuse_held_out
 from training.data.shifts import draw_shifts, shifted
 from training.models.error_weights import error_weights, player_box, sprite_pixels
-from training.models.networks import VAE, advice_loss
+from training.models.networks import VAE, expert_action_loss
 from training.models.weights import VISION_WEIGHTS, copy_weights, save_network
 from training.pictures.rows import to_pixels, write_rows
 from training.runs.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_place
@@ -60,7 +60,7 @@ class Options:
     batch: int = option("frames a step", 64)
     painted: int | None = option(
         "of a batch's frames so many are decoded, where most of a step's time goes; all of them "
-        "teach what tells a guide's buttons. Left out: all",
+        "teach what tells an expert's buttons. Left out: all",
         None,
     )
     shift: int = option(
@@ -82,8 +82,8 @@ class Options:
     sprite_weight: float = option(
         "what an error costs where there are sprites: player, enemies, rings; 1: as elsewhere", 1.0
     )
-    advice_weight: float = option(
-        "weight of telling a guide's buttons from the latent, where the data has advice; 0: none",
+    expert_action_weight: float = option(
+        "weight of telling an expert's buttons from the latent, where the data has advice; 0: none",
         20.0,
     )
     decay_steps: int = option(
@@ -192,7 +192,10 @@ class Trainer:
         """The loss of a batch of frames drawn at random."""
         options, move = self._options, self.place.move
         batch = self._training.draw(learner.random, options.batch)
-        pixels, advised = move(torch.from_numpy(batch.pixels)), torch.from_numpy(batch.advice)
+        pixels, advised = (
+            move(torch.from_numpy(batch.pixels)),
+            torch.from_numpy(batch.expert_action),
+        )
         weights = error_weights(
             batch, self.vae.spec.frame_size, options.player_weight, options.sprite_weight
         )
@@ -209,13 +212,15 @@ class Trainer:
                 painted=options.painted,
                 generator=learner.generator,
             )
-            advice = advice_loss(self.vae.advise(loss.mu), move(advised))
-        total = loss.total + options.advice_weight * advice
+            expert_action = expert_action_loss(
+                self.vae.expert_action_logits(loss.mu), move(advised)
+            )
+        total = loss.total + options.expert_action_weight * expert_action
         return {
             "loss": total,
             "reconstruction": loss.reconstruction,
             "kl": loss.kl,
-            "advice": advice,
+            "expert_action": expert_action,
         }
 
     @torch.no_grad()
@@ -229,8 +234,8 @@ class Trainer:
             around the player, and player_blank_held_out: what a flat patch of the mean colour
             has there (both None where no place is known); sprite_error_held_out: the same where
             sprites are (None where no frame has any); kl_held_out and its dimensions;
-            active_dimensions: those whose mean varies over frames; advice_held_out: nats a
-            frame of a guide's buttons told from the latent.
+            active_dimensions: those whose mean varies over frames; expert_action_held_out: nats a
+            frame of an expert's buttons told from the latent.
         """
         self.vae.eval()
         move = self.place.move
@@ -243,7 +248,9 @@ class Trainer:
         squares = (torch.sigmoid(logits) - targets).square().mean(3)  # (N, S, S)
         around, blank = self._player_errors(torch.sigmoid(logits), targets)
         there = sprite_pixels(self._held_out.sprites, self.vae.spec.frame_size).to(squares.device)
-        advice = advice_loss(self.vae.advise(mu), move(torch.from_numpy(self._held_out.advice)))
+        expert_action = expert_action_loss(
+            self.vae.expert_action_logits(mu), move(torch.from_numpy(self._held_out.expert_action))
+        )
         kl = (0.5 * (mu**2 + log_variance.exp() - 1 - log_variance)).mean(0)
         return {
             "reconstruction_held_out": float(cost) / len(targets),
@@ -254,7 +261,7 @@ class Trainer:
             "sprite_error_held_out": float(squares[there].mean().sqrt()) * 255
             if there.any()
             else None,
-            "advice_held_out": float(advice),
+            "expert_action_held_out": float(expert_action),
             "kl_held_out": float(kl.sum()),
             "active_dimensions": int((mu.var(0) > ACTIVE_VARIANCE).sum()),
             "kl_by_dimension": [round(value, 4) for value in kl.tolist()],
@@ -301,8 +308,8 @@ def _check(options: Options) -> None:
     )
     if min(numbers) < 1 or not options.learning_rate > 0:
         raise TrainingError("steps, batch, the intervals and the learning rate must be positive")
-    if min(options.beta, options.free_nats, options.advice_weight, options.decay_steps) < 0:
-        raise TrainingError("beta, free nats, weight of advice and decay must be 0 or more")
+    if min(options.beta, options.free_nats, options.expert_action_weight, options.decay_steps) < 0:
+        raise TrainingError("beta, free nats, weight of expert_action and decay must be 0 or more")
     if options.painted is not None and not 1 <= options.painted <= options.batch:
         raise TrainingError(f"--painted is {options.painted}: give 1 to {options.batch}")
     size = PRESETS[options.model].frame_size

@@ -29,7 +29,7 @@ MODEL_CARD = "model_card.md"
 NETWORKS = "networks.safetensors"
 DECODER = "decoder.onnx"
 EXPECTATION = "expectation.onnx"
-FAME = "fame.npz"
+HALL_OF_FAME = "hall_of_fame.npz"
 # Only the files of role "play" must be there, as in the container. Those of role "imagine" show
 # people what V sees and M expects; those of role "train" continue the training.
 ROLES = {
@@ -41,9 +41,9 @@ ROLES = {
     DECODER: "imagine",
     EXPECTATION: "imagine",
     NETWORKS: "train",
-    FAME: "play",
+    HALL_OF_FAME: "play",
 }
-OPTIONAL = {FAME}  # a model may be packed without; what its manifest lists must be there
+OPTIONAL = {HALL_OF_FAME}  # a model may be packed without; what its manifest lists must be there
 INTERPOLATIONS = ("nearest", "area")
 _KEYS = {"format_version", "spec", "action_buttons", "games", "training", "files"}
 _MANIFEST_BYTES = 1 << 20

@@ -30,7 +30,11 @@ from training.runs.run_folder import read_result
 
 TABLE = "sprite weights"  # its name in the README
 THINGS = ("player", "ring", "enemy")
-TRAINED_AS = {"batch": 32, "learning_rate": 0.0007, "advice_weight": 100.0}  # the last V's round
+TRAINED_AS = {
+    "batch": 32,
+    "learning_rate": 0.0007,
+    "expert_action_weight": 100.0,
+}  # the last V's round
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             {
                 "weight": weight,
                 "minutes": round(result["seconds"] / 60, 1),
-                "advice": round(result["held_out"]["advice_held_out"], 4),
+                "expert_action": round(result["held_out"]["expert_action_held_out"], 4),
                 **measure(vae, seen),
             }
         )
@@ -133,7 +137,7 @@ def table(result: Mapping[str, Any]) -> str:
     lines = [
         "| errors at sprites weigh | "
         + " | ".join(f"{kind}, kept ({first[kind]['boxes']:,})" for kind in THINGS)
-        + " | error elsewhere, of 255 | nats above a perfect copy | a guide's buttons, nats |",
+        + " | error elsewhere, of 255 | nats above a perfect copy | an expert's buttons, nats |",
         "| --- " * (len(THINGS) + 4) + "|",
     ]
     for row in result["weights"]:
@@ -141,7 +145,7 @@ def table(result: Mapping[str, Any]) -> str:
         kept = " | ".join(f"{things[kind]['kept']:.0%}" for kind in THINGS)
         lines.append(
             f"| {row['weight']:g} | {kept} | {things[ELSEWHERE]['error']:.1f}"
-            f" | {row['reconstruction'] - row['floor']:.0f} | {row['advice']:.3f} |"
+            f" | {row['reconstruction'] - row['floor']:.0f} | {row['expert_action']:.3f} |"
         )
     return "\n".join(lines)
 

@@ -1,11 +1,11 @@
-"""What CMA-ES gained over the controller that it began at: M's advice.
+"""What CMA-ES gained over the controller that it began at: M's expert_action.
 
     python -m benchmarks.scores.search_gain          some seven minutes on two cores
     python -m benchmarks.scores.search_gain --show   prints the table, and puts it into the README
 
 Both controllers play whole episodes of the same levels with the same stickiness, without lock-in,
 learning or memory of the level: on the levels that the search played, and on levels that neither M
-nor the search knows. The advice is read out of the packed torch weights (half precision).
+nor the search knows. The expert_action is read out of the packed torch weights (half precision).
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from training.search.rollouts import Rollout, Task, play
 # torch is imported where it is needed: the worker processes import this file too.
 
 TABLE = "search gain"  # its name in the README
-CONTROLLERS = ("M's advice, where the search began", "the distribution's mean, after it")
+CONTROLLERS = ("M's expert_action, where the search began", "the distribution's mean, after it")
 FIRST_SEED = 1_600_000_000  # of the stickiness; evolution draws its seeds from 2**31 on
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measure what the search gained over M's advice, and write the returns as JSON."""
+    """Measure what the search gained over M's expert_action, and write the returns as JSON."""
 
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     sets: str = option("level sets, separated by commas", "pangolin-train,pangolin-validation")
@@ -98,7 +98,7 @@ def measure(options: Options) -> dict[str, Any]:
     for level in (level for levels in sets.values() for level in levels):
         available(level)
     model = load(options.pretrained)
-    head = load_networks(options.pretrained / NETWORKS)[1].advice
+    head = load_networks(options.pretrained / NETWORKS)[1].expert_action
     weights, bias = (part.detach().numpy() for part in (head.weight, head.bias))
     controllers = (
         as_controller(weights, bias, model.spec),

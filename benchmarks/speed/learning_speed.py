@@ -49,20 +49,20 @@ def learning_speeds(
 
 
 def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
-    """Frames/s of V's training, at the default batch, with player, sprites and advice."""
+    """Frames/s of V's training, at the default batch, with player, sprites and expert_action."""
     options = train_vision.Options(data="", out=Path(), device=device)
     size, random = spec.frame_size, np.random.default_rng(1)
     pixels = random.integers(0, 256, (2 * options.batch, size, size, 3), np.uint8)
-    advice = random.integers(0, 2, (len(pixels), len(ACTION_BUTTONS)), np.uint8)
+    expert_action = random.integers(0, 2, (len(pixels), len(ACTION_BUTTONS)), np.uint8)
     player = np.full((len(pixels), 2), 100, np.int16)
     sprites = random.integers(0, 256, (len(pixels), *NO_SPRITES.shape), np.uint8)
-    frames = Frames(pixels, advice, player, sprites)
+    frames = Frames(pixels, expert_action, player, sprites)
     trainer = train_vision.Trainer(options, spec, frames, frames)
     return _speed(trainer, options.batch, seconds)
 
 
 def memory_speed(spec: ModelSpec, seconds: float, device: str) -> float:
-    """Frames/s of M's training, at the default batch of whole sequences, with advice."""
+    """Frames/s of M's training, at the default batch of whole sequences, with expert_action."""
     options = train_memory.Options(data="", vision=Path(), out=Path(), device=device)
     lengths = [spec.sequence_steps] * options.batch
     generator = torch.Generator().manual_seed(1)

@@ -268,12 +268,12 @@ def test_a_memory_of_the_level_plays_where_it_knows_and_the_journal_says_how_far
 
 def test_leaders_play_first_and_are_never_told(tmp_path: Path) -> None:
     env, evolution = ScriptedEnv([1.0, 2.0, 3.0, 4.0, 5.0]), RecordingEvolution(population=2)
-    leaders = [("mean", np.full(PARAMETERS, 7.0)), ("fame", np.full(PARAMETERS, 8.0))]
+    leaders = [("mean", np.full(PARAMETERS, 7.0)), ("hall_of_fame", np.full(PARAMETERS, 8.0))]
     candidates = Candidates(evolution, leaders=leaders)  # type: ignore[arg-type]
     with pytest.raises(TimestepTimeoutError):
         play(env, ScriptedModel(env.calls), candidates, FirstAbove(9), Journal(tmp_path))  # type: ignore[arg-type]
     entries = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
-    assert [entry.get("origin") for entry in entries] == ["mean", "fame", None, None, None]
+    assert [entry.get("origin") for entry in entries] == ["mean", "hall_of_fame", None, None, None]
     assert [entry["candidate"] for entry in entries] == [0, 1, 2, 3, 4]
     assert evolution.told == [([0.0, 1.0], [3.0, 4.0])]
 

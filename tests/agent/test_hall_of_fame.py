@@ -12,10 +12,16 @@ import pytest
 
 from agent.__main__ import leaders
 from agent.evolution import Evolution
-from agent.hall_of_fame import fame_bytes, read_fame
+from agent.hall_of_fame import hall_of_fame_bytes, read_hall_of_fame
 from agent.settings import Settings
 from agent.world_model.controller import n_parameters
-from agent.world_model.packed_model import FAME, MANIFEST, PretrainedError, load, write_manifest
+from agent.world_model.packed_model import (
+    HALL_OF_FAME,
+    MANIFEST,
+    PretrainedError,
+    load,
+    write_manifest,
+)
 from tests.helpers.small_models import TINY, write_random_pretrained
 
 SIZE = n_parameters(TINY.n_features)
@@ -26,26 +32,26 @@ PARAMETERS = np.random.default_rng(1).standard_normal((3, SIZE)).astype(np.float
 def folder(tmp_path: Path) -> Path:
     """A packed model with a hall of fame of three."""
     write_random_pretrained(tmp_path, spec=TINY)
-    return pack(tmp_path, fame_bytes(PARAMETERS))
+    return pack(tmp_path, hall_of_fame_bytes(PARAMETERS))
 
 
 def pack(folder: Path, data: bytes) -> Path:
-    (folder / FAME).write_bytes(data)
+    (folder / HALL_OF_FAME).write_bytes(data)
     write_manifest(folder, TINY, games=[], training={})
     return folder
 
 
 def test_what_was_packed_is_read(folder: Path) -> None:
-    np.testing.assert_array_equal(read_fame(load(folder)), PARAMETERS)
+    np.testing.assert_array_equal(read_hall_of_fame(load(folder)), PARAMETERS)
 
 
 def test_a_model_packed_without_one_has_none(folder: Path, tmp_path: Path) -> None:
-    (folder / FAME).unlink()
+    (folder / HALL_OF_FAME).unlink()
     write_manifest(folder, TINY, games=[], training={})
-    assert read_fame(load(folder)).shape == (0, SIZE)
+    assert read_hall_of_fame(load(folder)).shape == (0, SIZE)
     # Nor is a file read that the manifest does not list.
-    (folder / FAME).write_bytes(fame_bytes(PARAMETERS))
-    assert read_fame(load(folder)).shape == (0, SIZE)
+    (folder / HALL_OF_FAME).write_bytes(hall_of_fame_bytes(PARAMETERS))
+    assert read_hall_of_fame(load(folder)).shape == (0, SIZE)
 
 
 def test_the_mean_plays_first_then_the_fame_where_that_was_asked_for(folder: Path) -> None:
@@ -53,21 +59,21 @@ def test_the_mean_plays_first_then_the_fame_where_that_was_asked_for(folder: Pat
     assert leaders(Settings(), pretrained, evolution) == []
     asked = replace(Settings(), candidate_order="mean-first")
     origins, parameters = zip(*leaders(asked, pretrained, evolution), strict=True)
-    assert origins == ("mean", "fame", "fame", "fame")
+    assert origins == ("mean", "hall_of_fame", "hall_of_fame", "hall_of_fame")
     np.testing.assert_array_equal(parameters[0], evolution.mean)
     np.testing.assert_array_equal(np.array(parameters[1:]), PARAMETERS)
 
 
 def test_an_altered_or_missing_file_is_one_line(folder: Path) -> None:
-    data = bytearray((folder / FAME).read_bytes())
+    data = bytearray((folder / HALL_OF_FAME).read_bytes())
     data[-1] ^= 1
-    (folder / FAME).write_bytes(data)
-    with pytest.raises(PretrainedError, match="fame.npz was altered"):
+    (folder / HALL_OF_FAME).write_bytes(data)
+    with pytest.raises(PretrainedError, match="hall_of_fame.npz was altered"):
         load(folder)
-    (folder / FAME).unlink()
-    with pytest.raises(PretrainedError, match="fame.npz is missing"):
+    (folder / HALL_OF_FAME).unlink()
+    with pytest.raises(PretrainedError, match="hall_of_fame.npz is missing"):
         load(folder)
-    assert FAME in json.loads((folder / MANIFEST).read_text())["files"]
+    assert HALL_OF_FAME in json.loads((folder / MANIFEST).read_text())["files"]
 
 
 def saved(**arrays: np.ndarray) -> bytes:
@@ -91,5 +97,5 @@ def saved(**arrays: np.ndarray) -> bytes:
 def test_what_is_no_hall_of_fame_is_one_line(folder: Path, data: bytes, problem: str) -> None:
     pretrained = load(pack(folder, data))
     with pytest.raises(PretrainedError, match=problem) as raised:
-        read_fame(pretrained)
+        read_hall_of_fame(pretrained)
     assert "\n" not in str(raised.value)

@@ -114,7 +114,13 @@ print(sorted(os.listdir("pretrained")))
     modules, folder, model = engine.python(image, code).splitlines()
     assert modules == "[]"
     assert folder == "['agent', 'out', 'pretrained', 'tmp']"
-    playing = ["evolution.json", "evolution.npz", "fame.npz", "manifest.json", "memory.onnx"]
+    playing = [
+        "evolution.json",
+        "evolution.npz",
+        "hall_of_fame.npz",
+        "manifest.json",
+        "memory.onnx",
+    ]
     assert model == str([*playing, "model_card.md", "vision.onnx"])
 
 

@@ -20,7 +20,7 @@ from tests.helpers.small_models import TINY, write_random_pretrained
 from training import collect
 from training.collect import read_policies, task_of
 from training.data.dataset import Dataset, list_episodes
-from training.experts.expert import GuideError, find_movie, follow, place_of, read_movie
+from training.experts.expert import ExpertError, find_movie, follow, place_of, read_movie
 from training.experts.policies import HELD_STEPS, HeldButtons, Runner, Slowed, Turns
 
 LEVELS = select("airstriker")
@@ -127,7 +127,7 @@ def test_held_buttons_are_held_for_half_a_second() -> None:
 def test_a_slowed_policy_gets_all_rewards() -> None:
     told: list[float] = []
 
-    def count(frame: object, reward: float, advice: object) -> np.ndarray[Any, Any]:
+    def count(frame: object, reward: float, expert_action: object) -> np.ndarray[Any, Any]:
         told.append(reward)
         return np.full(4, len(told), np.uint8)
 
@@ -153,8 +153,8 @@ def test_departures_cover_a_level_and_carry_advice(tmp_path: Path) -> None:
     episodes = list_episodes(data)
     assert len(episodes) >= 3
     for episode in episodes:
-        advice, player = episode.advice(), episode.player()
-        assert advice.shape == (episode.steps, 4) and (advice[0] <= 1).all()
+        expert_action, player = episode.expert_action(), episode.player()
+        assert expert_action.shape == (episode.steps, 4) and (expert_action[0] <= 1).all()
         known = player[player[:, 0] >= 0]
         assert len(known) >= episode.steps - 1 and (known < (320, 224)).all()
         cells = np.unpackbits(episode.sprites(), axis=2)
@@ -178,8 +178,8 @@ def test_by_turns_the_agent_sees_the_whole_level(tmp_path: Path) -> None:
     assert {episode.policy for episode in episodes} == {"turns"} and len(episodes) >= 3
     assert not np.array_equal(starts[0], starts[1]) and not np.array_equal(starts[1], starts[2])
     for episode in episodes:
-        actions, advice = episode.actions(), episode.advice()
-        assert (advice[0] <= 1).all() and 0 < (actions == advice).all(1).mean() < 1
+        actions, expert_action = episode.actions(), episode.expert_action()
+        assert (expert_action[0] <= 1).all() and 0 < (actions == expert_action).all(1).mean() < 1
 
 
 class Stubborn:
@@ -197,9 +197,9 @@ class Stubborn:
 
 
 def test_turns_change_and_the_agent_remembers_both_sides() -> None:
-    player, advice = Stubborn(), np.array([1, 0, 0, 1], np.uint8)
+    player, expert_action = Stubborn(), np.array([1, 0, 0, 1], np.uint8)
     turns = Turns(np.random.default_rng(1), player)
-    actions = np.array([turns(NO_FRAME, 0.0, advice) for _ in range(3000)])
+    actions = np.array([turns(NO_FRAME, 0.0, expert_action) for _ in range(3000)])
     np.testing.assert_array_equal(player.remembered, actions)
     assert player.chosen == 3000
     own = (actions == 0).all(1)
@@ -211,21 +211,21 @@ def test_a_movie_is_stored_as_it_was_played(tmp_path: Path) -> None:
     run(tmp_path, "--levels", MEADOW, "--policies", "movie", "--frames", "1", "--max-steps", "4500")
     (episode,) = list_episodes(tmp_path)
     assert episode.episode_return > 9000 and episode.dones()[-1] == 1
-    np.testing.assert_array_equal(episode.actions(), episode.advice())
+    np.testing.assert_array_equal(episode.actions(), episode.expert_action())
 
 
 def test_a_guide_finds_back_to_its_way(tmp_path: Path) -> None:
-    """Under sticky actions the recording itself is lost in most levels; its guide is not."""
+    """Under sticky actions the recording itself is lost in most levels; its expert is not."""
     (level,) = select(MEADOW)
     env = ContestEnv(level, seed=1)
     try:
         recording = read_movie(find_movie([MOVIES], level))
-        guide = follow(env, recording)
-        guide.start(0)
+        expert = follow(env, recording)
+        expert.start(0)
         env.reset(recording.state)
         total, done, place = 0.0, False, None
         while not done:
-            action = guide.advise(place)
+            action = expert.expert_action_logits(place)
             buttons = np.zeros(4, np.uint8) if action is None else action
             _, reward, done, variables = env.step(to_genesis(buttons))
             place, total = place_of(variables), total + reward
@@ -236,17 +236,17 @@ def test_a_guide_finds_back_to_its_way(tmp_path: Path) -> None:
 
 def test_a_recording_that_is_missing_or_foreign_is_named(tmp_path: Path) -> None:
     (level,) = select(MEADOW)
-    with pytest.raises(GuideError, match=r"no recording of PangolinDash-Genesis:MeadowZone\.Act1"):
+    with pytest.raises(ExpertError, match=r"no recording of PangolinDash-Genesis:MeadowZone\.Act1"):
         find_movie([tmp_path], level)
     (tmp_path / f"{level.game}-{level.state}-0003.bk2").write_bytes(b"no movie")
     path = find_movie([tmp_path], level)
-    with pytest.raises(GuideError, match="is no movie"):
+    with pytest.raises(ExpertError, match="is no movie"):
         read_movie(path)
     env = ContestEnv(level, seed=1)
     try:
         foreign = read_movie(MOVIES / level.game / "LagoonZone.Act8.bk2")
         own = read_movie(find_movie([MOVIES], level))
-        with pytest.raises(GuideError, match="of another level or build"):
+        with pytest.raises(ExpertError, match="of another level or build"):
             follow(env, replace(own, frames=foreign.frames))
     finally:
         env.close()
@@ -262,17 +262,17 @@ def test_the_movies_of_a_fresh_build_lie_side_by_side(tmp_path: Path) -> None:
     shutil.copy(plain / f"{level.state}.bk2", fresh)
     assert find_movie([others, fresh], level) == fresh / f"{level.state}.bk2"
     assert find_movie([others, MOVIES, fresh], level).parent == plain
-    with pytest.raises(GuideError, match="others has no recording of PangolinDash-Genesis:Meadow"):
+    with pytest.raises(ExpertError, match="others has no recording of PangolinDash-Genesis:Meadow"):
         find_movie([others], level)
     data, folders = tmp_path / "data", f"{others}, {fresh}"
     policies = ("--policies", "departure", "--frames", "1")
     run(data, "--levels", MEADOW, *policies, "--movies", folders)
     (episode,) = list_episodes(data)
-    assert episode.policy == "departure" and (episode.advice()[0] <= 1).all()
+    assert episode.policy == "departure" and (episode.expert_action()[0] <= 1).all()
     (fresh / f"{level.state}.bk2").write_bytes(b"no movie")
-    with pytest.raises(GuideError, match="fresh.* is no movie"):
+    with pytest.raises(ExpertError, match="fresh.* is no movie"):
         find_movie([others, fresh], level)
-    with pytest.raises(GuideError, match="names no folder"):
+    with pytest.raises(ExpertError, match="names no folder"):
         run(data, "--levels", MEADOW, *policies, "--movies", ",")
 
 

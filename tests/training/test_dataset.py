@@ -90,7 +90,9 @@ def test_of_a_step_nothing_known_is_stored_as_such(tmp_path: Path) -> None:
     writer = EpisodeWriter(tmp_path, 0)
     writer.append(np.zeros(SHAPE, np.uint8), np.zeros(4, np.uint8), 0.0, False)
     episode = writer.commit(level="G:S", policy="random", seed=1)
-    assert episode.advice().tolist() == [[255] * 4] and episode.player().tolist() == [[-1, -1]]
+    assert episode.expert_action().tolist() == [[255] * 4] and episode.player().tolist() == [
+        [-1, -1]
+    ]
     assert not episode.sprites().any()
 
 

@@ -27,7 +27,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA de
 
 
 def vision_trainer(device: str, precision: str | None) -> train_vision.Trainer:
-    """V's, tiny, on noise with a player, sprites and advice in it."""
+    """V's, tiny, on noise with a player, sprites and expert_action in it."""
     random = np.random.default_rng(1)
     frames = Frames(
         random.integers(0, 256, (24, TINY.frame_size, TINY.frame_size, 3), np.uint8),

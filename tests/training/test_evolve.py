@@ -22,7 +22,7 @@ from tests.helpers.datasets import write_trained
 from training import evolve
 from training.runs.resume import TrainingError
 from training.search.features import feature_sizes, logit_scale
-from training.search.history import FAME, read_champion
+from training.search.history import HALL_OF_FAME, read_champion
 from training.search.rollouts import HOPELESS_STEPS, Rollout, Task, open_world_model, play
 
 BEST = Path(evolve.BEST_MEAN) / EVOLUTION_ARRAYS
@@ -56,7 +56,7 @@ def test_a_run_leaves_what_it_promises(finished: Path) -> None:
     assert result["best_mean"]["generation"] == 2
     assert set(result["levels"]) == {"Airstriker-Genesis-v0:Level1"}
     names = {"generation", "candidate", "mean_return", "measured_return"}
-    assert [set(entry) for entry in result["fame"]] == [names] * 2
+    assert [set(entry) for entry in result["hall_of_fame"]] == [names] * 2
     lines = [json.loads(line) for line in (finished / "metrics.jsonl").open()]
     assert [line["step"] for line in lines] == [1, 2]
     assert "return_of_mean" not in lines[0] and "return_of_mean" in lines[1]
@@ -71,7 +71,7 @@ def test_interrupted_and_continued_equals_uninterrupted(
     run(trained, tmp_path, "--workers", "1")
     assert (tmp_path / EVOLUTION_ARRAYS).read_bytes() == (finished / EVOLUTION_ARRAYS).read_bytes()
     ours, theirs = (json.loads((f / "result.json").read_text()) for f in (tmp_path, finished))
-    for name in ("fame", "levels", "generations"):
+    for name in ("hall_of_fame", "levels", "generations"):
         assert ours[name] == theirs[name]
 
 
@@ -215,14 +215,16 @@ def test_the_search_climbs_and_keeps_what_was_best(tmp_path: Path) -> None:
     kept = Evolution.load(tmp_path / evolve.BEST_MEAN)
     assert kept.generation == best["generation"]
     assert -np.square(kept.mean.astype(np.float32) - 2).sum() == pytest.approx(max(means))
-    fame = [entry["mean_return"] for entry in trial.records.fame]
-    assert fame == sorted(fame, reverse=True) and len(fame) == FAME
-    assert trial.records.levels["Game:State"] >= fame[0]
+    hall_of_fame = [entry["mean_return"] for entry in trial.records.hall_of_fame]
+    assert hall_of_fame == sorted(hall_of_fame, reverse=True) and len(hall_of_fame) == HALL_OF_FAME
+    assert trial.records.levels["Game:State"] >= hall_of_fame[0]
     trial.save()
     again = search(tmp_path, [Level("Game", "State")], population=16)
     np.testing.assert_array_equal(again.evolution.ask(), trial.evolution.ask())
     assert again.records.values() == trial.records.values()
-    np.testing.assert_array_equal(again.records.fame_parameters, trial.records.fame_parameters)
+    np.testing.assert_array_equal(
+        again.records.hall_of_fame_parameters, trial.records.hall_of_fame_parameters
+    )
 
 
 def test_minutes_and_ctrl_c_end_between_generations(
@@ -250,12 +252,12 @@ def test_the_champion_is_who_scores_when_played_again(tmp_path: Path) -> None:
     trial = search(tmp_path, [Level("Game", "State")], mean_every=100, episodes=1)
     for _ in range(3):
         trial.generation(pool)  # type: ignore[arg-type]
-    before = [parameters[0] for parameters in trial.records.fame_parameters]
+    before = [parameters[0] for parameters in trial.records.hall_of_fame_parameters]
     assert before == sorted(before, reverse=True)
     pool.score = lambda task: -float(task.parameters[0])
-    trial.measure_fame(pool)  # type: ignore[arg-type]
-    assert [parameters[0] for parameters in trial.records.fame_parameters] == before[::-1]
-    measured = [entry["measured_return"] for entry in trial.records.fame]
+    trial.measure_hall_of_fame(pool)  # type: ignore[arg-type]
+    assert [parameters[0] for parameters in trial.records.hall_of_fame_parameters] == before[::-1]
+    measured = [entry["measured_return"] for entry in trial.records.hall_of_fame]
     assert measured == sorted(measured, reverse=True)
 
 

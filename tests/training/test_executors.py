@@ -58,7 +58,7 @@ def test_evolution_loses_no_generation_with_a_node(
     for name in (EVOLUTION_ARRAYS, CHAMPION):
         assert (here / name).read_bytes() == (there / name).read_bytes()
     ours, theirs = (json.loads((path / "result.json").read_text()) for path in (here, there))
-    for name in ("generations", "episodes", "steps", "fame", "levels", "best_mean"):
+    for name in ("generations", "episodes", "steps", "hall_of_fame", "levels", "best_mean"):
         assert ours[name] == theirs[name], name
 
 

@@ -61,7 +61,7 @@ def test_what_is_drawn_are_frames_of_the_episodes_that_are_in(data: Path) -> Non
     chosen = np.random.default_rng(5).integers(len(inside), size=50)
     drawn = buffer.draw(np.random.default_rng(5), 50)
     np.testing.assert_array_equal(drawn.pixels, np.array(inside)[chosen])
-    assert (drawn.advice == 255).all() and (drawn.player == -1).all()
+    assert (drawn.expert_action == 255).all() and (drawn.player == -1).all()
 
 
 def test_the_oldest_make_room_after_so_many_passes_and_all_get_their_turn(data: Path) -> None:

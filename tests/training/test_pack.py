@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agent.files import sha256
-from agent.hall_of_fame import read_fame
+from agent.hall_of_fame import read_hall_of_fame
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import (
     DECODER,
@@ -29,7 +29,7 @@ from training.models.checkpoint import load_networks
 from training.models.untrained import random_networks
 from training.pack import write_new_card
 from training.runs.resume import TrainingError
-from training.search.history import FAME_FILE, read_champion
+from training.search.history import HALL_OF_FAME_FILE, read_champion
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,9 @@ def test_what_is_packed_is_what_was_trained(runs: Path, tmp_path: Path) -> None:
     frame = np.random.default_rng(1).integers(0, 256, (224, 320, 3), np.uint8)
     assert np.isfinite(Vision(out / "vision.onnx", TINY).encode(frame)).all()
     champion = read_champion(runs / "evolution", n_parameters(TINY.n_features))
-    fame = read_fame(packed)
-    assert len(fame) == 3  # the best of each generation
-    np.testing.assert_array_equal(fame[0], champion.astype(np.float32))
+    hall_of_fame = read_hall_of_fame(packed)
+    assert len(hall_of_fame) == 3  # the best of each generation
+    np.testing.assert_array_equal(hall_of_fame[0], champion.astype(np.float32))
     card = (out / MODEL_CARD).read_text()
     for fact in ("95 frames of 3 episodes", "after generation 2", "Not measured yet."):
         assert fact in card
@@ -78,13 +78,13 @@ def test_what_is_packed_is_what_was_trained(runs: Path, tmp_path: Path) -> None:
 def test_a_run_of_before_the_hall_of_fame_gives_its_champion(runs: Path, tmp_path: Path) -> None:
     older = tmp_path / "evolution"
     shutil.copytree(runs / "evolution", older)
-    (older / FAME_FILE).unlink()
+    (older / HALL_OF_FAME_FILE).unlink()
     result = json.loads((older / "result.json").read_text())
-    del result["files"][FAME_FILE]
+    del result["files"][HALL_OF_FAME_FILE]
     (older / "result.json").write_text(json.dumps(result))
     run(runs, tmp_path / "pretrained", "--evolution", str(older))
     champion = read_champion(older, n_parameters(TINY.n_features)).astype(np.float32)
-    np.testing.assert_array_equal(read_fame(load(tmp_path / "pretrained")), champion[None])
+    np.testing.assert_array_equal(read_hall_of_fame(load(tmp_path / "pretrained")), champion[None])
 
 
 def test_the_last_state_can_be_packed_over_the_best(runs: Path, tmp_path: Path) -> None:

@@ -135,22 +135,22 @@ def test_it_learns_what_the_actions_do(tmp_path: Path) -> None:
 
 
 def test_it_learns_what_a_guide_would_press(tmp_path: Path) -> None:
-    """A guide that presses what was pressed before it: only a memory can tell that."""
+    """An expert that presses what was pressed before it: only a memory can tell that."""
     generator = torch.Generator().manual_seed(1)
     actions = torch.randint(0, 2, (640, 4), generator=generator, dtype=torch.uint8)
-    advice = torch.cat((torch.zeros_like(actions[:1]), actions[:-1]))
-    advice[::20] = 255  # at a sequence's start there is nothing to remember
+    expert_action = torch.cat((torch.zeros_like(actions[:1]), actions[:-1]))
+    expert_action[::20] = 255  # at a sequence's start there is nothing to remember
     mu, cuts = torch.zeros(640, TINY.latent), cut_episodes([20] * 32, 20)
-    sequences = Sequences(mu, torch.full_like(mu, -4.0), actions, cuts, advice)
+    sequences = Sequences(mu, torch.full_like(mu, -4.0), actions, cuts, expert_action)
     torch.set_num_threads(1)
     spec = replace(TINY, hidden=32)
     found = {}
     for weight in (0.0, 10.0):
-        options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02, advice_weight=weight)
+        options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02, expert_action_weight=weight)
         trainer = train_memory.Trainer(options, MDNLSTM(spec), sequences, sequences)
         for _ in range(100):
             take_step(tmp_path, trainer.learner, trainer.losses)
-        found[weight] = trainer.evaluate()["advised_held_out"]
+        found[weight] = trainer.evaluate()["expert_action_accuracy_held_out"]
     assert found[10.0] > 0.95 and found[0.0] < 0.5
 
 
@@ -236,10 +236,10 @@ def test_a_run_leaves_what_it_promises(finished: Path) -> None:
         "nll_stays_held_out",
         "error_held_out",
         "error_stays_held_out",
-        "advice_held_out",
-        "advised_held_out",
+        "expert_action_held_out",
+        "expert_action_accuracy_held_out",
     }
-    assert measured["advised_held_out"] is None  # nobody advised
+    assert measured["expert_action_accuracy_held_out"] is None  # nobody advised
     assert all(np.isfinite(value) for value in measured.values() if value is not None)
     picture = cv2.imread(str(finished / "dream.png"))
     assert picture.shape[0] == 4 * 2 * 66  # four rows

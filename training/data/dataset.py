@@ -44,7 +44,7 @@ STEP = np.dtype(
     [
         ("actions", "|u1", len(ACTION_BUTTONS)),
         ("rewards", "<f4"),
-        ("advice", "|u1", len(ACTION_BUTTONS)),
+        ("expert_action", "|u1", len(ACTION_BUTTONS)),
         ("player", "<i2", 2),
         ("sprites", "|u1", NO_SPRITES.shape),
         ("dones", "|u1"),
@@ -100,9 +100,9 @@ class Episode:
         """1 where the episode ended in that step, uint8 (T,): the last step, or none."""
         return self._of_steps("dones")
 
-    def advice(self) -> NDArray[np.uint8]:
-        """What the level's recording would press on each frame, uint8 (T, 4); 255: no advice."""
-        return self._of_steps("advice")
+    def expert_action(self) -> NDArray[np.uint8]:
+        """What the level's recording would press on each frame, uint8 (T, 4); 255: no expert_action."""
+        return self._of_steps("expert_action")
 
     def player(self) -> NDArray[np.int16]:
         """Where on the screen the player is, int16 (T, 2) pixels x and y; -1: not known."""

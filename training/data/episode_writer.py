@@ -28,7 +28,7 @@ from training.data.dataset import (
 )
 
 COMPRESSION = 3  # of zstd: smaller than with 1 and as fast; 5 takes several times as long
-NO_ADVICE = np.full(len(ACTION_BUTTONS), 255, np.uint8)
+NO_EXPERT_ACTION = np.full(len(ACTION_BUTTONS), 255, np.uint8)
 NO_PLAYER = (-1, -1)
 
 
@@ -52,7 +52,7 @@ class EpisodeWriter:
         action: NDArray[np.uint8],
         reward: float,
         done: bool,
-        advice: NDArray[np.uint8] | None = None,
+        expert_action: NDArray[np.uint8] | None = None,
         player: tuple[int, int] | None = None,
         sprites: NDArray[np.bool_] | None = None,
     ) -> None:
@@ -63,7 +63,7 @@ class EpisodeWriter:
             action: sent on it, uint8 (4,).
             reward: of the step.
             done: whether the episode ended in it.
-            advice: a guide's buttons, uint8 (4,).
+            expert_action: an expert's buttons, uint8 (4,).
             player: x and y on the screen.
             sprites: cells that they touch, (28, 40).
 
@@ -83,7 +83,7 @@ class EpisodeWriter:
         step = np.zeros((), STEP)
         step["actions"] = action
         step["rewards"] = reward
-        step["advice"] = NO_ADVICE if advice is None else advice
+        step["expert_action"] = NO_EXPERT_ACTION if expert_action is None else expert_action
         step["player"] = NO_PLAYER if player is None else player
         step["sprites"] = NO_SPRITES if sprites is None else np.packbits(sprites, axis=1)
         step["dones"] = self._done = done

@@ -19,14 +19,17 @@ class Frames:
     """Preprocessed frames and what is known about each."""
 
     pixels: NDArray[np.uint8]  # (N, S, S, 3)
-    advice: NDArray[np.uint8]  # (N, 4); 255: none
+    expert_action: NDArray[np.uint8]  # (N, 4); 255: none
     player: NDArray[np.int16]  # (N, 2), x and y on the native screen; -1: not known
     sprites: NDArray[np.uint8]  # (N, 28, 5), a bit for each cell of the screen; 0: none, or unknown
 
     def take(self, chosen: NDArray[np.intp]) -> Frames:
         """Some of them, in this order."""
         return Frames(
-            self.pixels[chosen], self.advice[chosen], self.player[chosen], self.sprites[chosen]
+            self.pixels[chosen],
+            self.expert_action[chosen],
+            self.player[chosen],
+            self.sprites[chosen],
         )
 
     def draw(self, random: np.random.Generator, size: int) -> Frames:
@@ -38,7 +41,7 @@ def join(parts: Sequence[Frames]) -> Frames:
     """Frames one after the other."""
     return Frames(
         np.concatenate([part.pixels for part in parts]),
-        np.concatenate([part.advice for part in parts]),
+        np.concatenate([part.expert_action for part in parts]),
         np.concatenate([part.player for part in parts]),
         np.concatenate([part.sprites for part in parts]),
     )
@@ -54,7 +57,7 @@ def read_episode(episode: Episode, spec: ModelSpec) -> Frames:
     frames = (frame for chunk in episode.chunks() for frame in chunk)
     for place, frame in enumerate(frames):
         pixels[place] = preprocess(frame, spec)
-    return Frames(pixels, episode.advice(), episode.player(), episode.sprites())
+    return Frames(pixels, episode.expert_action(), episode.player(), episode.sprites())
 
 
 def read_frames(episodes: Sequence[Episode], spec: ModelSpec) -> Frames:
@@ -65,17 +68,17 @@ def read_frames(episodes: Sequence[Episode], spec: ModelSpec) -> Frames:
     """
     count, size = sum(episode.steps for episode in episodes), spec.frame_size
     pixels = np.empty((count, size, size, 3), np.uint8)  # once: joining would need it twice
-    advice, player, sprites, done = [], [], [], 0
+    expert_action, player, sprites, done = [], [], [], 0
     with ProgressBar("frames read", count) as progress:
         for episode in episodes:
             part = read_episode(episode, spec)
             pixels[done : done + episode.steps] = part.pixels
-            advice.append(part.advice)
+            expert_action.append(part.expert_action)
             player.append(part.player)
             sprites.append(part.sprites)
             done += episode.steps
             progress.update(done)
-    known = np.concatenate(advice), np.concatenate(player), np.concatenate(sprites)
+    known = np.concatenate(expert_action), np.concatenate(player), np.concatenate(sprites)
     return Frames(pixels, *known)
 
 
@@ -89,7 +92,7 @@ def sample_frames(episodes: Sequence[Episode], spec: ModelSpec, most: int) -> Fr
         if len(places):
             native = episode.frames()
             pixels = np.array([preprocess(native[place], spec) for place in places])
-            known = episode.advice(), episode.player(), episode.sprites()
+            known = episode.expert_action(), episode.player(), episode.sprites()
             parts.append(Frames(pixels, *(values[places] for values in known)))
         first += episode.steps
     return join(parts)

@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     actions: Tensor  # (T, B, 4) float32
     targets: Tensor  # (T, B, Z) float32: the latent after each step
     mask: Tensor  # (T, B) bool: the step exists, and so does its next one in the episode
-    advice: Tensor  # (T, B, 4) uint8: a guide's buttons; 255: none
+    expert_action: Tensor  # (T, B, 4) uint8: an expert's buttons; 255: none
     outcome: Tensor  # (T, B, 2) float32: reward, and 1 where the episode ended; NaN: no step
 
 
@@ -57,7 +57,7 @@ class Sequences:
         log_variance: Tensor,
         actions: Tensor,
         cuts: Sequence[Cut],
-        advice: Tensor | None = None,
+        expert_action: Tensor | None = None,
         outcome: Tensor | None = None,
     ) -> None:
         """Take all steps and where the sequences are.
@@ -67,12 +67,14 @@ class Sequences:
             log_variance: of the latents, (N, Z).
             actions: uint8 (N, 4).
             cuts: the sequences.
-            advice: uint8 (N, 4), 255 where there is none; None: nowhere.
+            expert_action: uint8 (N, 4), 255 where there is none; None: nowhere.
             outcome: float32 (N, 2), reward and end of each step; None: nothing known.
         """
         assert mu.shape == log_variance.shape and len(actions) == len(mu), (mu.shape, actions.shape)
         self._mu, self._log_variance, self._actions = mu, log_variance, actions
-        self._advice = torch.full_like(actions, 255) if advice is None else advice
+        self._expert_action = (
+            torch.full_like(actions, 255) if expert_action is None else expert_action
+        )
         self._outcome = mu.new_full((len(mu), 2), torch.nan) if outcome is None else outcome
         self._cuts = list(cuts)
 
@@ -88,18 +90,18 @@ class Sequences:
         targets = torch.zeros_like(latents)
         actions = latents.new_zeros(steps, len(cuts), self._actions.shape[1])
         mask = torch.zeros(steps, len(cuts), dtype=torch.bool)
-        advice = torch.full(actions.shape, 255, dtype=torch.uint8)
+        expert_action = torch.full(actions.shape, 255, dtype=torch.uint8)
         outcome = latents.new_full((steps, len(cuts), 2), torch.nan)
         for column, cut in enumerate(cuts):
             z = self._latents(slice(cut.first, cut.targets_stop), generator)
             length, n_targets = cut.stop - cut.first, cut.targets_stop - cut.first - 1
             latents[:length, column] = z[:length]
             actions[:length, column] = self._actions[cut.first : cut.stop].float()
-            advice[:length, column] = self._advice[cut.first : cut.stop]
+            expert_action[:length, column] = self._expert_action[cut.first : cut.stop]
             outcome[:length, column] = self._outcome[cut.first : cut.stop]
             targets[:n_targets, column] = z[1:]
             mask[:n_targets, column] = True
-        return Batch(latents, actions, targets, mask, advice, outcome)
+        return Batch(latents, actions, targets, mask, expert_action, outcome)
 
     def usual_change(self) -> Tensor:
         """Root mean square of z[t + 1] - z[t], both drawn, for each dimension, (Z,)."""
@@ -179,9 +181,11 @@ def _sequences(part: str, tensors: dict[str, Tensor], sequence_steps: int) -> Se
     cuts = cut_episodes(tensors[f"{part}.lengths"].tolist(), sequence_steps)
     if not cuts:
         raise TrainingError(f"the {part} episodes have one step each: collect longer ones")
-    names = ("mu", "log_variance", "actions", "advice", "outcome")
-    mu, log_variance, actions, advice, outcome = (tensors[f"{part}.{name}"] for name in names)
-    return Sequences(mu, log_variance, actions, cuts, advice, outcome)
+    names = ("mu", "log_variance", "actions", "expert_action", "outcome")
+    mu, log_variance, actions, expert_action, outcome = (
+        tensors[f"{part}.{name}"] for name in names
+    )
+    return Sequences(mu, log_variance, actions, cuts, expert_action, outcome)
 
 
 @torch.no_grad()
@@ -196,7 +200,7 @@ def _encode(part: str, episodes: Sequence[Episode], vae: VAE) -> dict[str, Tenso
                 log_variance.append(parts[1].cpu())
             progress.update(number)
     actions = np.concatenate([episode.actions() for episode in episodes])
-    advice = np.concatenate([episode.advice() for episode in episodes])
+    expert_action = np.concatenate([episode.expert_action() for episode in episodes])
     rewards = np.concatenate([episode.rewards() for episode in episodes])
     dones = np.concatenate([episode.dones() for episode in episodes])
     outcome = np.stack((rewards, dones.astype(np.float32)), 1)
@@ -204,7 +208,7 @@ def _encode(part: str, episodes: Sequence[Episode], vae: VAE) -> dict[str, Tenso
         f"{part}.mu": torch.cat(mu),
         f"{part}.log_variance": torch.cat(log_variance),
         f"{part}.actions": torch.from_numpy(actions),
-        f"{part}.advice": torch.from_numpy(advice),
+        f"{part}.expert_action": torch.from_numpy(expert_action),
         f"{part}.outcome": torch.from_numpy(outcome),
         f"{part}.lengths": torch.tensor([episode.steps for episode in episodes]),
     }

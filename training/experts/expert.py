@@ -1,7 +1,7 @@
-"""Guides: what a recorded play of a level would press wherever the player stands.
+"""Experts: what a recorded play of a level would press wherever the player stands.
 
 A recording alone is worth little under the contest's sticky actions: one late button, and the
-rest of it is played into a wall. A guide looks the player's place and speed up in the recording
+rest of it is played into a wall. An expert looks the player's place and speed up in the recording
 instead, so that it can come back to its way, and can advise any other policy on the same level.
 
 Recordings are found where people's play, the shipped levels and freshly built ones have theirs:
@@ -30,14 +30,14 @@ from arena.environment.levels import Level
 BEHIND, AHEAD = 8, 24  # steps of the recording in which the place is looked up first
 SPEED_WEIGHT = 2.0  # of a pixel a step, against a pixel of distance
 LOST_PIXELS = 96.0  # farther away the whole recording is searched
-STUCK_STEPS = 15  # without moving, and the guide knows no more than anybody
+STUCK_STEPS = 15  # without moving, and the expert knows no more than anybody
 FOLDERS_HELP = (
     "folders with a .bk2 recording of each level, separated by commas: game/movies has those of "
     "the shipped levels, DIR/movies those of `game.build --out DIR`"
 )
 
 
-class GuideError(UserError):
+class ExpertError(UserError):
     """A recording that is missing or can't be followed; the text says which."""
 
 
@@ -66,11 +66,11 @@ def read_folders(text: str) -> tuple[Path, ...]:
     """The folders that an option names, separated by commas.
 
     Raises:
-        GuideError: none.
+        ExpertError: none.
     """
     folders = tuple(Path(part.strip()) for part in text.split(",") if part.strip())
     if not folders:
-        raise GuideError(f"--movies {text!r} names no folder: give one, such as game/movies")
+        raise ExpertError(f"--movies {text!r} names no folder: give one, such as game/movies")
     return folders
 
 
@@ -81,12 +81,12 @@ def find_movie(folders: Sequence[Path], level: Level) -> Path:
     game, as `game.build` writes it; or GAME-STATE-NUMBER.bk2 anywhere below, as stable-retro does.
 
     Raises:
-        GuideError: there is none, or FOLDER/STATE.bk2 can't be read.
+        ExpertError: there is none, or FOLDER/STATE.bk2 can't be read.
     """
     for folder in folders:
         for path in _recordings(folder, level):
             return path
-    raise GuideError(
+    raise ExpertError(
         f"{', '.join(map(str, folders))} has no recording of {level.name}: record one "
         f"({folders[0] / level.game / level.state}.bk2), or leave the policies movie and "
         "departure out"
@@ -107,14 +107,14 @@ def _open(path: Path) -> Any:
     try:
         return stable_retro.Movie(str(path))
     except (RuntimeError, OSError, ValueError) as error:
-        raise GuideError(f"{path} is no movie that can be read: {error}") from None
+        raise ExpertError(f"{path} is no movie that can be read: {error}") from None
 
 
 def read_movie(path: Path) -> Recording:
     """Read a .bk2.
 
     Raises:
-        GuideError: it is none, or holds nothing.
+        ExpertError: it is none, or holds nothing.
     """
     movie = _open(path)
     try:
@@ -123,13 +123,13 @@ def read_movie(path: Path) -> Recording:
         while movie.step():
             frames.append([movie.get_key(button, 0) for button in range(12)])
     except (RuntimeError, OSError, ValueError) as error:
-        raise GuideError(f"{path} is no movie that can be read: {error}") from None
+        raise ExpertError(f"{path} is no movie that can be read: {error}") from None
     if len(frames) < FRAME_SKIP:
-        raise GuideError(f"{path} holds {len(frames)} frames: too few to follow")
+        raise ExpertError(f"{path} holds {len(frames)} frames: too few to follow")
     return Recording(state, np.array(frames, np.uint8))
 
 
-class Guide:
+class Expert:
     """Advises by the nearest place of a recording. One for each level; `start` it each episode."""
 
     def __init__(self, recording: Recording, places: NDArray[np.float32]) -> None:
@@ -175,19 +175,21 @@ def place_of(variables: Mapping[str, Any]) -> NDArray[np.float32]:
     """Where the player is in the level, float32 (2,).
 
     Raises:
-        GuideError: the game's data.json names no x and y.
+        ExpertError: the game's data.json names no x and y.
     """
     try:
         return np.array([variables["x"], variables["y"]], np.float32)
     except KeyError as error:
-        raise GuideError(f"the game's variables have no {error.args[0]}: no guide there") from None
+        raise ExpertError(
+            f"the game's variables have no {error.args[0]}: no expert there"
+        ) from None
 
 
-def follow(env: ContestEnv, recording: Recording) -> Guide:
-    """Play a recording through, and make a guide of it.
+def follow(env: ContestEnv, recording: Recording) -> Expert:
+    """Play a recording through, and make an expert of it.
 
     Raises:
-        GuideError: the episode ends before half of the recording: it is of another level.
+        ExpertError: the episode ends before half of the recording: it is of another level.
     """
     env.reset(recording.state)
     places: list[NDArray[np.float32]] = []
@@ -197,12 +199,12 @@ def follow(env: ContestEnv, recording: Recording) -> Guide:
         places.append(place_of(variables))
         number += 1
     if number < recording.steps // 2:
-        raise GuideError(
+        raise ExpertError(
             f"a recording of {recording.steps} steps ends {env.level.name} after {number}: it is "
             "of another level or build"
         )
     whole = Recording(recording.state, recording.frames[: number * FRAME_SKIP])
-    return Guide(whole, np.array([places[0], *places[:-1]], np.float32))
+    return Expert(whole, np.array([places[0], *places[:-1]], np.float32))
 
 
 def _with_speed(places: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -49,7 +49,7 @@ class VAE(nn.Module):
         )
         flat = spec.channels[-1] * spec.encoder_sizes[-1] ** 2
         self.mu = nn.Linear(flat, spec.latent)
-        self.advice = nn.Linear(spec.latent, len(ACTION_BUTTONS))
+        self.expert_action = nn.Linear(spec.latent, len(ACTION_BUTTONS))
         self.log_variance = nn.Linear(flat, spec.latent)
         layers = _DECODERS[spec.frame_size]
         self.start = nn.Linear(spec.latent, layers[0][0])
@@ -69,9 +69,9 @@ class VAE(nn.Module):
         x = x.flatten(1)
         return self.mu(x).float(), self.log_variance(x).float()
 
-    def advise(self, latents: Tensor) -> Tensor:
-        """What a guide would press on frames, from their latents alone: logits (B, 4)."""
-        logits: Tensor = self.advice(latents).float()
+    def expert_action_logits(self, latents: Tensor) -> Tensor:
+        """What an expert would press on frames, from their latents alone: logits (B, 4)."""
+        logits: Tensor = self.expert_action(latents).float()
         return logits
 
     def decode_logits(self, latents: Tensor) -> Tensor:
@@ -158,7 +158,7 @@ class MDNLSTM(nn.Module):
         self.input = nn.Linear(spec.latent + len(ACTION_BUTTONS), spec.hidden)
         self.lstm = nn.LSTM(spec.hidden, spec.hidden)
         self.heads = nn.Linear(spec.hidden, 3 * spec.latent * spec.mixtures)
-        self.advice = nn.Linear(spec.latent + spec.hidden, len(ACTION_BUTTONS))
+        self.expert_action = nn.Linear(spec.latent + spec.hidden, len(ACTION_BUTTONS))
 
     def initial(self, batch: int) -> State:
         """The state at a sequence's start: zeros, (B, H) twice."""
@@ -196,16 +196,16 @@ class MDNLSTM(nn.Module):
             hidden, (h, c) = self.lstm(x.float(), (h[None], c[None]))
         return hidden, (h[0], c[0])
 
-    def advise(self, latents: Tensor, hidden: Tensor) -> Tensor:
-        """What a guide would press, from what the controller sees: logits (T, B, 4).
+    def expert_action_logits(self, latents: Tensor, hidden: Tensor) -> Tensor:
+        """What an expert would press, from what the controller sees: logits (T, B, 4).
 
         Args:
             latents: (T, B, Z).
             hidden: (T, B, H), h after each step of the same sequences, from its start on; the
-                advice of a step is given on seeing its latent, so from h of the step before.
+                expert_action of a step is given on seeing its latent, so from h of the step before.
         """
         before = torch.cat((torch.zeros_like(hidden[:1]), hidden[:-1]))
-        logits: Tensor = self.advice(torch.cat((latents, before), 2)).float()
+        logits: Tensor = self.expert_action(torch.cat((latents, before), 2)).float()
         return logits
 
     def mixture(self, hidden: Tensor) -> Mixture:
@@ -286,17 +286,17 @@ def mdn_loss(mixture: Mixture, targets: Tensor, mask: Tensor) -> Tensor:
     return -likelihood[mask].sum() / mask.sum().clamp(min=1)
 
 
-def advice_loss(logits: Tensor, advice: Tensor) -> Tensor:
-    """Binary cross-entropy of a guide's buttons in nats a step, over the steps with advice.
+def expert_action_loss(logits: Tensor, expert_action: Tensor) -> Tensor:
+    """Binary cross-entropy of an expert's buttons in nats a step, over the steps with expert_action.
 
     Args:
         logits: (..., 4).
-        advice: uint8 (..., 4) of 0 and 1; 255 where nobody advises.
+        expert_action: uint8 (..., 4) of 0 and 1; 255 where nobody advises.
     """
-    assert logits.shape == advice.shape, (logits.shape, advice.shape)
-    known = advice[..., 0] != 255
+    assert logits.shape == expert_action.shape, (logits.shape, expert_action.shape)
+    known = expert_action[..., 0] != 255
     errors = functional.binary_cross_entropy_with_logits(
-        logits[known], advice[known].to(logits.dtype), reduction="sum"
+        logits[known], expert_action[known].to(logits.dtype), reduction="sum"
     )
     return errors / known.sum().clamp(min=1)
 

@@ -15,8 +15,8 @@ from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
 
 CHAMPION = "champion.safetensors"  # the candidate that scored highest when played again
-FAME_FILE = "fame.safetensors"  # the hall of fame, the best when played again first
-FAME = 5  # candidates in the hall of fame
+HALL_OF_FAME_FILE = "hall_of_fame.safetensors"  # the hall of fame, the best when played again first
+HALL_OF_FAME = 5  # candidates in the hall of fame
 
 
 class Records:
@@ -32,8 +32,10 @@ class Records:
         self.validation_return: float | None = None  # the same on levels that decide nothing
         self.levels_opened = 1  # of a curriculum
         self.best_mean: dict[str, float] | None = None  # generation and return of the highest
-        self.fame: list[dict[str, float]] = []  # generation, candidate, mean return; best first
-        self.fame_parameters: list[NDArray[np.float32]] = []
+        self.hall_of_fame: list[
+            dict[str, float]
+        ] = []  # generation, candidate, mean return; best first
+        self.hall_of_fame_parameters: list[NDArray[np.float32]] = []
 
     def admit(self, generation: int, returns: NDArray[np.float64], drawn: NDArray[Any]) -> None:
         """Let the best candidate of a generation into the hall of fame, if it is good enough."""
@@ -43,28 +45,32 @@ class Records:
             "candidate": best,
             "mean_return": float(returns[best]),
         }
-        both = [*zip(self.fame, self.fame_parameters, strict=True)]
+        both = [*zip(self.hall_of_fame, self.hall_of_fame_parameters, strict=True)]
         both.append((entry, drawn[best].astype(np.float32)))
         both.sort(key=lambda pair: -pair[0]["mean_return"])
-        self.fame = [entry for entry, _ in both[:FAME]]
-        self.fame_parameters = [parameters for _, parameters in both[:FAME]]
+        self.hall_of_fame = [entry for entry, _ in both[:HALL_OF_FAME]]
+        self.hall_of_fame_parameters = [parameters for _, parameters in both[:HALL_OF_FAME]]
 
     def measured(self, returns: NDArray[np.float64]) -> None:
         """Put the hall of fame in the order of what its candidates scored when played again."""
         order = np.argsort(-returns, kind="stable")
-        self.fame = [{**self.fame[i], "measured_return": float(returns[i])} for i in order]
-        self.fame_parameters = [self.fame_parameters[i] for i in order]
+        self.hall_of_fame = [
+            {**self.hall_of_fame[i], "measured_return": float(returns[i])} for i in order
+        ]
+        self.hall_of_fame_parameters = [self.hall_of_fame_parameters[i] for i in order]
 
     def values(self) -> dict[str, Any]:
         """All but the parameters, as JSON values."""
-        return {name: value for name, value in vars(self).items() if name != "fame_parameters"}
+        return {
+            name: value for name, value in vars(self).items() if name != "hall_of_fame_parameters"
+        }
 
     @classmethod
     def restore(cls, values: Any, parameters: NDArray[np.float32]) -> Records:
-        """Read what `values` gave, with the hall of fame's parameters, (n_fame, n)."""
+        """Read what `values` gave, with the hall of fame's parameters, (n_hall_of_fame, n)."""
         records = cls()
         vars(records).update(values)
-        records.fame_parameters = list(parameters)
+        records.hall_of_fame_parameters = list(parameters)
         return records
 
 
@@ -73,13 +79,13 @@ def save_champion(folder: Path, parameters: NDArray[np.float32]) -> None:
     write_atomically(folder / CHAMPION, save_arrays({"parameters": parameters}))
 
 
-def save_fame(folder: Path, parameters: list[NDArray[np.float32]]) -> None:
+def save_hall_of_fame(folder: Path, parameters: list[NDArray[np.float32]]) -> None:
     """Write the parameters of the hall of fame, the best first, each float32 (n,)."""
-    write_atomically(folder / FAME_FILE, save_arrays({"parameters": np.array(parameters)}))
+    write_atomically(folder / HALL_OF_FAME_FILE, save_arrays({"parameters": np.array(parameters)}))
 
 
-def read_fame(run: Path, n_parameters: int) -> NDArray[np.float32]:
-    """The hall of fame of a finished run, float32 (n_fame, n_parameters), the best first.
+def read_hall_of_fame(run: Path, n_parameters: int) -> NDArray[np.float32]:
+    """The hall of fame of a finished run, float32 (n_hall_of_fame, n_parameters), the best first.
 
     A run of before there was such a file has its champion.
 
@@ -87,15 +93,15 @@ def read_fame(run: Path, n_parameters: int) -> NDArray[np.float32]:
         TrainingError: the run is not finished or was altered, or is of another model.
     """
     result = read_result(run, "evolve")
-    if FAME_FILE not in result["files"]:
+    if HALL_OF_FAME_FILE not in result["files"]:
         return read_champion(run, n_parameters).astype(np.float32)[None]
-    fame = load_arrays((run / FAME_FILE).read_bytes())["parameters"]
-    if fame.shape[1:] != (n_parameters,):
+    hall_of_fame = load_arrays((run / HALL_OF_FAME_FILE).read_bytes())["parameters"]
+    if hall_of_fame.shape[1:] != (n_parameters,):
         raise TrainingError(
-            f"the hall of fame of {run} is {fame.shape}, this model's controllers have"
+            f"the hall of fame of {run} is {hall_of_fame.shape}, this model's controllers have"
             f" {n_parameters} parameters: evolve for this model"
         )
-    return fame
+    return hall_of_fame
 
 
 def read_champion(run: Path, n_parameters: int) -> NDArray[np.float64]:

@@ -23,13 +23,13 @@ def read_imitation(memory_run: Path, spec: ModelSpec) -> NDArray[np.float64]:
     """
     read_result(memory_run, "train_memory")
     weights = load_file(memory_run / MEMORY_WEIGHTS)
-    return as_controller(weights["advice.weight"], weights["advice.bias"], spec)
+    return as_controller(weights["expert_action.weight"], weights["expert_action.bias"], spec)
 
 
 def as_controller(
     weights: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]], spec: ModelSpec
 ) -> NDArray[np.float64]:
-    """M's advice head as the parameters of a controller, float64 (n_parameters,).
+    """M's expert_action head as the parameters of a controller, float64 (n_parameters,).
 
     The head reads z and h; the controller's weights for c are zero.
 
