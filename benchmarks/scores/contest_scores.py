@@ -32,7 +32,6 @@ from arena.workers.pool import Pool
 from benchmarks.names import chosen
 from benchmarks.readme_tables import README, ROOT, renew, renewed
 from benchmarks.scores.calibration_results import rom_hashes
-from benchmarks.scores.comparison import COMPARISON, comparison
 from benchmarks.scores.contest_pictures import draw_all
 from benchmarks.scores.contest_players import (
     AGENTS,
@@ -293,7 +292,7 @@ def show(results: Results, levels: Sequence[Level], pretrained: Path) -> None:
     drawn = [level for level in levels if results.roms.get(level.game) == roms[level.game]]
     for path in draw_all(PICTURES, results, drawn):
         print(f"drawn: {path}", file=sys.stderr)
-    renew(README, {TABLE: made, COMPARISON: comparison(results)})
+    renew(README, {TABLE: made})
     renew_card(results, pretrained)
 
 

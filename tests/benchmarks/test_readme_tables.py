@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from agent.world_model.packed_model import MODEL_CARD
-from benchmarks.ablations import ablations, model_ablations, results
+from benchmarks.ablations import ablations, model_ablations, results, sprite_weights
 from benchmarks.measured import read_measured
-from benchmarks.readme_tables import MARKED, PAGES, ROOT, renew, renewed
+from benchmarks.readme_tables import MARKED, README, ROOT, renew, renewed
 from benchmarks.scores import (
     calibration_results,
     calibration_tables,
-    comparison,
     contest_store,
     contest_tables,
     contest_time,
@@ -37,15 +36,6 @@ def test_only_what_stands_between_a_tables_markers_is_replaced() -> None:
         "two -->\n", f"two -->\n{made['two']}\n"
     )
     assert renewed(changed, made) == changed
-
-
-def test_a_page_in_docs_gets_its_table_with_links_from_there(tmp_path: Path) -> None:
-    readme, page = tmp_path / "README.md", tmp_path / "docs" / "one.md"
-    page.parent.mkdir()
-    readme.write_text("")
-    page.write_text(TEXT)
-    renew(readme, {"one": "![bars](results/bars.png)"})
-    assert page.read_text() == TEXT.replace("old", "![bars](../results/bars.png)")
 
 
 def test_a_file_is_written_only_where_something_changed(
@@ -81,10 +71,7 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
     "calibration": lambda: calibration_tables.readme_tables(
         calibration_results.Results.load(RESULTS / "calibration.json")
     ),
-    "contest_scores": lambda: {
-        contest_tables.TABLE: contest_tables.markdown(scores()),
-        comparison.COMPARISON: comparison.comparison(scores()),
-    },
+    "contest_scores": lambda: {contest_tables.TABLE: contest_tables.markdown(scores())},
     "contest_time": lambda: {
         contest_time.TABLE: contest_time.markdown(
             contest_store.Results.load(RESULTS / "contest_time.json")
@@ -99,18 +86,18 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
     },
     "play_speed": plain(play_speed),
     "search_gain": plain(search_gain),
+    "sprite_weights": plain(sprite_weights),
     "training_speed": plain(training_speed),
 }
 
 
 @pytest.mark.parametrize("benchmark", TABLES)
-def test_the_pages_show_what_was_measured(benchmark: str) -> None:
+def test_the_readmes_show_what_was_measured(benchmark: str) -> None:
     made = TABLES[benchmark]()
-    texts = {page: page.read_text(encoding="utf-8") for page in PAGES}
-    assert made.keys() <= {name for text in texts.values() for name in MARKED.findall(text)}
-    for page, text in texts.items():
-        folder = "" if page.parent == ROOT else "../"
-        assert renewed(text, made, folder) == text, f"python -m benchmarks.{benchmark} --show"
+    texts = [path.read_text(encoding="utf-8") for path in (README, ROOT / "game" / "README.md")]
+    assert made.keys() <= {name for text in texts for name in MARKED.findall(text)}
+    for text in texts:
+        assert renewed(text, made) == text, f"python -m benchmarks.{benchmark} --show"
 
 
 def test_the_card_of_the_shipped_model_shows_what_was_measured() -> None:
@@ -122,5 +109,5 @@ def test_the_card_of_the_shipped_model_shows_what_was_measured() -> None:
 
 def test_no_table_is_unchecked() -> None:
     made = {name for tables in TABLES.values() for name in tables()}
-    for page in PAGES:
-        assert set(MARKED.findall(page.read_text(encoding="utf-8"))) <= made
+    for path in (README, ROOT / "game" / "README.md"):
+        assert set(MARKED.findall(path.read_text(encoding="utf-8"))) <= made
