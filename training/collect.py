@@ -48,7 +48,9 @@ class Options:
 
     out: Path = option("folder of the dataset, which is also the run folder")
     levels: str = option("level set, GAME:STATE or folder, separated by commas", "airstriker")
-    frames: int = option("number of frames from which on no new episode starts", 40_000)
+    frames: int = option(
+        "number of frames to collect; the episodes under way are completed", 40_000
+    )
     policies: str = option(POLICIES_HELP, "random,held")
     demonstrations: str = option(DEMONSTRATIONS_HELP, "game/movies")
     pretrained: Path = option(

@@ -1,6 +1,6 @@
 r"""What V keeps on levels that it never saw: numbers, and pictures to look at.
 
-    python -m training.collect --levels pangolin-validation --held-out --policies movie,departure \
+    python -m training.collect --levels pangolin-validation --held-out --policies demonstration,perturbed \
         --frames 6000 --out data/unseen
     python -m benchmarks.figures.vision_report --vision RUN --data data/unseen --out results/vision
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +18,9 @@ from training import collect
 from training.collect import read_policies
 from training.data.dataset import DataError, Dataset, list_episodes
 from training.experts.collector import episode_to_collect
-from training.experts.demonstrations import (
-    DemonstrationError,
-    find_demonstration,
-    read_demonstration,
-)
-from training.experts.expert import make_expert, position_of
-from training.experts.policies import HELD_STEPS, Alternating, HeldButtons, RunnerPolicy
 
 LEVELS = select("airstriker")
 MEADOW = "PangolinDash-Genesis:MeadowZone.Act1"
-RECORDINGS = Path("game/movies")
-NO_FRAME = np.zeros((1, 1, 3), np.uint8)
 
 
 def run(folder: Path, *arguments: str) -> int:
@@ -107,23 +95,6 @@ def test_every_round_plays_every_level_once() -> None:
     assert rounds[0] != rounds[1]
 
 
-def test_held_buttons_are_held_for_half_a_second() -> None:
-    policy = HeldButtons(np.random.default_rng(1))
-    actions = np.array([policy(NO_FRAME, 0.0, None) for _ in range(4000)])
-    changes = int((actions[1:] != actions[:-1]).any(1).sum())
-    assert 0.7 < 4000 / changes / (HELD_STEPS * 16 / 15) < 1.4  # one choice in 16 repeats itself
-    np.testing.assert_allclose(actions.mean(0), 0.5, atol=0.1)
-
-
-def test_a_runner_goes_back_where_it_gains_nothing() -> None:
-    policy = RunnerPolicy(np.random.default_rng(1))
-    gaining = np.array([policy(NO_FRAME, 1.0, None) for _ in range(300)])
-    assert (gaining[:, 3] == 1).all() and 0.1 < gaining[:, 0].mean() < 0.5
-    stuck = np.array([policy(NO_FRAME, 0.0, None) for _ in range(340)])
-    assert (stuck[:, 2] + stuck[:, 3] == 1).all()
-    assert 70 <= stuck[:, 2].sum() <= 140
-
-
 def test_perturbed_episodes_start_anywhere_and_have_expert_actions(tmp_path: Path) -> None:
     data = tmp_path / "data"
     arguments = ("--levels", MEADOW, "--policies", "perturbed", "--frames", "90")
@@ -157,100 +128,12 @@ def test_alternating_episodes_start_anywhere_and_have_both_players(tmp_path: Pat
         assert (expert_action[0] <= 1).all() and 0 < (actions == expert_action).all(1).mean() < 1
 
 
-class Stubborn:
-    """An agent that presses nothing, and counts."""
-
-    def __init__(self) -> None:
-        self.chosen, self.remembered = 0, np.zeros((0, 4), np.uint8)
-
-    def choose(self, frame: np.ndarray) -> np.ndarray:
-        self.chosen += 1
-        return np.zeros(4, np.uint8)
-
-    def remember(self, action: np.ndarray) -> None:
-        self.remembered = np.vstack((self.remembered, action))
-
-
-def test_turns_alternate_and_the_agent_remembers_both_players() -> None:
-    agent, expert_action = Stubborn(), np.array([1, 0, 0, 1], np.uint8)
-    policy = Alternating(np.random.default_rng(1), agent)
-    actions = np.array([policy(NO_FRAME, 0.0, expert_action) for _ in range(3000)])
-    np.testing.assert_array_equal(agent.remembered, actions)
-    assert agent.chosen == 3000
-    own = (actions == 0).all(1)
-    changes = int((own[1:] != own[:-1]).sum())
-    assert 0.55 < own.mean() < 0.8 and 40 < changes < 200
-
-
 def test_a_demonstration_is_stored_as_it_was_played(tmp_path: Path) -> None:
     arguments = ("--levels", MEADOW, "--policies", "demonstration", "--frames", "1")
     run(tmp_path, *arguments, "--max-steps", "4500")
     (episode,) = list_episodes(tmp_path)
     assert episode.episode_return > 9000 and episode.dones()[-1] == 1
     np.testing.assert_array_equal(episode.actions(), episode.expert_action())
-
-
-def test_an_expert_completes_its_level_under_sticky_actions() -> None:
-    """Replaying the demonstration would fail in most levels."""
-    (level,) = select(MEADOW)
-    env = ContestEnv(level, seed=1)
-    try:
-        demonstration = read_demonstration(find_demonstration([RECORDINGS], level))
-        expert = make_expert(env, demonstration)
-        expert.start(0)
-        env.reset(demonstration.state)
-        total, done, position = 0.0, False, None
-        while not done:
-            action = expert.action_at(position)
-            buttons = np.zeros(4, np.uint8) if action is None else action
-            _, reward, done, variables = env.step(to_genesis(buttons))
-            position, total = position_of(variables), total + reward
-    finally:
-        env.close()
-    assert total > 9000
-
-
-def test_a_missing_or_foreign_recording_is_refused(tmp_path: Path) -> None:
-    (level,) = select(MEADOW)
-    with pytest.raises(DemonstrationError, match=re.escape(level.name)) as error:
-        find_demonstration([tmp_path], level)
-    assert str(tmp_path / level.game / level.state) in str(error.value)
-    (tmp_path / f"{level.game}-{level.state}-0003.bk2").write_bytes(b"no recording")
-    path = find_demonstration([tmp_path], level)
-    with pytest.raises(DemonstrationError, match=re.escape(str(path))):
-        read_demonstration(path)
-    env = ContestEnv(level, seed=1)
-    try:
-        foreign = read_demonstration(RECORDINGS / level.game / "LagoonZone.Act8.bk2")
-        own = read_demonstration(find_demonstration([RECORDINGS], level))
-        with pytest.raises(DemonstrationError, match=re.escape(level.name)):
-            make_expert(env, replace(own, frame_buttons=foreign.frame_buttons))
-    finally:
-        env.close()
-
-
-def test_recordings_of_a_fresh_build_are_found_by_their_game(tmp_path: Path) -> None:
-    (level,) = select(MEADOW)
-    fresh, others, shipped = tmp_path / "fresh", tmp_path / "others", RECORDINGS / level.game
-    for folder in (fresh, others):
-        folder.mkdir()
-    (foreign,) = (RECORDINGS / "PangolinDashFinal-Genesis").glob("SkylineZone.Act3.bk2")
-    shutil.copy(foreign, others / f"{level.state}.bk2")  # the same name, but of another game
-    shutil.copy(shipped / f"{level.state}.bk2", fresh)
-    assert find_demonstration([others, fresh], level) == fresh / f"{level.state}.bk2"
-    assert find_demonstration([others, RECORDINGS, fresh], level).parent == shipped
-    with pytest.raises(DemonstrationError, match=re.escape(level.name)):
-        find_demonstration([others], level)
-    data, folders = tmp_path / "data", f"{others}, {fresh}"
-    policies = ("--policies", "perturbed", "--frames", "1")
-    run(data, "--levels", MEADOW, *policies, "--demonstrations", folders)
-    (episode,) = list_episodes(data)
-    assert episode.policy == "perturbed" and (episode.expert_action()[0] <= 1).all()
-    (fresh / f"{level.state}.bk2").write_bytes(b"no recording")
-    with pytest.raises(DemonstrationError, match=re.escape(str(fresh))):
-        find_demonstration([others, fresh], level)
-    with pytest.raises(DemonstrationError, match="--demonstrations ','"):
-        run(data, "--levels", MEADOW, *policies, "--demonstrations", ",")
 
 
 def test_mistakes_are_named(tmp_path: Path) -> None:

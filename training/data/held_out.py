@@ -8,7 +8,7 @@ from arena.environment.levels import level_sets
 from training.runs.resume import TrainingError
 
 HELD_OUT_ENDINGS = ("-validation", "-test", "-final", "-leaderboard")  # of level sets' names
-HELD_OUT_HELP = "allow levels of a validation or test set, for data that is only evaluated on"
+HELD_OUT_HELP = "allow levels of validation and test sets, for evaluation only"
 
 
 def refuse_held_out(levels: Iterable[str], alternative: str = "") -> None:

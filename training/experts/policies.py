@@ -19,7 +19,7 @@ POLICIES_HELP = (
     "half a second; runner: right with jumps, and back when stuck; agent: the packed model; "
     "demonstration: the level's recording; perturbed: the expert from a random step of the "
     "recording on, under sticky actions and with random steps; alternating: from such a step on, "
-    "the agent and the expert in turns"
+    "the agent and the expert in turns. Episodes of the last two have at most 400 steps"
 )
 
 HELD_STEPS = 8  # mean: half a second, long enough for a jump
