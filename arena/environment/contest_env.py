@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from agent.errors import UserError
 from arena.environment.levels import Level, available, integrations
-from arena.environment.sprites import sprite_cells
 
 FRAME_SKIP = 4
 STICKINESS = 0.25
@@ -178,10 +177,6 @@ class ContestEnv:
             if done:
                 break
         return self._after(total, done)
-
-    def sprites(self) -> NDArray[np.bool_] | None:
-        """The cells of 8 x 8 pixels that sprites touch now, (28, 40); None: not known."""
-        return sprite_cells(self._env.em.get_state())
 
     def close(self) -> None:
         """Finish the movie and free the emulator, so that the process may make another."""
