@@ -72,12 +72,12 @@ def main() -> int:
     options = parse(Options, sys.argv[1:], prog="python -m game.art")
     if not 1 <= options.scale <= 8:
         raise UserError(f"--scale {options.scale} is not between 1 and 8")
-    shared = art.shared()
+    shared = art.draw_shared()
     lines = np.zeros((4, 16, 3), np.uint8)
     lines[0] = shared.palette
     for name, picture in (("player", player_sheet(shared)), ("objects", objects_sheet(shared))):
         _save(options.out, name, sheet.colours(picture, lines, BEHIND), options.scale)
-    for index, zone in enumerate(art.zones()):
+    for index, zone in enumerate(art.draw_zones()):
         lines[1:] = zone.palettes
         name = zone.name.lower()
         _save(options.out, name, sheet.colours(zone_sheet(zone), lines, BEHIND), options.scale)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from game.format import Cell, Kind, Level, Obj, Picture
+from game.format import Cell, Kind, LevelData, Obj, Picture
 from tests.helpers.game_world import FLOOR, Bench, flat, level
 
 STAND = FLOOR - 15
@@ -74,7 +74,7 @@ def tower() -> Picture:
     return cells
 
 
-LEVELS: dict[str, Level] = {
+LEVELS: dict[str, LevelData] = {
     "flat": level(flat(400)),
     "steep": level(hill("45", 10)),
     "middle": level(hill("22", 6)),

@@ -1,4 +1,4 @@
-"""The integration: reproducible states, faults that are named, the contest's scenario, a soak."""
+"""The integration: reproducible states, errors that name the file, random input."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from game.cartridge import integration, rom
-from game.cartridge.integration import IntegrationError, check_states
-from game.cartridge.rom import RomError
-from game.format import RAM, RAM_BASE
+from game.cartridge.rom import CartridgeError
+from game.cartridge.states import StateError, check_states
+from game.ram import RAM, RAM_BASE
 from tests.helpers import plain_art
 from tests.helpers.game_world import BUTTONS, Bench, level, showcase, write_game
 
@@ -67,19 +67,19 @@ def test_faulty_files_are_named(folder: Path, tmp_path: Path) -> None:
         (copy / path.name).write_bytes(path.read_bytes())
     state = (copy / "First.state").read_bytes()
     (copy / "First.state").write_bytes(state[:-20])
-    with pytest.raises(IntegrationError, match="First.state is cut"):
+    with pytest.raises(StateError, match="First.state is truncated"):
         check_states(copy)
     other = bytearray(gzip.decompress(state))
     at = other.find(b"GP1D")  # the block's magic, byte pairs swapped
     other[at + RAM["build_id"][0]] ^= 0xFF
     (copy / "First.state").write_bytes(gzip.compress(bytes(other)))
-    with pytest.raises(IntegrationError, match="First.state is of build"):
+    with pytest.raises(StateError, match="First.state belongs to build"):
         check_states(copy)
     (copy / "rom.md").write_bytes((folder / "rom.md").read_bytes()[:4096])
-    with pytest.raises(RomError, match="rom.md is cut"):
+    with pytest.raises(CartridgeError, match="rom.md is truncated"):
         check_states(copy)
     (copy / "rom.md").unlink()
-    with pytest.raises(IntegrationError, match="game.build"):
+    with pytest.raises(StateError, match="game.build"):
         check_states(copy)
 
 
@@ -131,11 +131,11 @@ def test_an_exception_is_recorded_not_swallowed(tmp_path: Path) -> None:
     engine = bytearray(rom.read_engine())
     engine[0x240:0x242] = b"\x4a\xfc"  # ILLEGAL, as the first instruction
     data = rom.pack([level()], [plain_art.zone()], plain_art.shared(), bytes(engine))
-    with pytest.raises(IntegrationError, match="exception 4"):
+    with pytest.raises(StateError, match="exception 4"):
         integration.write(tmp_path / "Crash-Genesis", data, ["First"])
 
 
 def test_a_level_that_does_not_load_is_named(folder: Path, tmp_path: Path) -> None:
     data = (folder / "rom.md").read_bytes()
-    with pytest.raises(IntegrationError, match="level Third does not load"):
+    with pytest.raises(StateError, match="level Third does not load"):
         integration.write(tmp_path / "Few-Genesis", data, ["First", "Second", "Third"])

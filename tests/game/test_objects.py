@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from game.format import Cell, Kind, Level, Obj
+from game.format import Cell, Kind, LevelData, Obj
 from tests.helpers.game_world import FLOOR, Bench, flat, level
 
 STAND = FLOOR - 15
@@ -16,7 +16,7 @@ def one(kind: Kind, x: int, arg: int = 0, arg2: int = 0, y: int = FLOOR) -> tupl
     return (Obj(kind, x, y, arg, arg2),)
 
 
-def over_a_pit(*objects: Obj) -> Level:
+def over_a_pit(*objects: Obj) -> LevelData:
     cells = flat()
     cells[FLOOR // 16 :, 12:60] = Cell.EMPTY
     return level(cells, objects)
@@ -24,7 +24,7 @@ def over_a_pit(*objects: Obj) -> Level:
 
 RINGS = tuple((140 + 16 * i, FLOOR - 16) for i in range(5))
 
-LEVELS: dict[str, Level] = {
+LEVELS: dict[str, LevelData] = {
     "up0": level(objects=one(Kind.SPRING_UP, 200)),
     "up2": level(objects=one(Kind.SPRING_UP, 200, 2)),
     "right": level(objects=one(Kind.SPRING_RIGHT, 200, 2)),

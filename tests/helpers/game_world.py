@@ -11,7 +11,8 @@ from types import TracebackType
 import numpy as np
 
 from game.cartridge import integration, rom
-from game.format import RAM, Cell, Kind, Level, Obj, Picture
+from game.format import Cell, Kind, LevelData, Obj, Picture
+from game.ram import RAM
 from tests.helpers import plain_art
 
 BUTTONS = ("B", "A", "MODE", "START", "UP", "DOWN", "LEFT", "RIGHT", "C", "Y", "X", "Z")
@@ -31,11 +32,11 @@ def level(
     rings: tuple[tuple[int, int], ...] = (),
     start_x: int = 100,
     **more: int,
-) -> Level:
+) -> LevelData:
     """A level of the plain zone; the post near its right border."""
     cells = flat() if cells is None else cells
     end_x = cells.shape[1] * 16 - 200
-    return Level(0, cells, (start_x, FLOOR), end_x, FLOOR, objects, rings, **more)
+    return LevelData(0, cells, (start_x, FLOOR), end_x, FLOOR, objects, rings, **more)
 
 
 def _hill(cells: Picture) -> None:
@@ -65,7 +66,7 @@ def _half_pipe(cells: Picture, left: int) -> None:
         cells[row + step, left + 20 - step : left + 21] = Cell.SOLID
 
 
-def showcase() -> Level:
+def showcase() -> LevelData:
     """One hand-made level with every cell and every object in it."""
     row = FLOOR // 16
     cells = flat(400, 44)
@@ -115,7 +116,7 @@ def showcase() -> Level:
     return level(cells, objects, rings, start_x=60, water_y=432)
 
 
-def write_game(folder: Path, levels: Mapping[str, Level]) -> Path:
+def write_game(folder: Path, levels: Mapping[str, LevelData]) -> Path:
     """ROM and integration of some levels; gives the game's folder."""
     zone = plain_art.zone(water=True)
     data = rom.pack(list(levels.values()), [zone], plain_art.shared())
@@ -144,7 +145,7 @@ class Bench:
         self.reward, self.done = 0.0, False
 
     @classmethod
-    def of(cls, levels: Mapping[str, Level]) -> Bench:
+    def of(cls, levels: Mapping[str, LevelData]) -> Bench:
         """A bench in a temporary folder."""
         return cls(write_game(Path(tempfile.mkdtemp()), levels))
 
