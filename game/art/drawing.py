@@ -22,19 +22,19 @@ _BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]
 
 
 def rgb(code: str) -> tuple[int, int, int]:
-    """A colour from three digits 0-7 (red, green, blue): the chip's three bits a channel."""
+    """Return the colour of three digits 0-7 (red, green, blue), the three bits of each channel."""
     red, green, blue = (round(int(digit) * 255 / 7) for digit in code)
     return red, green, blue
 
 
 class Line:
-    """A palette line whose colours are named in ramps, dark to light.
+    """A palette line whose colours form named ramps, from dark to light.
 
-    `line["grass"]` gives the ramp's colour numbers (palette line * 16 + colour).
+    `line["grass"]` returns the colours of a ramp as numbers: palette line * 16 + colour.
     """
 
     def __init__(self, number: int, backdrop: str = "000", **ramps: str) -> None:
-        """Lay the ramps one after the other behind colour 0, which holds `backdrop`."""
+        """Place the ramps one after the other behind colour 0, which is `backdrop`."""
         self.number = number
         self.palette = np.zeros((16, 3), np.uint8)
         self.palette[0] = rgb(backdrop)
@@ -49,26 +49,26 @@ class Line:
             at += len(colours)
 
     def __getitem__(self, name: str) -> Picture:
-        """The colour numbers of a ramp, dark to light."""
+        """Return the colour numbers of a ramp, from dark to light."""
         return self._ramps[name]
 
     def first(self, name: str) -> int:
-        """A ramp's first colour inside the line (for palette cycles)."""
+        """Return the first colour 0-15 of a ramp in its line, for palette cycles."""
         return int(self._ramps[name][0]) % 16
 
     def join(self, *names: str) -> Picture:
-        """Several ramps as one."""
+        """Join several ramps."""
         return np.concatenate([self._ramps[name] for name in names])
 
 
 def grid(height: int, width: int) -> tuple[Field, Field]:
-    """Rows and columns of the pixels' centres."""
+    """Return the rows and the columns of the centres of all pixels."""
     y, x = np.indices((height, width)) + 0.5
     return np.asarray(y), np.asarray(x)
 
 
 def noise(height: int, width: int, step: int, seed: int) -> Field:
-    """Smooth noise 0-1 of a grid size, periodic in both directions."""
+    """Draw smooth noise 0-1 with `step` pixels between grid points, periodic in both directions."""
     rng = np.random.default_rng(seed)
     lattice = rng.random((height // step, width // step))
     y, x = np.mgrid[:height, :width] / step
@@ -85,7 +85,7 @@ def noise(height: int, width: int, step: int, seed: int) -> Field:
 
 
 def dither(value: Field, count: int, amount: float = 1.0) -> Shades:
-    """A field 0-1 to levels 0 .. count-1 with an ordered 4x4 pattern."""
+    """Quantise a field 0-1 to shades 0 .. count-1 with an ordered 4x4 pattern."""
     height, width = value.shape
     pattern = np.tile(_BAYER, (height // 4 + 1, width // 4 + 1))[:height, :width] - 0.5
     scaled = value * count - 0.5 + pattern * amount
@@ -93,10 +93,14 @@ def dither(value: Field, count: int, amount: float = 1.0) -> Shades:
 
 
 def stones(size: int, count: int, seed: int) -> tuple[Field, Field, Shades]:
-    """A periodic pattern of stones: distance to the joint, shade -1..1, and which stone."""
+    """Draw a periodic pattern of stones.
+
+    Returns:
+        For each pixel the distance to the joint, the shade -1..1, and the index of the stone.
+    """
     rng = np.random.default_rng(seed)
     points = rng.random((count, 2)) * size
-    for _ in range(6):  # push them apart, so that the stones are of a size
+    for _ in range(6):  # push the points apart, so that the stones get similar sizes
         delta = (points[:, None] - points[None] + size / 2) % size - size / 2
         distance = np.hypot(delta[..., 0], delta[..., 1]) + np.eye(count) * size
         points += (delta / distance[..., None] ** 3).sum(1) * size * 0.6
@@ -118,7 +122,7 @@ def stones(size: int, count: int, seed: int) -> tuple[Field, Field, Shades]:
 
 
 def shift(mask: Mask, dy: int, dx: int) -> Mask:
-    """A mask moved; what leaves the picture is lost."""
+    """Move a mask; pixels that leave the picture are lost."""
     out = np.zeros_like(mask)
     height, width = mask.shape
     out[max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)] = mask[
@@ -128,17 +132,17 @@ def shift(mask: Mask, dy: int, dx: int) -> Mask:
 
 
 def grown(mask: Mask) -> Mask:
-    """A mask and its four neighbours."""
+    """Add the four neighbours of each pixel to a mask."""
     return mask | shift(mask, 1, 0) | shift(mask, -1, 0) | shift(mask, 0, 1) | shift(mask, 0, -1)
 
 
 class PixelCanvas:
-    """A small picture that takes shaded shapes, optionally turned as a whole."""
+    """A small picture for shaded shapes, which may all be turned about a point."""
 
     def __init__(
         self, height: int, width: int, turn: float = 0.0, about: Point = (20.0, 20.0)
     ) -> None:
-        """Start empty; `turn` degrees counter-clockwise about (x, y) apply to all shapes."""
+        """Create an empty picture; all shapes are turned by `turn` degrees counter-clockwise."""
         self.pixels = np.zeros((height, width), np.uint8)
         y, x = grid(height, width)
         self.turn = np.deg2rad(turn)
@@ -148,7 +152,7 @@ class PixelCanvas:
         self.y = about[1] + dx * sin + dy * cos
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, tilt: float = 0.0) -> Mask:
-        """Mask of an ellipse, tilted counter-clockwise by degrees."""
+        """Return the mask of an ellipse, tilted counter-clockwise by degrees."""
         u, v = self._local(x, y, tilt)
         return (u / rx) ** 2 + (v / ry) ** 2 <= 1
 
@@ -158,7 +162,7 @@ class PixelCanvas:
         return dx * cos - dy * sin, dx * sin + dy * cos
 
     def polygon(self, points: Sequence[Point]) -> Mask:
-        """Mask of a filled polygon of (x, y) corners."""
+        """Return the mask of a polygon with (x, y) corners."""
         inside = np.zeros(self.pixels.shape, bool)
         for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[0]], strict=True):
             if y0 == y1:
@@ -168,7 +172,7 @@ class PixelCanvas:
         return inside
 
     def light(self, dx: Field, dy: Field) -> Field:
-        """Brightness 0-1 of a round surface whose normal leans (dx, dy), at most 1 long."""
+        """Return the brightness 0-1 of a round surface with the normal (dx, dy), at most 1 long."""
         cos, sin = np.cos(self.turn), np.sin(self.turn)
         nx, ny = dx * cos + dy * sin, -dx * sin + dy * cos
         nz = np.sqrt(np.clip(1 - nx**2 - ny**2, 0, 1))
@@ -176,7 +180,7 @@ class PixelCanvas:
         return np.asarray(np.clip(0.5 + 0.5 * bright, 0, 1))
 
     def paint(self, mask: Mask, ramp: Sequence[int] | Picture, value: Field | float = 1.0) -> None:
-        """Fill a mask from a ramp by brightness 0-1."""
+        """Fill a mask with colours of a ramp, by brightness 0-1."""
         numbers = np.asarray(ramp, np.uint8)
         level = np.clip(np.asarray(value) * len(numbers), 0, len(numbers) - 1).astype(int)
         self.pixels[mask] = np.broadcast_to(numbers[level], self.pixels.shape)[mask]
@@ -190,7 +194,7 @@ class PixelCanvas:
         ramp: Sequence[int] | Picture,
         tilt: float = 0,
     ) -> Mask:
-        """A shaded ellipse; gives its mask."""
+        """Draw a shaded ellipse; return its mask."""
         mask = self.ellipse(x, y, rx, ry, tilt)
         self.paint(mask, ramp, self.light((self.x - x) / rx, (self.y - y) / ry) * 1.15 - 0.1)
         return mask
@@ -198,7 +202,11 @@ class PixelCanvas:
     def limb(
         self, points: Sequence[Point], widths: Sequence[float], ramp: Sequence[int] | Picture
     ) -> tuple[Mask, Field, Field]:
-        """A tapered, shaded tube through points; gives mask, way along it and signed offset."""
+        """Draw a tapered, shaded tube through points.
+
+        Returns:
+            The mask, the distance along the tube and the signed offset from its axis, in pixels.
+        """
         best = np.full(self.pixels.shape, np.inf)
         along, across = np.zeros_like(best), np.zeros_like(best)
         lean_x, lean_y = np.zeros_like(best), np.zeros_like(best)
@@ -223,17 +231,17 @@ class PixelCanvas:
         return mask, along, across
 
     def poly(self, points: Sequence[Point], colour: int) -> Mask:
-        """A flat polygon."""
+        """Draw a polygon in one colour; return its mask."""
         mask = self.polygon(points)
         self.pixels[mask] = colour
         return mask
 
     def dot(self, x: int, y: int, colour: int, height: int = 1, width: int = 1) -> None:
-        """A rectangle of plain pixels, upper left corner at (x, y), not turned."""
+        """Draw a rectangle with its upper left corner at (x, y); it is not turned."""
         self.pixels[y : y + height, x : x + width] = colour
 
     def spot(self, x: float, y: float, radius: float, colour: int) -> None:
-        """A flat disc."""
+        """Draw a disc in one colour."""
         self.pixels[self.ellipse(x, y, radius, radius)] = colour
 
     def edge(self, mask: Mask, colour: int) -> None:
@@ -243,19 +251,19 @@ class PixelCanvas:
         self.pixels[mask & ~inner] = colour
 
     def outline(self, colour: int) -> Picture:
-        """Surround everything by a dark line and give the picture."""
+        """Surround the drawing with a dark line; return the picture."""
         opaque = self.pixels % 16 != 0
         self.pixels[grown(opaque) & ~opaque] = colour
         return self.pixels
 
 
 def text_picture(rows: Iterable[str], colours: dict[str, int]) -> Picture:
-    """A picture from characters; unknown ones are transparent."""
+    """Draw a picture from characters; unknown characters are transparent."""
     return np.array([[colours.get(c, 0) for c in row] for row in rows], np.uint8)
 
 
 def tint(palettes: Picture, towards: tuple[int, int, int], share: float) -> Picture:
-    """All colours moved towards one (water), kept to three bits a channel."""
+    """Mix all colours with one (of water), with three bits per channel."""
     mixed = palettes.astype(float) * (1 - share) + np.array(towards) * share
     steps = np.rint(mixed * 7 / 255)
     return np.rint(steps * 255 / 7).astype(np.uint8)

@@ -78,22 +78,7 @@ def finish(
     Raises:
         GeometryError: the level breaks a limit of the format, or its geometry is wrong.
     """
-    columns = canvas.column
-    if columns > MAX_COLUMNS:
-        raise GeometryError(f"{name} has {columns} columns; at most {MAX_COLUMNS} are allowed")
-    floor = np.array(canvas.ground[:columns])
-    cells = canvas.cells[:, :columns]
-    rows = np.arange(cells.shape[0])[:, None] - ORIGIN
-    cells[(rows >= floor[None, :]) & (cells == Cell.EMPTY)] = Cell.SOLID
-    top, bottom = _extent(canvas, cells, floor, water_row)
-    if roof:
-        top = min(top, _roof(canvas, cells) - 3)
-    cells = cells[ORIGIN + top : ORIGIN + bottom].copy()
-    if not MIN_ROWS <= cells.shape[0] <= MAX_ROWS or cells.size > MAX_CELLS:
-        raise GeometryError(
-            f"{name} has {cells.shape[0]} rows x {columns} columns; at most"
-            f" {MAX_ROWS} rows and {MAX_CELLS} cells are allowed"
-        )
+    cells, top = _crop(canvas, name, roof, water_row)
     down = -top * CELL
     level = LevelData(
         zone=zone,
@@ -113,6 +98,27 @@ def finish(
     generated = GeneratedLevel(level, tuple(route), seams)
     check_geometry(generated)
     return generated
+
+
+def _crop(canvas: Canvas, name: str, roof: bool, water_row: int | None) -> tuple[Picture, int]:
+    """Fill the ground and the roof; return the level's cells and the row of their top."""
+    columns = canvas.column
+    if columns > MAX_COLUMNS:
+        raise GeometryError(f"{name} has {columns} columns; at most {MAX_COLUMNS} are allowed")
+    floor = np.array(canvas.ground[:columns])
+    cells = canvas.cells[:, :columns]
+    rows = np.arange(cells.shape[0])[:, None] - ORIGIN
+    cells[(rows >= floor[None, :]) & (cells == Cell.EMPTY)] = Cell.SOLID
+    top, bottom = _extent(canvas, cells, floor, water_row)
+    if roof:
+        top = min(top, _roof(canvas, cells) - 3)
+    cells = cells[ORIGIN + top : ORIGIN + bottom].copy()
+    if not MIN_ROWS <= cells.shape[0] <= MAX_ROWS or cells.size > MAX_CELLS:
+        raise GeometryError(
+            f"{name} has {cells.shape[0]} rows x {columns} columns; at most"
+            f" {MAX_ROWS} rows and {MAX_CELLS} cells are allowed"
+        )
+    return cells, top
 
 
 def check_geometry(generated: GeneratedLevel) -> None:

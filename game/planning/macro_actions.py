@@ -26,12 +26,10 @@ def macro_actions(
     """
     side = target[0]
     ahead, away = (RIGHT, LEFT) if side > 0 else (LEFT, RIGHT)
-    if player.lock:
+    if player.lock:  # after a spring, the player has no control for some frames
         return [(ahead,) * 3, (0,) * 3, (ahead | B,) * 2]
     if not player.grounded:
-        hold = B if held_b and player.y_speed < 0 else 0
-        options = [(ahead | hold,) * 3, (ahead,) * 2, (hold,) * 3, (away | hold,) * 3, (away,) * 2]
-        return list(dict.fromkeys(options))
+        return _in_the_air(ahead, away, B if held_b and player.y_speed < 0 else 0)
     free = (0,) if held_b else ()  # releases B
     run, jump = (ahead,) * 4, (*free, *(ahead | B,) * 4)
     short_jump, up = (*free, ahead | B, *(ahead,) * 3), (*free, *(B,) * 4)
@@ -50,3 +48,8 @@ def macro_actions(
         turn = () if facing == side else (ahead,)
         options.insert(4, (*turn, *free, DOWN, *(DOWN | B, DOWN) * 3, 0))
     return options
+
+
+def _in_the_air(ahead: int, away: int, hold: int) -> list[tuple[int, ...]]:
+    options = [(ahead | hold,) * 3, (ahead,) * 2, (hold,) * 3, (away | hold,) * 3, (away,) * 2]
+    return list(dict.fromkeys(options))

@@ -42,6 +42,6 @@ def _glyph(rows: str, upper: int, lower: int) -> Picture:
 
 
 def font() -> dict[str, Picture]:
-    """Character -> (8, 8): digits white, everything else gold."""
+    """Draw the font: character -> (8, 8) picture; digits are white, all others gold."""
     colours = {True: (WHITE, WHITE), False: (PALE, GOLD)}
     return {c: _glyph(rows, *colours[c.isdigit() or c == ":"]) for c, rows in _GLYPHS.items()}

@@ -25,7 +25,7 @@ METAL = (IRON, STEEL, WHITE)
 
 
 def _ring(width: float) -> Picture:
-    """A gold ring seen under an angle: half as wide, or as a bar."""
+    """Draw a turning gold ring, (16, 16); `width` is half its visible width in pixels."""
     canvas = PixelCanvas(16, 16)
     outer = canvas.ellipse(8, 8, width, 7.6)
     inner = canvas.ellipse(8, 8, width - 4, 3.7) if width > 4.5 else np.zeros_like(outer)
@@ -52,7 +52,7 @@ def _sparkle(size: float) -> Picture:
 
 
 def _spring(sprung: bool) -> Picture:
-    """A yellow cushion on a coil and a steel foot, (16, 32)."""
+    """Draw a spring, (16, 32): a yellow cushion on a coil and a steel base."""
     canvas = PixelCanvas(16, 32)
     top = 0 if sprung else 6
     for y in range(top + 5, 13):
@@ -75,7 +75,7 @@ def _spring(sprung: bool) -> Picture:
 
 
 def _diagonal(sprung: bool) -> Picture:
-    """The cushion tilted on a wedge, pushing up right, (32, 32)."""
+    """Draw a diagonal spring on a wedge, (32, 32), which pushes up and right."""
     canvas = PixelCanvas(32, 32)
     push = 6.0 if sprung else 0.0
     mask = canvas.poly(((2, 32), (2, 15), (18, 32)), STEEL)
@@ -95,7 +95,7 @@ def _diagonal(sprung: bool) -> Picture:
 
 
 def _post(view: int) -> Picture:
-    """The end post's sign: chequered, edge on, and with the pangolin's head."""
+    """Draw the sign of the end post, (32, 32): chequered, from the side or with a head."""
     canvas = PixelCanvas(32, 32)
     canvas.dot(14, 24, INK, 8, 4)
     canvas.dot(15, 24, STEEL, 8, 2)
@@ -178,7 +178,7 @@ def _dust(stage: int) -> Picture:
 
 
 def sprites() -> dict[str, tuple[Picture, ...]]:
-    """Name -> frames, as `format.SHARED_SPRITES` lists them."""
+    """Draw all objects: name -> frames, as `format.SHARED_SPRITES` lists them."""
     up = (_spring(False), _spring(True))
     side = tuple(np.ascontiguousarray(np.rot90(p, -1)) for p in up)
     return {

@@ -1,4 +1,4 @@
-"""Palette line 0: what the player, the rings, the springs, the spikes and the HUD share."""
+"""Palette line 0: the colours of the player, the rings, the springs, the spikes and the HUD."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pangolin: a pose (where head, tail, hands and feet are) drawn with shaded, scaled shapes."""
+"""Draws the pangolin in a pose, with shaded shapes and scales."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FAR_FLESH = (COPPER, SKIN_DARK)
 def _scales(
     canvas: PixelCanvas, mask: Mask, along: Field, across: Field, size: float = 4.0
 ) -> None:
-    """Overlapping plates: their round tips, dark, point along the way."""
+    """Draw overlapping scales whose dark round tips point along the shape."""
     column = across / (size * 1.25)
     row = np.floor(along / size)
     column = column + 0.5 * (row % 2)
@@ -99,7 +99,7 @@ def _neck(pose: Pose) -> Point:
 
 
 def _scarf_end(canvas: PixelCanvas, pose: Pose) -> None:
-    """The loose end, behind everything."""
+    """Draw the loose end of the scarf, behind everything else."""
     neck, tip = _neck(pose), pose.scarf
     middle = ((neck[0] + tip[0]) / 2, min(neck[1], tip[1]) - 0.5)
     mask, _, _ = canvas.limb((neck, middle, tip), (1.8, 2.2, 2.9), (TEAL_DARK, TEAL))
@@ -107,7 +107,7 @@ def _scarf_end(canvas: PixelCanvas, pose: Pose) -> None:
 
 
 def _scarf_band(canvas: PixelCanvas, pose: Pose) -> None:
-    """The part round the neck, at right angles to the line from the trunk to the head."""
+    """Draw the scarf around the neck, at right angles to the line from the trunk to the head."""
     x, y = _neck(pose)
     dx, dy = pose.head[0] - pose.body[0], pose.head[1] - pose.body[1]
     length = float(np.hypot(dx, dy))
@@ -146,7 +146,7 @@ def _eye(canvas: PixelCanvas, at: Callable[[float, float], Point], eye: str) -> 
 
 
 def draw(pose: Pose, turn: float = 0.0) -> Picture:
-    """A pose as a (40, 40) picture, turned counter-clockwise about (20, 20) by degrees."""
+    """Draw a pose, (40, 40), turned counter-clockwise about (20, 20) by `turn` degrees."""
     canvas = PixelCanvas(40, 40, turn)
     _scarf_end(canvas, pose)
     _arm(canvas, pose, near=False)
@@ -164,7 +164,7 @@ def draw(pose: Pose, turn: float = 0.0) -> Picture:
 
 
 def ball(turn: float, squash: float = 0.0) -> Picture:
-    """The rolled-up pangolin, turned clockwise by degrees; `squash` flattens it (charging)."""
+    """Draw the ball, (40, 40), turned clockwise by degrees and flattened by `squash` pixels."""
     canvas = PixelCanvas(40, 40)
     rx, ry = 11.4 + squash, 11.4 - squash
     cy = 20 + squash
@@ -172,7 +172,7 @@ def ball(turn: float, squash: float = 0.0) -> Picture:
     dx, dy = (canvas.x - 20) / rx, (canvas.y - cy) / ry
     radius = np.hypot(dx, dy)
     angle = (np.arctan2(dy, dx) - np.deg2rad(turn)) / (2 * np.pi)
-    # One long row of plates, wound up: the tail outside, the head inside.
+    # The scales form a spiral, with the tail outside and the head inside.
     winding = radius * 3.0 - angle % 1.0
     place = np.floor(winding)
     fraction = winding - place
@@ -185,7 +185,7 @@ def ball(turn: float, squash: float = 0.0) -> Picture:
     canvas.ball(cx, cyy, 3.2, 3.2, FLESH)
     ex, ey = 20 + 5.2 * np.cos(turned + 0.25), cy + 5.2 * np.sin(turned + 0.25)
     canvas.spot(ex, ey, 1.0, INK)
-    for back in (2.2, 2.6, 3.0, 3.4):  # the scarf, wound round
+    for back in (2.2, 2.6, 3.0, 3.4):  # the scarf, around the ball
         sx, sy = 20 + 7.2 * np.cos(turned + back), cy + 7.2 * np.sin(turned + back)
         canvas.spot(sx, sy, 1.9, TEAL if back < 3.2 else TEAL_DARK)
     canvas.pixels[~mask] = 0
@@ -194,7 +194,7 @@ def ball(turn: float, squash: float = 0.0) -> Picture:
 
 
 def player() -> dict[str, tuple[Picture, ...]]:
-    """Animation -> (40, 40) frames, as README.md 9 lists them."""
+    """Draw all frames: animation -> (40, 40) pictures, as README.md, 9 lists them."""
     runs = [run(i / 4 + 0.1) for i in range(4)]
     frames: dict[str, tuple[Picture, ...]] = {
         "stand": (draw(STAND), draw(replace(STAND, eye="shut"))),
@@ -222,7 +222,7 @@ def player() -> dict[str, tuple[Picture, ...]]:
 
 
 def face() -> Picture:
-    """The head alone, (16, 16): for the lives."""
+    """Draw the head, (16, 16), for the number of lives."""
     canvas = PixelCanvas(16, 16, about=(8.0, 8.0))
     skull = canvas.ball(6.8, 7.5, 5.8, 5.6, PLATES)
     _scales(canvas, skull, 12 - canvas.x, canvas.y, 3.6)

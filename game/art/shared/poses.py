@@ -1,4 +1,4 @@
-"""The pangolin's poses: where head, tail, hands and feet are in each picture."""
+"""The poses of the pangolin: the positions of head, tail, hands and feet."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from game.art.drawing import Point
 
 @dataclass(frozen=True)
 class Pose:
-    """Where everything is, for a pangolin that looks right; 40x40, body centre (20, 20).
+    """A pose of the pangolin facing right, in pixels of a 40x40 picture, body centre (20, 20).
 
     Attributes:
-        body: centre of the trunk; `lean`: its tilt forward in degrees.
-        head: centre of the head; `nod`: degrees the snout points down.
+        body: centre of the trunk.
+        lean: forward tilt of the trunk, in degrees.
+        head: centre of the head.
+        nod: angle by which the snout points down, in degrees.
         tail: points from the hip to the tip.
-        feet, hands: near, far.
-        knees: how far the knees stand forward.
+        feet, hands: the near one and the far one.
+        knees: pixels by which the knees stand forward.
         scarf: tip of the scarf's loose end.
         eye: "open", "shut", "glad" or "wide".
-        toes: how far the feet point up, in radians.
-        arm_behind: the near arm is drawn before the head.
+        toes: angle by which the feet point up, in radians.
+        arm_behind: whether the near arm is drawn behind the head.
     """
 
     body: Point = (18.0, 21.0)
@@ -40,7 +42,7 @@ class Pose:
 
 
 def walk(phase: float) -> Pose:
-    """One of the walk's poses, phase 0-1."""
+    """Return a pose of the walk at a phase 0-1."""
     angle = phase * 2 * np.pi
 
     def foot(a: float, x: float) -> Point:
@@ -61,7 +63,7 @@ def walk(phase: float) -> Pose:
 
 
 def run(phase: float) -> Pose:
-    """One of the run's poses, phase 0-1: low, long, tail out behind."""
+    """Return a pose of the run at a phase 0-1: low and long, with the tail behind."""
     angle = phase * 2 * np.pi
 
     def foot(a: float) -> Point:

@@ -1,4 +1,4 @@
-"""The picture behind the level, 512x256: skies, ridges, clouds, towers; and its tile budget."""
+"""The background of a zone, 512x256 pixels: skies, ridges, clouds; and its limit of tiles."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ Curve = npt.NDArray[np.float64]
 
 
 def wave(base: float, *parts: tuple[int, float, float]) -> Curve:
-    """A height per column: base + sines of (turns over the picture, amplitude, phase)."""
+    """Return a height for each column: base + sines of (periods, amplitude, phase)."""
     x = np.arange(WIDTH) * 2 * np.pi / WIDTH
     return base + sum((a * np.sin(n * x + p) for n, a, p in parts), np.zeros(WIDTH))
 
 
 def zigzag(points: Sequence[tuple[float, float]], period: int) -> Curve:
-    """A height per column through (x, y) corners, repeated with a period."""
+    """Return a height for each column: lines through (x, y) corners, repeated with a period."""
     x, y = np.array(points, float).T
     once = np.interp(np.arange(period), x, y, period=period)
     return np.tile(once, WIDTH // period)
 
 
 class Background:
-    """The background under construction: layers from far to near."""
+    """A background during drawing, with layers from far to near."""
 
     def __init__(self) -> None:
         self.pixels = np.zeros((HEIGHT, WIDTH), np.uint8)
         self.y, self.x = grid(HEIGHT, WIDTH)
 
     def sky(self, first: int, last: int, ramp: Picture, amount: float = 1.0) -> None:
-        """A vertical gradient over rows first .. last-1, dithered."""
+        """Draw a dithered vertical gradient over the rows first .. last-1."""
         value = (self.y[first:last] - first) / (last - first)
         self.pixels[first:last] = ramp[dither(value, len(ramp), amount)]
 
     def below(self, top: Curve, last: int = HEIGHT) -> Mask:
-        """The pixels under a curve, above row `last`."""
+        """Return the mask of the pixels below a curve and above row `last`."""
         return (self.y > top[None, :]) & (self.y < last)
 
     def ridge(
         self, top: Curve, last: int, ramp: Picture, deep: float = 40.0, rim: int | None = None
     ) -> Mask:
-        """A hill in a gradient from its top down over `deep` pixels, with a lit rim."""
+        """Draw hills with a gradient over `deep` pixels from their top, and a lit rim."""
         mask = self.below(top, last)
         depth = (self.y - top[None, :]) / deep
         self.pixels[mask] = ramp[dither(np.clip(depth, 0, 1), len(ramp))][mask]
@@ -64,19 +64,19 @@ class Background:
         deep: float = 60.0,
         snow_line: float = 14.0,
     ) -> None:
-        """Mountains with lit left and shaded right faces, and snow on the tops."""
+        """Draw mountains with lit left faces, shaded right faces and snow on the tops."""
         mask = self.below(top, last)
         depth = self.y - top[None, :]
         jag = np.rint(2.5 * np.sin(depth * 0.5) + 2 * np.sin(depth * 0.21 + 1))
         falling = np.roll(top, -2) > np.roll(top, 2)
         behind_peak, to_valley, valley = np.zeros(WIDTH), np.zeros(WIDTH), top.copy()
-        for step in range(2 * WIDTH):  # twice round, for the picture wraps
+        for step in range(2 * WIDTH):  # twice around, because the picture wraps
             here, back = step % WIDTH, -step % WIDTH
             behind_peak[here] = behind_peak[here - 1] + 1 if falling[here] else 0
             if falling[back]:
                 after = (back + 1) % WIDTH
                 to_valley[back], valley[back] = to_valley[after] + 1, valley[after]
-        # The next mountain stands before the shaded face of this one.
+        # The next mountain covers the shaded face of this one.
         covered = to_valley[None, :] < (self.y - valley[None, :]) * 0.8 + jag
         left_face = (behind_peak[None, :] <= jag + depth * 0.1) | covered
         level = np.clip(depth / deep, 0, 1)
@@ -90,7 +90,7 @@ class Background:
             self.pixels[cap] = np.where(left_face, snow[0], snow[1])[cap]
 
     def cloud(self, x: float, y: float, width: float, ramp: Picture, seed: int = 0) -> None:
-        """Heaped balls with a flat foot; wraps at the picture's ends."""
+        """Draw a cloud of balls with a flat base; it wraps at the ends of the picture."""
         rng = np.random.default_rng(seed)
         bright = np.full(self.pixels.shape, -1.0)
         for i in range(6):
@@ -108,21 +108,21 @@ class Background:
         self.pixels[mask] = ramp[level][mask]
 
     def disc(self, x: float, y: float, radius: float, ramp: Picture) -> None:
-        """A sun or moon, lit from the upper left."""
+        """Draw a sun or a moon, lit from the upper left."""
         distance = np.hypot(self.x - x, self.y - y)
         value = 0.6 - (self.x - x + self.y - y) / radius / 4
         mask = distance < radius
         self.pixels[mask] = ramp[dither(np.clip(value, 0, 1), len(ramp), 0.6)][mask]
 
     def stars(self, last: int, colours: Picture, count: int, seed: int, period: int = 128) -> None:
-        """Single bright pixels over the rows 0 .. last-1, repeated with a period."""
+        """Draw single bright pixels in the rows 0 .. last-1, repeated with a period."""
         rng = np.random.default_rng(seed)
         for _ in range(count):
             x, y = int(rng.integers(period)), int(rng.integers(last))
             self.pixels[y, x::period] = rng.choice(colours)
 
     def stamp(self, picture: Picture, x: int, y: int, period: int = WIDTH) -> None:
-        """A picture with its lower left corner at (x, y), repeated with a period."""
+        """Draw a picture with its lower left corner at (x, y), repeated with a period."""
         height, width = picture.shape
         rows = np.arange(y - height, y)
         for start in range(x, x + WIDTH, period):
@@ -131,7 +131,7 @@ class Background:
             self.pixels[area] = np.where(picture > 0, picture, self.pixels[area])
 
     def picture(self, palette: Picture, limit: int = 380) -> Picture:
-        """The finished picture, at most `limit` different tiles."""
+        """Return the finished picture with at most `limit` different tiles."""
         return fit_tiles(self.pixels, palette, limit)
 
 
@@ -142,25 +142,25 @@ def _tiles(picture: Picture) -> npt.NDArray[np.uint8]:
 
 
 def _canonical(tile: Picture) -> tuple[bytes, bool, bool]:
-    """The smallest of a tile's four mirrored forms, and the flips that lead to it."""
+    """Return the smallest of a tile's four mirrored forms, and the flips that lead to it."""
     forms = [(tile[:: -1 if v else 1, :: -1 if h else 1].tobytes(), v, h)
              for v in (False, True) for h in (False, True)]  # fmt: skip
     return min(forms)
 
 
 def count_tiles(picture: Picture) -> int:
-    """How many tiles a picture needs in video memory, mirrored ones counted once."""
+    """Count the tiles that a picture needs in video memory; mirrored tiles count once."""
     found = {_canonical(tile % 16)[0] for tile in _tiles(picture)}
     return len(found - {bytes(64)})
 
 
 def fit_tiles(picture: Picture, palette: Picture, limit: int) -> Picture:
-    """Replaces the least noticeable tiles by similar ones until `limit` are left.
+    """Replace the least noticeable tiles by similar ones until `limit` tiles are left.
 
     Args:
         picture: (H, W) colour numbers of one palette line.
         palette: (16, 3) RGB of that line.
-        limit: different tiles allowed.
+        limit: the largest number of different tiles.
     """
     forms = [_canonical(tile) for tile in _tiles(picture)]
     names = sorted({form[0] for form in forms})

@@ -1,4 +1,4 @@
-"""Small things that every zone has in its own colours: shots, debris, platforms."""
+"""Sprites that the zones draw in their own colours: shots, debris, platforms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from game.format import Picture
 
 
 def shot(ramp: Picture, ink: int, frame: int) -> Picture:
-    """A glowing ball."""
+    """Draw a glowing ball, (8, 8)."""
     canvas = PixelCanvas(8, 8)
     canvas.ball(4, 4, 3.6, 3.6, ramp)
     canvas.edge(canvas.pixels > 0, ink)
@@ -16,7 +16,7 @@ def shot(ramp: Picture, ink: int, frame: int) -> Picture:
 
 
 def debris(ramp: Picture, ink: int, frame: int) -> Picture:
-    """A piece of a broken wall, turning."""
+    """Draw a turning piece of a broken wall, (8, 8)."""
     corners = ((1, 2), (6, 1), (7, 6), (2, 7)) if frame else ((0, 4), (4, 0), (8, 4), (4, 8))
     canvas = PixelCanvas(8, 8)
     mask = canvas.poly(corners, int(ramp[1]))
@@ -26,7 +26,7 @@ def debris(ramp: Picture, ink: int, frame: int) -> Picture:
 
 
 def slab(ramp: Picture, lamp: Picture, ink: int) -> Picture:
-    """A floating platform, (16, 48): a bevelled plate with lamps on a keel."""
+    """Draw a floating platform, (16, 48): a bevelled plate with lamps on a keel."""
     canvas = PixelCanvas(16, 48)
     canvas.poly(((4, 6), (44, 6), (36, 15), (12, 15)), int(ramp[0]))
     canvas.poly(((6, 6), (30, 6), (24, 13), (13, 13)), int(ramp[1]))

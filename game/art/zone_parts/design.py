@@ -1,4 +1,4 @@
-"""Puts a zone together from its palette lines, material, scenery and sprites."""
+"""Assembles the art of a zone from its palette lines, ground, background and sprites."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ Frames = tuple[Picture, ...]
 
 @dataclass(frozen=True, eq=False)
 class ZoneDesign:
-    """What differs from zone to zone.
+    """The parts in which the zones differ.
 
     Attributes:
         name: one of `format.ZONES`.
         lines: palette lines 1, 2 and 3. Line 1 has the ramps `outline`, `plank` and `back`;
             line 3 `ink`, `white`, `flow` (four colours of liquids and belts) and `ice`.
-        material: of the ground.
-        background: the finished picture, with its bands.
-        decor: pictures that stand on the ground.
-        sprites: the zone's enemies and things.
-        water: RGB that everything is tinted with under water.
-        bands, cycles: as in `ZoneArt`; the cycle of `flow` is added.
-        cells: pictures that replace the usual ones.
-        seams: segments of the loop's ring.
+        material: the material of the ground.
+        background: (256, 512) picture.
+        bands: as in `ZoneArt`.
+        decor: pictures of decoration that stands on the ground.
+        sprites: name -> frames, as in `ZoneArt`.
+        water: RGB colour that tints everything under water.
+        cells: cell id -> picture that replaces the common one.
+        cycles: as in `ZoneArt`; `assemble` adds the cycle of `flow`.
+        seams: number of segments of the loop's ring.
+        flow_frames: frames between two colours in the cycle of `flow`.
     """
 
     name: str
@@ -51,7 +53,7 @@ class ZoneDesign:
 def common_cells(
     one: Line, three: Line, material: Material, back: Sequence[Shades]
 ) -> dict[int, Picture]:
-    """The cells with a job, in the zone's colours."""
+    """Draw the cells with a special function in the colours of a zone: cell id -> picture."""
     outline, ink = int(one["outline"][0]), int(three["ink"][0])
     flow, frozen = three["flow"], three["ice"]
     cells = special.spikes()
@@ -68,7 +70,7 @@ def common_cells(
 
 
 def assemble(kit: ZoneDesign) -> ZoneArt:
-    """The zone as the packer wants it."""
+    """Assemble the art of a zone."""
     one, two, three = kit.lines
     cells = ground(kit.material)
     back = [np.clip(t - 1, 0, None) // 2 for t in kit.material.textures]
@@ -96,7 +98,7 @@ def assemble(kit: ZoneDesign) -> ZoneArt:
 
 
 def right_foot(ring: Picture) -> frozenset[int]:
-    """Ids of the ring's lower right cells: the player leaves behind them."""
+    """Return the ids of the ring's lower right cells, which hide the player on the way out."""
     known: dict[bytes, int] = {}
     front = set()
     for row in range(9):

@@ -1,9 +1,9 @@
-"""The ground cells of a zone from its material: texture, lip, edges, slopes, the loop's ring."""
+"""Draws the ground cells of a zone from its material: surface, edges, slopes, the loop's ring."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,19 +15,20 @@ RING_INNER, RING_OUTER = 64, 76
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What a zone's ground is made of.
+    """The material of a zone's ground.
 
     Attributes:
-        body: ramp, dark to light.
-        textures: three (16, 16) level fields into `body`, seamless with each other; the first
-            is the usual one.
-        lip: colours of the surface, from the top down.
-        blades: 16 depths, how far the lip hangs at each column.
-        outline: the dark line around everything.
-        tufts: pixels (x, depth) -> colour drawn on top b.
-        shade: how many levels darker the body is right under the lip.
-        details: (texture index, picture) drawn over the fills b and c.
-        ring: lip-like colours of the loop's running side; the lip's by default.
+        body: colour ramp, from dark to light.
+        textures: three (16, 16) pictures of shades, indices into `body`, seamless with each other;
+            the first is the most frequent one.
+        lip: colours of the surface layer, from the top down.
+        blades: depth of the lip in each of the 16 columns, in pixels.
+        outline: colour of the outlines.
+        shade: number of shades by which the body is darker right under the lip.
+        details: (texture index, picture) drawn over a texture.
+        tuft: (16, 16) picture drawn over the surface of cell TOP_B.
+        ring: colours of the loop's running side; by default those of the lip.
+        steep_lip: share 0-1 of the depth of the lip on slopes of 45 degrees.
     """
 
     body: Picture
@@ -39,12 +40,10 @@ class Material:
     details: Sequence[tuple[int, Picture]] = ()
     tuft: Picture | None = None
     ring: Picture | None = None
-    segments: int = 40
     steep_lip: float = 0.75
-    extra: dict[int, Picture] = field(default_factory=dict)
 
     def fill(self, which: int = 0, change: Shades | int = 0) -> Picture:
-        """A (16, 16) picture of the body, `change` levels lighter."""
+        """Draw a (16, 16) cell of the body, `change` shades lighter."""
         levels = np.clip(self.textures[which] + change, 0, len(self.body) - 1)
         picture = self.body[levels]
         for index, detail in self.details:
@@ -54,7 +53,7 @@ class Material:
 
 
 def heights(first: float, grade: float) -> Shades:
-    """The floor's height at each of a slope cell's 16 columns."""
+    """Return the height of the floor in each of a slope cell's 16 columns, in pixels."""
     return np.asarray(np.floor(first + grade * np.arange(16)).astype(int))
 
 
@@ -69,13 +68,13 @@ SLOPES: dict[int, Shades] = {
 
 
 def surfaced(material: Material, height: Shades, steep: float = 1.0, which: int = 0) -> Picture:
-    """A cell with its surface `height` pixels above the cell's bottom at each column.
+    """Draw a cell whose surface lies `height` pixels above its bottom in each column.
 
     Args:
-        material: what the ground is made of.
-        height: (16,); above 16 the surface lies in the cell above.
-        steep: share of the lip's depth that shows (steep slopes: less looks even).
-        which: the texture under the lip.
+        material: the material.
+        height: (16,) heights in pixels; above 16 the surface lies in the cell above.
+        steep: share 0-1 of the depth of the lip; less looks better on steep slopes.
+        which: index of the texture under the lip.
     """
     rows = np.arange(16)[:, None]
     depth = rows - (16 - height[None, :])
@@ -92,7 +91,7 @@ def surfaced(material: Material, height: Shades, steep: float = 1.0, which: int 
 
 
 def sides(material: Material, picture: Picture, where: str) -> Picture:
-    """Adds lit or shaded borders with an outline: any of the letters l, r, d."""
+    """Add lit or shaded borders with an outline at the sides `where`: letters of l, r and d."""
     out = picture.copy()
     y, x = np.mgrid[:16, :16]
     levels = material.textures[0]
@@ -122,7 +121,7 @@ def sides(material: Material, picture: Picture, where: str) -> Picture:
 
 
 def _round(picture: Picture, material: Material, where: str) -> Picture:
-    """Takes the upper corners off and hangs the lip over the side."""
+    """Round the upper corners and draw the lip over the side."""
     out = picture.copy()
     for letter, columns in (("l", range(0, 3)), ("r", range(15, 12, -1))):
         if letter not in where:
@@ -140,7 +139,7 @@ def _round(picture: Picture, material: Material, where: str) -> Picture:
 
 
 def ceiling(material: Material, height: Shades) -> Picture:
-    """Solid from the cell's top down to `height` pixels at each column."""
+    """Draw a ceiling that reaches `height` pixels down from the cell's top in each column."""
     rows = np.arange(16)[:, None]
     left = height[None, :] - rows
     picture = material.fill(0, np.where(left <= 2, -2, np.where(left <= 4, -1, 0)))
@@ -149,7 +148,7 @@ def ceiling(material: Material, height: Shades) -> Picture:
 
 
 def ground(material: Material) -> dict[int, Picture]:
-    """The pictures of the solid, slope and half cells, 1-35 and the ice slopes' forms."""
+    """Draw the solid, slope and half cells: cell id 1-35 -> picture."""
     flat = np.full(16, 16)
     top = surfaced(material, flat)
     top_b = top.copy()
@@ -188,12 +187,12 @@ def ground(material: Material) -> dict[int, Picture]:
 
 
 def loop(material: Material, seams: int = 24) -> Picture:
-    """The loop's ring, (144, 160): a bright running side, a segmented body, dark outlines."""
+    """Draw the loop's ring, (144, 160): a bright running side, a segmented body, dark outlines."""
     y, x = grid(144, 160)
     dx, dy = x - 80, y - 80
     radius = np.hypot(dx, dy)
     ring = material.lip if material.ring is None else material.ring
-    nx, ny = -dx / radius, -dy / radius  # the inner side faces the centre
+    nx, ny = -dx / radius, -dy / radius  # the normal of the inner side points to the centre
     bright = -(nx * LIGHT[0] + ny * LIGHT[1])
     angle = (np.arctan2(dy, dx) / (2 * np.pi)) % 1.0
     depth = radius - RING_INNER

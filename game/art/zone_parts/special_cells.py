@@ -1,4 +1,4 @@
-"""Cells with a job of their own: spikes, breakable walls, belts, ice, hazards, one-way floors."""
+"""Draws the cells with a special function: spikes, breakable walls, belts, ice, hazards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from game.format import Cell, Picture
 
 
 def spikes() -> dict[int, Picture]:
-    """Four directions; two points, white and red, the same in all zones."""
+    """Draw spikes in four directions, the same in all zones: cell id -> picture."""
     canvas = PixelCanvas(16, 16)
     for left in (0, 8):
         for y in range(12):
@@ -37,7 +37,7 @@ def spikes() -> dict[int, Picture]:
 
 
 def block(ramp: Picture, outline: int, crack: bool = True) -> Picture:
-    """A loose block: bevelled, with a cross of cracks that says 'break me'."""
+    """Draw a breakable block: bevelled, with cracks."""
     y, x = np.mgrid[:16, :16]
     picture = np.full((16, 16), ramp[len(ramp) // 2], np.uint8)
     picture[(y <= 2) | (x <= 2)] = ramp[-1]
@@ -54,14 +54,14 @@ def block(ramp: Picture, outline: int, crack: bool = True) -> Picture:
 
 
 def belt(arrows: Picture, metal: Picture, outline: int) -> dict[int, Picture]:
-    """Conveyors with arrows; `arrows` are four colours that a palette cycle moves on."""
+    """Draw conveyor belts; a palette cycle moves `arrows`, their four colours."""
     y, x = np.mgrid[:16, :16]
     count = len(arrows)
     out = {}
-    for cell, way in ((Cell.CONVEYOR_R, 1), (Cell.CONVEYOR_L, -1)):
+    for cell, side in ((Cell.CONVEYOR_R, 1), (Cell.CONVEYOR_L, -1)):
         bend = np.abs(y - 4)
-        place = (x * way + bend) // 2 % 8
-        # Half a period is dark, so that the arrows stand apart.
+        place = (x * side + bend) // 2 % 8
+        # Half a period is dark, to separate the arrows.
         picture = arrows[(-place // 2) % count]
         picture = np.where((y <= 0) | (y == 9), outline, picture)
         picture = np.where(y == 1, metal[-1], picture)
@@ -76,7 +76,7 @@ def belt(arrows: Picture, metal: Picture, outline: int) -> dict[int, Picture]:
 
 
 def ice(ramp: Picture, outline: int) -> dict[int, Picture]:
-    """Slippery blocks with a white shine, and the slopes made of them."""
+    """Draw blocks and slopes of ice with a white shine."""
     y, x = np.mgrid[:16, :16]
     streak = (x + y) % 16
     levels = np.where((streak >= 4) & (streak <= 6) | (streak == 9), 1, 0)
@@ -97,7 +97,7 @@ def ice(ramp: Picture, outline: int) -> dict[int, Picture]:
 
 
 def oneway(plank: Picture, outline: int, depth: int = 7) -> dict[int, Picture]:
-    """A thin floor with end caps; only the upper rows: one sees that it can be jumped through."""
+    """Draw a one-way floor with end caps; it is thin, which shows that a jump passes through."""
     y, x = np.mgrid[:16, :16]
     level = np.select([y == 1, y <= 3, y <= depth - 2], [len(plank) - 1, len(plank) - 2, 1], 0)
     picture = plank[np.clip(level, 0, len(plank) - 1)]
@@ -118,7 +118,7 @@ def oneway(plank: Picture, outline: int, depth: int = 7) -> dict[int, Picture]:
 
 
 def bridge(log: Picture, rope: int, outline: int) -> Picture:
-    """Two logs seen from their ends, held by a rope."""
+    """Draw a bridge: two logs seen from their ends, held by a rope."""
     canvas = PixelCanvas(16, 16)
     for middle in (4, 12):
         mask = canvas.ball(middle, 4, 4.0, 4.0, log)
@@ -130,7 +130,7 @@ def bridge(log: Picture, rope: int, outline: int) -> Picture:
 
 
 def crumble(ramp: Picture, outline: int) -> Picture:
-    """A cracked slab with pieces missing below."""
+    """Draw a crumbling floor: a cracked slab with a broken underside."""
     y, x = np.mgrid[:16, :16]
     depth = np.array([9, 9, 8, 7, 8, 9, 10, 10, 9, 8, 9, 10, 9, 8, 8, 9])[None, :]
     level = np.where(y < 2, len(ramp) - 1, np.where(y < 5, len(ramp) - 2, 1))
@@ -142,7 +142,7 @@ def crumble(ramp: Picture, outline: int) -> Picture:
 
 
 def liquid(ramp: Picture, glow: int) -> dict[int, Picture]:
-    """Something to keep out of: waves on top whose colours a palette cycle moves."""
+    """Draw a liquid hazard with waves; a palette cycle moves their colours."""
     y, x = grid(16, 16)
     wave = np.sin(x * np.pi / 8) * 1.6 + 3
     count = len(ramp)
@@ -156,7 +156,7 @@ def liquid(ramp: Picture, glow: int) -> dict[int, Picture]:
 
 
 def water_top(colours: Picture, bright: int) -> Picture:
-    """The water line: two rows of glitter over a see-through lattice."""
+    """Draw the water line: two bright rows over a transparent lattice."""
     y, x = np.mgrid[:16, :16]
     count = len(colours)
     picture = np.zeros((16, 16), np.uint8)
@@ -172,7 +172,7 @@ def water_top(colours: Picture, bright: int) -> Picture:
 def back(
     ramp: Picture, textures: Sequence[Shades], ornament: Picture | None = None
 ) -> dict[int, Picture]:
-    """The dark wall inside tunnels: the ground's texture, far darker."""
+    """Draw the back wall of tunnels: the texture of the ground in dark colours."""
     plain = ramp[np.clip(textures[0], 0, len(ramp) - 1)].astype(np.uint8)
     other = ramp[np.clip(textures[1], 0, len(ramp) - 1)].astype(np.uint8)
     if ornament is not None:

@@ -230,7 +230,7 @@ def _lizard(jump: int) -> Picture:
 
 
 def zone() -> ZoneArt:
-    """The finished zone."""
+    """Draw the zone."""
     frames = range(2)
     sprites = {
         "patroller": tuple(_scorpion(i) for i in frames),

@@ -201,7 +201,7 @@ def _slime(jump: int) -> Picture:
 
 
 def zone() -> ZoneArt:
-    """The finished zone."""
+    """Draw the zone."""
     frames = range(2)
     sprites = {
         "patroller": tuple(_spider(i) for i in frames),

@@ -215,7 +215,7 @@ def _hare(jump: int) -> Picture:
 
 
 def zone() -> ZoneArt:
-    """The finished zone."""
+    """Draw the zone."""
     frames = range(2)
     sprites = {
         "patroller": tuple(_penguin(i) for i in frames),

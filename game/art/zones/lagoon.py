@@ -131,7 +131,7 @@ def _weed() -> Picture:
 
 
 def _column() -> Picture:
-    """What is left of a temple, (48, 32)."""
+    """The ruin of a temple, (48, 32)."""
     canvas = PixelCanvas(48, 32)
     outline, stone = int(ONE["outline"][0]), ONE["body"]
     canvas.poly(((8, 44), (8, 12), (14, 6), (18, 9), (24, 4), (24, 44)), int(stone[2]))
@@ -226,7 +226,7 @@ def _octopus(jump: int) -> Picture:
 
 
 def zone() -> ZoneArt:
-    """The finished zone."""
+    """Draw the zone."""
     frames = range(2)
     sprites = {
         "patroller": tuple(_crab(i) for i in frames),

@@ -234,7 +234,7 @@ def _platform() -> Picture:
 
 
 def zone() -> ZoneArt:
-    """The finished zone."""
+    """Draw the zone."""
     frames = range(2)
     sprites = {
         "patroller": tuple(_beetle(i) for i in frames),

@@ -65,7 +65,7 @@ def _towers(
     windows: Picture,
     share: float,
 ) -> None:
-    """A row of buildings with lit windows, repeated every 256; widths in tiles."""
+    """A row of buildings with lit windows, repeated every 256 pixels; widths in tiles."""
     period = 256
     rng = np.random.default_rng(seed)
     start = 0
@@ -96,7 +96,9 @@ def _background() -> Picture:
     for i, (x, y, width) in enumerate(((80, 74, 80), (280, 60, 60), (480, 72, 70))):
         art.cloud(x, y, width, TWO["sky"][[2, 3]], i + 80)
     _towers(art, 3, (24, 56), (2, 4), 144, TWO["far"], TWO["sky"][[4, 3]], 0.35)
-    art.sky(142, 190, TWO["far"][::-1])  # haze: nothing there that two speeds could tear apart
+    art.sky(
+        142, 190, TWO["far"][::-1]
+    )  # haze without details, because two bands with different speeds meet here
     _towers(art, 8, (24, 64), (3, 5), 208, TWO["mid"], TWO["window"], 0.4)
     art.pixels[204:256] = TWO["mid"][0]
     _towers(art, 5, (16, 48), (4, 7), 256, TWO["near"], TWO["window"], 0.3)
@@ -242,7 +244,7 @@ def _cat(jump: int) -> Picture:
 
 
 def zone() -> ZoneArt:
-    """The finished zone."""
+    """Draw the zone."""
     frames = range(2)
     sprites = {
         "patroller": tuple(_rat(i) for i in frames),
