@@ -1,6 +1,6 @@
 """The format that engine, art and levels share: ids, limits and the data classes.
 
-`README.md` explains the values. The engine's C header defines the same numbers, and a test
+`FORMAT.md` explains the values. The engine's C header defines the same numbers, and a test
 compares the two.
 """
 
@@ -114,7 +114,7 @@ INVISIBLE = frozenset({Cell.EMPTY, Cell.BARRIER, Cell.BARRIER_ONEWAY})
 
 
 class Kind(IntEnum):
-    """Kinds of objects; README.md, 5 describes their behaviour."""
+    """Kinds of objects; FORMAT.md, 5 describes their behaviour."""
 
     SPRING_UP = 1
     SPRING_RIGHT = 2
@@ -140,7 +140,7 @@ class Obj:
         kind: what the object is.
         x: its centre, in pixels.
         y: its bottom, in pixels (flyers: the centre; platforms: the top).
-        arg, arg2: settings 0-255 whose meaning depends on the kind (README.md, 5).
+        arg, arg2: settings 0-255 whose meaning depends on the kind (FORMAT.md, 5).
     """
 
     kind: Kind
@@ -182,7 +182,7 @@ class LevelData:
 
 @dataclass(frozen=True, eq=False)
 class ZoneArt:
-    """The pictures of a zone, in colours 0-63 = palette line * 16 + colour (README.md, 9).
+    """The pictures of a zone, in colours 0-63 = palette line * 16 + colour (FORMAT.md, 9).
 
     Attributes:
         name: one of ZONES.

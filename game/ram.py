@@ -1,4 +1,4 @@
-"""The block of RAM in which the engine reports the state of play (README.md, 8).
+"""The block of RAM in which the engine reports the state of play (FORMAT.md, 8).
 
 The layout is frozen: the integrations, the planner and recorded movies depend on it.
 """

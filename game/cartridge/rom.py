@@ -1,7 +1,7 @@
 """Packs the committed engine, the art of the zones and the levels into a Mega Drive ROM.
 
 This needs no compiler: the engine is a binary with an empty table at a fixed address. The module
-appends the data, then fills in the table, the checksum and the end of the ROM (README.md, 1).
+appends the data, then fills in the table, the checksum and the end of the ROM (FORMAT.md, 1).
 """
 
 from __future__ import annotations

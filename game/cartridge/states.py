@@ -164,7 +164,7 @@ def _record_states(folder: Path, names: Sequence[str]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Make the states; `make_states` starts this as a separate process."""
-    options = parse(Options, argv, prog="python -m game.cartridge.integration")
+    options = parse(Options, argv, prog="python -m game.cartridge.states")
     _record_states(Path(options.folder), options.names.split(","))
     return 0
 

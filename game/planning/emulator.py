@@ -29,7 +29,7 @@ STATE_BYTES = 150_000  # the core never writes the rest of a state
 
 
 class PlayerState(NamedTuple):
-    """The player's state in the RAM block; README.md, 8 explains the variables and their units."""
+    """The player's state in the RAM block; FORMAT.md, 8 explains the variables and their units."""
 
     x: int
     y: int

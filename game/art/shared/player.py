@@ -194,7 +194,7 @@ def ball(turn: float, squash: float = 0.0) -> Picture:
 
 
 def player() -> dict[str, tuple[Picture, ...]]:
-    """Draw all frames: animation -> (40, 40) pictures, as README.md, 9 lists them."""
+    """Draw all frames: animation -> (40, 40) pictures, as FORMAT.md, 9 lists them."""
     runs = [run(i / 4 + 0.1) for i in range(4)]
     frames: dict[str, tuple[Picture, ...]] = {
         "stand": (draw(STAND), draw(replace(STAND, eye="shut"))),
