@@ -238,7 +238,7 @@ def read_state(folder: Path, name: str) -> bytes:
 
 
 def _still_wins(emulator: Emulator, state: bytes, actions: Sequence[int], movie: Path) -> bool:
-    """Whether known actions reach the end post in this ROM; if so, write their movie."""
+    """Return whether known actions reach the end post in this ROM; if so, write their movie."""
     if not actions:
         return False
     try:

@@ -191,7 +191,7 @@ class ZoneArt:
         loop: (144, 160) picture of the loop's ring.
         decor: pictures (16 * h, 16 * w) of decoration that stands on the ground.
         background: (256, 512) picture.
-        bands: (first row, share of the camera's speed 0-256, drift in 1/256 pixel a frame).
+        bands: (first row, share of the camera's speed 0-256, drift in 1/256 pixel per frame).
         sprites: name -> frames, as `ZONE_SPRITES` lists them.
         cycles: (line, first colour, count, frames): palette colours that rotate.
         water_palettes: (4, 16, 3) uint8 RGB: all palette lines under water, or None.

@@ -66,7 +66,7 @@ class Window:
         self._window.on_close = self.close
 
     def held(self, name: str) -> bool:
-        """Whether a key is held, by its name in pyglet."""
+        """Return whether a key is held, by its name in pyglet."""
         return bool(self._keys[getattr(self._pyglet.window.key, name)])
 
     def show(self, frame: np.ndarray) -> None:

@@ -54,7 +54,7 @@ def draw(rom: Path, name: str) -> Map | None:
         name: name of the level's state, such as `MeadowZone.Act1`.
 
     Returns:
-        The map, or None if the ROM has no such level.
+        The map, or None if the ROM does not contain the level.
 
     Raises:
         CartridgeError: the ROM is truncated, altered, or not of this game.

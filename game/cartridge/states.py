@@ -64,7 +64,7 @@ def make_states(folder: Path, names: Sequence[str]) -> None:
     """
     for old in folder.glob("*.state"):
         old.unlink()
-    # A process can hold only one emulator, so this one gets a process of its own.
+    # A process can hold only one emulator, so this one runs in a separate process.
     module = "game.cartridge.states"
     command = [sys.executable, "-m", module, str(folder.resolve()), ",".join(names)]
     root = Path(__file__).resolve().parents[2]

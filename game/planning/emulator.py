@@ -1,7 +1,7 @@
 """The emulator with a level of Pangolin Dash: steps, the player's state, save states.
 
 A step is one of the contest (four frames with the same buttons), without sticky actions and without
-reading a frame. Of a save state only the part that the core writes is kept.
+reading a frame. A save state keeps only the part that the core writes.
 """
 
 from __future__ import annotations

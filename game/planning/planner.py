@@ -221,7 +221,7 @@ class _Search:
         )
 
     def _may_wait(self, stage: int) -> bool:
-        """Whether the next waypoint may be a platform, so that waiting can help."""
+        """Return whether the next waypoint may be a platform, so that waiting can help."""
         return self.route.waypoints[min(stage, len(self.route.waypoints) - 1)].land
 
     def _target(self, node: Node) -> tuple[int, int]:

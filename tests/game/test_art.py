@@ -27,8 +27,8 @@ def zones() -> list[fmt.ZoneArt]:
     return art.draw_zones()
 
 
-def one_line_a_tile(picture: np.ndarray) -> bool:
-    """Whether each 8x8 tile keeps to one palette line."""
+def one_line_per_tile(picture: np.ndarray) -> bool:
+    """Return whether each 8x8 tile has only one palette line."""
     height, width = picture.shape
     for y in range(0, height, 8):
         for x in range(0, width, 8):
@@ -39,7 +39,7 @@ def one_line_a_tile(picture: np.ndarray) -> bool:
 
 
 def three_bits(palette: np.ndarray) -> bool:
-    """Whether every channel is one of the chip's eight steps."""
+    """Return whether every channel has one of the chip's eight values."""
     steps = np.rint(np.arange(8) * 255 / 7).astype(np.uint8)
     return bool(np.isin(palette, steps).all())
 
@@ -48,7 +48,7 @@ def test_zones_are_in_order(zones: list[fmt.ZoneArt]) -> None:
     assert tuple(zone.name for zone in zones) == fmt.ZONES
 
 
-def test_every_cell_has_a_picture_of_one_line_a_tile(zones: list[fmt.ZoneArt]) -> None:
+def test_every_cell_has_a_picture_with_one_palette_line_per_tile(zones: list[fmt.ZoneArt]) -> None:
     wanted = set(range(1, 58)) - {int(cell) for cell in fmt.INVISIBLE}
     for zone in zones:
         assert wanted <= set(zone.cells), zone.name
@@ -56,7 +56,7 @@ def test_every_cell_has_a_picture_of_one_line_a_tile(zones: list[fmt.ZoneArt]) -
             where = f"{zone.name} {number}"
             assert picture.shape == (16, 16) and picture.dtype == np.uint8, where
             assert picture.max() < 64 and (picture % 16).any(), where
-            assert one_line_a_tile(picture), where
+            assert one_line_per_tile(picture), where
 
 
 def test_solid_cells_have_no_holes_and_slopes_follow_their_heights(
@@ -72,7 +72,7 @@ def test_solid_cells_have_no_holes_and_slopes_follow_their_heights(
         assert np.array_equal(zone.cells[fmt.Cell.S14_UP2] > 0, rows >= gentle)
 
 
-def test_tile_budgets_hold(zones: list[fmt.ZoneArt]) -> None:
+def test_the_zones_keep_the_limits_of_tiles(zones: list[fmt.ZoneArt]) -> None:
     for zone in zones:
         found = tiles.TileSet(fmt.MAX_FOREGROUND_TILES, 1, zone.name)
         for number, picture in scene.pictures(zone).items():
@@ -129,7 +129,7 @@ def test_font_has_every_character(shared: fmt.SharedArt) -> None:
     assert len(pictures) == len(fmt.FONT) - 2
 
 
-def test_palettes_have_three_bits_a_channel(
+def test_palettes_have_three_bits_per_channel(
     zones: list[fmt.ZoneArt], shared: fmt.SharedArt
 ) -> None:
     assert shared.palette.shape == (16, 3) and three_bits(shared.palette)

@@ -15,7 +15,7 @@ from game.shipped import GAME, INTEGRATIONS
 ROM = INTEGRATIONS / GAME / "rom.md"
 
 
-def test_a_map_has_the_levels_size_its_start_and_its_ground() -> None:
+def test_a_map_shows_the_size_the_start_and_the_ground_of_a_level() -> None:
     route = read_routes(INTEGRATIONS / GAME)["MeadowZone.Act3"]
     level_map = maps.draw(ROM, "MeadowZone.Act3")
     assert level_map is not None

@@ -42,7 +42,7 @@ def test_every_movie_reaches_the_end_post(game: str) -> None:
 
 
 @pytest.mark.parametrize("game", GAMES)
-def test_a_game_is_whole(game: str) -> None:
+def test_a_game_is_complete(game: str) -> None:
     names = [spec.name for spec in GAMES[game]]
     folder = shipped.INTEGRATIONS / game
     assert sorted(path.stem for path in folder.glob("*.state")) == sorted(names)

@@ -51,7 +51,7 @@ def bench() -> Iterator[Bench]:
 
 
 def highest(bench: Bench, held: str, frames: int) -> int:
-    """The least y while holding."""
+    """Hold buttons for some frames; return the smallest y, in pixels."""
     least = bench["y"]
     for _ in range(frames):
         bench.hold(held)
@@ -128,13 +128,13 @@ def test_a_falling_platform_falls(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("name", ["patroller", "hopper"])
-def test_enemies_hurt_who_walks_into_them(bench: Bench, name: str) -> None:
+def test_enemies_hurt_a_walking_player(bench: Bench, name: str) -> None:
     bench.begin(name).until("RIGHT", lambda b: b["dead"] == 1)
     assert bench["lives"] == 2 and bench.done
 
 
 @pytest.mark.parametrize("name", ["patroller", "hopper", "shooter"])
-def test_enemies_die_when_rolled_into(bench: Bench, name: str) -> None:
+def test_a_rolling_player_kills_enemies(bench: Bench, name: str) -> None:
     bench.begin(name).hold("DOWN", 4).hold("DOWN B", 4).hold("", 30)
     assert bench["score"] == 100 and not bench["dead"]
 

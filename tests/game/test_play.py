@@ -106,7 +106,7 @@ def test_keys_move_the_pangolin_and_closing_the_window_keeps_the_recording(tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["ESC", "Ctrl-C"])
-def test_a_jump_is_recorded_however_the_play_ends(tmp_path: Path, how: str) -> None:
+def test_a_jump_is_recorded_at_each_end_of_a_play(tmp_path: Path, how: str) -> None:
     with Screen() as screen:
         process = start(screen, tmp_path)
         try:

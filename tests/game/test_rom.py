@@ -44,7 +44,7 @@ def test_compression_makes_levels_small() -> None:
     assert len(packed) < 1500
 
 
-def test_the_rom_is_whole_and_the_same_each_time() -> None:
+def test_the_rom_is_complete_and_deterministic() -> None:
     data = made()
     assert data == made()
     assert len(data) & (len(data) - 1) == 0 and len(data) <= fmt.MAX_ROM_BYTES
@@ -137,12 +137,12 @@ def test_the_error_names_art_beyond_the_limits() -> None:
         tiles.word(np.full((8, 8), 2, np.uint8), "b")
 
 
-def test_colours_have_three_bits_a_channel() -> None:
+def test_colours_have_three_bits_per_channel() -> None:
     white = [np.full((16, 3), 255, np.uint8)] * 4
     assert palette_words(white)[:2] == b"\x0e\xee"
 
 
-def test_the_engine_s_header_states_the_same_numbers() -> None:
+def test_the_header_of_the_engine_defines_the_same_numbers() -> None:
     header = (ENGINE / "format.h").read_text()
     for name, value in re.findall(r"CELL_(\w+) = (\d+)", header):
         assert Cell[name] == int(value)
@@ -186,7 +186,7 @@ def test_the_scan_finds_what_a_68000_cannot_do(tmp_path: Path) -> None:
     assert not subprocess.run([sys.executable, ENGINE / "scan.py", path], check=False).returncode
 
 
-def test_without_a_compiler_the_build_says_so() -> None:
+def test_the_build_of_the_engine_reports_a_missing_compiler() -> None:
     done = subprocess.run(
         ["sh", ENGINE / "build.sh", "--check"],
         env={"PATH": "/usr/bin:/bin", "M68K_PREFIX": "/nowhere"},

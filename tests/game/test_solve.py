@@ -91,7 +91,7 @@ def test_the_planner_is_deterministic(world: World) -> None:
     assert (plans[0].actions, plans[0].frames) == (plans[1].actions, plans[1].frames)
 
 
-def test_a_level_that_cannot_be_solved_is_given_up(world: World, tmp_path: Path) -> None:
+def test_the_planner_gives_up_on_a_level_without_a_solution(world: World, tmp_path: Path) -> None:
     generated, state = world.generated_levels["Wall"], world.state("Wall")
     world.emulator.start(state)
     found = plan(world.emulator, generated.level.start, generated.waypoints, 90, 4_000)
@@ -101,7 +101,7 @@ def test_a_level_that_cannot_be_solved_is_given_up(world: World, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_saved_state_brings_everything_back(world: World) -> None:
+def test_a_saved_state_restores_everything(world: World) -> None:
     emulator = world.emulator
     emulator.start(world.state("Back"))
     for _ in range(20):
@@ -131,7 +131,7 @@ def test_macro_actions_release_the_jump_button_before_they_press_it_again() -> N
         assert first is None or not macro[0] & B
 
 
-def test_a_dash_turns_around_first_and_needs_to_stand() -> None:
+def test_a_dash_turns_the_player_first_and_needs_a_standing_player() -> None:
     def dashes(player: PlayerState, facing: int) -> list[tuple[int, ...]]:
         return [m for m in macro_actions(player, False, facing, (-1, 0)) if DOWN | B in m]
 
@@ -140,7 +140,7 @@ def test_a_dash_turns_around_first_and_needs_to_stand() -> None:
     assert not dashes(STILL._replace(ground_speed=900), -1)
 
 
-def test_actions_are_the_contests_buttons() -> None:
+def test_actions_use_the_buttons_of_the_contest() -> None:
     assert buttons(B | RIGHT).tolist() == [1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
     assert buttons(DOWN | LEFT).tolist() == [0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
     assert Waypoint(1, 2).reach_x == PASS
@@ -183,7 +183,7 @@ def test_playing_with_the_keyboard_moves_the_player(world: World) -> None:
         (["game/integrations", "--game", "Sonic"], "no game is called 'Sonic'"),
     ],
 )
-def test_wrong_arguments_of_solve_are_one_line(argv: list[str], message: str) -> None:
+def test_wrong_arguments_of_solve_give_one_line(argv: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         solve.main(argv)
 
@@ -216,6 +216,6 @@ def test_a_build_gives_the_same_bytes_twice_and_a_level_list(tmp_path: Path) -> 
         available(level)
 
 
-def test_an_unknown_level_is_one_line() -> None:
+def test_an_unknown_level_gives_one_line() -> None:
     with pytest.raises(UserError, match="no shipped level is called 'MeadowZone.Act99'"):
         play.main(["MeadowZone.Act99"])

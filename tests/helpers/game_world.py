@@ -1,4 +1,4 @@
-"""Small levels for the engine's tests, and the emulator that plays them."""
+"""Small levels for the tests of the engine, and the emulator that plays them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from game.ram import RAM
 from tests.helpers import plain_art
 
 BUTTONS = ("B", "A", "MODE", "START", "UP", "DOWN", "LEFT", "RIGHT", "C", "Y", "X", "Z")
-FLOOR = 480  # the floor's y in every level made here
+FLOOR = 480  # y of the floor in all levels of this module, in pixels
 
 
 def flat(columns: int = 200, rows: int = 40) -> Picture:
-    """Cells with a flat floor at FLOOR."""
+    """Return cells with a flat floor at FLOOR."""
     cells = np.zeros((rows, columns), np.uint8)
     cells[FLOOR // 16 :] = Cell.SOLID
     return cells
@@ -33,14 +33,14 @@ def level(
     start_x: int = 100,
     **more: int,
 ) -> LevelData:
-    """A level of the plain zone; the post near its right border."""
+    """Return a level of the plain zone with the end post near its right border."""
     cells = flat() if cells is None else cells
     end_x = cells.shape[1] * 16 - 200
     return LevelData(0, cells, (start_x, FLOOR), end_x, FLOOR, objects, rings, **more)
 
 
 def _hill(cells: Picture) -> None:
-    """A curve up (1:4, 1:2, 1:1), a plateau and a curve down, from column 22."""
+    """Draw a curve up (1:4, 1:2, 1:1), a plateau and a curve down, from column 22."""
     row = FLOOR // 16
     column, height = 22, 0
     for first, width in ((24, 4), (20, 2), (16, 1), (16, 1)):
@@ -67,7 +67,7 @@ def _half_pipe(cells: Picture, left: int) -> None:
 
 
 def showcase() -> LevelData:
-    """One hand-made level with every cell and every object in it."""
+    """Return a hand-made level that contains every cell and every object."""
     row = FLOOR // 16
     cells = flat(400, 44)
     _hill(cells)
@@ -117,17 +117,17 @@ def showcase() -> LevelData:
 
 
 def write_game(folder: Path, levels: Mapping[str, LevelData]) -> Path:
-    """ROM and integration of some levels; gives the game's folder."""
+    """Write the ROM and the integration of some levels; return the folder of the game."""
     zone = plain_art.zone(water=True)
     data = rom.pack(list(levels.values()), [zone], plain_art.shared())
-    # A name of its own: the emulator remembers the folders of earlier games by name.
+    # The name must be unique, because the emulator caches the folders of games by name.
     name = f"Bench{zlib.crc32(data):08x}-Genesis"
     integration.write(folder / name, data, list(levels))
     return folder / name
 
 
 class Bench:
-    """The emulator with all test levels; one a process."""
+    """The emulator with the test levels; a process can have only one."""
 
     def __init__(self, folder: Path) -> None:
         import stable_retro
@@ -146,7 +146,7 @@ class Bench:
 
     @classmethod
     def of(cls, levels: Mapping[str, LevelData]) -> Bench:
-        """A bench in a temporary folder."""
+        """Write the levels into a temporary folder and start the emulator with them."""
         return cls(write_game(Path(tempfile.mkdtemp()), levels))
 
     def begin(self, name: str) -> Bench:
@@ -163,7 +163,7 @@ class Bench:
         return stable_retro.data.Integrations.ALL
 
     def hold(self, held: str = "", frames: int = 1) -> Bench:
-        """Hold some buttons ("RIGHT B") for some frames; checks that no frame is lost."""
+        """Hold buttons, such as "RIGHT B", for some frames; check that no frame is lost."""
         names = held.split()
         action = np.array([b in names for b in BUTTONS], np.uint8)
         emulator, data = self.env.em, self.env.data
@@ -181,23 +181,23 @@ class Bench:
 
     @property
     def picture(self) -> Picture:
-        """The picture on the screen: (224, 320, 3) uint8 RGB."""
+        """The current frame: (224, 320, 3) uint8 RGB."""
         return np.asarray(self.env.get_screen(apply_rotation=True))
 
     def until(self, held: str, condition: Callable[[Bench], bool], limit: int = 600) -> int:
-        """Hold until the condition is true; gives the frames that it took."""
+        """Hold buttons until the condition is true; return the number of frames."""
         for frame in range(limit):
             if condition(self):
                 return frame
             self.hold(held)
-        raise AssertionError(f"not within {limit} frames: {self.all()}")
+        raise AssertionError(f"condition not reached within {limit} frames: {self.all()}")
 
     def poke(self, name: str, value: int) -> None:
         """Write a variable of the RAM block."""
         self.env.data.set_value(name, value)
 
     def all(self) -> dict[str, int]:
-        """The whole RAM block."""
+        """Return all variables of the RAM block."""
         return {name: self[name] for name in RAM}
 
     def __getitem__(self, name: str) -> int:
