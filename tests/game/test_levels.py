@@ -14,6 +14,7 @@ from game.format import CELL, MAX_CELLS, MAX_ROWS, ZONES, Cell, Kind
 from game.levels.finish import GeneratedLevel, GeometryError
 from game.levels.grammar import GRAMMARS, generate
 from game.levels.limits import check_limits
+from game.levels.preview import draw_preview
 from game.levels.routes import Route, RouteFileError, read_routes, write_routes
 from game.segments import SEGMENTS
 from game.segments.canvas import PASS, Canvas, Waypoint
@@ -27,7 +28,7 @@ SPRING_COLUMNS = 45
 
 
 @pytest.fixture(scope="module")
-def generated_levels() -> list[GeneratedLevel]:
+def levels() -> list[GeneratedLevel]:
     return [generated_level(zone, act) for zone, act in LEVELS]
 
 
@@ -63,18 +64,26 @@ def test_a_generated_level_does_not_depend_on_what_was_generated_before() -> Non
     assert np.array_equal(first.level.cells, generated_level("Meadow", 2).level.cells)
 
 
-def test_every_level_keeps_the_limits_of_the_engine(generated_levels: list[GeneratedLevel]) -> None:
-    for generated in generated_levels:
+def test_every_level_keeps_the_limits_of_the_engine(levels: list[GeneratedLevel]) -> None:
+    for generated in levels:
         check_limits(generated.level)
         rows, columns = generated.level.cells.shape
         assert rows <= MAX_ROWS and rows * columns <= MAX_CELLS
         assert 800 <= columns <= 1100
 
 
+def test_a_preview_shows_the_level_and_its_route(levels: list[GeneratedLevel]) -> None:
+    generated = levels[0]
+    rows, columns = generated.level.cells.shape
+    plain = draw_preview(generated.level)
+    assert plain.shape == (rows * CELL, columns * CELL, 3) and plain.dtype == np.uint8
+    assert not np.array_equal(plain, draw_preview(generated.level, generated.waypoints))
+
+
 def test_segments_meet_on_free_floor_of_the_same_height(
-    generated_levels: list[GeneratedLevel],
+    levels: list[GeneratedLevel],
 ) -> None:
-    for generated in generated_levels:
+    for generated in levels:
         cells = generated.level.cells
         for seam in generated.seams:
             here, before = cells[seam.row, seam.column], cells[seam.row, seam.column - 1]
@@ -86,9 +95,9 @@ def test_segments_meet_on_free_floor_of_the_same_height(
             assert before not in (Cell.EMPTY, Cell.BACK), (generated.level.name, seam)
 
 
-def test_loops_have_free_space_ground_and_a_run_up(generated_levels: list[GeneratedLevel]) -> None:
+def test_loops_have_free_space_ground_and_a_run_up(levels: list[GeneratedLevel]) -> None:
     loops = 0
-    for generated in generated_levels:
+    for generated in levels:
         cells = generated.level.cells
         for thing in generated.level.objects:
             if thing.kind != Kind.LOOP:
@@ -101,9 +110,9 @@ def test_loops_have_free_space_ground_and_a_run_up(generated_levels: list[Genera
 
 
 def test_the_route_climbs_no_higher_than_jumps_and_springs_carry(
-    generated_levels: list[GeneratedLevel],
+    levels: list[GeneratedLevel],
 ) -> None:
-    for generated in generated_levels:
+    for generated in levels:
         rising = {Kind.PLATFORM_V} | {k for k in Kind if k.name.startswith("SPRING")}
         carriers = [o.x for o in generated.level.objects if o.kind in rising]
         start = Waypoint(generated.level.start[0], generated.level.start[1] - 15)
@@ -116,8 +125,8 @@ def test_the_route_climbs_no_higher_than_jumps_and_springs_carry(
             assert helped and rise <= SPRING_ROWS, (generated.level.name, here, there)
 
 
-def test_every_level_leads_back_or_up_somewhere(generated_levels: list[GeneratedLevel]) -> None:
-    for generated in generated_levels:
+def test_every_level_leads_back_or_up_somewhere(levels: list[GeneratedLevel]) -> None:
+    for generated in levels:
         back = [seam.name for seam in generated.seams if SEGMENTS[seam.name].backtracks]
         assert len(back) >= 2, generated.level.name
 
@@ -149,9 +158,9 @@ def test_in_each_zone_a_route_leads_left_and_in_most_levels_left_or_up(zone: str
 
 
 def test_a_level_opens_with_segments_that_running_right_passes(
-    generated_levels: list[GeneratedLevel],
+    levels: list[GeneratedLevel],
 ) -> None:
-    for generated in generated_levels:
+    for generated in levels:
         zone = ZONES[generated.level.zone]
         assert generated.seams[0].name in GRAMMARS[zone].opening
         assert all(SEGMENTS[seam.name].open for seam in generated.seams[:2])
@@ -176,9 +185,9 @@ def test_a_segment_keeps_to_its_bounds(name: str, difficulty: float) -> None:
         assert not (set(ground.tolist()) & {Cell.EMPTY, Cell.SPIKE_UP, Cell.HAZARD})
 
 
-def test_no_pit_is_too_wide_to_cross(generated_levels: list[GeneratedLevel]) -> None:
+def test_no_pit_is_too_wide_to_cross(levels: list[GeneratedLevel]) -> None:
     """A pit is a series of columns without anything to stand on."""
-    for generated in generated_levels:
+    for generated in levels:
         carried = [o.x // CELL for o in generated.level.objects if o.kind.name.startswith("P")]
         empty = ~(generated.level.cells != Cell.EMPTY).any(axis=0)
         if GRAMMARS[ZONES[generated.level.zone]].roof:
