@@ -28,7 +28,7 @@ from training.data.held_out import HELP, check_levels
 from training.runs.executors import FREE, Executor, open_executor
 from training.runs.progress import ProgressBar
 from training.runs.resume import (
-    Stop,
+    StopRequest,
     TrainingError,
     load_checkpoint,
     save_checkpoint,
@@ -322,7 +322,9 @@ def timed_generation(search: Search, pool: Executor[Task, Rollout]) -> dict[str,
     }
 
 
-def _evolve(search: Search, pool: Executor[Task, Rollout], options: Options, stop: Stop) -> None:
+def _evolve(
+    search: Search, pool: Executor[Task, Rollout], options: Options, stop: StopRequest
+) -> None:
     records = search.records
     metrics = Metrics(options.out, search.evolution.generation)
     try:

@@ -20,8 +20,9 @@ from agent.world_model.vision import Vision
 from agent.world_model.world_model import WorldModel
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
+from training.runs.stages import SPEC
 from training.search.features import feature_sizes, logit_scale
-from training.search.rollouts import SPEC, Rollout, Task, play
+from training.search.rollouts import Rollout, Task, play
 
 LOG_VARIANCE = "log_variance.onnx"  # V's other output, which the agent has no use for
 TRAINED, UNTRAINED, ZEROED, ALONE, SAMPLED = "trained", "untrained", "zeroed", "alone", "sampled"

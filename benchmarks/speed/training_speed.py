@@ -42,6 +42,7 @@ from benchmarks.speed.rounds import median_ratio, medians, ratio_text
 from training import collect, evolve
 from training.data.dataset import create_dataset
 from training.experts.policies import HELD_STEPS, HeldButtons
+from training.runs.stages import SPEC
 from training.search import rollouts
 
 # torch is imported where it is needed: the worker processes import this file too.
@@ -249,7 +250,7 @@ def write_networks(folder: Path, spec: ModelSpec) -> Path:
     from training.models.untrained import write_untrained
 
     write_untrained(folder, spec)
-    (folder / rollouts.SPEC).write_text(json.dumps({"spec": spec.to_json(), "weights": {}}))
+    (folder / SPEC).write_text(json.dumps({"spec": spec.to_json(), "weights": {}}))
     return folder
 
 

@@ -15,7 +15,7 @@ from tests.helpers.small_models import TINY
 from training import dream
 from training.data.dataset import DataError, list_episodes
 from training.models.untrained import random_networks
-from training.pictures.dreams import view_dreams
+from training.pictures.dreams import render_dreams
 from training.runs.resume import TrainingError
 
 
@@ -47,10 +47,10 @@ def test_the_command_writes_a_strip_and_a_film(place: Path, tmp_path: Path) -> N
 def test_the_views_are_of_the_same_moments(place: Path) -> None:
     episode = list_episodes(place / "data")[1]
     vae, memory = random_networks(TINY)
-    views = view_dreams(vae, memory, episode, [0.1, 1.0], 12)
+    views = render_dreams(vae, memory, episode, [0.1, 1.0], 12)
     assert views.labels == ["episode", "V", "dream T 0.1", "dream T 1"]
     assert {film.shape for film in views.films} == {(12, 64, 64, 3)}
-    again = view_dreams(vae, memory, episode, [0.1, 1.0], 12)
+    again = render_dreams(vae, memory, episode, [0.1, 1.0], 12)
     for film, other in zip(views.films, again.films, strict=True):
         np.testing.assert_array_equal(film, other)
 
@@ -63,9 +63,9 @@ def test_an_unwritable_film_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_named(place: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'hot': give positive numbers"):
+    with pytest.raises(UserError, match="'hot'.*positive numbers"):
         run(place, tmp_path, "--temperatures", "hot")
-    with pytest.raises(UserError, match="0.0 seconds"):
+    with pytest.raises(UserError, match="--seconds is 0.0"):
         run(place, tmp_path, "--seconds", "0")
     with pytest.raises(DataError, match="no episode 77"):
         run(place, tmp_path, "--episode", "77")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.runs.loop import Learner, Schedule, learn
+from training.runs.loop import Schedule, TrainingState, train
 
 
 class Weight(nn.Module):
@@ -25,20 +25,24 @@ def lowered_by(folder: Path, steps: int, decay_steps: int) -> float:
     weight = Weight()
     optimizer = torch.optim.SGD(weight.parameters(), 0.5)
     generator = torch.Generator().manual_seed(1)
-    learner = Learner(weight, optimizer, np.random.default_rng(1), generator, max_norm=1e9)
+    state = TrainingState(weight, optimizer, np.random.default_rng(1), generator, max_norm=1e9)
 
-    def losses(learner: Learner) -> dict[str, Tensor]:
+    def losses(state: TrainingState) -> dict[str, Tensor]:
         return {"loss": weight.value.sum()}
 
     folder.mkdir(exist_ok=True)
     schedule = Schedule(steps, 100, 100, 100, decay_steps)
-    learn(folder, learner, schedule, losses, lambda: {"lower": -weight.value.item()})
+    train(folder, state, schedule, losses, lambda: {"lower": -weight.value.item()})
     return -weight.value.item()
 
 
 def test_the_rate_stays_or_falls_to_nothing(tmp_path: Path) -> None:
     schedule = Schedule(10, 1, 1, 1, decay_steps=4)
-    assert [schedule.share(step) for step in range(10)] == [1] * 7 + [0.75, 0.5, 0.25]
+    assert [schedule.learning_rate_factor(step) for step in range(10)] == [1] * 7 + [
+        0.75,
+        0.5,
+        0.25,
+    ]
     assert lowered_by(tmp_path / "stays", 10, 0) == pytest.approx(5)
     assert lowered_by(tmp_path / "falls", 10, 4) == pytest.approx(0.5 * (7 + 0.75 + 0.5 + 0.25))
     assert lowered_by(tmp_path / "all", 10, 10) == pytest.approx(0.5 * 5.5)

@@ -60,7 +60,7 @@ def test_a_cut_one_is_named(tmp_path: Path, name: str) -> None:
     save_checkpoint(tmp_path, 1, ARRAYS, {"a": 1})
     path = tmp_path / "00000001" / name
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(TrainingError, match=f"{name} has .* bytes instead of .*: remove it"):
+    with pytest.raises(TrainingError, match=f"{name} has .* bytes instead of .*Delete it"):
         load_checkpoint(tmp_path)
 
 

@@ -20,7 +20,8 @@ from training import train_memory, train_vision
 from training.data.dataset import Dataset
 from training.data.latents import Cut, Sequences, cut_episodes
 from training.models.checkpoint import load_networks
-from training.models.networks import MDNLSTM, outcome_errors
+from training.models.encode import LATENTS, encode_dataset
+from training.models.networks import MDNLSTM, VAE
 from training.models.untrained import random_networks
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
 from training.pictures.dreams import dream
@@ -69,13 +70,8 @@ def test_each_target_is_the_next_step_of_the_same_episode(lengths: list[int], st
     if not cuts:
         assert max(lengths) == 1
         return
-    sequences = Sequences(mu, torch.zeros_like(mu), actions.to(torch.uint8), cuts, None, mu)
+    sequences = Sequences(mu, torch.zeros_like(mu), actions.to(torch.uint8), cuts)
     batch = sequences.batch(np.arange(len(cuts)), None)
-    there = ~batch.outcome[..., 0].isnan()
-    assert torch.equal(
-        batch.outcome[there], batch.latents[there]
-    )  # a step's own, the last one's too
-    assert there.sum() == sum(cut.stop - cut.first for cut in cuts)
     assert len(batch.latents) <= steps
     seen, targets = batch.latents[batch.mask], batch.targets[batch.mask]
     assert torch.equal(targets, seen + torch.tensor([0.0, 1.0]))  # same episode, one step on
@@ -126,15 +122,22 @@ def test_it_learns_what_the_actions_do(tmp_path: Path) -> None:
     sequences = Sequences(mu, torch.full_like(mu, -4.0), actions, cuts)
     options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02)
     torch.set_num_threads(1)
-    trainer = train_memory.Trainer(options, MDNLSTM(replace(TINY, hidden=32)), sequences, sequences)
+    trainer = train_memory.MemoryTrainer(
+        options, MDNLSTM(replace(TINY, hidden=32)), sequences, sequences
+    )
     for _ in range(150):
-        take_step(tmp_path, trainer.learner, trainer.losses)
+        take_step(tmp_path, trainer.state, trainer.losses)
     measured = trainer.evaluate()
-    assert measured["error_held_out"] < 0.3 < 1.0 < measured["error_stays_held_out"]
-    assert measured["nll_held_out"] < measured["nll_stays_held_out"] - 4
+    assert (
+        measured["prediction_error_held_out"]
+        < 0.3
+        < 1.0
+        < measured["prediction_error_no_change_held_out"]
+    )
+    assert measured["nll_held_out"] < measured["nll_no_change_held_out"] - 4
 
 
-def test_it_learns_what_a_guide_would_press(tmp_path: Path) -> None:
+def test_it_learns_what_an_expert_would_press(tmp_path: Path) -> None:
     """An expert that presses what was pressed before it: only a memory can tell that."""
     generator = torch.Generator().manual_seed(1)
     actions = torch.randint(0, 2, (640, 4), generator=generator, dtype=torch.uint8)
@@ -147,72 +150,11 @@ def test_it_learns_what_a_guide_would_press(tmp_path: Path) -> None:
     found = {}
     for weight in (0.0, 10.0):
         options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02, expert_action_weight=weight)
-        trainer = train_memory.Trainer(options, MDNLSTM(spec), sequences, sequences)
+        trainer = train_memory.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
         for _ in range(100):
-            take_step(tmp_path, trainer.learner, trainer.losses)
+            take_step(tmp_path, trainer.state, trainer.losses)
         found[weight] = trainer.evaluate()["expert_action_accuracy_held_out"]
     assert found[10.0] > 0.95 and found[0.0] < 0.5
-
-
-def test_it_learns_what_a_step_leads_to(tmp_path: Path) -> None:
-    """Rewards and ends that follow from the action before: M has to keep it in h."""
-    generator = torch.Generator().manual_seed(1)
-    actions = torch.randint(0, 2, (640, 4), generator=generator, dtype=torch.uint8)
-    before = torch.cat((torch.zeros_like(actions[:1]), actions[:-1])).float()
-    before[::20] = 0.0
-    outcome = torch.stack((before[:, 0] * 100 - 20, before[:, 1]), 1)
-    mu, cuts = torch.zeros(640, TINY.latent), cut_episodes([20] * 32, 20)
-    sequences = Sequences(mu, torch.full_like(mu, -4.0), actions, cuts, None, outcome)
-    options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02, outcome_weight=10.0)
-    torch.set_num_threads(1)
-    trainer = train_memory.Trainer(options, MDNLSTM(replace(TINY, hidden=32)), sequences, sequences)
-    first = trainer.evaluate()
-    for _ in range(100):
-        take_step(tmp_path, trainer.learner, trainer.losses)
-    measured = trainer.evaluate()
-    share = float(before[:, 1].mean())
-    entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
-    assert measured["end_blank_held_out"] == pytest.approx(entropy, rel=1e-5)
-    two = np.where(before[:, 0] > 0, np.log1p(80), -np.log1p(20))
-    assert measured["reward_blank_held_out"] == pytest.approx(two.std(), rel=1e-5)
-    pairs = (
-        ("reward_error_held_out", "reward_blank_held_out"),
-        ("end_held_out", "end_blank_held_out"),
-    )
-    for told, blank in pairs:
-        assert measured[told] < 0.5 * measured[blank] < first[told]
-
-
-def test_a_step_of_padding_leads_to_nothing() -> None:
-    told = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.zeros(2, 2)
-    outcome = torch.tensor([[[np.e - 1, 0.0], [0.0, 1.0]], [[1 - np.e, 1.0], [np.nan, np.nan]]])
-    errors, nats = outcome_errors(told, outcome.float())
-    torch.testing.assert_close(errors, torch.tensor([0.0, 4.0, 16.0]))
-    torch.testing.assert_close(nats, torch.full((3,), float(np.log(2))))
-
-
-def test_a_run_that_tells_outcomes_leaves_the_same_kind_of_m(
-    data: Path, vision: Path, finished: Path, tmp_path: Path
-) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    run(data, vision, whole, "--outcome-weight", "5")
-    for steps in ("2", "4"):
-        run(data, vision, parts, "--outcome-weight", "5", "--steps", steps)
-    assert same_arrays(whole / MEMORY_WEIGHTS, parts / MEMORY_WEIGHTS)
-    assert not same_arrays(whole / MEMORY_WEIGHTS, finished / MEMORY_WEIGHTS)
-    shapes = [
-        {name: tensor.shape for name, tensor in load_network(path, MDNLSTM).state_dict().items()}
-        for path in (whole / MEMORY_WEIGHTS, finished / MEMORY_WEIGHTS)
-    ]
-    assert shapes[0] == shapes[1]
-    measured = json.loads((whole / "result.json").read_text())["held_out"]
-    # the held-out episode's 30 steps: each gives 1 with the RIGHT button, the last one ends it
-    rewards = np.log1p(Dataset(str(data)).held_out[0].rewards())
-    assert measured["reward_blank_held_out"] == pytest.approx(rewards.std(), rel=1e-5)
-    entropy = -(np.log(1 / 30) + 29 * np.log(29 / 30)) / 30
-    assert measured["end_blank_held_out"] == pytest.approx(entropy, rel=1e-5)
-    with pytest.raises(TrainingError, match="outcome and decay"):
-        run(data, vision, tmp_path / "less", "--outcome-weight", "-1")
 
 
 def test_a_dream_follows_memory_and_temperature() -> None:
@@ -233,13 +175,13 @@ def test_a_run_leaves_what_it_promises(finished: Path) -> None:
     measured = result["held_out"]
     assert set(measured) == {
         "nll_held_out",
-        "nll_stays_held_out",
-        "error_held_out",
-        "error_stays_held_out",
-        "expert_action_held_out",
+        "nll_no_change_held_out",
+        "prediction_error_held_out",
+        "prediction_error_no_change_held_out",
+        "expert_action_loss_held_out",
         "expert_action_accuracy_held_out",
     }
-    assert measured["expert_action_accuracy_held_out"] is None  # nobody advised
+    assert measured["expert_action_accuracy_held_out"] is None  # the dataset has no expert actions
     assert all(np.isfinite(value) for value in measured.values() if value is not None)
     picture = cv2.imread(str(finished / "dream.png"))
     assert picture.shape[0] == 4 * 2 * 66  # four rows
@@ -266,7 +208,9 @@ def test_a_run_may_begin_with_the_weights_of_another(
     for name, tensor in load_network(finished / MEMORY_WEIGHTS, MDNLSTM).state_dict().items():
         ours = load_network(begun / MEMORY_WEIGHTS, MDNLSTM).state_dict()[name]
         assert torch.allclose(ours, tensor, atol=1e-6), name
-    with pytest.raises(TrainingError, match="give one of train_memory"):
+    with pytest.raises(
+        TrainingError, match="is a run of 'train_vision'.*Use a run of train_memory"
+    ):
         run(data, vision, tmp_path / "other", "--start", str(vision))
 
 
@@ -291,12 +235,9 @@ def test_a_vision_that_is_unfinished_or_altered_is_named(
 def test_the_latents_of_another_vision_are_refused(
     data: Path, vision: Path, finished: Path, tmp_path: Path
 ) -> None:
-    from training.data.latents import LATENTS, encode_dataset
-    from training.models.networks import VAE
-
     (tmp_path / LATENTS).write_bytes((finished / LATENTS).read_bytes())
     vae = load_network(vision / VISION_WEIGHTS, VAE)
-    with pytest.raises(TrainingError, match="made with another V"):
+    with pytest.raises(TrainingError, match="latents of the V .* but --vision is 000000000000"):
         encode_dataset(tmp_path, Dataset(str(data)), vae, "0" * 64)
     (tmp_path / LATENTS).write_bytes((finished / LATENTS).read_bytes()[:-9])
     with pytest.raises(TrainingError, match="is damaged"):

@@ -21,7 +21,6 @@ class Frames:
     pixels: NDArray[np.uint8]  # (N, S, S, 3)
     expert_action: NDArray[np.uint8]  # (N, 4); 255: none
     player: NDArray[np.int16]  # (N, 2), x and y on the native screen; -1: not known
-    sprites: NDArray[np.uint8]  # (N, 28, 5), a bit for each cell of the screen; 0: none, or unknown
 
     def take(self, chosen: NDArray[np.intp]) -> Frames:
         """Some of them, in this order."""
@@ -29,7 +28,6 @@ class Frames:
             self.pixels[chosen],
             self.expert_action[chosen],
             self.player[chosen],
-            self.sprites[chosen],
         )
 
     def draw(self, random: np.random.Generator, size: int) -> Frames:
@@ -43,7 +41,6 @@ def join(parts: Sequence[Frames]) -> Frames:
         np.concatenate([part.pixels for part in parts]),
         np.concatenate([part.expert_action for part in parts]),
         np.concatenate([part.player for part in parts]),
-        np.concatenate([part.sprites for part in parts]),
     )
 
 
@@ -57,7 +54,7 @@ def read_episode(episode: Episode, spec: ModelSpec) -> Frames:
     frames = (frame for chunk in episode.chunks() for frame in chunk)
     for place, frame in enumerate(frames):
         pixels[place] = preprocess(frame, spec)
-    return Frames(pixels, episode.expert_action(), episode.player(), episode.sprites())
+    return Frames(pixels, episode.expert_action(), episode.player())
 
 
 def read_frames(episodes: Sequence[Episode], spec: ModelSpec) -> Frames:
@@ -68,18 +65,16 @@ def read_frames(episodes: Sequence[Episode], spec: ModelSpec) -> Frames:
     """
     count, size = sum(episode.steps for episode in episodes), spec.frame_size
     pixels = np.empty((count, size, size, 3), np.uint8)  # once: joining would need it twice
-    expert_action, player, sprites, done = [], [], [], 0
+    expert_action, player, done = [], [], 0
     with ProgressBar("frames read", count) as progress:
         for episode in episodes:
             part = read_episode(episode, spec)
             pixels[done : done + episode.steps] = part.pixels
             expert_action.append(part.expert_action)
             player.append(part.player)
-            sprites.append(part.sprites)
             done += episode.steps
             progress.update(done)
-    known = np.concatenate(expert_action), np.concatenate(player), np.concatenate(sprites)
-    return Frames(pixels, *known)
+    return Frames(pixels, np.concatenate(expert_action), np.concatenate(player))
 
 
 def sample_frames(episodes: Sequence[Episode], spec: ModelSpec, most: int) -> Frames:
@@ -92,7 +87,7 @@ def sample_frames(episodes: Sequence[Episode], spec: ModelSpec, most: int) -> Fr
         if len(places):
             native = episode.frames()
             pixels = np.array([preprocess(native[place], spec) for place in places])
-            known = episode.expert_action(), episode.player(), episode.sprites()
+            known = episode.expert_action(), episode.player()
             parts.append(Frames(pixels, *(values[places] for values in known)))
         first += episode.steps
     return join(parts)

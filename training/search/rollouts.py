@@ -22,8 +22,8 @@ from agent.world_model.vision import Vision
 from agent.world_model.world_model import WorldModel
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
+from training.runs.stages import SPEC
 
-SPEC = "spec.json"
 HOPELESS_STEPS = 300  # the window of the early stop
 
 
