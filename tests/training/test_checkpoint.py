@@ -1,4 +1,4 @@
-"""The torch weights on disk: back as they were, or one line."""
+"""The PyTorch weights of a packed model: saved, loaded, and checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.models.checkpoint import load_networks, save_networks
 from training.models.untrained import random_networks
 
 
-def test_networks_come_back_as_they_were_in_half_precision(tmp_path: Path) -> None:
+def test_loaded_networks_equal_the_saved_ones_in_half_precision(tmp_path: Path) -> None:
     path = tmp_path / "networks.safetensors"
     saved = random_networks(TINY)
     save_networks(path, *saved)
@@ -28,7 +28,7 @@ def test_networks_come_back_as_they_were_in_half_precision(tmp_path: Path) -> No
             assert torch.equal(ours.state_dict()[name], tensor.half().float())
 
 
-def test_missing_and_cut_files_are_named(tmp_path: Path) -> None:
+def test_missing_and_damaged_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "networks.safetensors"
     with pytest.raises(PretrainedError, match="missing"):
         load_networks(path)
@@ -52,7 +52,7 @@ def rewritten(path: Path, drop: str = "", extra: str = "", **changed: object) ->
     return path
 
 
-def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "networks.safetensors"
     load_networks(rewritten(path))
     with pytest.raises(PretrainedError, match=r"memory\.heads\.bias is missing"):

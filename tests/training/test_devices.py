@@ -1,4 +1,4 @@
-"""The device and the precision of training: what is chosen, and that bfloat16 learns the same."""
+"""The device and the precision of training: the choice, and equal results with bfloat16."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Maker = Callable[[str, str | None], Any]
 MAKERS: list[Maker] = [vision_trainer, memory_trainer]
 
 
-def test_what_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_choice_of_device_and_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for device in ("cpu", "auto"):
         assert choose_device(device, None) == ComputeDevice(torch.device("cpu"), "float32")
@@ -73,7 +73,7 @@ def test_what_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @no_gpu
-def test_cuda_that_is_not_there_is_said_in_one_line(
+def test_missing_cuda_is_one_line_and_exit_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, out = str(write_dataset(tmp_path / "data")), str(tmp_path / "run")
@@ -90,7 +90,7 @@ def test_cuda_that_is_not_there_is_said_in_one_line(
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_bfloat16_learns_nearly_what_float32_does(make: Maker, tmp_path: Path) -> None:
+def test_bfloat16_trains_nearly_like_float32(make: Maker, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     trainers = {precision: make("cpu", precision) for precision in ("float32", "bfloat16")}
     seen: dict[str, list[float]] = {}
@@ -104,7 +104,7 @@ def test_bfloat16_learns_nearly_what_float32_does(make: Maker, tmp_path: Path) -
         weights = list(trainer.state.network.parameters())
         assert all(weight.dtype == torch.float32 for weight in weights)
     assert np.isfinite(seen["bfloat16"]).all()
-    assert seen["bfloat16"] != seen["float32"]  # it did compute in another precision
+    assert seen["bfloat16"] != seen["float32"]  # the precision really differs
     np.testing.assert_allclose(seen["bfloat16"], seen["float32"], rtol=0.03, atol=0.02)
 
 
@@ -112,9 +112,7 @@ def test_bfloat16_learns_nearly_what_float32_does(make: Maker, tmp_path: Path) -
 @needs_gpu
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_gpu_draws_and_learns_what_the_cpu_does(
-    make: Maker, precision: str, tmp_path: Path
-) -> None:
+def test_a_gpu_trains_nearly_like_the_cpu(make: Maker, precision: str, tmp_path: Path) -> None:
     trainers = [make("cpu", "float32"), make("cuda", precision)]
     for _ in range(10):
         losses = [take_step(tmp_path, one.state, one.losses)["loss"] for one in trainers]
@@ -127,7 +125,7 @@ def test_a_gpu_draws_and_learns_what_the_cpu_does(
 
 @pytest.mark.gpu
 @needs_gpu
-def test_a_run_on_a_gpu_goes_on_on_the_cpu(tmp_path: Path) -> None:
+def test_a_run_on_a_gpu_can_resume_on_the_cpu(tmp_path: Path) -> None:
     data, out = str(write_dataset(tmp_path / "data")), str(tmp_path / "run")
     arguments = ["--preset", "debug", "--data", data, "--out", out]
     assert train_vision.main([*arguments, "--steps", "2", "--device", "cuda"]) == 0

@@ -1,4 +1,4 @@
-"""Packing: what comes out plays, and what does not belong together stays out."""
+"""Packing: the packed model plays, and runs that do not belong together are refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from training.search.history import read_champion
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Finished runs of all stages; evolution's is real, of the debug preset."""
+    """Finished runs of all stages; evolve really ran, with the debug preset."""
     folder = tmp_path_factory.mktemp("runs")
     vision, memory = write_trained(folder)
     evolve.main(
@@ -49,7 +49,7 @@ def run(runs: Path, out: Path, *arguments: str) -> int:
     return pack.main([*places, "--out", str(out), *arguments])
 
 
-def test_what_is_packed_is_what_was_trained(runs: Path, tmp_path: Path) -> None:
+def test_a_packed_model_holds_the_trained_networks(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "pretrained"
     assert run(runs, out) == 0
     packed = load(out)
@@ -71,7 +71,7 @@ def test_what_is_packed_is_what_was_trained(runs: Path, tmp_path: Path) -> None:
     for fact in ("95 frames of 3 episodes", "of generation 2", "Not measured yet."):
         assert fact in card
     assert packed.manifest["training"]["options"]["evolve"]["vision"] == "vision"
-    assert str(runs) not in (out / MANIFEST).read_text()  # nor any other place of this machine
+    assert str(runs) not in (out / MANIFEST).read_text()  # no path of this machine is stored
     assert [path.name for path in tmp_path.iterdir()] == ["pretrained"]
 
 
@@ -84,9 +84,7 @@ def test_the_last_state_can_be_packed_over_the_best(runs: Path, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["pretrained"]
 
 
-def test_scores_are_told_only_of_the_model_they_were_measured_with(
-    runs: Path, tmp_path: Path
-) -> None:
+def test_scores_of_another_model_are_refused(runs: Path, tmp_path: Path) -> None:
     out, path = tmp_path / "pretrained", tmp_path / "scores.json"
     run(runs, out)
     player = {"mean": 180.0, "interval": [150.0, 210.0], "episodes": 30}
@@ -112,7 +110,7 @@ def test_scores_are_told_only_of_the_model_they_were_measured_with(
     load(out)
 
 
-def test_another_card_changes_nothing_else(runs: Path, tmp_path: Path) -> None:
+def test_a_new_card_changes_only_the_card_and_the_manifest(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "pretrained"
     run(runs, out)
     (out / "play.json").write_text('{"lock_in_score": 1500}')  # as the tuner writes it
@@ -131,7 +129,7 @@ def test_another_card_changes_nothing_else(runs: Path, tmp_path: Path) -> None:
     assert (out / MODEL_CARD).read_bytes() == b"# Another\n"
 
 
-def test_missing_and_mismatched_runs_are_refused_in_a_line(runs: Path, tmp_path: Path) -> None:
+def test_missing_and_mismatched_runs_are_refused(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "pretrained"
     shutil.copytree(runs, tmp_path / "runs")
     write_trained(tmp_path / "other", seed=2)

@@ -1,4 +1,4 @@
-"""Training M: which step predicts which, cutting and padding, and going on bit for bit."""
+"""Training M: targets, cutting and padding of sequences, and bit-for-bit resumption."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run(data: Path, vision: Path, folder: Path, *arguments: str) -> int:
 @settings(max_examples=200)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(1, 12))
 def test_each_target_is_the_next_step_of_the_same_episode(lengths: list[int], steps: int) -> None:
-    """Latents name their episode and step; every step with a next one is a target once."""
+    """The latents encode episode and step; each step but the last is an input exactly once."""
     names = [(episode, step) for episode, n in enumerate(lengths) for step in range(n)]
     mu = torch.tensor(names, dtype=torch.float32)
     actions = (torch.arange(len(names))[:, None] * 3 + torch.arange(4)) % 256
@@ -74,19 +74,21 @@ def test_each_target_is_the_next_step_of_the_same_episode(lengths: list[int], st
     batch = sequences.batch(np.arange(len(cuts)), None)
     assert len(batch.latents) <= steps
     seen, targets = batch.latents[batch.mask], batch.targets[batch.mask]
-    assert torch.equal(targets, seen + torch.tensor([0.0, 1.0]))  # same episode, one step on
+    assert torch.equal(targets, seen + torch.tensor([0.0, 1.0]))  # same episode, next step
     expected = {(e, s) for e, s in names if s + 1 < lengths[e]}
     assert len(seen) == len(expected)
     assert {tuple(map(int, row)) for row in seen.tolist()} == expected
     starts = batch.latents[0]
-    assert torch.equal(starts[:, 1] % steps, torch.zeros(len(cuts)))  # as play forgets
+    assert torch.equal(
+        starts[:, 1] % steps, torch.zeros(len(cuts))
+    )  # where the agent resets its memory
     number = {name: place for place, name in enumerate(names)}
     for row, action in zip(seen.tolist(), batch.actions[batch.mask].tolist(), strict=True):
         place = number[int(row[0]), int(row[1])]
         assert action == [(place * 3 + button) % 256 for button in range(4)]
 
 
-def test_padding_is_masked_and_changes_nothing() -> None:
+def test_padding_is_masked_and_does_not_change_predictions() -> None:
     _, memory = random_networks(TINY)
     mu = torch.randn(12, TINY.latent, generator=torch.Generator().manual_seed(1))
     sequences = Sequences(
@@ -100,7 +102,7 @@ def test_padding_is_masked_and_changes_nothing() -> None:
     torch.testing.assert_close(padded.mu[:2, 1], alone.mu[:2, 0])
 
 
-def test_latents_are_drawn_anew_with_the_stored_deviation() -> None:
+def test_each_batch_samples_its_latents_with_the_stored_deviation() -> None:
     mu, log_variance = torch.full((5000, 1), 3.0), torch.full((5000, 1), -2.0)
     cuts = [Cut(0, 5000, 5000)]
     sequences = Sequences(mu, log_variance, torch.zeros(5000, 4, dtype=torch.uint8), cuts)
@@ -112,8 +114,8 @@ def test_latents_are_drawn_anew_with_the_stored_deviation() -> None:
     assert sequences.usual_change().item() == pytest.approx(np.exp(-1) * 2**0.5, rel=0.05)
 
 
-def test_it_learns_what_the_actions_do(tmp_path: Path) -> None:
-    """A latent that moves by the action: M must beat the predictor that nothing changes."""
+def test_training_learns_the_effect_of_the_actions(tmp_path: Path) -> None:
+    """The latent is set by the last action: M must beat the no-change predictor."""
     generator = torch.Generator().manual_seed(1)
     actions = torch.randint(0, 2, (640, 4), generator=generator, dtype=torch.uint8)
     mu = torch.zeros(640, TINY.latent)
@@ -137,12 +139,12 @@ def test_it_learns_what_the_actions_do(tmp_path: Path) -> None:
     assert measured["nll_held_out"] < measured["nll_no_change_held_out"] - 4
 
 
-def test_it_learns_what_an_expert_would_press(tmp_path: Path) -> None:
-    """An expert that presses what was pressed before it: only a memory can tell that."""
+def test_training_learns_the_buttons_of_an_expert_with_memory(tmp_path: Path) -> None:
+    """The expert repeats the last action, which only the hidden state of M holds."""
     generator = torch.Generator().manual_seed(1)
     actions = torch.randint(0, 2, (640, 4), generator=generator, dtype=torch.uint8)
     expert_action = torch.cat((torch.zeros_like(actions[:1]), actions[:-1]))
-    expert_action[::20] = 255  # at a sequence's start there is nothing to remember
+    expert_action[::20] = 255  # a sequence starts without a last action
     mu, cuts = torch.zeros(640, TINY.latent), cut_episodes([20] * 32, 20)
     sequences = Sequences(mu, torch.full_like(mu, -4.0), actions, cuts, expert_action)
     torch.set_num_threads(1)
@@ -157,7 +159,7 @@ def test_it_learns_what_an_expert_would_press(tmp_path: Path) -> None:
     assert found[10.0] > 0.95 and found[0.0] < 0.5
 
 
-def test_a_dream_follows_memory_and_temperature() -> None:
+def test_a_dream_depends_on_the_seed_and_the_temperature() -> None:
     _, memory = random_networks(TINY)
     latents, actions = torch.randn(3, TINY.latent), torch.ones(8, 4, dtype=torch.uint8)
     dreams = [
@@ -166,10 +168,12 @@ def test_a_dream_follows_memory_and_temperature() -> None:
     ]
     assert dreams[0].shape == (5, TINY.latent)
     assert torch.equal(dreams[0], dreams[1]) and not torch.equal(dreams[0], dreams[2])
-    torch.testing.assert_close(dreams[3], dreams[4], atol=0.05, rtol=0)  # cold: hardly any chance
+    torch.testing.assert_close(
+        dreams[3], dreams[4], atol=0.05, rtol=0
+    )  # near temperature 0 it is deterministic
 
 
-def test_a_run_leaves_what_it_promises(finished: Path) -> None:
+def test_a_finished_run_holds_weights_measures_and_a_picture(finished: Path) -> None:
     result = json.loads((finished / "result.json").read_text())
     assert (result["stage"], result["steps"]) == ("train_memory", 4)
     measured = result["held_out"]
@@ -188,7 +192,7 @@ def test_a_run_leaves_what_it_promises(finished: Path) -> None:
     assert load_network(finished / MEMORY_WEIGHTS, MDNLSTM).spec.hidden == 256
 
 
-def test_interrupted_and_continued_equals_uninterrupted(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     data: Path, vision: Path, finished: Path, tmp_path: Path
 ) -> None:
     run(data, vision, tmp_path, "--steps", "2")
@@ -199,14 +203,14 @@ def test_interrupted_and_continued_equals_uninterrupted(
     assert same_arrays(tmp_path / newest, finished / newest)
 
 
-def test_a_run_may_begin_with_the_weights_of_another(
+def test_a_run_can_start_from_the_weights_of_a_run(
     data: Path, vision: Path, finished: Path, tmp_path: Path
 ) -> None:
-    begun = tmp_path / "begun"
+    started = tmp_path / "started"
     barely = ("--steps", "1", "--learning-rate", "1e-9")
-    run(data, vision, begun, *barely, "--start", str(finished))
+    run(data, vision, started, *barely, "--start", str(finished))
     for name, tensor in load_network(finished / MEMORY_WEIGHTS, MDNLSTM).state_dict().items():
-        ours = load_network(begun / MEMORY_WEIGHTS, MDNLSTM).state_dict()[name]
+        ours = load_network(started / MEMORY_WEIGHTS, MDNLSTM).state_dict()[name]
         assert torch.allclose(ours, tensor, atol=1e-6), name
     with pytest.raises(
         TrainingError, match="is a run of 'train_vision'.*Use a run of train_memory"
@@ -214,14 +218,14 @@ def test_a_run_may_begin_with_the_weights_of_another(
         run(data, vision, tmp_path / "other", "--start", str(vision))
 
 
-def test_a_run_may_begin_with_the_packed_model(data: Path, vision: Path, tmp_path: Path) -> None:
+def test_a_run_can_start_from_a_packed_model(data: Path, vision: Path, tmp_path: Path) -> None:
     run(data, vision, tmp_path, "--steps", "1", "--learning-rate", "1e-9", "--start", "pretrained")
     ours = load_network(tmp_path / MEMORY_WEIGHTS, MDNLSTM).state_dict()
     for name, tensor in load_networks(Path("pretrained") / NETWORKS)[1].state_dict().items():
         assert torch.allclose(ours[name], tensor, atol=1e-6), name
 
 
-def test_a_vision_that_is_unfinished_or_altered_is_named(
+def test_an_unfinished_or_altered_vision_is_refused(
     data: Path, vision: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match="no finished run of train_vision"):

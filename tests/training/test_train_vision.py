@@ -1,4 +1,4 @@
-"""Training V: it learns, continues bit for bit, and stops cleanly."""
+"""Training V: it learns, resumes bit for bit, and stops cleanly."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(data: Path, folder: Path, *arguments: str) -> int:
     return train_vision.main([*fixed, *arguments])
 
 
-def test_a_run_leaves_what_it_promises(finished: Path) -> None:
+def test_a_finished_run_holds_weights_metrics_and_pictures(finished: Path) -> None:
     result = json.loads((finished / "result.json").read_text())
     assert (result["stage"], result["steps"]) == ("train_vision", 4)
     assert result["beta"] == 1.0  # 4 for 128 x 128, a quarter of it for a quarter of the pixels
@@ -65,26 +65,26 @@ def test_a_run_leaves_what_it_promises(finished: Path) -> None:
     assert load_network(finished / VISION_WEIGHTS, VAE).spec == PRESETS["compact"]
 
 
-def test_a_run_may_begin_with_the_weights_of_another(
+def test_a_run_can_start_from_the_weights_of_a_run(
     data: Path, finished: Path, tmp_path: Path
 ) -> None:
-    begun = tmp_path / "begun"
-    run(data, begun, "--steps", "1", "--learning-rate", "1e-9", "--start", str(finished))
+    started = tmp_path / "started"
+    run(data, started, "--steps", "1", "--learning-rate", "1e-9", "--start", str(finished))
     for name, tensor in load_network(finished / VISION_WEIGHTS, VAE).state_dict().items():
-        ours = load_network(begun / VISION_WEIGHTS, VAE).state_dict()[name]
+        ours = load_network(started / VISION_WEIGHTS, VAE).state_dict()[name]
         assert torch.allclose(ours, tensor, atol=1e-6), name
     with pytest.raises(TrainingError, match="has the sizes 'compact'.*same --model"):
         run(data, tmp_path / "other", "--model", "original2018", "--start", str(finished))
 
 
-def test_a_run_may_begin_with_the_packed_model(data: Path, tmp_path: Path) -> None:
+def test_a_run_can_start_from_a_packed_model(data: Path, tmp_path: Path) -> None:
     run(data, tmp_path, "--steps", "1", "--learning-rate", "1e-9", "--start", "pretrained")
     ours = load_network(tmp_path / VISION_WEIGHTS, VAE).state_dict()
     for name, tensor in load_networks(Path("pretrained") / NETWORKS)[0].state_dict().items():
         assert torch.allclose(ours[name], tensor, atol=1e-6), name
 
 
-def test_interrupted_and_continued_equals_uninterrupted(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     data: Path, finished: Path, tmp_path: Path
 ) -> None:
     run(data, tmp_path / "run", "--steps", "2")
@@ -108,7 +108,7 @@ def test_it_resumes_bit_for_bit_with_decoded_and_shifted_frames(data: Path, tmp_
     assert same_arrays(tmp_path / "run" / VISION_WEIGHTS, tmp_path / "whole" / VISION_WEIGHTS)
 
 
-def test_ctrl_c_saves_the_step_that_was_reached(
+def test_ctrl_c_saves_the_running_step(
     data: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = train_vision.VisionTrainer.losses
@@ -128,7 +128,7 @@ def test_ctrl_c_saves_the_step_that_was_reached(
     assert same_arrays(tmp_path / VISION_WEIGHTS, finished / VISION_WEIGHTS)
 
 
-def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = train_vision.VisionTrainer.losses
@@ -146,7 +146,9 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(
 
 
 @pytest.mark.parametrize("some", [{}, {"decoded_frames": 4, "shift": 1}])
-def test_it_learns(tmp_path: Path, data: Path, some: dict[str, Any]) -> None:
+def test_training_lowers_the_reconstruction_loss(
+    tmp_path: Path, data: Path, some: dict[str, Any]
+) -> None:
     dataset, spec = Dataset(str(data)), PRESETS["compact"]
     options = train_vision.Options(data=str(data), out=tmp_path, batch=8, **some)
     frames = read_frames(dataset.training[:1], spec)
@@ -167,9 +169,7 @@ def train_vision_step(trainer: train_vision.VisionTrainer, folder: Path) -> None
     take_step(folder, trainer.state, trainer.losses)
 
 
-def test_a_run_in_the_folder_of_another_is_refused(
-    data: Path, finished: Path, tmp_path: Path
-) -> None:
+def test_a_folder_of_another_run_is_refused(data: Path, finished: Path, tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="another command .batch 8 there, 9 now"):
         run(data, finished, "--batch", "9")
     shutil.copytree(finished, tmp_path / "copy")
@@ -180,7 +180,9 @@ def test_a_run_in_the_folder_of_another_is_refused(
     holder.close()
 
 
-def test_a_cut_dataset_or_checkpoint_is_named(data: Path, finished: Path, tmp_path: Path) -> None:
+def test_a_damaged_dataset_or_checkpoint_is_refused(
+    data: Path, finished: Path, tmp_path: Path
+) -> None:
     shutil.copytree(data, tmp_path / "data")
     (tmp_path / "data/episode-00000000/frames/c/0/0/0").unlink()
     with pytest.raises(DataError, match="nothing instead of"):

@@ -24,7 +24,8 @@ from training.runs.progress import ProgressBar
 from training.runs.resume import TrainingError
 
 LATENTS = "latents.safetensors"
-FIELDS = ("mu", "log_variance", "actions", "expert_action")  # in the order of Sequences' arguments
+FIELDS = ("mu", "log_variance", "actions", "expert_action")  # one row per step
+STORED = (*FIELDS, "lengths")  # number of steps of each episode
 
 
 @torch.no_grad()
@@ -59,6 +60,15 @@ def encode_dataset(
             **_encode("held_out", dataset.held_out, vae),
         }
         write_atomically(path, save(tensors, {"vision_sha256": digest}))
+    tensors = _read_latents(path, digest)
+    return (
+        _sequences("training", tensors, vae.spec.sequence_steps),
+        _sequences("held_out", tensors, vae.spec.sequence_steps),
+    )
+
+
+def _read_latents(path: Path, digest: str) -> dict[str, Tensor]:
+    names = [f"{part}.{field}" for part in ("training", "held_out") for field in STORED]
     try:
         with safe_open(path, framework="pt") as file:
             found = (file.metadata() or {}).get("vision_sha256")
@@ -67,12 +77,8 @@ def encode_dataset(
                     f"{path} holds latents of the V {found!s:.12}, but --vision is {digest:.12}: "
                     "use another --out, or the --vision of the first run"
                 )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return (
-            _sequences("training", tensors, vae.spec.sequence_steps),
-            _sequences("held_out", tensors, vae.spec.sequence_steps),
-        )
-    except (SafetensorError, KeyError, OSError) as error:
+            return {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
         reason = " ".join(str(error).split())[:120]
         raise TrainingError(
             f"{path} is damaged ({reason}): delete it and run the command again"
