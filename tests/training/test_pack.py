@@ -158,3 +158,17 @@ def test_a_folder_of_other_files_is_not_replaced(runs: Path, tmp_path: Path) -> 
     with pytest.raises(TrainingError, match="holds files that are no packed model"):
         run(runs, tmp_path / "photos")
     assert (tmp_path / "photos/one.jpg").read_bytes() == b"1"
+
+
+def test_the_card_says_what_was_trained_before_and_by_an_expert(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs, tmp_path / "runs")
+    path = tmp_path / "runs/memory/result.json"
+    result = json.loads(path.read_text())
+    result["options"]["start"] = "an-earlier-run"
+    result["held_out"]["expert_action_accuracy_held_out"] = 0.82
+    path.write_text(json.dumps(result))
+    run(tmp_path / "runs", tmp_path / "pretrained")
+    card = (tmp_path / "pretrained" / MODEL_CARD).read_text()
+    assert "M started from the weights of an earlier run" in card
+    assert "V started from" not in card
+    assert "in 82% of held-out steps" in card
