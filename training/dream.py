@@ -1,4 +1,4 @@
-"""Shows what M makes of an episode when it goes on by itself: a picture strip and a film."""
+"""Writes a picture and a film of M's dreams: predictions of an episode from its own samples."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from arena.replay.film import STEPS_A_SECOND, write_film
 from training.data.dataset import DataError, StoredEpisode, list_episodes
 from training.models.networks import MDNLSTM, VAE
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
-from training.pictures.dreams import draw_strip, view_dreams
+from training.pictures.dreams import draw_strip, render_dreams
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.train_memory import STAGE as MEMORY_STAGE
-from training.train_vision import STAGE as VISION_STAGE
+from training.runs.stages import TRAIN_MEMORY, TRAIN_VISION
 
 
 @dataclass(frozen=True)
 class Options:
-    """Write OUT/dream.png and OUT/dream.mp4: an episode, V's view of it, and dreams of it."""
+    """Write OUT/dream.png and OUT/dream.mp4: an episode, V's reconstruction, and M's dreams."""
 
-    vision: Path = option("run folder of the finished training.train_vision")
-    memory: Path = option("run folder of the finished training.train_memory")
-    data: Path = option("dataset folder made by training.collect")
-    out: Path = option("folder for the two files", Path("runs/dream"))
-    episode: int | None = option("its index [the longest held-out one]", None)
-    temperatures: str = option("of the dreams, separated by commas", "0.1,1,1.3")
+    vision: Path = option("run folder of a finished training.train_vision")
+    memory: Path = option("run folder of a finished training.train_memory")
+    data: Path = option("dataset folder from training.collect")
+    out: Path = option("folder of the two files", Path("runs/dream"))
+    episode: int | None = option("index of the episode [the longest held-out episode]", None)
+    temperatures: str = option(
+        "sampling temperature of each dream, separated by commas", "0.1,1,1.3"
+    )
     seconds: float = option("length of the dreams, at most half of the episode", 10.0)
 
 
@@ -38,47 +39,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = command_line.parse(Options, argv, prog="python -m training.dream")
     temperatures = read_temperatures(options.temperatures)
     if not 0 < options.seconds <= 300:
-        raise UserError(f"{options.seconds} seconds of dream: give more than 0, at most 300")
-    vision = read_result(options.vision, VISION_STAGE)
-    memory = read_result(options.memory, MEMORY_STAGE)
+        raise UserError(f"--seconds is {options.seconds}. Use a number above 0 and at most 300")
+    vision = read_result(options.vision, TRAIN_VISION)
+    memory = read_result(options.memory, TRAIN_MEMORY)
     if memory["vision_sha256"] != vision["files"][VISION_WEIGHTS]:
-        raise TrainingError(f"{options.memory} was trained with another V than {options.vision}")
-    views = view_dreams(
+        raise TrainingError(
+            f"{options.memory} was trained with another V than {options.vision}. Use the --vision "
+            "that it was trained with"
+        )
+    dreams = render_dreams(
         load_network(options.vision / VISION_WEIGHTS, VAE),
         load_network(options.memory / MEMORY_WEIGHTS, MDNLSTM),
-        choose(options.data, options.episode),
+        choose_episode(options.data, options.episode),
         temperatures,
         max(1, round(options.seconds * STEPS_A_SECOND)),
     )
     try:
-        draw_strip(options.out / "dream.png", views)
-        write_film(options.out / "dream.mp4", views.films, views.labels)
+        draw_strip(options.out / "dream.png", dreams)
+        write_film(options.out / "dream.mp4", dreams.films, dreams.labels)
     except OSError as error:
-        raise UserError(f"{options.out} can't be written: {error.strerror}") from None
-    print(f"{options.out / 'dream.mp4'}: {len(views.films[0]) / STEPS_A_SECOND:.1f} s")
+        raise UserError(
+            f"{options.out} can't be written ({error.strerror}). Use another --out"
+        ) from None
+    print(f"{options.out / 'dream.mp4'}: {len(dreams.films[0]) / STEPS_A_SECOND:.1f} s")
     return 0
 
 
 def read_temperatures(text: str) -> list[float]:
-    """The temperatures of a list.
+    """Parse a list of temperatures, separated by commas.
 
     Raises:
-        UserError: none, or one that is not a positive number.
+        UserError: the list is empty, or a temperature is not a positive number.
     """
     try:
         temperatures = [float(part) for part in text.split(",") if part.strip()]
     except ValueError:
         temperatures = []
     if not temperatures or not all(0 < value < 100 for value in temperatures):
-        raise UserError(f"--temperatures {text!r}: give positive numbers, such as 0.1,1")
+        raise UserError(f"--temperatures is {text!r}. Use positive numbers, such as 0.1,1")
     return temperatures
 
 
-def choose(data: Path, index: int | None) -> StoredEpisode:
-    """The episode of an index, or the longest that no network was trained on.
+def choose_episode(data: Path, index: int | None) -> StoredEpisode:
+    """Choose the episode with the given index; None: the longest held-out episode.
 
     Raises:
-        DataError: there is none.
+        DataError: the dataset holds no such episode.
     """
     episodes = list_episodes(data)
     if index is None:
@@ -87,7 +93,7 @@ def choose(data: Path, index: int | None) -> StoredEpisode:
         episodes = [episode for episode in episodes if episode.index == index]
     if not episodes:
         what = "held-out episode" if index is None else f"episode {index}"
-        raise DataError(f"{data} holds no {what}: collect more, or give another --episode")
+        raise DataError(f"{data} holds no {what}. Use another --episode, or collect more")
     return episodes[0]
 
 

@@ -19,7 +19,7 @@ from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from training.data.held_out import HELD_OUT_HELP, check_levels
 from training.runs.executors import FREE, open_executor
 from training.runs.progress import ProgressBar
-from training.runs.resume import Stop, TrainingError, stopping_softly
+from training.runs.resume import StopRequest, TrainingError, stopping_softly
 from training.runs.run_folder import Metrics, stage_run, write_result
 from training.runs.stages import EVOLVE
 from training.search.features import feature_sizes, logit_scale
@@ -139,7 +139,7 @@ def _open_search(
     return Search(run, settings, levels, spec.n_features, start, scale, validation), digests
 
 
-def _evolve(search: Search, workers: Workers, options: Options, stop: Stop) -> None:
+def _evolve(search: Search, workers: Workers, options: Options, stop: StopRequest) -> None:
     first = search.evolution.generation
     metrics = Metrics(options.out, first)
     try:

@@ -1,7 +1,7 @@
-"""The model card: what a packed model was made from and how it scores, all read from the runs.
+"""Writes the model card: how a packed model was trained and how it scores, from the run results.
 
-What it scores under the contest's rules is measured later, of the packed model: the card has a
-place for it, between markers.
+The contest scores are measured later, with the packed model: the card has a place for them between
+markers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from agent.world_model.packed_model import ModelSpec
 from training.data.dataset import FPS
 
 Values = Mapping[str, Any]
-CONTEST_SCORES = """On levels that it never saw (`python -m benchmarks.scores.contest_scores`):
+SHOWN_COUNTS = 12  # levels and policies that are listed by name
+CONTEST_SCORES = """Scores on levels that were not used in training
+(`python -m benchmarks.scores.contest_scores`):
 
 <!-- contest scores -->
 Not measured yet.
@@ -24,15 +26,16 @@ Not measured yet.
 def write_card(
     spec: ModelSpec, vision: Values, memory: Values, evolution: Values, state: str, scores: Any
 ) -> str:
-    """The text of model_card.md.
+    """Return the text of model_card.md.
 
     Args:
-        spec: of the networks.
-        vision: result.json of the stage.
-        memory: result.json of the stage.
-        evolution: result.json of the stage.
-        state: which evolution state was packed, "best" or "last".
-        scores: of benchmarks.scores.first_scores, without the single returns; None: not measured.
+        spec: specification of the networks.
+        vision: result.json of train_vision.
+        memory: result.json of train_memory.
+        evolution: result.json of evolve.
+        state: evolution state that was packed, "best" or "last".
+        scores: result of benchmarks.scores.first_scores without its single returns; None: no
+            scores.
     """
     parts = [
         "# Model card",
@@ -43,95 +46,103 @@ def write_card(
         _training(vision, memory, evolution, state),
         "## Scores",
         _scores(evolution, scores),
-        "## Known failures",
-        _failures(vision, memory, evolution, scores),
+        "## Limitations",
+        _limitations(vision, memory, evolution, scores),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _sizes(spec: ModelSpec) -> str:
     return (
-        f"A World Models agent of the sizes `{spec.preset}`: frames {spec.frame_size} x "
-        f"{spec.frame_size} x 3 ({spec.interpolation}), V with convolutions of "
-        f"{'-'.join(map(str, spec.channels))} channels and {spec.latent} latent dimensions, M "
-        f"with {spec.hidden} hidden units and {spec.mixtures} Gaussians a dimension, C with "
-        f"{n_parameters(spec.n_features)} parameters, evolved by CMA-ES with a diagonal covariance."
+        f"A World Models agent (Ha and Schmidhuber 2018) with the sizes `{spec.preset}`. Frames "
+        f"are {spec.frame_size} x {spec.frame_size} x 3 pixels ({spec.interpolation} "
+        f"interpolation). V is a beta-VAE with convolutions of "
+        f"{'-'.join(map(str, spec.channels))} channels and {spec.latent} latent dimensions. M is "
+        f"an MDN-LSTM with {spec.hidden} hidden units and {spec.mixtures} Gaussians per latent "
+        f"dimension. C is a linear controller with {n_parameters(spec.n_features)} parameters, "
+        "evolved by CMA-ES with a diagonal covariance matrix."
     )
 
 
 def _data(vision: Values, memory: Values) -> str:
     if vision == memory:
-        return _learnt_from("V and M", vision)
-    return f"{_learnt_from('V', vision)}\n\n{_learnt_from('M', memory)}"
+        return _dataset("V and M", vision)
+    return f"{_dataset('V', vision)}\n\n{_dataset('M', memory)}"
 
 
-def _learnt_from(who: str, data: Values) -> str:
+def _dataset(networks: str, data: Values) -> str:
     return (
-        f"{who}: {data['frames']} frames of {data['episodes']} episodes at {FPS} "
-        f"frames/s with sticky actions; {data['held_out_frames']} of them held out for "
-        "measuring.\n\n"
-        f"- levels (frames): {_counts(data['levels'])}\n"
-        f"- policies (frames): {_counts(data['policies'])}\n"
-        f"- mean return of these episodes: {data['mean_return']:.1f}"
+        f"{networks}: {data['frames']} frames of {data['episodes']} episodes at {FPS} frames/s "
+        f"with sticky actions; {data['held_out_frames']} of these frames are held out for "
+        "evaluation.\n\n"
+        f"- frames per level: {_counts(data['levels'])}\n"
+        f"- frames per policy: {_counts(data['policies'])}\n"
+        f"- mean return of the episodes: {data['mean_return']:.1f}"
     )
 
 
 def _training(vision: Values, memory: Values, evolution: Values, state: str) -> str:
     v, m = vision["held_out"], memory["held_out"]
-    kept = evolution["best_mean"] if state == "best" else evolution
-    packed = kept["generation"] if state == "best" else evolution["generations"]
-    commit = evolution["commit"] or "not known"
+    packed = evolution["best_mean"]["generation"] if state == "best" else evolution["generations"]
+    commit = evolution["commit"] or "unknown"
     device = evolution["device"]
     return "\n".join(
         [
-            "| stage | minutes | steps | on held-out episodes |",
+            "| stage | minutes | amount | measures on held-out episodes |",
             "| --- | --- | --- | --- |",
-            f"| V | {_minutes(vision)} | {vision['steps']} of {vision['options']['batch']} frames "
-            f"| reconstruction {v['reconstruction_held_out']:.1f} nats (a perfect copy: "
-            f"{v['floor_held_out']:.1f}), error {v['error_held_out']:.1f} of 255, KL "
-            f"{v['kl_held_out']:.1f}, {v['active_dimensions']} active dimensions |",
-            f"| M | {_minutes(memory)} | {memory['steps']} of {memory['options']['batch']} "
-            f"sequences | likelihood {-m['nll_held_out']:.2f} nats a step (z stays: "
-            f"{-m['nll_stays_held_out']:.2f}), error {m['error_held_out']:.3f} (z stays: "
-            f"{m['error_stays_held_out']:.3f}) |",
+            f"| V | {_minutes(vision)} | {vision['steps']} steps of {vision['options']['batch']} "
+            f"frames | reconstruction loss {v['reconstruction_loss_held_out']:.1f} nats per frame "
+            f"(perfect copy: {v['perfect_copy_loss_held_out']:.1f}), pixel error "
+            f"{v['reconstruction_error_held_out']:.1f} of 255, KL divergence "
+            f"{v['kl_held_out']:.1f} nats, {v['active_dimensions']} active latent dimensions |",
+            f"| M | {_minutes(memory)} | {memory['steps']} steps of {memory['options']['batch']} "
+            f"sequences | log-likelihood {-m['nll_held_out']:.2f} nats per step (no change: "
+            f"{-m['nll_no_change_held_out']:.2f}), prediction error "
+            f"{m['prediction_error_held_out']:.3f} (no change: "
+            f"{m['prediction_error_no_change_held_out']:.3f}) |",
             f"| C | {_minutes(evolution)} | {evolution['generations']} generations of "
-            f"{evolution['options']['population']}, {evolution['episodes']} episodes, "
+            f"{evolution['options']['population']} candidates, {evolution['episodes']} episodes, "
             f"{evolution['steps']} steps of play | see the scores |",
             "",
-            *_beginnings(vision, memory, evolution),
-            f"Packed: the evolution state after generation {packed}. Hardware: "
+            '"No change" is the predictor whose next latent is the last one.',
+            *_initial_weights(vision, memory, evolution),
+            "",
+            f"The packed evolution state is that of generation {packed}. Hardware: "
             f"{device['processor']}, {device['cores']} cores, {evolution['options']['workers']} "
             f"workers. Commit: {commit}.",
         ]
     )
 
 
-def _beginnings(vision: Values, memory: Values, evolution: Values) -> list[str]:
-    """What did not begin at nothing."""
-    said = []
-    for name, result in (("V", vision), ("M", memory)):
-        if result["options"].get("start"):
-            said.append(f"{name} began with the weights of an earlier run, whose time is not here.")
-    if memory["held_out"].get("expert_action_accuracy_held_out") is not None:
-        told = memory["held_out"]["expert_action_accuracy_held_out"]
-        said.append(
-            "M also learnt which buttons an expert along the planner's movies advises, and tells all "
-            f"four of them right in {told:.0%} of held-out steps."
+def _initial_weights(vision: Values, memory: Values, evolution: Values) -> list[str]:
+    """Sentences about what was trained before these runs, and from an expert."""
+    sentences = [
+        f"{name} started from the weights of an earlier run, whose time is not included."
+        for name, result in (("V", vision), ("M", memory))
+        if result["options"]["start"]
+    ]
+    accuracy = memory["held_out"]["expert_action_accuracy_held_out"]
+    if accuracy is not None:
+        sentences.append(
+            "M was also trained to predict the buttons of an expert that follows recordings of the "
+            f"levels; it predicts all four buttons correctly in {accuracy:.0%} of held-out steps."
         )
-    if evolution["options"].get("imitate"):
-        said.append("The search of C began at what M learnt of that expert_action.")
-    return [" ".join(said), ""] if said else []
+    if evolution["options"]["imitate"]:
+        sentences.append("The search for C started from this predictor of the expert's buttons.")
+    return sentences
 
 
 def _scores(evolution: Values, scores: Any) -> str:
     best = evolution["best_mean"]
-    seen = (
-        "While evolving, the distribution's mean reached "
-        f"{best['mean_return']:.1f} over {evolution['options']['mean_episodes']} episodes a level "
-        f"(generation {best['generation']}); that is the highest of its measures, and so too high."
+    training = (
+        "During evolution, the mean of the distribution scored at most "
+        f"{best['mean_return']:.1f} on the training levels, over "
+        f"{evolution['options']['mean_episodes']} episode(s) per level (generation "
+        f"{best['generation']}). This is the maximum over all generations, so it overestimates "
+        "the score."
     )
     if scores is None:
-        return f"{CONTEST_SCORES}\n\n{seen}"
+        return f"{CONTEST_SCORES}\n\n{training}"
     lines = ["| player | mean return | 95% interval | episodes |", "| --- | --- | --- | --- |"]
     for name, score in scores["players"].items():
         low, high = score["interval"]
@@ -140,51 +151,50 @@ def _scores(evolution: Values, scores: Any) -> str:
         )
     levels = ", ".join(scores["levels"])
     return "\n".join(
-        [f"Measured on {levels} with fresh stickiness seeds, none of which chose anything:", ""]
-        + [*lines, "", CONTEST_SCORES, "", seen]
+        [f"Measured on {levels}, with random seeds that were not used in training:", ""]
+        + [*lines, "", CONTEST_SCORES, "", training]
     )
 
 
-def _failures(vision: Values, memory: Values, evolution: Values, scores: Any) -> str:
-    """What the figures themselves say, and what holds for any model made this way."""
-    levels, failures = vision["data"]["levels"] | memory["data"]["levels"], []
-    failures.append(
-        f"It knows {len(levels)} level{'s' if len(levels) > 1 else ''}, and all figures of its "
-        "training are of those: only its scores in the contest tell of others."
+def _limitations(vision: Values, memory: Values, evolution: Values, scores: Any) -> str:
+    levels = vision["data"]["levels"] | memory["data"]["levels"]
+    limitations = [
+        f"It was trained on {len(levels)} level{'s' if len(levels) > 1 else ''}. The measures "
+        "under Training are of these levels; only the contest scores are of other levels."
         if set(evolution["levels"]) <= set(levels)
-        else "It was evolved on levels whose frames V and M have not seen."
+        else "C was evolved on levels that are not in the training data of V and M."
+    ]
+    v, m = vision["held_out"], memory["held_out"]
+    loss = v["reconstruction_loss_held_out"] - v["perfect_copy_loss_held_out"]
+    limitations.append(
+        f"The reconstruction loss of V is {loss:.0f} nats per frame above that of a perfect copy; "
+        "small and rare objects, such as shots, are lost first."
     )
-    held_out = vision["held_out"]
-    lost = held_out["reconstruction_held_out"] - held_out["floor_held_out"]
-    failures.append(
-        f"A reconstruction loses {lost:.0f} nats a frame; what is small and rare, such as a shot, "
-        "goes first."
-    )
-    m = memory["held_out"]
-    if m["error_held_out"] >= m["error_stays_held_out"]:
-        failures.append("M predicts the next latent no better than that it stays.")
+    if m["prediction_error_held_out"] >= m["prediction_error_no_change_held_out"]:
+        limitations.append("The prediction error of M is not below that of no change.")
     if scores is not None:
-        failures += _against_random(scores["players"])
-    return "\n".join(f"- {failure}" for failure in failures)
+        limitations += _compared_with_random(scores["players"])
+    return "\n".join(f"- {limitation}" for limitation in limitations)
 
 
-def _against_random(players: Values) -> list[str]:
-    chance = {name: p for name, p in players.items() if name.startswith("random")}
-    ours = {name: p for name, p in players.items() if name not in chance}
-    if not chance or not ours:
+def _compared_with_random(players: Values) -> list[str]:
+    random = {name: p for name, p in players.items() if name.startswith("random")}
+    ours = {name: p for name, p in players.items() if name not in random}
+    if not random or not ours:
         return []
-    rival = max(chance, key=lambda name: chance[name]["mean"])
+    best = max(random, key=lambda name: random[name]["mean"])
     return [
-        f"{name} is not clearly better than {rival}: their intervals overlap, or it is worse."
+        f"{name} is not significantly better than {best}: the 95% intervals overlap, or it scores "
+        "less."
         for name, player in ours.items()
-        if player["interval"][0] <= chance[rival]["interval"][1]
+        if player["interval"][0] <= random[best]["interval"][1]
     ]
 
 
 def _counts(counts: Values) -> str:
-    shown = list(counts.items())
-    more = f" and {len(shown) - 12} more" if len(shown) > 12 else ""
-    return ", ".join(f"{name} {count}" for name, count in shown[:12]) + more
+    shown = list(counts.items())[:SHOWN_COUNTS]
+    more = f" and {len(counts) - SHOWN_COUNTS} more" if len(counts) > SHOWN_COUNTS else ""
+    return ", ".join(f"{name} {count}" for name, count in shown) + more
 
 
 def _minutes(result: Values) -> str:

@@ -1,7 +1,7 @@
 """Packs V, M and C into the folder that the agent plays from.
 
-It is built beside its place, loaded and played for some steps, and only then put there: what was
-packed before stays until the new one is known to work.
+The model is built in a temporary folder, loaded and played for some steps, and only then moved to
+its place: an earlier model is replaced only by one that works.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ from agent.world_model.packed_model import (
 )
 from agent.world_model.world_model import load_world_model
 from arena.replay.imagination import Imagination
-from training import train_memory, train_vision
 from training.model_card import write_card
 from training.models.checkpoint import save_networks
 from training.models.export import export_networks
@@ -44,7 +43,7 @@ from training.models.networks import MDNLSTM, VAE
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.runs.stages import EVOLVE
+from training.runs.stages import EVOLVE, TRAIN_MEMORY, TRAIN_VISION
 from training.search.history import read_hall_of_fame
 from training.search.search import BEST_MEAN
 
@@ -53,23 +52,25 @@ VERIFIED_STEPS = 20
 
 @dataclass(frozen=True)
 class Options:
-    """Pack the results of training into a folder that the agent plays from."""
+    """Pack the results of training into the folder that the agent plays from."""
 
-    vision: Path = option("run folder of the finished training.train_vision")
-    memory: Path = option("run folder of the finished training.train_memory")
-    evolution: Path = option("run folder of the finished training.evolve")
-    out: Path = option("folder of the packed model; an older one is replaced", Path("pretrained"))
+    vision: Path = option("run folder of a finished training.train_vision")
+    memory: Path = option("run folder of a finished training.train_memory")
+    evolution: Path = option("run folder of a finished training.evolve")
+    out: Path = option("folder of the packed model; it is replaced", Path("pretrained"))
     state: str = option(
-        "which evolution state: best (where the distribution's mean scored highest) or last",
+        "evolution state to pack: best (highest score of the distribution's mean) or last",
         "best",
         choices=("best", "last"),
     )
-    scores: Path | None = option("JSON of benchmarks.scores.first_scores, for the model card", None)
+    scores: Path | None = option(
+        "JSON file from benchmarks.scores.first_scores, for the model card [no scores]", None
+    )
 
 
 @dataclass(frozen=True)
-class Runs:
-    """The results of the three stages, known to belong together."""
+class StageResults:
+    """Results of the three stages, checked to belong together."""
 
     vision: Mapping[str, Any]
     memory: Mapping[str, Any]
@@ -79,56 +80,64 @@ class Runs:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m training.pack")
-    runs = read_runs(options)
-    _check_place(options.out)
+    results = read_results(options)
+    _check_out(options.out)
     with _replacing(options.out) as building:
-        build(options, runs, building)
+        build(options, results, building)
         verify(building)
     total = sum(path.stat().st_size for path in options.out.iterdir())
-    print(f"{options.out}: {total / 1e6:.1f} MB, loaded and played {VERIFIED_STEPS} steps")
+    print(f"{options.out}: {total / 1e6:.1f} MB, loads and plays {VERIFIED_STEPS} steps")
     return 0
 
 
-def read_runs(options: Options) -> Runs:
-    """Read the three results and check that each stage used the one before.
+def read_results(options: Options) -> StageResults:
+    """Read the three results and check that each stage used the networks of the stage before.
 
     Raises:
-        TrainingError: a run is missing, unfinished or altered, or of other weights.
+        TrainingError: a run is missing, unfinished, altered, or used other networks.
     """
-    runs = Runs(
-        read_result(options.vision, train_vision.STAGE),
-        read_result(options.memory, train_memory.STAGE),
+    results = StageResults(
+        read_result(options.vision, TRAIN_VISION),
+        read_result(options.memory, TRAIN_MEMORY),
         read_result(options.evolution, EVOLVE),
     )
-    vision = runs.vision["files"][VISION_WEIGHTS]
-    memory = runs.memory["files"][MEMORY_WEIGHTS]
-    if runs.memory["vision_sha256"] != vision:
-        raise TrainingError(f"{options.memory} was trained with another V than {options.vision}")
-    if (runs.evolution["vision_sha256"], runs.evolution["memory_sha256"]) != (vision, memory):
+    vision = results.vision["files"][VISION_WEIGHTS]
+    memory = results.memory["files"][MEMORY_WEIGHTS]
+    if results.memory["vision_sha256"] != vision:
+        raise TrainingError(
+            f"{options.memory} was trained with another V than {options.vision}. Use the --vision "
+            "that it was trained with"
+        )
+    if (results.evolution["vision_sha256"], results.evolution["memory_sha256"]) != (vision, memory):
         raise TrainingError(
             f"{options.evolution} was evolved with other networks than {options.vision} and "
-            f"{options.memory}: evolve again, or give the runs it used"
+            f"{options.memory}. Use the runs that it was evolved with, or evolve again"
         )
-    return runs
+    return results
 
 
-def _without_places(options: Mapping[str, Any]) -> dict[str, Any]:
-    """A stage's options, of absolute paths the names alone: the rest tells of one machine."""
+def _without_folders(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with absolute paths shortened to their last part: the rest is of one machine."""
 
-    def named(part: str) -> str:
+    def shorten(part: str) -> str:
         return Path(part).name if Path(part).is_absolute() else part
 
     return {
-        name: ",".join(map(named, value.split(","))) if isinstance(value, str) else value
+        name: ",".join(map(shorten, value.split(","))) if isinstance(value, str) else value
         for name, value in options.items()
     }
 
 
-def build(options: Options, runs: Runs, folder: Path) -> None:
+def build(options: Options, results: StageResults, folder: Path) -> None:
     """Write all files of a packed model.
 
+    Args:
+        options: options of the command.
+        results: results of the stages.
+        folder: empty folder.
+
     Raises:
-        TrainingError: the scores are of another model.
+        TrainingError: the scores were measured with another model.
     """
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     memory = load_network(options.memory / MEMORY_WEIGHTS, MDNLSTM)
@@ -141,32 +150,43 @@ def build(options: Options, runs: Runs, folder: Path) -> None:
     hall_of_fame = read_hall_of_fame(options.evolution, n_parameters(vae.spec.n_features))
     write_atomically(folder / HALL_OF_FAME, hall_of_fame_bytes(hall_of_fame))
     scores = _read_scores(options.scores, folder / EVOLUTION_ARRAYS)
-    games = sorted({name.partition(":")[0] for name in runs.evolution["levels"]})
-    training = {
-        "state": options.state,
-        "commit": runs.evolution["commit"],
+    games = sorted({name.partition(":")[0] for name in results.evolution["levels"]})
+    record = _training_record(options.state, results, scores)
+    card = write_card(
+        vae.spec, results.vision, results.memory, results.evolution, options.state, scores
+    )
+    write_atomically(folder / MODEL_CARD, card.encode())
+    write_manifest(folder, vae.spec, games=games, training=record)
+
+
+def _training_record(state: str, results: StageResults, scores: Any) -> dict[str, Any]:
+    """The manifest's entry about the training: options, times, commit and scores."""
+    return {
+        "state": state,
+        "commit": results.evolution["commit"],
         "seconds": {
-            "train_vision": runs.vision["seconds"],
-            "train_memory": runs.memory["seconds"],
-            "evolve": runs.evolution["seconds"],
+            TRAIN_VISION: results.vision["seconds"],
+            TRAIN_MEMORY: results.memory["seconds"],
+            EVOLVE: results.evolution["seconds"],
         },
         "options": {
-            "train_vision": _without_places(runs.vision["options"]),
-            "train_memory": _without_places(runs.memory["options"]),
-            "evolve": _without_places(runs.evolution["options"]),
+            TRAIN_VISION: _without_folders(results.vision["options"]),
+            TRAIN_MEMORY: _without_folders(results.memory["options"]),
+            EVOLVE: _without_folders(results.evolution["options"]),
         },
         "scores": scores,
     }
-    card = write_card(vae.spec, runs.vision, runs.memory, runs.evolution, options.state, scores)
-    write_atomically(folder / MODEL_CARD, card.encode())
-    write_manifest(folder, vae.spec, games=games, training=training)
 
 
 def write_new_card(folder: Path, card: str) -> None:
-    """Give a packed model another card; all else stays as it is, what it plays above all.
+    """Replace the card of a packed model, and its entry in the manifest; nothing else changes.
+
+    Args:
+        folder: folder of the packed model.
+        card: text of the new card.
 
     Raises:
-        PretrainedError: it is no packed model, or a damaged one.
+        PretrainedError: the folder holds no packed model, or a damaged one.
     """
     packed = load(folder)
     with _replacing(folder) as building:
@@ -180,10 +200,10 @@ def write_new_card(folder: Path, card: str) -> None:
 
 
 def verify(folder: Path) -> None:
-    """Load a packed model as the agent does and play some steps on frames of noise.
+    """Load a packed model as the agent does, and play some steps on random frames.
 
     Raises:
-        PretrainedError, EvolutionError, ModelError: it can't be used.
+        PretrainedError, EvolutionError, ModelError: the model can't be used.
     """
     pretrained = load(folder)
     world_model, imagination = load_world_model(pretrained), Imagination(folder)
@@ -207,25 +227,28 @@ def _read_scores(path: Path | None, state: Path) -> Any:
         scores = json.loads(path.read_bytes())
         measured = scores["evolution_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path} holds no scores ({error!r:.80}): measure again") from None
+        raise TrainingError(
+            f"{path} holds no scores ({error!r:.80}). Measure again with "
+            "benchmarks.scores.first_scores"
+        ) from None
     if measured != sha256(state):
         raise TrainingError(
-            f"{path} was measured with another evolution state: pack without --scores, measure "
-            "that, then pack again"
+            f"{path} was measured with another evolution state. Pack without --scores, measure the "
+            "packed model, then pack again"
         )
     return {name: value for name, value in scores.items() if name != "returns"}
 
 
-def _check_place(out: Path) -> None:
+def _check_out(out: Path) -> None:
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise TrainingError(f"{out} holds files that are no packed model: give another --out")
+        raise TrainingError(f"{out} holds files that are no packed model. Use another --out")
     if out.exists() and not out.is_dir():
-        raise TrainingError(f"{out} is a file: give a folder as --out")
+        raise TrainingError(f"{out} is a file. Use a folder as --out")
 
 
 @contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
-    """An empty folder beside `out`, which takes its place if the block comes to its end."""
+    """Yield an empty folder beside `out`, which replaces `out` if the block raises no error."""
     building = out.parent / f".{out.name}.building"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
@@ -237,7 +260,7 @@ def _replacing(out: Path) -> Iterator[Path]:
 
 
 def _swap(building: Path, out: Path) -> None:
-    """Put the new folder in place; a crash in between leaves the old one beside it, whole."""
+    """Move the new folder to `out`; after a crash in between, the old one is still beside it."""
     old = out.parent / f".{out.name}.old"
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():

@@ -126,13 +126,15 @@ class ModelSpec:
         return cls(**checked)
 
 
-# seed: the sizes of the agent of 2018 that this project continues (its encoder ends in 9216).
+# original2018: the sizes of the original 2018 agent (its encoder ends in 9216 values).
 # compact: those of World Models (Ha and Schmidhuber 2018), with half of the encoder's channels,
-# for at play the convolutions are what costs. On one core 32-64-128-256 take 0.35 ms a frame,
-# 24-48-96-192 take 0.22 and 16-32-64-128 take 0.12; with 0.07 for `preprocess` only the last
+# because the convolutions take most of the time at play. On one core 32-64-128-256 take 0.35 ms a
+# frame, 24-48-96-192 take 0.22 and 16-32-64-128 take 0.12; with 0.07 for `preprocess` only the last
 # stays within 0.25 ms, a fifth of the 1.2 ms that the emulator needs for a whole step.
 PRESETS = {
-    "seed": ModelSpec("seed", 128, "nearest", (32, 64, 128, 256), 200, 1024, 8, 500),
+    "original2018": ModelSpec(
+        "original2018", 128, "nearest", (32, 64, 128, 256), 200, 1024, 8, 500
+    ),
     "compact": ModelSpec("compact", 64, "area", (16, 32, 64, 128), 32, 256, 5, 500),
 }
 

@@ -45,8 +45,8 @@ class Imagination:
         for name in (DECODER, EXPECTATION):
             if not (folder / name).is_file():
                 raise PretrainedError(
-                    f"{folder / name} is missing: the model plays but can't show what it sees; "
-                    "pack it again, or run `python -m training.repack` on it"
+                    f"{folder / name} is missing: the model can play, but can't show what it sees. "
+                    "Pack it again with `python -m training.pack`"
                 )
         self._vision = Vision(folder / VISION, spec)
         self._memory = Memory(folder / MEMORY, spec)

@@ -27,13 +27,13 @@ from benchmarks.readme_tables import README, renew
 from training import collect
 from training.data.dataset import FPS
 from training.runs.run_folder import read_result
+from training.runs.stages import TRAIN_MEMORY, TRAIN_VISION
 
 TABLE = "model ablations"  # its name in the README
 ALL_FRAMES = 4 * FPS
 POLICIES = "runner,held"  # from the start of a level, without a model and without recordings
 BATCH = 32, 16  # frames a step of V's, sequences a step of M's
 EVALUATIONS = 4  # in a training
-OUTCOMES = {"reward_error": "reward_blank", "end": "end_blank"}  # of M: told, and not knowing
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,17 @@ class Model:
         sizes: preset of V and M.
         fps: frames a second in what M learnt from; V always learns from FPS.
         about: what the table says.
-        outcome_weight: of telling rewards and ends, in M's training.
     """
 
     sizes: str
     fps: int
     about: str
-    outcome_weight: float = 0.0
 
 
 MODELS = {
     "compact": Model("compact", FPS, "`compact`, M of 15 frames a second"),
     "compact-60": Model("compact", ALL_FRAMES, "`compact`, M of 60 frames a second"),
-    "compact-outcome": Model("compact", FPS, "`compact`, M tells rewards and ends too", 10.0),
-    "seed": Model("seed", FPS, "`seed`, M of 15 frames a second"),
+    "original2018": Model("original2018", FPS, "`original2018`, M of 15 frames a second"),
 }
 
 
@@ -118,15 +115,6 @@ def tables(results: Results) -> str:
                 f"| {of['active_dimensions']:.0f} | {of['memory_minutes']:.0f} "
                 f"| {of['memory_error']:.0%} |"
             )
-    for name, model in MODELS.items():
-        if "reward_error" in results.models.get(name, {}):
-            of = results.models[name]
-            lines += [
-                "",
-                f"{model.about}: of held-out steps the rewards with {of['reward_error']:.0%} of "
-                f"the error of their mean, the ends with {of['end']:.0%} of the nats of their "
-                "share.",
-            ]
     scores = table(results, {name: model.about for name, model in MODELS.items()})
     return scores + "\n\n" + "\n".join(lines)
 
@@ -178,22 +166,17 @@ def train(options: Options, name: str) -> tuple[ModelSpec, Path, dict[str, float
         threads=options.threads,
         eval_steps=-(-options.memory_steps // EVALUATIONS),
         checkpoint_steps=25,
-        outcome_weight=model.outcome_weight,
     )
     networks = runs / f"networks-{name}"
     spec, _ = prepare_networks(vision, memory, networks)
-    v, m = read_result(vision, train_vision.STAGE), read_result(memory, train_memory.STAGE)
+    v, m = read_result(vision, TRAIN_VISION), read_result(memory, TRAIN_MEMORY)
     facts = {
         "vision_minutes": v["seconds"] / 60,
-        "vision_error": v["held_out"]["error_held_out"],
+        "vision_error": v["held_out"]["reconstruction_error_held_out"],
         "active_dimensions": v["held_out"]["active_dimensions"],
         "memory_minutes": m["seconds"] / 60,
-        "memory_error": m["held_out"]["error_held_out"] / m["held_out"]["error_stays_held_out"],
-    }
-    facts |= {
-        told: m["held_out"][f"{told}_held_out"] / m["held_out"][f"{blank}_held_out"]
-        for told, blank in OUTCOMES.items()
-        if model.outcome_weight
+        "memory_error": m["held_out"]["prediction_error_held_out"]
+        / m["held_out"]["prediction_error_no_change_held_out"],
     }
     return spec, networks, {key: round(float(value), 2) for key, value in facts.items()}
 

@@ -31,12 +31,14 @@ from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
 from benchmarks.figures.things import Finder
 from training.data.dataset import DataError, StoredEpisode, list_episodes
+from training.models.encode import encode_frames
 from training.models.error_weights import SCREEN, player_box
+from training.models.evaluation import ACTIVE_VARIANCE
 from training.models.networks import VAE
 from training.models.weights import VISION_WEIGHTS, load_network
 from training.pictures.rows import to_pixels, write_rows
 from training.runs.run_folder import read_result
-from training.train_vision import ACTIVE_VARIANCE, STAGE, encode
+from training.runs.stages import TRAIN_VISION
 
 SHOWN = 10  # pictures a row
 TRAVERSED = 12  # latent dimensions that are drawn: those with the most KL divergence
@@ -72,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = command_line.parse(Options, argv, prog="python -m benchmarks.figures.vision_report")
     if options.frames < 2:
         raise UserError(f"{options.frames} frames: give 2 or more")
-    result = read_result(options.vision, STAGE)
+    result = read_result(options.vision, TRAIN_VISION)
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     folders = [Path(part.strip()) for part in options.data.split(",") if part.strip()]
     episodes = [episode for folder in folders for episode in list_episodes(folder)]
@@ -134,7 +136,7 @@ def measure(vae: VAE, seen: Seen) -> dict[str, Any]:
         1 - (error / flat)**2, the share of what makes the thing differ from a flat patch (1: all;
         0 or less: forgotten), `boxes` how many there were; kl_by_dimension in nats.
     """
-    mu, log_variance = encode(vae, torch.from_numpy(seen.frames))
+    mu, log_variance = encode_frames(vae, torch.from_numpy(seen.frames))
     logits = torch.cat([vae.decode_logits(part) for part in torch.split(mu, 64)])
     targets = torch.from_numpy(seen.frames).float() / 255
     cost = functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
@@ -189,7 +191,7 @@ def _things(
 def draw(folder: Path, vae: VAE, seen: Seen, kl: Sequence[float]) -> None:
     """Write reconstructions.png, traversals.png and interpolations.png."""
     places = np.unique(np.linspace(0, len(seen.frames) - 1, SHOWN).astype(int))
-    latents, _ = encode(vae, torch.from_numpy(seen.frames[places]))
+    latents, _ = encode_frames(vae, torch.from_numpy(seen.frames[places]))
     decoded = _pixels(vae, latents)
     rows = [seen.frames[places], decoded]
     boxed = [
@@ -222,7 +224,7 @@ def _draw_interpolations(path: Path, vae: VAE, seen: Seen) -> None:
     rows, labels = [], []
     for start, end in pairs:
         ends = seen.frames[[middles[start], middles[end]]]
-        first, last = encode(vae, torch.from_numpy(ends))[0]
+        first, last = encode_frames(vae, torch.from_numpy(ends))[0]
         steps = torch.linspace(0, 1, SHOWN - 2)[:, None]
         between = _pixels(vae, first + steps * (last - first))
         rows.append(np.concatenate((ends[:1], between, ends[1:])))

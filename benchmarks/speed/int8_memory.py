@@ -37,7 +37,7 @@ class Options:
     networks: Path | None = option(
         "folder with networks.safetensors and an evolution state; left out: random weights", None
     )
-    sizes: str = option("preset of random weights", "seed", choices=sorted(PRESETS))
+    sizes: str = option("preset of random weights", "original2018", choices=sorted(PRESETS))
     steps: int = option("recurrent steps", 500)
     controllers: int = option("controllers whose buttons are compared", 32)
     seed: int = option("of frames, weights and actions, 1 or more", 1)

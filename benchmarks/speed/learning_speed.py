@@ -16,7 +16,7 @@ from training import train_memory, train_vision
 from training.data.frames import Frames
 from training.data.latents import Sequences, cut_episodes
 from training.models.networks import MDNLSTM
-from training.runs.devices import choose_place
+from training.runs.devices import choose_device
 from training.runs.loop import take_step, use_threads
 
 
@@ -38,7 +38,7 @@ def learning_speeds(
     return [
         {
             "preset": name,
-            **choose_place(device, None).describe(),
+            **choose_device(device, None).describe(),
             "vision": vision_speed(spec, seconds, device),
             "memory": memory_speed(spec, seconds, device),
         }
@@ -48,14 +48,14 @@ def learning_speeds(
 
 
 def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
-    """Frames/s of V's training, at the default batch, with the player and expert actions."""
+    """Frames/s of V's training at the default batch size, with player positions and experts."""
     options = train_vision.Options(data="", out=Path(), device=device)
     size, random = spec.frame_size, np.random.default_rng(1)
     pixels = random.integers(0, 256, (2 * options.batch, size, size, 3), np.uint8)
     expert_action = random.integers(0, 2, (len(pixels), len(ACTION_BUTTONS)), np.uint8)
     player = np.full((len(pixels), 2), 100, np.int16)
     frames = Frames(pixels, expert_action, player)
-    trainer = train_vision.Trainer(options, spec, frames, frames)
+    trainer = train_vision.VisionTrainer(options, spec, frames, frames)
     return _speed(trainer, options.batch, seconds)
 
 
@@ -69,7 +69,7 @@ def memory_speed(spec: ModelSpec, seconds: float, device: str) -> float:
     buttons = torch.randint(0, 2, shape, generator=generator, dtype=torch.uint8)
     cuts = cut_episodes(lengths, spec.sequence_steps)
     sequences = Sequences(mu, torch.full_like(mu, -2.0), buttons, cuts, buttons)
-    trainer = train_memory.Trainer(options, MDNLSTM(spec), sequences, sequences)
+    trainer = train_memory.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
     return _speed(trainer, len(mu), seconds)
 
 
@@ -79,11 +79,11 @@ def _speed(trainer: Any, frames_a_step: int, seconds: float) -> float:
     A step reads its losses, so it has waited for the GPU; what a last backward pass leaves
     unfinished is waited for at the end.
     """
-    take_step(Path(), trainer.learner, trainer.losses)
+    take_step(Path(), trainer.state, trainer.losses)
     started, steps = time.perf_counter(), 0
     while not steps or time.perf_counter() - started < seconds:
-        take_step(Path(), trainer.learner, trainer.losses)
+        take_step(Path(), trainer.state, trainer.losses)
         steps += 1
-    if trainer.place.device.type == "cuda":
+    if trainer.device.torch_device.type == "cuda":
         torch.cuda.synchronize()
     return round(steps * frames_a_step / (time.perf_counter() - started), 1)

@@ -1,4 +1,4 @@
-"""Steps a second of the agent at play, beside the bare emulator and the seed's way of playing.
+"""Steps a second of the agent at play, of the emulator alone, and of the original 2018 agent's way.
 
     python -m benchmarks.speed.play_speed          measures
     python -m benchmarks.speed.play_speed --show   prints the table, and puts it into the README
@@ -44,14 +44,14 @@ PROGRAMS = {
     "bare": "the emulator in process, no agent",
     "null": "an agent that does nothing, through the socket",
     "compact": "ours, the preset that is shipped",
-    "seed": "ours, the seed's sizes",
-    "eager": "the seed's sizes as its author played them: torch, eager, `nn.LSTM`",
+    "original2018": "ours, the sizes of the original 2018 agent",
+    "eager": "the original 2018 agent's way of playing: torch, eager, `nn.LSTM`",
 }
 FEWEST_STEPS = 3000  # also what `eager` plays, which takes minutes for them
 TARGETS = {
     "null / bare": 0.9,
-    "seed / null": 0.5,
-    "seed / eager": 4.0,
+    "original2018 / null": 0.5,
+    "original2018 / eager": 4.0,
     "compact / null": 0.8,
 }
 

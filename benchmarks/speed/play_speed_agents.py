@@ -1,7 +1,8 @@
 """The programs that play_speed holds the agent against.
 
 `bare`: the emulator in process, without socket or agent. `null`: no buttons through the socket.
-`eager`: the seed's way, torch eager with `nn.LSTM`, the memory stepped before the action is sent.
+`eager`: as the original 2018 agent played: eager PyTorch with `nn.LSTM`, and M's step before the
+action is sent.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def play_null(env: RemoteEnv) -> None:
 
 
 def play_eager(env: RemoteEnv) -> None:
-    """Play the `seed` preset as its author did: eager torch, one thing after the other."""
+    """Play `original2018` as its author did: eager PyTorch, one step after the other."""
     import torch
 
     from agent.world_model.packed_model import PRESETS
@@ -82,7 +83,7 @@ def play_eager(env: RemoteEnv) -> None:
     from training.models.networks import VAE
 
     torch.set_num_threads(1)
-    spec = PRESETS["seed"]
+    spec = PRESETS["original2018"]
     vae = VAE(spec).eval()
     fc = torch.nn.Linear(spec.latent + 4, spec.hidden)
     lstm = torch.nn.LSTM(spec.hidden, spec.hidden)

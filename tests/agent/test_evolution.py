@@ -16,7 +16,7 @@ from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS, PRESETS
 
 COMPACT = n_parameters(PRESETS["compact"].n_features)
-SEED = n_parameters(PRESETS["seed"].n_features)
+ORIGINAL_2018 = n_parameters(PRESETS["original2018"].n_features)
 
 
 def returns_of(candidates: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -243,7 +243,7 @@ def test_pickled_arrays_are_never_loaded(tmp_path: Path) -> None:
         Evolution.load(tmp_path)
 
 
-@pytest.mark.parametrize(("size", "megabytes"), [(COMPACT, 1), (SEED, 5)])
+@pytest.mark.parametrize(("size", "megabytes"), [(COMPACT, 1), (ORIGINAL_2018, 5)])
 def test_the_state_is_small(tmp_path: Path, size: int, megabytes: int) -> None:
     evolution = Evolution(size, 32, 0.5, seed=1)
     population = evolution.ask()

@@ -58,10 +58,10 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def test_presets_have_the_sizes_of_their_papers() -> None:
-    seed, compact = PRESETS["seed"], PRESETS["compact"]
-    assert seed.encoder_sizes == (63, 30, 14, 6)
-    assert seed.channels[-1] * seed.encoder_sizes[-1] ** 2 == 9216
-    assert (seed.interpolation, seed.n_features, seed.mixtures) == ("nearest", 2248, 8)
+    original, compact = PRESETS["original2018"], PRESETS["compact"]
+    assert original.encoder_sizes == (63, 30, 14, 6)
+    assert original.channels[-1] * original.encoder_sizes[-1] ** 2 == 9216
+    assert (original.interpolation, original.n_features, original.mixtures) == ("nearest", 2248, 8)
     assert compact.encoder_sizes == (31, 14, 6, 2)
     assert (compact.frame_size, compact.hidden, compact.mixtures) == (64, 256, 5)
 

@@ -28,7 +28,7 @@ def noise(*shape: int) -> np.ndarray:
 @pytest.mark.parametrize("size", [*SIZES, (96, 100), (31, 17)])
 @pytest.mark.parametrize("target", [128, 64, 100])
 def test_nearest_is_opencvs_bit_for_bit(size: tuple[int, int], target: int) -> None:
-    spec = replace(PRESETS["seed"], frame_size=target)
+    spec = replace(PRESETS["original2018"], frame_size=target)
     frame = noise(*size, 3)
     expected = cv2.resize(frame, (target, target), interpolation=cv2.INTER_NEAREST)
     np.testing.assert_array_equal(preprocess(frame, spec), expected)
@@ -37,7 +37,7 @@ def test_nearest_is_opencvs_bit_for_bit(size: tuple[int, int], target: int) -> N
 def test_the_seeds_preprocessing_of_real_frames_is_opencvs_bit_for_bit() -> None:
     for frame in real_frames()[::25]:
         expected = cv2.resize(frame, (128, 128), interpolation=cv2.INTER_NEAREST)
-        np.testing.assert_array_equal(preprocess(frame, PRESETS["seed"]), expected)
+        np.testing.assert_array_equal(preprocess(frame, PRESETS["original2018"]), expected)
 
 
 def test_area_of_a_contest_frame_is_opencvs_exactly() -> None:

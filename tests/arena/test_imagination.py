@@ -117,7 +117,7 @@ def test_a_model_without_its_decoder_plays_and_says_that_it_can_not_show(
     folder = write_random_pretrained(tmp_path / "packed", spec=TINY)
     (folder / name).unlink()
     load_world_model(load(folder))
-    with pytest.raises(PretrainedError, match=rf"{name} is missing.*training\.repack") as error:
+    with pytest.raises(PretrainedError, match=rf"{name} is missing.*training\.pack") as error:
         Imagination(folder)
     assert "\n" not in str(error.value)
 

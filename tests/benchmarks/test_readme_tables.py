@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.world_model.packed_model import MODEL_CARD
-from benchmarks.ablations import ablations, model_ablations, results, sprite_weights
+from benchmarks.ablations import ablations, model_ablations, results
 from benchmarks.measured import read_measured
 from benchmarks.readme_tables import MARKED, README, ROOT, renew, renewed
 from benchmarks.scores import (
@@ -86,7 +86,6 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
     },
     "play_speed": plain(play_speed),
     "search_gain": plain(search_gain),
-    "sprite_weights": plain(sprite_weights),
     "training_speed": plain(training_speed),
 }
 

@@ -55,7 +55,7 @@ def write_trained(folder: Path, spec: ModelSpec = TINY, seed: int = 1) -> tuple[
     save_network(vision_run / VISION_WEIGHTS, vae)
     save_network(memory_run / MEMORY_WEIGHTS, memory)
     shared: dict[str, Any] = {
-        "options": {"batch": 8, "seed": seed},
+        "options": {"batch": 8, "seed": seed, "start": None},
         "commit": "0" * 40,
         "device": {"system": "Linux", "processor": "a processor", "cores": 2},
         "steps": 4,
@@ -72,17 +72,18 @@ def write_trained(folder: Path, spec: ModelSpec = TINY, seed: int = 1) -> tuple[
         },
     }
     seen = {
-        "reconstruction_held_out": 300.0,
-        "floor_held_out": 250.0,
-        "error_held_out": 10.0,
+        "reconstruction_loss_held_out": 300.0,
+        "perfect_copy_loss_held_out": 250.0,
+        "reconstruction_error_held_out": 10.0,
         "kl_held_out": 12.0,
         "active_dimensions": 4,
     }
     remembered = {
         "nll_held_out": 5.0,
-        "nll_stays_held_out": 9.0,
-        "error_held_out": 0.5,
-        "error_stays_held_out": 0.7,
+        "nll_no_change_held_out": 9.0,
+        "prediction_error_held_out": 0.5,
+        "prediction_error_no_change_held_out": 0.7,
+        "expert_action_accuracy_held_out": None,
     }
     digest = sha256(vision_run / VISION_WEIGHTS)
     vision = {"stage": "train_vision", "files": {VISION_WEIGHTS: digest}, "held_out": seen}

@@ -1,4 +1,4 @@
-"""kill -9 of a driver, at any point and in the middle of a save: the same command goes on."""
+"""kill -9 of a training command, also while it saves: the same command resumes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.data.dataset import list_episodes
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS
 
 ROOT = Path(__file__).parents[2]
-# Runs a stage, and kills the process before what `save` has written gets its final name.
+# Runs a stage, and kills the process before it renames the finished checkpoint `save`.
 KILLS_ITSELF = """
 import importlib, os, signal, sys
 save, stage = sys.argv[1:3]
@@ -47,8 +47,8 @@ def killed_in_its_save(save: str, stage: str, arguments: list[str]) -> None:
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
-def goes_on(main: Main, stage: str, arguments: list[str], out: Path, result: str) -> None:
-    """Kill it in the middle of two saves, and compare what it comes to with an undisturbed run."""
+def resumes(main: Main, stage: str, arguments: list[str], out: Path, result: str) -> None:
+    """Kill a stage during two saves; its result must equal that of an uninterrupted run."""
     whole, cut = out / "whole", out / "cut"
     assert main([*arguments, "--out", str(whole)]) == 0
     for save, newest in (("00000002", None), ("00000004", "00000002")):
@@ -63,16 +63,16 @@ def goes_on(main: Main, stage: str, arguments: list[str], out: Path, result: str
 
 
 @pytest.mark.slow
-def test_v_and_m_killed_while_they_save(tmp_path: Path) -> None:
+def test_v_and_m_resume_after_a_kill_while_saving(tmp_path: Path) -> None:
     data = str(write_dataset(tmp_path / "data"))
     fixed = ["--preset", "debug", "--threads", "1", "--data", data]
-    goes_on(train_vision.main, "training.train_vision", fixed, tmp_path / "v", VISION_WEIGHTS)
+    resumes(train_vision.main, "training.train_vision", fixed, tmp_path / "v", VISION_WEIGHTS)
     fixed += ["--vision", str(tmp_path / "v/whole")]
-    goes_on(train_memory.main, "training.train_memory", fixed, tmp_path / "m", MEMORY_WEIGHTS)
+    resumes(train_memory.main, "training.train_memory", fixed, tmp_path / "m", MEMORY_WEIGHTS)
 
 
 @pytest.mark.slow
-def test_evolution_killed_while_it_saves(tmp_path: Path) -> None:
+def test_evolution_resumes_after_a_kill_while_saving(tmp_path: Path) -> None:
     vision, memory = write_trained(tmp_path)
     fixed = ["--preset", "debug", "--generations", "4", "--workers", "1"]
     fixed += ["--vision", str(vision), "--memory", str(memory), "--mean-every", "1"]
@@ -81,15 +81,15 @@ def test_evolution_killed_while_it_saves(tmp_path: Path) -> None:
     for save, newest in (("00000001", []), ("00000003", ["00000001", "00000002"])):
         killed_in_its_save(save, "training.evolve", [*fixed, "--out", str(cut)])
         saved = sorted(path.name for path in (cut / "checkpoints").glob("[0-9]*"))
-        assert saved == newest  # the running generation is lost, and no other
+        assert saved == newest  # only the running generation is lost
     assert evolve.main([*fixed, "--out", str(cut)]) == 0
     for name in (EVOLUTION_ARRAYS, f"{evolve.BEST_MEAN}/{EVOLUTION_ARRAYS}"):
         assert (whole / name).read_bytes() == (cut / name).read_bytes()
 
 
 @pytest.mark.slow
-def test_collecting_killed_at_any_point(tmp_path: Path) -> None:
-    """Its workers end too; what is there afterwards is whole, and nothing is missing between."""
+def test_collecting_resumes_after_a_kill(tmp_path: Path) -> None:
+    """Its workers end too; all stored episodes are complete, and no index is missing."""
     data = tmp_path / "data"
     fixed = ["--out", str(data), "--frames", "1500", "--max-steps", "100", "--workers", "2"]
     command = [sys.executable, "-m", "training.collect", *fixed]
@@ -113,7 +113,7 @@ def test_collecting_killed_at_any_point(tmp_path: Path) -> None:
 def wait_for(there: Callable[..., bool], *given: object) -> None:
     deadline = time.monotonic() + 60
     while not there(*given):
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "timeout"
         time.sleep(0.02)
 
 
@@ -122,7 +122,7 @@ def holds_episodes(data: Path, enough: int) -> bool:
 
 
 def is_gone(group: int) -> bool:
-    """Whether no process of the group is left."""
+    """Whether no process of the group is running."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Dreams as a strip and as a film."""
+"""The command that renders dreams as a picture and a film."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.helpers.small_models import TINY
 from training import dream
 from training.data.dataset import DataError, list_episodes
 from training.models.untrained import random_networks
-from training.pictures.dreams import view_dreams
+from training.pictures.dreams import render_dreams
 from training.runs.resume import TrainingError
 
 
@@ -32,7 +32,7 @@ def run(place: Path, out: Path, *arguments: str) -> int:
     return dream.main([*runs, "--data", str(place / "data"), "--out", str(out), *arguments])
 
 
-def test_the_command_writes_a_strip_and_a_film(place: Path, tmp_path: Path) -> None:
+def test_the_command_writes_a_picture_and_a_film(place: Path, tmp_path: Path) -> None:
     assert run(place, tmp_path, "--temperatures", "0.5,1", "--seconds", "1") == 0
     assert cv2.imread(str(tmp_path / "dream.png")) is not None
     film = cv2.VideoCapture(str(tmp_path / "dream.mp4"))
@@ -40,32 +40,32 @@ def test_the_command_writes_a_strip_and_a_film(place: Path, tmp_path: Path) -> N
     while (read := film.read())[0]:
         frames.append(read[1])
     assert len(frames) == 15
-    assert frames[0].shape[1] == 4 * 4 * TINY.frame_size  # four views, enlarged four times
+    assert frames[0].shape[1] == 4 * 4 * TINY.frame_size  # four films, enlarged four times
     assert abs(film.get(cv2.CAP_PROP_FPS) - 15) < 0.01
 
 
-def test_the_views_are_of_the_same_moments(place: Path) -> None:
+def test_all_films_show_the_same_steps(place: Path) -> None:
     episode = list_episodes(place / "data")[1]
     vae, memory = random_networks(TINY)
-    views = view_dreams(vae, memory, episode, [0.1, 1.0], 12)
+    views = render_dreams(vae, memory, episode, [0.1, 1.0], 12)
     assert views.labels == ["episode", "V", "dream T 0.1", "dream T 1"]
     assert {film.shape for film in views.films} == {(12, 64, 64, 3)}
-    again = view_dreams(vae, memory, episode, [0.1, 1.0], 12)
+    again = render_dreams(vae, memory, episode, [0.1, 1.0], 12)
     for film, other in zip(views.films, again.films, strict=True):
         np.testing.assert_array_equal(film, other)
 
 
-def test_an_unwritable_film_leaves_nothing(tmp_path: Path) -> None:
+def test_an_unwritable_film_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "film.mp4").mkdir()
     with pytest.raises(OSError):
         write_film(tmp_path / "film.mp4", [np.zeros((2, 8, 8, 3), np.uint8)], ["one"])
     assert list(tmp_path.iterdir()) == [tmp_path / "film.mp4"]
 
 
-def test_mistakes_are_named(place: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'hot': give positive numbers"):
+def test_invalid_options_are_refused(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="'hot'.*positive numbers"):
         run(place, tmp_path, "--temperatures", "hot")
-    with pytest.raises(UserError, match="0.0 seconds"):
+    with pytest.raises(UserError, match="--seconds is 0.0"):
         run(place, tmp_path, "--seconds", "0")
     with pytest.raises(DataError, match="no episode 77"):
         run(place, tmp_path, "--episode", "77")

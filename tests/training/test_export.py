@@ -1,4 +1,4 @@
-"""The ONNX files: what they compute, at fp32 and at int8, and what they declare."""
+"""The ONNX files: their outputs as float32 and int8, and their declared inputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.models.untrained import random_networks
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_vision_computes_what_torch_computes(tmp_path: Path, preset: str) -> None:
+def test_the_encoder_equals_that_in_torch(tmp_path: Path, preset: str) -> None:
     spec = PRESETS[preset]
     vae, _ = random_networks(spec)
     export_vision(vae, tmp_path / "vision.onnx")
@@ -30,7 +30,7 @@ def test_vision_computes_what_torch_computes(tmp_path: Path, preset: str) -> Non
         np.testing.assert_allclose(vision.encode(frame), mu[0].numpy(), atol=1e-5)
 
 
-def test_files_say_what_goes_in_and_out(tmp_path: Path) -> None:
+def test_files_declare_their_inputs_and_outputs(tmp_path: Path) -> None:
     vae, memory = random_networks(TINY)
     export_vision(vae, tmp_path / "vision.onnx")
     export_memory(memory, tmp_path / "memory.onnx")
@@ -44,7 +44,7 @@ def test_files_say_what_goes_in_and_out(tmp_path: Path) -> None:
     assert sum(w.name.startswith("log_variance") for w in vision_graph.initializer) == 0
 
 
-def test_the_mixture_heads_do_not_ship(tmp_path: Path) -> None:
+def test_the_mixture_heads_are_not_exported(tmp_path: Path) -> None:
     _, memory = random_networks(TINY)
     export_memory(memory, tmp_path / "memory.onnx")
     sizes = [w.dims for w in onnx.load(tmp_path / "memory.onnx").graph.initializer]
@@ -52,7 +52,7 @@ def test_the_mixture_heads_do_not_ship(tmp_path: Path) -> None:
     assert not any(heads in dims for dims in sizes)
 
 
-def test_exports_of_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
+def test_exports_of_the_same_weights_have_the_same_bytes(tmp_path: Path) -> None:
     for name in ("first", "second"):
         vae, memory = random_networks(TINY)
         (tmp_path / name).mkdir()
@@ -62,7 +62,7 @@ def test_exports_of_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
 
 
-def test_int8_is_a_quarter_of_the_size_and_stays_near(tmp_path: Path) -> None:
+def test_int8_has_a_quarter_of_the_size_and_a_small_error(tmp_path: Path) -> None:
     spec = PRESETS["compact"]
     _, reference = random_networks(spec)
     export_memory(reference, tmp_path / "memory.onnx")

@@ -1,4 +1,4 @@
-"""The torch reference: shapes, losses against torch.distributions, and time that runs one way."""
+"""V and M in PyTorch: shapes, losses against torch.distributions, and causality."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.nn import functional
 
 from agent.world_model.packed_model import PRESETS, ModelSpec
 from tests.helpers.small_models import TINY
+from training.data.latents import sample_latent
 from training.models.networks import (
     MDNLSTM,
     VAE,
     Mixture,
     log_likelihood,
     mdn_loss,
-    sample_latent,
     sample_mixture,
 )
 from training.models.untrained import random_networks
@@ -39,7 +39,7 @@ def random_frames(count: int, size: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_presets_have_the_geometry_of_their_papers(preset: str) -> None:
+def test_presets_have_the_layer_sizes_of_their_papers(preset: str) -> None:
     spec = PRESETS[preset]
     with torch.device("meta"):
         vae = VAE(spec)
@@ -48,7 +48,7 @@ def test_presets_have_the_geometry_of_their_papers(preset: str) -> None:
         decoded = vae.decode(mu)
     assert mu.shape == log_variance.shape == (2, spec.latent)
     assert decoded.shape == frames.shape
-    assert vae.start.out_features == {"seed": 9216, "compact": 1024}[preset]
+    assert vae.start.out_features == {"original2018": 9216, "compact": 1024}[preset]
 
 
 def test_the_encoder_sees_frames_divided_by_255_and_not_inverted() -> None:
@@ -60,7 +60,7 @@ def test_the_encoder_sees_frames_divided_by_255_and_not_inverted() -> None:
     torch.testing.assert_close(vae.encode(frames)[0], vae.mu(x.reshape(3, -1)))
 
 
-def test_frames_of_another_kind_are_refused() -> None:
+def test_frames_of_another_size_or_dtype_are_refused() -> None:
     vae, _ = random_networks(TINY)
     for frames in (random_frames(2, 128), random_frames(2, 64).float()):
         with pytest.raises(AssertionError):
@@ -68,7 +68,7 @@ def test_frames_of_another_kind_are_refused() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_the_vae_loss_is_the_papers(batch: int) -> None:
+def test_the_vae_loss_is_that_of_torch_distributions(batch: int) -> None:
     vae, _ = random_networks(TINY)
     frames = random_frames(batch, 64)
     loss = vae.loss(frames, beta=3.0, generator=generator())
@@ -83,11 +83,11 @@ def test_the_vae_loss_is_the_papers(batch: int) -> None:
     torch.testing.assert_close(loss.total, loss.reconstruction + 3 * loss.kl)
 
 
-def test_some_frames_are_painted_and_all_have_a_price() -> None:
+def test_the_reconstruction_loss_can_use_a_part_of_the_batch() -> None:
     vae, _ = random_networks(TINY)
     frames = random_frames(5, 64)
     weights = torch.rand(5, 64, 64)
-    some = vae.loss(frames, beta=2.0, weights=weights, painted=2, generator=generator())
+    some = vae.loss(frames, beta=2.0, weights=weights, decoded_frames=2, generator=generator())
     first = vae.loss(frames[:2], beta=2.0, weights=weights[:2], generator=generator())
     whole = vae.loss(frames, beta=2.0, weights=weights, generator=generator())
     torch.testing.assert_close(some.reconstruction, first.reconstruction)
@@ -96,16 +96,7 @@ def test_some_frames_are_painted_and_all_have_a_price() -> None:
     torch.testing.assert_close(some.mu, whole.mu)
 
 
-def test_free_nats_cost_and_pull_nothing() -> None:
-    vae, _ = random_networks(TINY)
-    frames = random_frames(2, 64)
-    free = vae.loss(frames, beta=1.0, free_nats=5.0, generator=generator())
-    torch.testing.assert_close(free.total, free.reconstruction + 5.0 * TINY.latent)
-    (free.total - free.reconstruction).backward()
-    assert not any(weight.grad is not None and weight.grad.any() for weight in vae.parameters())
-
-
-def test_the_vae_learns_what_is_bright_and_where() -> None:
+def test_the_vae_learns_to_reconstruct_a_frame() -> None:
     vae, _ = random_networks(TINY)
     frames = torch.zeros((1, 64, 64, 3), dtype=torch.uint8)
     frames[:, :, :32] = 255  # left white
@@ -147,7 +138,7 @@ def test_far_targets_keep_a_finite_likelihood_and_gradient() -> None:
         assert part.grad is not None and torch.isfinite(part.grad).all()
 
 
-def test_the_loss_is_the_mean_over_the_steps_that_count() -> None:
+def test_the_loss_is_the_mean_over_unmasked_steps() -> None:
     mixture = random_mixture(4, 2, 3, 2)
     targets = torch.randn((4, 2, 3), generator=generator())
     mask = torch.tensor([[True, True], [True, False], [True, False], [False, False]])
@@ -159,7 +150,7 @@ def test_the_loss_is_the_mean_over_the_steps_that_count() -> None:
 
 
 @pytest.mark.parametrize(("steps", "batch"), [(1, 1), (1, 2), (5, 1), (5, 2)])
-def test_the_memory_keeps_all_its_axes(steps: int, batch: int) -> None:
+def test_outputs_of_the_memory_keep_all_axes(steps: int, batch: int) -> None:
     _, memory = random_networks(TINY)
     latents = torch.randn((steps, batch, TINY.latent), generator=generator())
     actions = torch.ones((steps, batch, 4), dtype=torch.uint8)
@@ -175,7 +166,7 @@ def predictions(memory: MDNLSTM, latents: torch.Tensor, actions: torch.Tensor) -
         return torch.stack(tuple(memory(latents, actions)[0]))
 
 
-def test_no_prediction_sees_the_future_or_another_sequence() -> None:
+def test_predictions_do_not_depend_on_the_future_or_on_other_sequences() -> None:
     _, memory = random_networks(TINY)
     latents = torch.randn((6, 3, TINY.latent), generator=generator())
     actions = torch.zeros((6, 3, 4))
@@ -190,7 +181,7 @@ def test_no_prediction_sees_the_future_or_another_sequence() -> None:
     assert torch.equal(changed.any(0), expected)
 
 
-def test_stepping_one_by_one_is_the_same_as_a_whole_sequence() -> None:
+def test_single_steps_equal_a_whole_sequence() -> None:
     _, memory = random_networks(TINY)
     latents = torch.randn((5, 2, TINY.latent), generator=generator())
     actions = torch.randint(0, 2, (5, 2, 4), generator=generator())

@@ -1,4 +1,4 @@
-"""Packing: what comes out plays, and what does not belong together stays out."""
+"""Packing: the packed model plays, and runs that do not belong together are refused."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 from agent.files import sha256
 from agent.hall_of_fame import read_hall_of_fame
+from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import (
     DECODER,
     EVOLUTION_ARRAYS,
@@ -29,12 +29,12 @@ from training.models.checkpoint import load_networks
 from training.models.untrained import random_networks
 from training.pack import write_new_card
 from training.runs.resume import TrainingError
-from training.search.history import CHAMPION
+from training.search.history import read_champion
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Finished runs of all stages; evolution's is real, of the debug preset."""
+    """Finished runs of all stages; evolve really ran, with the debug preset."""
     folder = tmp_path_factory.mktemp("runs")
     vision, memory = write_trained(folder)
     evolve.main(
@@ -49,7 +49,7 @@ def run(runs: Path, out: Path, *arguments: str) -> int:
     return pack.main([*places, "--out", str(out), *arguments])
 
 
-def test_what_is_packed_is_what_was_trained(runs: Path, tmp_path: Path) -> None:
+def test_a_packed_model_holds_the_trained_networks(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "pretrained"
     assert run(runs, out) == 0
     packed = load(out)
@@ -63,15 +63,15 @@ def test_what_is_packed_is_what_was_trained(runs: Path, tmp_path: Path) -> None:
     assert {DECODER, EXPECTATION} < set(packed.manifest["files"])
     frame = np.random.default_rng(1).integers(0, 256, (224, 320, 3), np.uint8)
     assert np.isfinite(Vision(out / "vision.onnx", TINY).encode(frame)).all()
-    champion = load_file(runs / "evolution" / CHAMPION)["parameters"]
+    champion = read_champion(runs / "evolution", n_parameters(TINY.n_features))
     hall_of_fame = read_hall_of_fame(packed)
     assert len(hall_of_fame) == 3  # the best of each generation
-    np.testing.assert_array_equal(hall_of_fame[0], champion)
+    np.testing.assert_array_equal(hall_of_fame[0], champion.astype(np.float32))
     card = (out / MODEL_CARD).read_text()
-    for fact in ("95 frames of 3 episodes", "after generation 2", "Not measured yet."):
+    for fact in ("95 frames of 3 episodes", "of generation 2", "Not measured yet."):
         assert fact in card
     assert packed.manifest["training"]["options"]["evolve"]["vision"] == "vision"
-    assert str(runs) not in (out / MANIFEST).read_text()  # nor any other place of this machine
+    assert str(runs) not in (out / MANIFEST).read_text()  # no path of this machine is stored
     assert [path.name for path in tmp_path.iterdir()] == ["pretrained"]
 
 
@@ -80,13 +80,11 @@ def test_the_last_state_can_be_packed_over_the_best(runs: Path, tmp_path: Path) 
     run(runs, tmp_path / "pretrained", "--state", "last")
     last = runs / "evolution" / EVOLUTION_ARRAYS
     assert (tmp_path / "pretrained" / EVOLUTION_ARRAYS).read_bytes() == last.read_bytes()
-    assert "after generation 3" in (tmp_path / "pretrained" / MODEL_CARD).read_text()
+    assert "of generation 3" in (tmp_path / "pretrained" / MODEL_CARD).read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["pretrained"]
 
 
-def test_scores_are_told_only_of_the_model_they_were_measured_with(
-    runs: Path, tmp_path: Path
-) -> None:
+def test_scores_of_another_model_are_refused(runs: Path, tmp_path: Path) -> None:
     out, path = tmp_path / "pretrained", tmp_path / "scores.json"
     run(runs, out)
     player = {"mean": 180.0, "interval": [150.0, 210.0], "episodes": 30}
@@ -101,7 +99,7 @@ def test_scores_are_told_only_of_the_model_they_were_measured_with(
     run(runs, out, "--scores", str(path))
     card = (out / MODEL_CARD).read_text()
     assert "| mean of the distribution | 180.0 | 150.0 .. 210.0 | 30 |" in card
-    assert "is not clearly better than random, B DOWN" in card
+    assert "is not significantly better than random, B DOWN" in card
     before = card
     with pytest.raises(TrainingError, match="measured with another evolution state"):
         run(runs, out, "--scores", str(path), "--state", "last")
@@ -112,7 +110,7 @@ def test_scores_are_told_only_of_the_model_they_were_measured_with(
     load(out)
 
 
-def test_another_card_changes_nothing_else(runs: Path, tmp_path: Path) -> None:
+def test_a_new_card_changes_only_the_card_and_the_manifest(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "pretrained"
     run(runs, out)
     (out / "play.json").write_text('{"lock_in_score": 1500}')  # as the tuner writes it
@@ -131,7 +129,7 @@ def test_another_card_changes_nothing_else(runs: Path, tmp_path: Path) -> None:
     assert (out / MODEL_CARD).read_bytes() == b"# Another\n"
 
 
-def test_missing_and_mismatched_runs_are_refused_in_a_line(runs: Path, tmp_path: Path) -> None:
+def test_missing_and_mismatched_runs_are_refused(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "pretrained"
     shutil.copytree(runs, tmp_path / "runs")
     write_trained(tmp_path / "other", seed=2)
@@ -160,3 +158,17 @@ def test_a_folder_of_other_files_is_not_replaced(runs: Path, tmp_path: Path) -> 
     with pytest.raises(TrainingError, match="holds files that are no packed model"):
         run(runs, tmp_path / "photos")
     assert (tmp_path / "photos/one.jpg").read_bytes() == b"1"
+
+
+def test_the_card_says_what_was_trained_before_and_by_an_expert(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs, tmp_path / "runs")
+    path = tmp_path / "runs/memory/result.json"
+    result = json.loads(path.read_text())
+    result["options"]["start"] = "an-earlier-run"
+    result["held_out"]["expert_action_accuracy_held_out"] = 0.82
+    path.write_text(json.dumps(result))
+    run(tmp_path / "runs", tmp_path / "pretrained")
+    card = (tmp_path / "pretrained" / MODEL_CARD).read_text()
+    assert "M started from the weights of an earlier run" in card
+    assert "V started from" not in card
+    assert "in 82% of held-out steps" in card

@@ -1,4 +1,4 @@
-"""Checkpoints: the newest whole one counts, damage is named, Ctrl-C ends a step first."""
+"""Checkpoints: the newest complete one is read, damage is an error, Ctrl-C waits for a step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ARRAYS = {
 }
 
 
-def test_the_newest_comes_back_and_old_ones_go(tmp_path: Path) -> None:
+def test_the_newest_is_read_and_old_ones_are_deleted(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path) is None
     for step in (9, 10, 11):
         save_checkpoint(tmp_path, step, ARRAYS, {"seconds": step})
@@ -36,7 +36,7 @@ def test_the_newest_comes_back_and_old_ones_go(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000010", "00000011"]
 
 
-def test_one_without_its_marker_does_not_count(tmp_path: Path) -> None:
+def test_a_checkpoint_without_its_marker_is_ignored(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, 1, ARRAYS, {})
     save_checkpoint(tmp_path, 2, ARRAYS, {})
     (tmp_path / "00000002" / DONE).unlink()
@@ -44,7 +44,7 @@ def test_one_without_its_marker_does_not_count(tmp_path: Path) -> None:
     assert found is not None and found.step == 1
 
 
-def test_a_full_disk_leaves_the_one_before(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_previous_checkpoint(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, 1, ARRAYS, {})
 
     def fail(folder: Path) -> None:
@@ -56,11 +56,11 @@ def test_a_full_disk_leaves_the_one_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["arrays.safetensors", "values.json"])
-def test_a_cut_one_is_named(tmp_path: Path, name: str) -> None:
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, name: str) -> None:
     save_checkpoint(tmp_path, 1, ARRAYS, {"a": 1})
     path = tmp_path / "00000001" / name
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(TrainingError, match=f"{name} has .* bytes instead of .*: remove it"):
+    with pytest.raises(TrainingError, match=f"{name} has .* bytes instead of .*Delete it"):
         load_checkpoint(tmp_path)
 
 

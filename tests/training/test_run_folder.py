@@ -1,4 +1,4 @@
-"""Run folders of training: metrics without doubles, results to trust, faults in a line."""
+"""Run folders of training: metrics without duplicates, checked results, one-line errors."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from training.runs.run_folder import (
 
 @dataclass(frozen=True)
 class Options:
-    """Options of a stage that does nothing."""
+    """Options of a stage without work."""
 
     out: Path = option("run folder")
     steps: int = option("how long", 3)
     seed: int = option("of nothing", 1)
 
 
-def test_what_an_interrupted_run_logged_after_its_checkpoint_is_dropped(tmp_path: Path) -> None:
+def test_metrics_after_the_last_checkpoint_are_removed(tmp_path: Path) -> None:
     metrics = Metrics(tmp_path, 0)
     for step in (1, 2, 3):
         metrics.log(step, loss=float(step), words="kept")
@@ -49,13 +49,13 @@ def test_what_an_interrupted_run_logged_after_its_checkpoint_is_dropped(tmp_path
     assert [(e.step, e.value) for e in board.Scalars("loss")] == [(1, 1.0), (2, 2.0), (3, 30.0)]
 
 
-def test_a_result_is_read_only_if_it_is_whole(tmp_path: Path) -> None:
+def test_a_damaged_result_is_refused(tmp_path: Path) -> None:
     with stage_run("stage", Options(tmp_path), free=("steps",)) as folder:
         (folder / "weights").write_bytes(b"123")
         write_result(folder, "stage", ["weights"], steps=3)
     result = read_result(tmp_path, "stage")
     assert (result["steps"], result["options"]["seed"]) == (3, 1)
-    with pytest.raises(TrainingError, match="is a run of 'stage': give one of other"):
+    with pytest.raises(TrainingError, match="is a run of 'stage'.*Use a run of other"):
         read_result(tmp_path, "other")
     (tmp_path / "weights").write_bytes(b"124")
     with pytest.raises(TrainingError, match="weights is missing or was altered"):
@@ -67,9 +67,11 @@ def test_a_result_is_read_only_if_it_is_whole(tmp_path: Path) -> None:
         read_result(tmp_path / "none", "stage")
 
 
-def test_a_full_disk_is_said_in_a_line(tmp_path: Path) -> None:
+def test_a_full_disk_is_a_one_line_error(tmp_path: Path) -> None:
     with (
-        pytest.raises(TrainingError, match="weights: No space left on device: .* goes on") as error,
+        pytest.raises(
+            TrainingError, match="weights: No space left on device.*same command"
+        ) as error,
         stage_run("stage", Options(tmp_path), free=()),
     ):
         raise OSError(28, "No space left on device", "weights")
@@ -78,7 +80,7 @@ def test_a_full_disk_is_said_in_a_line(tmp_path: Path) -> None:
         pass  # the folder is not held any more
 
 
-def test_the_run_says_what_it_was_and_nothing_of_the_environment(
+def test_run_json_holds_the_options_and_no_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_SECRET", "hunter2")

@@ -1,4 +1,4 @@
-"""Training M: which step predicts which, cutting and padding, and going on bit for bit."""
+"""Training M: targets, cutting and padding of sequences, and bit-for-bit resumption."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from training import train_memory, train_vision
 from training.data.dataset import Dataset
 from training.data.latents import Cut, Sequences, cut_episodes
 from training.models.checkpoint import load_networks
-from training.models.networks import MDNLSTM, outcome_errors
+from training.models.encode import LATENTS, encode_dataset
+from training.models.networks import MDNLSTM, VAE
 from training.models.untrained import random_networks
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
 from training.pictures.dreams import dream
@@ -61,7 +62,7 @@ def run(data: Path, vision: Path, folder: Path, *arguments: str) -> int:
 @settings(max_examples=200)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(1, 12))
 def test_each_target_is_the_next_step_of_the_same_episode(lengths: list[int], steps: int) -> None:
-    """Latents name their episode and step; every step with a next one is a target once."""
+    """The latents encode episode and step; each step but the last is an input exactly once."""
     names = [(episode, step) for episode, n in enumerate(lengths) for step in range(n)]
     mu = torch.tensor(names, dtype=torch.float32)
     actions = (torch.arange(len(names))[:, None] * 3 + torch.arange(4)) % 256
@@ -69,28 +70,25 @@ def test_each_target_is_the_next_step_of_the_same_episode(lengths: list[int], st
     if not cuts:
         assert max(lengths) == 1
         return
-    sequences = Sequences(mu, torch.zeros_like(mu), actions.to(torch.uint8), cuts, None, mu)
+    sequences = Sequences(mu, torch.zeros_like(mu), actions.to(torch.uint8), cuts)
     batch = sequences.batch(np.arange(len(cuts)), None)
-    there = ~batch.outcome[..., 0].isnan()
-    assert torch.equal(
-        batch.outcome[there], batch.latents[there]
-    )  # a step's own, the last one's too
-    assert there.sum() == sum(cut.stop - cut.first for cut in cuts)
     assert len(batch.latents) <= steps
     seen, targets = batch.latents[batch.mask], batch.targets[batch.mask]
-    assert torch.equal(targets, seen + torch.tensor([0.0, 1.0]))  # same episode, one step on
+    assert torch.equal(targets, seen + torch.tensor([0.0, 1.0]))  # same episode, next step
     expected = {(e, s) for e, s in names if s + 1 < lengths[e]}
     assert len(seen) == len(expected)
     assert {tuple(map(int, row)) for row in seen.tolist()} == expected
     starts = batch.latents[0]
-    assert torch.equal(starts[:, 1] % steps, torch.zeros(len(cuts)))  # as play forgets
+    assert torch.equal(
+        starts[:, 1] % steps, torch.zeros(len(cuts))
+    )  # where the agent resets its memory
     number = {name: place for place, name in enumerate(names)}
     for row, action in zip(seen.tolist(), batch.actions[batch.mask].tolist(), strict=True):
         place = number[int(row[0]), int(row[1])]
         assert action == [(place * 3 + button) % 256 for button in range(4)]
 
 
-def test_padding_is_masked_and_changes_nothing() -> None:
+def test_padding_is_masked_and_does_not_change_predictions() -> None:
     _, memory = random_networks(TINY)
     mu = torch.randn(12, TINY.latent, generator=torch.Generator().manual_seed(1))
     sequences = Sequences(
@@ -104,7 +102,7 @@ def test_padding_is_masked_and_changes_nothing() -> None:
     torch.testing.assert_close(padded.mu[:2, 1], alone.mu[:2, 0])
 
 
-def test_latents_are_drawn_anew_with_the_stored_deviation() -> None:
+def test_each_batch_samples_its_latents_with_the_stored_deviation() -> None:
     mu, log_variance = torch.full((5000, 1), 3.0), torch.full((5000, 1), -2.0)
     cuts = [Cut(0, 5000, 5000)]
     sequences = Sequences(mu, log_variance, torch.zeros(5000, 4, dtype=torch.uint8), cuts)
@@ -116,8 +114,8 @@ def test_latents_are_drawn_anew_with_the_stored_deviation() -> None:
     assert sequences.usual_change().item() == pytest.approx(np.exp(-1) * 2**0.5, rel=0.05)
 
 
-def test_it_learns_what_the_actions_do(tmp_path: Path) -> None:
-    """A latent that moves by the action: M must beat the predictor that nothing changes."""
+def test_training_learns_the_effect_of_the_actions(tmp_path: Path) -> None:
+    """The latent is set by the last action: M must beat the no-change predictor."""
     generator = torch.Generator().manual_seed(1)
     actions = torch.randint(0, 2, (640, 4), generator=generator, dtype=torch.uint8)
     mu = torch.zeros(640, TINY.latent)
@@ -126,20 +124,27 @@ def test_it_learns_what_the_actions_do(tmp_path: Path) -> None:
     sequences = Sequences(mu, torch.full_like(mu, -4.0), actions, cuts)
     options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02)
     torch.set_num_threads(1)
-    trainer = train_memory.Trainer(options, MDNLSTM(replace(TINY, hidden=32)), sequences, sequences)
+    trainer = train_memory.MemoryTrainer(
+        options, MDNLSTM(replace(TINY, hidden=32)), sequences, sequences
+    )
     for _ in range(150):
-        take_step(tmp_path, trainer.learner, trainer.losses)
+        take_step(tmp_path, trainer.state, trainer.losses)
     measured = trainer.evaluate()
-    assert measured["error_held_out"] < 0.3 < 1.0 < measured["error_stays_held_out"]
-    assert measured["nll_held_out"] < measured["nll_stays_held_out"] - 4
+    assert (
+        measured["prediction_error_held_out"]
+        < 0.3
+        < 1.0
+        < measured["prediction_error_no_change_held_out"]
+    )
+    assert measured["nll_held_out"] < measured["nll_no_change_held_out"] - 4
 
 
-def test_it_learns_what_a_guide_would_press(tmp_path: Path) -> None:
-    """An expert that presses what was pressed before it: only a memory can tell that."""
+def test_training_learns_the_buttons_of_an_expert_with_memory(tmp_path: Path) -> None:
+    """The expert repeats the last action, which only the hidden state of M holds."""
     generator = torch.Generator().manual_seed(1)
     actions = torch.randint(0, 2, (640, 4), generator=generator, dtype=torch.uint8)
     expert_action = torch.cat((torch.zeros_like(actions[:1]), actions[:-1]))
-    expert_action[::20] = 255  # at a sequence's start there is nothing to remember
+    expert_action[::20] = 255  # a sequence starts without a last action
     mu, cuts = torch.zeros(640, TINY.latent), cut_episodes([20] * 32, 20)
     sequences = Sequences(mu, torch.full_like(mu, -4.0), actions, cuts, expert_action)
     torch.set_num_threads(1)
@@ -147,75 +152,14 @@ def test_it_learns_what_a_guide_would_press(tmp_path: Path) -> None:
     found = {}
     for weight in (0.0, 10.0):
         options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02, expert_action_weight=weight)
-        trainer = train_memory.Trainer(options, MDNLSTM(spec), sequences, sequences)
+        trainer = train_memory.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
         for _ in range(100):
-            take_step(tmp_path, trainer.learner, trainer.losses)
+            take_step(tmp_path, trainer.state, trainer.losses)
         found[weight] = trainer.evaluate()["expert_action_accuracy_held_out"]
     assert found[10.0] > 0.95 and found[0.0] < 0.5
 
 
-def test_it_learns_what_a_step_leads_to(tmp_path: Path) -> None:
-    """Rewards and ends that follow from the action before: M has to keep it in h."""
-    generator = torch.Generator().manual_seed(1)
-    actions = torch.randint(0, 2, (640, 4), generator=generator, dtype=torch.uint8)
-    before = torch.cat((torch.zeros_like(actions[:1]), actions[:-1])).float()
-    before[::20] = 0.0
-    outcome = torch.stack((before[:, 0] * 100 - 20, before[:, 1]), 1)
-    mu, cuts = torch.zeros(640, TINY.latent), cut_episodes([20] * 32, 20)
-    sequences = Sequences(mu, torch.full_like(mu, -4.0), actions, cuts, None, outcome)
-    options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02, outcome_weight=10.0)
-    torch.set_num_threads(1)
-    trainer = train_memory.Trainer(options, MDNLSTM(replace(TINY, hidden=32)), sequences, sequences)
-    first = trainer.evaluate()
-    for _ in range(100):
-        take_step(tmp_path, trainer.learner, trainer.losses)
-    measured = trainer.evaluate()
-    share = float(before[:, 1].mean())
-    entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
-    assert measured["end_blank_held_out"] == pytest.approx(entropy, rel=1e-5)
-    two = np.where(before[:, 0] > 0, np.log1p(80), -np.log1p(20))
-    assert measured["reward_blank_held_out"] == pytest.approx(two.std(), rel=1e-5)
-    pairs = (
-        ("reward_error_held_out", "reward_blank_held_out"),
-        ("end_held_out", "end_blank_held_out"),
-    )
-    for told, blank in pairs:
-        assert measured[told] < 0.5 * measured[blank] < first[told]
-
-
-def test_a_step_of_padding_leads_to_nothing() -> None:
-    told = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.zeros(2, 2)
-    outcome = torch.tensor([[[np.e - 1, 0.0], [0.0, 1.0]], [[1 - np.e, 1.0], [np.nan, np.nan]]])
-    errors, nats = outcome_errors(told, outcome.float())
-    torch.testing.assert_close(errors, torch.tensor([0.0, 4.0, 16.0]))
-    torch.testing.assert_close(nats, torch.full((3,), float(np.log(2))))
-
-
-def test_a_run_that_tells_outcomes_leaves_the_same_kind_of_m(
-    data: Path, vision: Path, finished: Path, tmp_path: Path
-) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    run(data, vision, whole, "--outcome-weight", "5")
-    for steps in ("2", "4"):
-        run(data, vision, parts, "--outcome-weight", "5", "--steps", steps)
-    assert same_arrays(whole / MEMORY_WEIGHTS, parts / MEMORY_WEIGHTS)
-    assert not same_arrays(whole / MEMORY_WEIGHTS, finished / MEMORY_WEIGHTS)
-    shapes = [
-        {name: tensor.shape for name, tensor in load_network(path, MDNLSTM).state_dict().items()}
-        for path in (whole / MEMORY_WEIGHTS, finished / MEMORY_WEIGHTS)
-    ]
-    assert shapes[0] == shapes[1]
-    measured = json.loads((whole / "result.json").read_text())["held_out"]
-    # the held-out episode's 30 steps: each gives 1 with the RIGHT button, the last one ends it
-    rewards = np.log1p(Dataset(str(data)).held_out[0].rewards())
-    assert measured["reward_blank_held_out"] == pytest.approx(rewards.std(), rel=1e-5)
-    entropy = -(np.log(1 / 30) + 29 * np.log(29 / 30)) / 30
-    assert measured["end_blank_held_out"] == pytest.approx(entropy, rel=1e-5)
-    with pytest.raises(TrainingError, match="outcome and decay"):
-        run(data, vision, tmp_path / "less", "--outcome-weight", "-1")
-
-
-def test_a_dream_follows_memory_and_temperature() -> None:
+def test_a_dream_depends_on_the_seed_and_the_temperature() -> None:
     _, memory = random_networks(TINY)
     latents, actions = torch.randn(3, TINY.latent), torch.ones(8, 4, dtype=torch.uint8)
     dreams = [
@@ -224,29 +168,31 @@ def test_a_dream_follows_memory_and_temperature() -> None:
     ]
     assert dreams[0].shape == (5, TINY.latent)
     assert torch.equal(dreams[0], dreams[1]) and not torch.equal(dreams[0], dreams[2])
-    torch.testing.assert_close(dreams[3], dreams[4], atol=0.05, rtol=0)  # cold: hardly any chance
+    torch.testing.assert_close(
+        dreams[3], dreams[4], atol=0.05, rtol=0
+    )  # near temperature 0 it is deterministic
 
 
-def test_a_run_leaves_what_it_promises(finished: Path) -> None:
+def test_a_finished_run_holds_weights_measures_and_a_picture(finished: Path) -> None:
     result = json.loads((finished / "result.json").read_text())
     assert (result["stage"], result["steps"]) == ("train_memory", 4)
     measured = result["held_out"]
     assert set(measured) == {
         "nll_held_out",
-        "nll_stays_held_out",
-        "error_held_out",
-        "error_stays_held_out",
-        "expert_action_held_out",
+        "nll_no_change_held_out",
+        "prediction_error_held_out",
+        "prediction_error_no_change_held_out",
+        "expert_action_loss_held_out",
         "expert_action_accuracy_held_out",
     }
-    assert measured["expert_action_accuracy_held_out"] is None  # nobody advised
+    assert measured["expert_action_accuracy_held_out"] is None  # the dataset has no expert actions
     assert all(np.isfinite(value) for value in measured.values() if value is not None)
     picture = cv2.imread(str(finished / "dream.png"))
     assert picture.shape[0] == 4 * 2 * 66  # four rows
     assert load_network(finished / MEMORY_WEIGHTS, MDNLSTM).spec.hidden == 256
 
 
-def test_interrupted_and_continued_equals_uninterrupted(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     data: Path, vision: Path, finished: Path, tmp_path: Path
 ) -> None:
     run(data, vision, tmp_path, "--steps", "2")
@@ -257,27 +203,29 @@ def test_interrupted_and_continued_equals_uninterrupted(
     assert same_arrays(tmp_path / newest, finished / newest)
 
 
-def test_a_run_may_begin_with_the_weights_of_another(
+def test_a_run_can_start_from_the_weights_of_a_run(
     data: Path, vision: Path, finished: Path, tmp_path: Path
 ) -> None:
-    begun = tmp_path / "begun"
+    started = tmp_path / "started"
     barely = ("--steps", "1", "--learning-rate", "1e-9")
-    run(data, vision, begun, *barely, "--start", str(finished))
+    run(data, vision, started, *barely, "--start", str(finished))
     for name, tensor in load_network(finished / MEMORY_WEIGHTS, MDNLSTM).state_dict().items():
-        ours = load_network(begun / MEMORY_WEIGHTS, MDNLSTM).state_dict()[name]
+        ours = load_network(started / MEMORY_WEIGHTS, MDNLSTM).state_dict()[name]
         assert torch.allclose(ours, tensor, atol=1e-6), name
-    with pytest.raises(TrainingError, match="give one of train_memory"):
+    with pytest.raises(
+        TrainingError, match="is a run of 'train_vision'.*Use a run of train_memory"
+    ):
         run(data, vision, tmp_path / "other", "--start", str(vision))
 
 
-def test_a_run_may_begin_with_the_packed_model(data: Path, vision: Path, tmp_path: Path) -> None:
+def test_a_run_can_start_from_a_packed_model(data: Path, vision: Path, tmp_path: Path) -> None:
     run(data, vision, tmp_path, "--steps", "1", "--learning-rate", "1e-9", "--start", "pretrained")
     ours = load_network(tmp_path / MEMORY_WEIGHTS, MDNLSTM).state_dict()
     for name, tensor in load_networks(Path("pretrained") / NETWORKS)[1].state_dict().items():
         assert torch.allclose(ours[name], tensor, atol=1e-6), name
 
 
-def test_a_vision_that_is_unfinished_or_altered_is_named(
+def test_an_unfinished_or_altered_vision_is_refused(
     data: Path, vision: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match="no finished run of train_vision"):
@@ -291,12 +239,9 @@ def test_a_vision_that_is_unfinished_or_altered_is_named(
 def test_the_latents_of_another_vision_are_refused(
     data: Path, vision: Path, finished: Path, tmp_path: Path
 ) -> None:
-    from training.data.latents import LATENTS, encode_dataset
-    from training.models.networks import VAE
-
     (tmp_path / LATENTS).write_bytes((finished / LATENTS).read_bytes())
     vae = load_network(vision / VISION_WEIGHTS, VAE)
-    with pytest.raises(TrainingError, match="made with another V"):
+    with pytest.raises(TrainingError, match="latents of the V .* but --vision is 000000000000"):
         encode_dataset(tmp_path, Dataset(str(data)), vae, "0" * 64)
     (tmp_path / LATENTS).write_bytes((finished / LATENTS).read_bytes()[:-9])
     with pytest.raises(TrainingError, match="is damaged"):

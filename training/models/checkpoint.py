@@ -1,9 +1,8 @@
-"""The torch weights on disk: one safetensors file with its specification, read strictly.
+"""PyTorch weights of a packed model: one safetensors file with the specification as metadata.
 
-The weights are stored in half precision: of a trained `compact` that moves a latent by 0.0007 at
-most (their deviation is 1.06), a pixel by 0.1 of 255, and M's likelihood by 0.007 nats a step.
-Nothing is pickled, and nothing is guessed: a name, a shape or a specification that differs stops
-with one line.
+The weights are stored as float16. For a trained `compact` this changes a latent by at most 0.0007
+(standard deviation 1.06), a pixel by 0.1 of 255, and M's log-likelihood by 0.007 nats per step.
+Nothing is unpickled; any unexpected name, shape or dtype is an error.
 """
 
 from __future__ import annotations
@@ -20,14 +19,13 @@ from agent.world_model.packed_model import ModelSpec, PretrainedError
 from training.models.networks import MDNLSTM, VAE
 
 FORMAT_VERSION = "1"
-_DTYPES = (torch.float16, torch.float32)
-# All that is said of the weights stands under one name: safetensors writes several in any order,
-# and the same networks would make other bytes each time.
+# One metadata entry only: safetensors writes several in random order, so that the same networks
+# would produce different bytes each time.
 _METADATA = "networks"
 
 
 def save_networks(path: Path, vae: VAE, memory: MDNLSTM) -> None:
-    """Write both networks, in float16, with their specification as the file's metadata."""
+    """Write V and M as float16, with their specification as metadata."""
     assert vae.spec == memory.spec, (vae.spec, memory.spec)
     tensors = {
         f"{part}.{name}": tensor.detach().cpu().half().contiguous()
@@ -39,15 +37,14 @@ def save_networks(path: Path, vae: VAE, memory: MDNLSTM) -> None:
 
 
 def load_networks(path: Path) -> tuple[VAE, MDNLSTM]:
-    """Read what `save_networks` wrote; the networks are float32, in evaluation mode, on the CPU.
-
-    Older files, whose weights are float32, are read as they are.
+    """Load V and M that `save_networks` wrote, as float32, in evaluation mode, on the CPU.
 
     Raises:
-        PretrainedError: no such file, a cut one, or weights that do not fit its specification.
+        PretrainedError: the file is missing or damaged, or its weights do not fit its
+            specification.
     """
     if not path.is_file():
-        raise PretrainedError(f"{path} is missing: train first, or give the right folder")
+        raise PretrainedError(f"{path} is missing. Pack the model again, or use another folder")
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})[_METADATA])
@@ -55,17 +52,22 @@ def load_networks(path: Path) -> tuple[VAE, MDNLSTM]:
         version, spec = about["format_version"], ModelSpec.from_json(about["spec"])
     except (SafetensorError, KeyError, TypeError, ValueError, OSError, PretrainedError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise PretrainedError(f"{path} is no file of networks ({reason}): restore it") from None
+        raise PretrainedError(
+            f"{path} holds no networks ({reason}). Pack the model again"
+        ) from None
     if version != FORMAT_VERSION:
         raise PretrainedError(
-            f"{path}: format_version is {version!r}, this program reads {FORMAT_VERSION!r}"
+            f"{path} has format_version {version!r}, expected {FORMAT_VERSION!r}. Pack the "
+            "model again"
         )
     vae, memory = VAE(spec), MDNLSTM(spec)
     parts: dict[str, torch.nn.Module] = {"vision": vae, "memory": memory}
     known = {f"{part}.{name}" for part, network in parts.items() for name in network.state_dict()}
     unknown = sorted(set(tensors) - known)
     if unknown:
-        raise PretrainedError(f"{path}: {unknown[0]!r:.80} belongs to neither network: restore it")
+        raise PretrainedError(
+            f"{path} holds {unknown[0]!r:.80}, which no network has. Pack the model again"
+        )
     for part, network in parts.items():
         own = {
             name.removeprefix(f"{part}."): tensor
@@ -81,10 +83,10 @@ def _load_strictly(
 ) -> None:
     for name, expected in network.state_dict().items():
         found = tensors.get(name)
-        if found is None or found.shape != expected.shape or found.dtype not in _DTYPES:
-            what = "nothing" if found is None else f"{found.dtype} {tuple(found.shape)}"
+        if found is None or found.shape != expected.shape or found.dtype != torch.float16:
+            what = "missing" if found is None else f"{found.dtype} {tuple(found.shape)}"
             raise PretrainedError(
-                f"{path}: {part}.{name} is {what} instead of {expected.dtype} "
-                f"{tuple(expected.shape)}: it belongs to another specification"
+                f"{path}: {part}.{name} is {what}, expected torch.float16 "
+                f"{tuple(expected.shape)}. Pack the model again"
             )
     network.load_state_dict(tensors, strict=True)

@@ -1,4 +1,4 @@
-"""What the error of each pixel costs V: more where the player is."""
+"""Weights of the pixels in V's reconstruction loss: higher around the player."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.data.frames import Frames
-
-SCREEN = (320, 224)  # width and height, native pixels
-PLAYER_REACH = (20, 24)  # native pixels to each side of the player's centre that count as it
+SCREEN = (320, 224)  # width and height of a native frame, in pixels
+PLAYER_REACH = (20, 24)  # native pixels on each side of the player's centre, horizontal, vertical
 
 
 def player_box(player: NDArray[np.int16], size: int) -> tuple[slice, slice]:
-    """Rows and columns of a frame of `size` around the player's place on the native screen."""
+    """Rows and columns around the player in a frame of `size` x `size` pixels.
+
+    Args:
+        player: x and y of the player on the native screen, in pixels, (2,).
+        size: width and height of the frame.
+    """
     (width, height), (reach_x, reach_y) = SCREEN, PLAYER_REACH
     x, y = int(player[0]), int(player[1])
     columns = slice(max(0, (x - reach_x) * size // width), (x + reach_x) * size // width + 1)
@@ -23,9 +26,14 @@ def player_box(player: NDArray[np.int16], size: int) -> tuple[slice, slice]:
     ), columns
 
 
-def error_weights(frames: Frames, size: int, player_weight: float) -> Tensor | None:
-    """What each pixel's error costs, float32 (B, S, S); None where that is 1 everywhere."""
-    player = frames.player
+def error_weights(player: NDArray[np.int16], size: int, player_weight: float) -> Tensor | None:
+    """Weight of each pixel's error, float32 (B, S, S); None where all weights are 1.
+
+    Args:
+        player: x and y of the player on the native screen, int16 (B, 2); -1 where unknown.
+        size: width and height of the frames, S.
+        player_weight: weight of the pixels around the player; all others weigh 1.
+    """
     weights = torch.ones(len(player), size, size)
     if player_weight != 1:
         for number in np.flatnonzero(player[:, 0] >= 0):

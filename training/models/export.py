@@ -1,7 +1,7 @@
-"""Exports the torch networks to the ONNX files that play.
+"""Exports the PyTorch networks to the ONNX files that the agent plays with.
 
-The graphs are written operator by operator, so that what runs at play is exactly what stands
-here: no tracer, no shape that varies, and the layout that one core computes fastest.
+The graphs are built operator by operator instead of traced: all shapes are fixed, and the layout
+is the one that a single core computes fastest.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from agent.world_model.packed_model import DECODER, EXPECTATION, MEMORY, VISION
 from training.models.networks import MDNLSTM, VAE
 
 OPSET = 17
-IR_VERSION = 9  # what the oldest ONNX Runtime with Python 3.11 and numpy 2 reads
+IR_VERSION = 9  # the newest that the oldest ONNX Runtime for Python 3.11 and numpy 2 reads
 
 
 class _Graph:
-    """Collects operators and weights."""
+    """An ONNX graph under construction: its operators and weights."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -46,10 +46,11 @@ class _Graph:
         return name
 
     def kept_weight(self, name: str, value: torch.Tensor) -> str:
-        """A weight that ONNX Runtime leaves as it stands, for it is declared as an input too.
+        """Add a weight that ONNX Runtime does not prepack, by declaring it as an input too.
 
-        Repacking pays off where one matrix meets many rows. Here it meets one: the seed's last
-        layer of vision takes 0.32 ms as it stands and 0.51 ms repacked, its memory 1.1 and 1.5.
+        Prepacking pays off when a matrix is multiplied with many rows; here it is one row. In
+        `original2018`, the last layer of V takes 0.32 ms without and 0.51 ms with prepacking,
+        M takes 1.1 and 1.5 ms.
         """
         shape = list(value.shape)
         self.kept.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
@@ -85,14 +86,14 @@ class _Graph:
 
 
 def export_networks(folder: Path, vae: VAE, memory: MDNLSTM) -> None:
-    """Write all four networks of a packed model: what plays, and what imagines."""
+    """Write all four ONNX files of a packed model: encoder, memory, decoder and expectation."""
     export_vision(vae, folder / VISION)
     export_memory(memory, folder / MEMORY)
     export_imagination(folder, vae, memory)
 
 
 def export_imagination(folder: Path, vae: VAE, memory: MDNLSTM) -> None:
-    """Write what `arena.replay.imagination` shows people with: V's decoder and M's expectation."""
+    """Write the decoder of V and the expectation of M, which `arena.replay.imagination` shows."""
     export_decoder(vae, folder / DECODER)
     export_expectation(memory, folder / EXPECTATION)
 
@@ -125,14 +126,14 @@ def export_vision(vae: VAE, path: Path) -> None:
 def export_memory(memory: MDNLSTM, path: Path, *, int8: bool = False) -> None:
     """Write one step of the LSTM: z, action, h, c -> next_h, next_c, all float32 (1, ...).
 
-    The gates are one matrix product over [x, h]: the LSTM operator is built for sequences.
+    The gates are one matrix product over [x, h]; ONNX's LSTM operator is meant for sequences.
 
     Args:
-        memory: the network; its mixture heads stay behind.
-        path: of the ONNX file.
-        int8: with both matrices in 8 bits, quantised by column, and their inputs quantised at
-            each step. The seed's memory reads 34 MB a step otherwise, and that is what it waits
-            for. `python -m benchmarks.speed.int8_memory` prints the error that this brings.
+        memory: network; its mixture heads are not exported.
+        path: path of the ONNX file.
+        int8: whether to quantise both matrices to 8 bits, per column, with their inputs quantised
+            at each step. In `original2018` a step reads 34 MB of weights as float32, which limits
+            its speed. `python -m benchmarks.speed.int8_memory` measures the error.
     """
     if int8:
         with tempfile.TemporaryDirectory() as folder:
@@ -177,8 +178,8 @@ def _write_memory(memory: MDNLSTM, path: Path, *, keep: bool) -> None:
 def export_decoder(vae: VAE, path: Path) -> None:
     """Write the decoder: `z` float32 (1, Z) -> `frame` float32 (1, S, S, 3) in [0, 1].
 
-    No activation stands between the first two layers, and the second sees a single place: they
-    are folded into one matrix, a thirtieth of the two layers' weights.
+    There is no activation between the first two layers, and the input of the second is 1 x 1
+    pixel: both are folded into one matrix, which has a thirtieth of their weights.
     """
     spec, graph = vae.spec, _Graph()
     first, *others = vae.deconvolutions
@@ -210,11 +211,11 @@ def export_decoder(vae: VAE, path: Path) -> None:
 def export_expectation(memory: MDNLSTM, path: Path) -> None:
     """Write the mean of the mixtures: `h` float32 (1, H) -> `z` float32 (1, Z), sum of pi mu.
 
-    h is the memory's after a step, and z the latent that it expects to see next.
+    `h` is the LSTM's output after a step, `z` the expected next latent.
     """
     spec, graph = memory.spec, _Graph()
     parts = (3, spec.latent, spec.mixtures)
-    weight = memory.heads.weight.reshape(*parts, spec.hidden)[:2]  # the logits', the means'
+    weight = memory.heads.weight.reshape(*parts, spec.hidden)[:2]  # logits and means
     bias = memory.heads.bias.reshape(parts)[:2]
     for name, part in (("logits", 0), ("means", 1)):
         matrix = graph.weight(f"{name}_weight", weight[part].flatten(0, 1).T)
@@ -232,7 +233,7 @@ def export_expectation(memory: MDNLSTM, path: Path) -> None:
 
 def _quantise(source: Path, target: Path) -> None:
     temporary = source.with_name("int8.onnx")
-    logging.disable(logging.WARNING)  # it advises a preparation that this graph does not need
+    logging.disable(logging.WARNING)  # it recommends a preprocessing that this graph does not need
     try:
         # Unsigned weights: products of unsigned and signed bytes saturate on AVX2.
         quantize_dynamic(

@@ -1,4 +1,4 @@
-"""V and M as evolution plays them: exported once into its run folder, and the same ever after."""
+"""Exports V and M to ONNX in evolve's run folder, once: a resumed run plays the same files."""
 
 from __future__ import annotations
 
@@ -15,31 +15,36 @@ from training.models.networks import MDNLSTM, VAE
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.runs.stages import SPEC
-from training.train_memory import STAGE as MEMORY_STAGE
-from training.train_vision import STAGE as VISION_STAGE
+from training.runs.stages import SPEC, TRAIN_MEMORY, TRAIN_VISION
 
 
 def prepare_networks(
     vision_run: Path, memory_run: Path, folder: Path
 ) -> tuple[ModelSpec, dict[str, str]]:
-    """Export V and M into the run folder, once; later runs play the very same files.
+    """Export the V and M of finished runs into a folder, unless it holds them already.
+
+    Args:
+        vision_run: run folder of train_vision.
+        memory_run: run folder of train_memory.
+        folder: folder of the exported networks.
 
     Returns:
-        Their specification, and the SHA-256 of the weights that they come from.
+        Specification of the networks, and the SHA-256 of the weights that they were exported from.
 
     Raises:
-        TrainingError: a stage before is not finished, or the memory is of another vision.
+        TrainingError: a run is not finished, M was trained with another V, or the folder holds
+            other networks.
     """
-    vision = read_result(vision_run, VISION_STAGE)
-    memory = read_result(memory_run, MEMORY_STAGE)
+    vision = read_result(vision_run, TRAIN_VISION)
+    memory = read_result(memory_run, TRAIN_MEMORY)
     digests = {
         "vision_sha256": vision["files"][VISION_WEIGHTS],
         "memory_sha256": memory["files"][MEMORY_WEIGHTS],
     }
     if memory["vision_sha256"] != digests["vision_sha256"]:
         raise TrainingError(
-            f"{memory_run} was trained with another V than {vision_run}: train it again"
+            f"{memory_run} was trained with another V than {vision_run}. Use the --vision that it "
+            "was trained with, or train M again"
         )
     return _prepared(
         folder,
@@ -50,10 +55,10 @@ def prepare_networks(
 
 
 def prepare_packed(model: Path, folder: Path) -> tuple[ModelSpec, dict[str, str]]:
-    """Export V and M of a packed model into the run folder, once, as `prepare_networks` does.
+    """Export the V and M of a packed model into a folder, as `prepare_networks` does.
 
     Raises:
-        PretrainedError: it has no networks to go on from, or damaged ones.
+        PretrainedError: the PyTorch weights of the model are missing or damaged.
         TrainingError: the folder holds other networks.
     """
     vae, memory = load_networks(model / PACKED)
@@ -69,8 +74,8 @@ def _prepared(
         values = json.loads(path.read_bytes())
         if values["weights"] != digests:
             raise TrainingError(
-                f"{folder} holds other networks than those given now: give another folder, or "
-                "remove it"
+                f"{folder} holds networks that were exported from other weights. Use another "
+                "--out, or delete that folder"
             )
         return ModelSpec.from_json(values["spec"]), digests
     vae = vision()
@@ -78,5 +83,7 @@ def _prepared(
     export_vision(vae, folder / VISION)
     export_memory(memory(), folder / MEMORY)
     values = {"spec": vae.spec.to_json(), "weights": digests}
-    write_atomically(path, json.dumps(values, indent=2).encode())  # last: it is complete
+    write_atomically(
+        path, json.dumps(values, indent=2).encode()
+    )  # last: its presence marks the export as complete
     return vae.spec, digests

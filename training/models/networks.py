@@ -1,8 +1,8 @@
-"""The reference networks in torch: V, a beta-VAE, and M, an MDN-LSTM, with their losses.
+"""The networks in PyTorch: V, a beta-VAE, and M, an MDN-LSTM, with their losses.
 
-What plays is their export to ONNX; what trains, dreams and draws pictures is this. Time is the
-first axis everywhere, then the batch: (T, B, ...). What a network returns is float32 under
-autocast too, so that losses and likelihoods are computed in it.
+Training, dreams and pictures use these; the agent plays with their ONNX exports. Time is the first
+axis and the batch the second: (T, B, ...). Outputs are float32 even under autocast, so that losses
+and likelihoods are computed in float32.
 """
 
 from __future__ import annotations
@@ -16,29 +16,30 @@ from torch.nn import functional
 
 from agent.buttons import ACTION_BUTTONS
 from agent.world_model.packed_model import ModelSpec
+from training.data.latents import sample_latent
 
-LOG_SIGMA_RANGE = (-7.0, 7.0)  # of the mixtures: a Gaussian may not shrink to a point
+LOG_SIGMA_RANGE = (-7.0, 7.0)  # keeps a Gaussian from collapsing to a point
 
 State = tuple[Tensor, Tensor]  # h and c, (B, H) each
 
 
 class VAELoss(NamedTuple):
-    """Parts of the loss, in nats a frame: means over the batch, scalars."""
+    """Parts of the beta-VAE loss: scalars, nats per frame, means over the batch."""
 
-    total: Tensor  # weighted reconstruction + beta * kl, with kl after the free bits
-    reconstruction: Tensor  # binary cross-entropy summed over the frame's values, not weighted
+    total: Tensor  # weighted reconstruction + beta * kl
+    reconstruction: Tensor  # binary cross-entropy, summed over the frame's values, unweighted
     kl: Tensor  # KL divergence from N(0, 1), summed over the latent dimensions
-    mu: Tensor  # (B, Z), the latents' means, for further losses
+    mu: Tensor  # (B, Z) means of the latents, for additional losses
 
 
 class VAE(nn.Module):
-    """V: convolutions of kernel 4 and stride 2 down to a Gaussian latent, and back."""
+    """V, a beta-VAE: convolutions (kernel 4, stride 2) to a Gaussian latent, and a decoder."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        """Build encoder and decoder for frames of 64 or 128 pixels.
+        """Build the encoder and the decoder for frames of 64 x 64 or 128 x 128 pixels.
 
-        The decoders are those of the papers: for 64 pixels World Models' (Ha and Schmidhuber
-        2018, appendix A.1), for 128 the one of the agent of 2018, both on a 1 x 1 start.
+        The decoder for 64 x 64 is that of World Models (Ha and Schmidhuber 2018, appendix A.1),
+        the one for 128 x 128 that of the original 2018 agent. Both start from 1 x 1.
         """
         super().__init__()
         self.spec = spec
@@ -70,7 +71,7 @@ class VAE(nn.Module):
         return self.mu(x).float(), self.log_variance(x).float()
 
     def expert_action_logits(self, latents: Tensor) -> Tensor:
-        """What an expert would press on frames, from their latents alone: logits (B, 4)."""
+        """Predict the expert's buttons from latents, float32 (B, Z): logits, float32 (B, 4)."""
         logits: Tensor = self.expert_action(latents).float()
         return logits
 
@@ -93,66 +94,61 @@ class VAE(nn.Module):
         frames: Tensor,
         *,
         beta: float,
-        free_nats: float = 0.0,
         weights: Tensor | None = None,
-        painted: int | None = None,
+        decoded_frames: int | None = None,
         generator: torch.Generator | None = None,
     ) -> VAELoss:
-        """The beta-VAE loss (Higgins et al. 2017, eq. 4) of one sampled latent a frame.
+        """The beta-VAE loss (Higgins et al. 2017, eq. 4) with one sampled latent per frame.
 
         Args:
             frames: uint8 (B, S, S, 3).
             beta: weight of the KL divergence.
-            free_nats: each latent dimension may carry as much, on the batch's mean, for free
-                (Kingma et al. 2016, appendix C.8); 0 turns it off.
-            weights: float32 (B, S, S), what an error of each pixel costs; None: 1.
-            painted: so many frames, the first ones, are decoded and stand for all; None: all.
-            generator: draws the latents.
+            weights: float32 (B, S, S), weight of each pixel's error; None: 1 everywhere.
+            decoded_frames: number of frames, from the first on, whose reconstruction is computed;
+                the KL divergence is of all frames. None: all.
+            generator: random generator of the latents.
         """
         mu, log_variance = self.encode(frames)
-        logits = self.decode_logits(sample_latent(mu[:painted], log_variance[:painted], generator))
+        logits = self.decode_logits(
+            sample_latent(mu[:decoded_frames], log_variance[:decoded_frames], generator)
+        )
         errors = functional.binary_cross_entropy_with_logits(
-            logits, frames[:painted].float() / 255, reduction="none"
+            logits, frames[:decoded_frames].float() / 255, reduction="none"
         )
         reconstruction = errors.flatten(1).sum(1).mean()
         weighted = reconstruction
         if weights is not None:
-            weighted = (errors.sum(3) * weights[:painted]).flatten(1).sum(1).mean()
-        kl_by_dimension = (0.5 * (mu**2 + log_variance.exp() - 1 - log_variance)).mean(0)  # (Z,)
-        total = weighted + beta * kl_by_dimension.clamp(min=free_nats).sum()
-        return VAELoss(total, reconstruction, kl_by_dimension.sum(), mu)
+            weighted = (errors.sum(3) * weights[:decoded_frames]).flatten(1).sum(1).mean()
+        kl = kl_by_dimension(mu, log_variance)
+        total = weighted + beta * kl.clamp(min=0).sum()  # rounding can make a small one negative
+        return VAELoss(total, reconstruction, kl.sum(), mu)
 
 
-# frame size -> (channels in, channels out, kernel) of the transposed convolutions, stride 2.
+# frame size -> (input channels, output channels, kernel) of the transposed convolutions, stride 2
 _DECODERS = {
     64: ((1024, 128, 5), (128, 64, 5), (64, 32, 6), (32, 3, 6)),
     128: ((9216, 128, 5), (128, 64, 5), (64, 32, 5), (32, 16, 6), (16, 3, 6)),
 }
 
 
-def sample_latent(
-    mu: Tensor, log_variance: Tensor, generator: torch.Generator | None = None
-) -> Tensor:
-    """Draw z from N(mu, exp(log_variance)), any shape; the deviation is exp(log_variance / 2)."""
-    assert mu.shape == log_variance.shape, (mu.shape, log_variance.shape)
-    device = mu.device if generator is None else generator.device
-    noise = torch.randn(mu.shape, generator=generator, device=device, dtype=mu.dtype)
-    return mu + noise.to(mu.device) * (0.5 * log_variance).exp()
+def kl_by_dimension(mu: Tensor, log_variance: Tensor) -> Tensor:
+    """KL divergence of N(mu, exp(log_variance)) from N(0, 1), batch mean: (B, Z) -> (Z,), nats."""
+    return (0.5 * (mu**2 + log_variance.exp() - 1 - log_variance)).mean(0)
 
 
 class Mixture(NamedTuple):
-    """K Gaussians for each latent dimension of the next step: (T, B, Z, K) each."""
+    """K Gaussians for each dimension of the next latent: float32 (T, B, Z, K) each."""
 
-    logits: Tensor  # of the weights pi; not normalised
+    logits: Tensor  # unnormalised log weights: pi = softmax(logits)
     mu: Tensor
     log_sigma: Tensor
 
 
 class MDNLSTM(nn.Module):
-    """M: [z, action] -> Linear, ReLU -> LSTM -> a mixture for each dimension of the next z."""
+    """M, an MDN-LSTM: [z, action] -> Linear, ReLU -> LSTM -> mixture for each dimension of z."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        """Build the memory of a specification."""
+        """Build the layers for the sizes of a specification."""
         super().__init__()
         self.spec = spec
         self.input = nn.Linear(spec.latent + len(ACTION_BUTTONS), spec.hidden)
@@ -161,22 +157,22 @@ class MDNLSTM(nn.Module):
         self.expert_action = nn.Linear(spec.latent + spec.hidden, len(ACTION_BUTTONS))
 
     def initial(self, batch: int) -> State:
-        """The state at a sequence's start: zeros, (B, H) twice."""
+        """State before the first step of a sequence: h and c of zeros, float32 (B, H) each."""
         zeros = self.input.weight.new_zeros(batch, self.spec.hidden)
         return zeros, zeros.clone()
 
     def forward(
         self, latents: Tensor, actions: Tensor, state: State | None = None
     ) -> tuple[Mixture, State]:
-        """Predict each next latent from all steps up to it.
+        """Predict each next latent from all steps before it.
 
         Args:
             latents: float32 (T, B, Z).
-            actions: (T, B, 4), uint8 or float, of 0 and 1: pressed on seeing the latent.
-            state: before the first step; None is the start of a sequence.
+            actions: (T, B, 4), uint8 or float, 0 or 1: buttons pressed in response to the latent.
+            state: state before the first step; None: start of a sequence.
 
         Returns:
-            The mixtures of the next latents, (T, B, Z, K), and the state after the last step.
+            Mixtures of the next latents, (T, B, Z, K), and the state after the last step.
         """
         hidden, state = self.unroll(latents, actions, state)
         return self.mixture(hidden), state
@@ -184,87 +180,50 @@ class MDNLSTM(nn.Module):
     def unroll(
         self, latents: Tensor, actions: Tensor, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """Step the LSTM: arguments as `forward`'s; return h after each step (T, B, H), state."""
+        """Run the LSTM. Arguments as in `forward`; returns h after each step (T, B, H), state."""
         steps, batch, _ = latents.shape
         assert latents.shape == (steps, batch, self.spec.latent), latents.shape
         assert actions.shape == (steps, batch, len(ACTION_BUTTONS)), actions.shape
         h, c = self.initial(batch) if state is None else state
         assert h.shape == c.shape == (batch, self.spec.hidden), (h.shape, c.shape)
         x = functional.relu(self.input(torch.cat((latents, actions.to(latents.dtype)), 2)))
-        # Rounding adds up over 500 steps, and under autocast cuDNN may choose float16 for them.
+        # Rounding errors add up over 500 steps, and under autocast cuDNN may choose float16.
         with torch.autocast(x.device.type, enabled=False):
             hidden, (h, c) = self.lstm(x.float(), (h[None], c[None]))
         return hidden, (h[0], c[0])
 
     def expert_action_logits(self, latents: Tensor, hidden: Tensor) -> Tensor:
-        """What an expert would press, from what the controller sees: logits (T, B, 4).
+        """Predict the expert's buttons from the controller's inputs z and h: logits (T, B, 4).
 
         Args:
-            latents: (T, B, Z).
-            hidden: (T, B, H), h after each step of the same sequences, from its start on; the
-                expert_action of a step is given on seeing its latent, so from h of the step before.
+            latents: float32 (T, B, Z).
+            hidden: float32 (T, B, H), h after each step of the same sequences, from their start
+                on. The action of step t responds to the latent of step t, so it is predicted from
+                h after step t - 1.
         """
         before = torch.cat((torch.zeros_like(hidden[:1]), hidden[:-1]))
         logits: Tensor = self.expert_action(torch.cat((latents, before), 2)).float()
         return logits
 
     def mixture(self, hidden: Tensor) -> Mixture:
-        """The mixtures that hidden states (T, B, H) predict."""
+        """Mixtures predicted from hidden states (T, B, H)."""
         steps, batch, _ = hidden.shape
         shape = (steps, batch, 3, self.spec.latent, self.spec.mixtures)
         logits, mu, log_sigma = self.heads(hidden).float().view(shape).unbind(2)
         return Mixture(logits, mu, log_sigma.clamp(*LOG_SIGMA_RANGE))
 
 
-class OutcomeHead(nn.Module):
-    """What a step led to, told from h after it: its reward, and whether the episode ended.
-
-    It is trained beside M, which then has to know this in h, and is kept nowhere: neither play
-    nor dreams need it. World Models had such a head for the end in its second experiment (section
-    4.1); rewards are told on a scale that is linear for small ones and logarithmic for large ones
-    (symlog, Hafner et al. 2023, section "Robust predictions").
-    """
-
-    def __init__(self, spec: ModelSpec) -> None:
-        """Build the head for memories of a specification."""
-        super().__init__()
-        self.linear = nn.Linear(spec.hidden, 2)
-
-    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Tell from h after each step, (T, B, H): symlog of its reward, logit of an end; (T, B)."""
-        rewards, ends = self.linear(hidden).float().unbind(2)
-        return rewards, ends
-
-
-def symlog(rewards: Tensor) -> Tensor:
-    """Rewards of any size and sign, shrunk: sign(r) log(1 + |r|)."""
-    return rewards.sign() * rewards.abs().log1p()
-
-
-def outcome_errors(told: tuple[Tensor, Tensor], outcome: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared errors of symlog rewards, and nats of the ends, of the steps that exist, (N,) each.
-
-    Args:
-        told: what the head gave, (T, B) twice.
-        outcome: float32 (T, B, 2): reward, and 1 where the episode ended; NaN in the padding.
-    """
-    known = ~outcome[..., 0].isnan()
-    rewards, ends = outcome[known].unbind(-1)
-    nats = functional.binary_cross_entropy_with_logits(told[1][known], ends, reduction="none")
-    return (told[0][known] - symlog(rewards)).square(), nats
-
-
 def log_likelihood(mixture: Mixture, targets: Tensor) -> Tensor:
-    """Density log p(target) under the mixture, by logsumexp, each dimension on its own.
+    """Log density of the targets under the mixtures, independent dimensions, by logsumexp.
 
-    Bishop 1994 (Mixture density networks), eq. 22-29, with diagonal Gaussians in one dimension.
+    Mixture density networks: Bishop (1994), eq. 22-29, with one-dimensional Gaussians.
 
     Args:
-        mixture: (T, B, Z, K).
-        targets: float32 (T, B, Z): targets[t] is what followed step t.
+        mixture: parameters, (T, B, Z, K).
+        targets: float32 (T, B, Z): targets[t] is the latent after step t.
 
     Returns:
-        Nats, (T, B), summed over the latent dimensions.
+        Nats, float32 (T, B), summed over the latent dimensions.
     """
     assert mixture.mu.shape[:-1] == targets.shape, (mixture.mu.shape, targets.shape)
     scaled = (targets[..., None] - mixture.mu) * (-mixture.log_sigma).exp()
@@ -274,12 +233,12 @@ def log_likelihood(mixture: Mixture, targets: Tensor) -> Tensor:
 
 
 def mdn_loss(mixture: Mixture, targets: Tensor, mask: Tensor) -> Tensor:
-    """Negative log-likelihood in nats a step, the mean over the steps that the mask keeps.
+    """Negative log-likelihood in nats per step: mean over the steps where the mask is True.
 
     Args:
-        mixture: (T, B, Z, K).
+        mixture: parameters, (T, B, Z, K).
         targets: float32 (T, B, Z).
-        mask: bool (T, B): False for padding and where an episode's end leaves no next step.
+        mask: bool (T, B): False for padding and for the last step of an episode.
     """
     likelihood = log_likelihood(mixture, targets)
     assert mask.shape == likelihood.shape and mask.dtype == torch.bool, (mask.shape, mask.dtype)
@@ -287,11 +246,11 @@ def mdn_loss(mixture: Mixture, targets: Tensor, mask: Tensor) -> Tensor:
 
 
 def expert_action_loss(logits: Tensor, expert_action: Tensor) -> Tensor:
-    """Binary cross-entropy of an expert's buttons in nats a step, over the steps with expert_action.
+    """Binary cross-entropy of the expert's buttons in nats per step, over steps with an expert.
 
     Args:
-        logits: (..., 4).
-        expert_action: uint8 (..., 4) of 0 and 1; 255 where nobody advises.
+        logits: float32 (..., 4).
+        expert_action: uint8 (..., 4), 0 or 1; 255 where the expert's action is unknown.
     """
     assert logits.shape == expert_action.shape, (logits.shape, expert_action.shape)
     known = expert_action[..., 0] != 255
@@ -304,10 +263,11 @@ def expert_action_loss(logits: Tensor, expert_action: Tensor) -> Tensor:
 def sample_mixture(
     mixture: Mixture, temperature: float = 1.0, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Draw the next latents (T, B, Z): first one Gaussian a dimension, then its value.
+    """Sample the next latents, float32 (T, B, Z): for each dimension a Gaussian, then its value.
 
-    Temperature (World Models, section 4.2) divides the logits before the softmax and multiplies
-    the variances: towards 0 the likeliest mean, above 1 wilder dreams.
+    The temperature (Ha and Schmidhuber 2018, section 4.2) divides the logits before the softmax
+    and multiplies the variances. Near 0, samples are the mean of the most likely Gaussian; above
+    1, they are more random.
     """
     assert temperature > 0, temperature
     weights = functional.softmax(mixture.logits / temperature, -1)

@@ -1,7 +1,6 @@
-"""A packed model of random weights: complete, valid, and knowing nothing.
+"""A complete packed model with random weights.
 
-Speed does not depend on what a network has learnt, and a score means little without the score of
-an untrained model beside it.
+It serves to measure speed, which does not depend on the weights, and as the baseline of scores.
 """
 
 from __future__ import annotations
@@ -19,7 +18,12 @@ from training.models.networks import MDNLSTM, VAE
 
 
 def random_networks(spec: ModelSpec, seed: int = 1) -> tuple[VAE, MDNLSTM]:
-    """Networks of torch's initial weights, in evaluation mode, the same for the same seed."""
+    """Build V and M with PyTorch's random initial weights, in evaluation mode.
+
+    Args:
+        spec: sizes of the networks.
+        seed: random seed of the weights.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return VAE(spec).eval(), MDNLSTM(spec).eval()
@@ -28,20 +32,20 @@ def random_networks(spec: ModelSpec, seed: int = 1) -> tuple[VAE, MDNLSTM]:
 def write_untrained(
     folder: Path, spec: ModelSpec, seed: int = 1, *, population: int = 8, sigma0: float = 0.5
 ) -> Path:
-    """Write a complete packed model of random weights into a folder, made if need be; return it.
+    """Write a complete packed model with random weights; return its folder.
 
     Args:
-        folder: where to.
-        spec: the sizes.
-        seed: of the weights and of the evolution state, 1 or more.
-        population: of the evolution state.
-        sigma0: of the evolution state.
+        folder: folder of the model, created if missing.
+        spec: sizes of the networks.
+        seed: random seed of the weights and of the evolution state, 1 or more.
+        population: population size of the evolution state.
+        sigma0: initial step size of the evolution state.
     """
     folder.mkdir(parents=True, exist_ok=True)
     vae, memory = random_networks(spec, seed)
     export_networks(folder, vae, memory)
     save_networks(folder / NETWORKS, vae, memory)
     Evolution(n_parameters(spec.n_features), population, sigma0, seed).save(folder)
-    (folder / MODEL_CARD).write_text("# Random weights: nothing was learnt\n", encoding="utf-8")
+    (folder / MODEL_CARD).write_text("# Untrained model with random weights\n", encoding="utf-8")
     write_manifest(folder, spec, games=[], training={"commit": None})
     return folder

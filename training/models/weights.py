@@ -1,4 +1,4 @@
-"""One network's weights between the stages: a safetensors file that carries its specification."""
+"""Weights of one network, V or M, in a safetensors file with the specification as metadata."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from training.models.checkpoint import load_networks
 from training.models.networks import MDNLSTM, VAE
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
+from training.runs.stages import TRAIN_MEMORY, TRAIN_VISION
 
 VISION_WEIGHTS = "vision.safetensors"
 MEMORY_WEIGHTS = "memory.safetensors"
@@ -29,10 +30,14 @@ def save_network(path: Path, network: VAE | MDNLSTM) -> None:
 
 
 def load_network(path: Path, kind: type[Network]) -> Network:
-    """Read what `save_network` wrote, in evaluation mode, on the CPU.
+    """Load a network that `save_network` wrote, in evaluation mode, on the CPU.
+
+    Args:
+        path: safetensors file.
+        kind: class of the network, VAE or MDNLSTM.
 
     Raises:
-        TrainingError: no such file, a cut one, or weights of another network.
+        TrainingError: the file is missing or damaged, or holds another network.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -43,33 +48,36 @@ def load_network(path: Path, kind: type[Network]) -> Network:
     except (SafetensorError, KeyError, ValueError, OSError, RuntimeError, PretrainedError) as error:
         reason = " ".join(str(error).split())[:120]
         raise TrainingError(
-            f"{path} holds no weights of {kind.__name__} ({reason}): train it again"
+            f"{path} holds no weights of {kind.__name__} ({reason}). Train it again"
         ) from None
     network.eval()
     return network
 
 
 def copy_weights(start: Path, network: VAE | MDNLSTM) -> None:
-    """Give a network the weights of another one of its kind and size.
+    """Copy the weights of a trained network into a network of the same kind and size.
 
     Args:
-        start: the run folder of a finished stage, or a packed model.
-        network: gets them.
+        start: run folder of a finished stage, or folder of a packed model.
+        network: network whose weights are overwritten.
 
     Raises:
-        TrainingError: the stage is not finished, its weights can't be read, or are of another size.
-        PretrainedError: the packed model's can't be read.
+        TrainingError: the stage is not finished, or its weights are damaged or of another size.
+        PretrainedError: the weights of the packed model are missing or damaged.
     """
     other: VAE | MDNLSTM
     if (start / NETWORKS).is_file():
         vae, memory = load_networks(start / NETWORKS)
         other = vae if isinstance(network, VAE) else memory
     elif isinstance(network, VAE):
-        read_result(start, "train_vision")
+        read_result(start, TRAIN_VISION)
         other = load_network(start / VISION_WEIGHTS, VAE)
     else:
-        read_result(start, "train_memory")
+        read_result(start, TRAIN_MEMORY)
         other = load_network(start / MEMORY_WEIGHTS, MDNLSTM)
     if other.spec != network.spec:
-        raise TrainingError(f"{start} is of another size: give a --start of the same --model")
+        raise TrainingError(
+            f"--start {start} has the sizes {other.spec.preset!r}, this run "
+            f"{network.spec.preset!r}. Use a --start with the same --model"
+        )
     network.load_state_dict(other.state_dict())

@@ -1,4 +1,7 @@
-"""Dreams: M continues an episode by itself, and V's decoder shows what it sees."""
+"""Dreams: M predicts an episode from its own samples, and the decoder of V draws the latents.
+
+As in World Models (Ha and Schmidhuber 2018, section 4).
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,10 @@ from training.data.dataset import Dataset, StoredEpisode
 from training.models.networks import MDNLSTM, VAE, sample_mixture
 from training.pictures.rows import to_pixels, write_rows
 
-WARM_UP_STEPS = 60  # of the real episode, before the dream starts
-SHOWN = 10
-STEPS_APART = 4  # between two pictures: about a quarter of a second
+WARM_UP_STEPS = 60  # steps of the real episode before the dream starts
+SHOWN = 10  # pictures in a row of the strip
+STEPS_APART = 4  # steps between two pictures: about a quarter of a second
+STRIP_TEMPERATURES = (0.1, 1.0)
 
 
 @torch.no_grad()
@@ -29,17 +33,17 @@ def dream(
     temperature: float,
     generator: torch.Generator,
 ) -> Tensor:
-    """Let M see the start of an episode, then go on from its own predictions.
+    """Run M on the start of an episode, then on its own samples.
 
     Args:
-        memory: in evaluation mode.
-        latents: (W, Z), the real ones of the start; W >= 1.
-        actions: (W + N, 4), of the start and of the dream.
-        temperature: of sampling; see `networks.sample_mixture`.
-        generator: draws.
+        memory: network in evaluation mode.
+        latents: latents of the start, float32 (W, Z); W >= 1.
+        actions: buttons of the start and of the dream, (W + N, 4).
+        temperature: sampling temperature; see `networks.sample_mixture`.
+        generator: random generator of the samples.
 
     Returns:
-        The N dreamed latents, (N, Z).
+        The sampled latents, float32 (N, Z).
     """
     warm_up = len(latents)
     steps = len(actions) - warm_up
@@ -54,12 +58,12 @@ def dream(
 
 
 @dataclass(frozen=True)
-class Views:
-    """The same moments as they were and as the networks have them, uint8 (T, S, S, 3) each.
+class DreamFilms:
+    """An episode, its reconstruction by V, and dreams of the same steps.
 
     Attributes:
-        labels: "episode", "V", and a dream each.
-        films: in the labels' order.
+        labels: "episode", "V", and one label for each dream.
+        films: uint8 (T, S, S, 3) each, in the order of the labels.
     """
 
     labels: Sequence[str]
@@ -67,13 +71,19 @@ class Views:
 
 
 @torch.no_grad()
-def view_dreams(
+def render_dreams(
     vae: VAE, memory: MDNLSTM, episode: StoredEpisode, temperatures: Sequence[float], steps: int
-) -> Views:
-    """What happened in an episode, V's view of it, and dreams of it.
+) -> DreamFilms:
+    """Render an episode, its reconstruction by V, and a dream for each temperature.
 
-    The dreams see the same start of up to 60 steps, and then do the same actions. In an episode
-    too short for it both are shortened.
+    All dreams start after the same real steps, up to 60, and then take the actions of the episode.
+
+    Args:
+        vae: V; set to evaluation mode.
+        memory: M; set to evaluation mode.
+        episode: episode with its frames and actions.
+        temperatures: sampling temperature of each dream.
+        steps: length of the dreams; shortened to half of a short episode.
     """
     vae.eval()
     memory.eval()
@@ -88,27 +98,24 @@ def view_dreams(
         z = dream(memory, latents[:warm_up], actions, temperature, generator)
         films.append(_decoded(vae, z))
     labels = ["episode", "V", *(f"dream T {temperature:g}" for temperature in temperatures)]
-    return Views(labels, films)
+    return DreamFilms(labels, films)
 
 
-def draw_dream(path: Path, vae: VAE, memory: MDNLSTM, dataset: Dataset, temperature: float) -> None:
-    """Write a strip of the longest held-out episode: see `view_dreams`.
-
-    The first dream is nearly without chance, the second has the given temperature.
-    """
+def draw_dream(path: Path, vae: VAE, memory: MDNLSTM, dataset: Dataset) -> None:
+    """Write a PNG of the longest held-out episode, V's reconstruction and two dreams of it."""
     episode = max(dataset.held_out, key=lambda e: e.steps)
-    views = view_dreams(vae, memory, episode, (0.1, temperature), SHOWN * STEPS_APART)
-    draw_strip(path, views)
+    dreams = render_dreams(vae, memory, episode, STRIP_TEMPERATURES, SHOWN * STEPS_APART)
+    draw_strip(path, dreams)
 
 
-def draw_strip(path: Path, views: Views) -> None:
-    """Write every fourth moment as a PNG, a row a view."""
-    rows = [film[::STEPS_APART][:SHOWN] for film in views.films]
-    write_rows(path, rows, labels=views.labels)
+def draw_strip(path: Path, dreams: DreamFilms) -> None:
+    """Write every fourth frame of the films as a PNG, one film per row."""
+    rows = [film[::STEPS_APART][:SHOWN] for film in dreams.films]
+    write_rows(path, rows, labels=dreams.labels)
 
 
 def _lengths(episode: StoredEpisode, steps: int) -> tuple[int, int]:
-    """Steps of warm-up and of the dream that fit an episode."""
+    """Number of warm-up steps and of dream steps that fit an episode."""
     steps = min(steps, max(1, episode.steps // 2))
     return max(1, min(WARM_UP_STEPS, episode.steps - steps)), steps
 

@@ -1,4 +1,4 @@
-"""Pictures of what the networks see: rows of frames in one PNG."""
+"""Writes rows of frames as one PNG."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from agent.files import write_atomically
 
-GAP = 2  # pixels between pictures, before enlarging
+GAP = 2  # pixels between frames, before enlarging
 BACKGROUND = 255
 
 
 def write_rows(
     path: Path, rows: Sequence[NDArray[np.uint8]], *, enlarge: int = 2, labels: Sequence[str] = ()
 ) -> None:
-    """Write rows of pictures as a PNG, one row below the other.
+    """Write rows of frames as a PNG.
 
     Args:
-        path: of the PNG; its folder is made.
-        rows: uint8 (N, S, S, 3) RGB each; rows may differ in N.
-        enlarge: whole factor, nearest, so that single pixels can be seen.
-        labels: a few words for each row, at its left; none: no labels.
+        path: path of the PNG; its folder is created.
+        rows: uint8 (N, S, S, 3) RGB each, from top to bottom; rows may differ in N.
+        enlarge: integer scale factor, nearest neighbour.
+        labels: label at the left of each row; empty: no labels.
     """
     pictures = [_row(row, enlarge) for row in rows]
     if labels:
@@ -49,7 +49,7 @@ def write_rows(
 
 
 def to_pixels(frames: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Decoded frames, float32 in [0, 1], as uint8."""
+    """Convert decoded frames, float32 in [0, 1], to uint8."""
     return np.round(frames * 255).clip(0, 255).astype(np.uint8)
 
 
@@ -62,6 +62,6 @@ def _row(frames: NDArray[np.uint8], enlarge: int) -> NDArray[np.uint8]:
 
 def _label(text: str, height: int) -> NDArray[np.uint8]:
     picture = np.full((height, 110, 3), BACKGROUND, np.uint8)
-    place = (4, height // 2)
-    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+    position = (4, height // 2)
+    cv2.putText(picture, text, position, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
     return picture

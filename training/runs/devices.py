@@ -1,7 +1,7 @@
-"""Where V and M are trained, and in which precision: the one place that chooses.
+"""The device and the precision that V and M are trained with.
 
-All random numbers are drawn on the CPU, so a run draws the same batches and latents on any device,
-and the random states in its checkpoints are all there are: none hides on the GPU.
+All random numbers are drawn on the CPU. A run therefore draws the same batches and latents on any
+device, and its checkpoints hold all random states.
 """
 
 from __future__ import annotations
@@ -15,60 +15,60 @@ from training.runs.resume import TrainingError
 
 DEVICES = ("cpu", "cuda", "auto")
 PRECISIONS = ("float32", "bfloat16")
-DEVICE_HELP = "what to compute on: cpu, cuda (one GPU), or auto, cuda where there is one"
+DEVICE_HELP = "device: cpu, cuda (one GPU), or auto (cuda if available)"
 PRECISION_HELP = (
-    "of the layers; losses, the recurrence and all measures stay in float32. Left out: float32 on "
-    "the CPU, bfloat16 on cuda"
+    "precision of the layers; losses, the LSTM's recurrence and all evaluations are float32 "
+    "[float32 on the CPU, bfloat16 on cuda]"
 )
 
 
 @dataclass(frozen=True)
-class Place:
-    """A device, and the precision of the layers there."""
+class ComputeDevice:
+    """A device and the precision of the layers on it."""
 
-    device: torch.device
+    torch_device: torch.device
     precision: str  # one of PRECISIONS
 
     def autocast(self) -> torch.autocast:
-        """The context in which a loss is computed; bfloat16 needs no scaling of gradients."""
+        """Context in which a loss is computed; bfloat16 needs no gradient scaling."""
         enabled = self.precision == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+        return torch.autocast(self.torch_device.type, torch.bfloat16, enabled=enabled)
 
     def move(self, tensor: Tensor) -> Tensor:
-        """A tensor of the CPU on the device; the copy to a GPU goes on while this returns."""
-        if self.device.type == "cpu":
+        """Move a CPU tensor to the device; copies to a GPU are asynchronous."""
+        if self.torch_device.type == "cpu":
             return tensor
-        return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.pin_memory().to(self.torch_device, non_blocking=True)
 
     def describe(self) -> dict[str, str]:
-        """For the record: the device, by its name where it is a GPU, and the precision."""
-        name = self.device.type
+        """Name of the device (of the GPU if it is one) and precision, for run records."""
+        name = self.torch_device.type
         if name == "cuda":
-            name = torch.cuda.get_device_name(self.device)
+            name = torch.cuda.get_device_name(self.torch_device)
         return {"device": name, "precision": self.precision}
 
 
-def choose_place(device: str, precision: str | None) -> Place:
-    """The place that the options ask for.
+def choose_device(device: str, precision: str | None) -> ComputeDevice:
+    """Choose the device and precision of a run from its options.
 
     Args:
         device: one of DEVICES.
-        precision: one of PRECISIONS; None: what suits the device.
+        precision: one of PRECISIONS; None: the default of the device.
 
     Raises:
-        TrainingError: cuda is asked for and not there, or it knows no bfloat16.
+        TrainingError: cuda was requested but is not available, or it does not support bfloat16.
     """
-    there = torch.cuda.is_available()
-    if device == "cuda" and not there:
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
         raise TrainingError(
-            f"--device cuda: torch {torch.__version__} finds no CUDA device here: give --device "
-            "cpu or auto"
+            f"--device cuda: torch {torch.__version__} finds no CUDA device. Use --device cpu or "
+            "auto"
         )
-    chosen = "cuda" if there and device != "cpu" else "cpu"
+    chosen = "cuda" if available and device != "cpu" else "cpu"
     if precision is None:
         precision = "bfloat16" if chosen == "cuda" else "float32"
     if chosen == "cuda" and precision == "bfloat16" and not torch.cuda.is_bf16_supported():
         raise TrainingError(
-            f"{torch.cuda.get_device_name()} has no bfloat16: give --precision float32"
+            f"{torch.cuda.get_device_name()} does not support bfloat16. Use --precision float32"
         )
-    return Place(torch.device(chosen), precision)
+    return ComputeDevice(torch.device(chosen), precision)

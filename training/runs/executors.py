@@ -1,4 +1,4 @@
-"""Who runs a stage's tasks: processes of this machine, or a Ray cluster."""
+"""Runs the tasks of a stage on local processes or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Protocol, TypeVar
 from arena.workers.pool import Pool
 from arena.workers.ray_cluster import Cluster, check_address
 
-FREE = ("executor", "ray_address", "workers")  # options that change no result
+FREE = ("executor", "ray_address", "workers")  # options that do not change results
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-Given = TypeVar("Given", covariant=True)
+Outcome = TypeVar("Outcome", covariant=True)
 
 
-class Executor(Protocol[Task, Given]):
-    """Something that runs tasks, each once, whatever happens to its workers."""
+class Executor(Protocol[Task, Outcome]):
+    """A pool of workers that runs each task once, even if workers die."""
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Given]]:
-        """Yield (task, result) as they finish, in any order; see `workers.Pool.run`."""
+    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Outcome]]:
+        """Yield (task, result) in the order of completion; see `arena.workers.pool.Pool.run`."""
 
 
 @contextmanager
@@ -31,17 +31,17 @@ def open_executor(
     ray_address: str | None = None,
     task_seconds: float = 600.0,
 ) -> Iterator[Executor[Task, Result]]:
-    """Start workers; they end with the block.
+    """Start workers for the duration of the block.
 
     Args:
         name: "local" or "ray".
-        make: called once in each worker; what it returns is called with each task there.
-        workers: how many, 1 or more.
-        ray_address: of a running cluster; None starts one on this machine.
-        task_seconds: a worker that takes longer over a task is replaced.
+        make: called once in each worker; returns the function that runs a task.
+        workers: number of workers, 1 or more.
+        ray_address: address of a running cluster; None: start one on this machine.
+        task_seconds: time limit of a task, after which its worker is replaced.
 
     Raises:
-        UserError: an address without Ray, no worker asked for, no cluster.
+        UserError: an address without Ray, fewer than one worker, or no cluster at the address.
     """
     check_address(name, ray_address)
     pool: Pool[Task, Result] | Cluster[Task, Result]

@@ -1,8 +1,8 @@
-"""The training loop that V and M share: steps, metrics, checkpoints, and going on bit for bit.
+"""The training loop of V and M: steps, metrics, checkpoints and exact resumption.
 
-Continuing equals not having stopped on the same machine with the same number of threads: all
-that a step depends on (weights, optimizer, two random states, what is drawn from) is in the
-checkpoint.
+A resumed run equals an uninterrupted one bit for bit, on the same machine with the same number of
+threads: everything that a step depends on (weights, optimizer, two random states, the data source)
+is in the checkpoint.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from training.runs.progress import ProgressBar
 from training.runs.resume import (
     Checkpoint,
-    Stop,
+    StopRequest,
     TrainingError,
     load_checkpoint,
     save_checkpoint,
@@ -32,62 +32,62 @@ from training.runs.run_folder import CHECKPOINTS, Metrics
 
 @dataclass(frozen=True)
 class Schedule:
-    """What happens after how many steps."""
+    """Number of steps, and the intervals between logs, evaluations and checkpoints."""
 
     steps: int
     log_steps: int
     eval_steps: int
     checkpoint_steps: int
-    decay_steps: int = 0  # the last ones, in which the learning rate falls to nothing
+    decay_steps: int = 0  # final steps over which the learning rate decays to 0
 
     @classmethod
     def of(cls, options: Any) -> Schedule:
-        """What a stage's options say, in fields of the same names."""
+        """Read the schedule from the options of a command, which have the same names."""
         return cls(**{field.name: getattr(options, field.name) for field in fields(cls)})
 
-    def share(self, step: int) -> float:
-        """What of the learning rate the step after `step` takes, 0 to 1: all, then less and less.
+    def learning_rate_factor(self, step: int) -> float:
+        """Factor of the learning rate in the step after `step`: 1, then linear decay to 0.
 
-        The noise of a constant rate stays in the weights; a linear fall takes it out (Bottou et
-        al. 2018, section 4.3).
+        A constant learning rate leaves noise in the weights; the decay removes it (Bottou et al.
+        2018, section 4.3).
         """
         return min(1.0, (self.steps - step) / self.decay_steps) if self.decay_steps else 1.0
 
 
-class Source(Protocol):
-    """Where batches are drawn from, if that changes while training goes on."""
+class BatchSource(Protocol):
+    """A source of batches whose content changes during training, such as a rotating buffer."""
 
     def begin(self, state: Mapping[str, Any] | None) -> None:
-        """Start anew, or from what `state` gave."""
+        """Start anew (None), or from a value of `state`."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """What the next batches depend on, as JSON values."""
+        """JSON values that the next batches depend on."""
         ...
 
 
 @dataclass
-class Learner:
-    """A network and all else that a step depends on."""
+class TrainingState:
+    """A network and everything else that a training step depends on."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     random: np.random.Generator  # draws the batches
     generator: torch.Generator  # draws the latents
-    max_norm: float  # longer gradients are cut to this length
-    source: Source | None = None
+    max_norm: float  # gradients are clipped to this norm
+    source: BatchSource | None = None
     step: int = 0
-    seconds: float = 0.0  # of training, over all runs in the folder
+    seconds: float = 0.0  # training time over all runs in the folder
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint.
 
         Raises:
-            TrainingError: a weight is not finite; the checkpoints before are kept.
+            TrainingError: a weight is not finite; earlier checkpoints are kept.
         """
         for name, parameter in self.network.named_parameters():
             if not torch.isfinite(parameter).all():
-                raise _not_finite(folder, name, self.step)
+                raise _not_finite_error(folder, name, self.step)
         values = {"seconds": self.seconds, "random": self.random.bit_generator.state}
         if self.source is not None:
             values["source"] = self.source.state()
@@ -97,7 +97,7 @@ class Learner:
         """Continue from a checkpoint.
 
         Raises:
-            TrainingError: it is of another network.
+            TrainingError: the checkpoint does not fit the network.
         """
         arrays = {name: torch.from_numpy(array) for name, array in checkpoint.arrays.items()}
         try:
@@ -110,8 +110,8 @@ class Learner:
         except (RuntimeError, KeyError, ValueError, TypeError) as error:
             reason = " ".join(str(error).split())[:120]
             raise TrainingError(
-                f"the checkpoint {checkpoint.folder} does not fit this network ({reason}): give "
-                "another --out"
+                f"Checkpoint {checkpoint.folder} does not fit this network ({reason}). Use another "
+                "--out"
             ) from None
         if self.source is not None:
             self.source.begin(source)
@@ -132,105 +132,126 @@ class Learner:
         return {**self.optimizer.state_dict(), "state": state}
 
 
-def learn(
+def train(
     folder: Path,
-    learner: Learner,
+    state: TrainingState,
     schedule: Schedule,
-    losses: Callable[[Learner], Mapping[str, Tensor]],
+    losses: Callable[[TrainingState], Mapping[str, Tensor]],
     evaluate: Callable[[], Mapping[str, Any]],
 ) -> Mapping[str, Any]:
-    """Train to the schedule's end, from the folder's newest checkpoint if there is one.
+    """Train until the end of the schedule, from the newest checkpoint of the folder if any.
 
     Args:
-        folder: the run's.
-        learner: fresh; what the checkpoint says replaces it.
-        schedule: how long, and what in between.
-        losses: computes a batch; `loss` is minimised, the others are logged.
-        evaluate: measures on held-out episodes, touching no random state of the learner.
+        folder: run folder.
+        state: initial state; a checkpoint replaces it.
+        schedule: number of steps, and intervals.
+        losses: draws a batch and returns its losses; `loss` is minimised, all are logged.
+        evaluate: measures on held-out episodes; must not change the random states.
 
     Returns:
         The last evaluation.
 
     Raises:
         TrainingError: the loss is not finite, or the checkpoint is damaged.
-        KeyboardInterrupt: stopped, and saved.
+        KeyboardInterrupt: the user stopped the training; the last step was saved.
     """
     checkpoint = load_checkpoint(folder / CHECKPOINTS)
     if checkpoint is not None:
-        learner.restore(checkpoint)
-    elif learner.source is not None:
-        learner.source.begin(None)
-    metrics = Metrics(folder, learner.step)
+        state.restore(checkpoint)
+    elif state.source is not None:
+        state.source.begin(None)
+    metrics = Metrics(folder, state.step)
     try:
         with (
             stopping_softly() as stop,
-            ProgressBar("steps", schedule.steps, learner.step) as progress,
+            ProgressBar("steps", schedule.steps, state.step) as progress,
         ):
-            _learn(folder, learner, schedule, losses, evaluate, metrics, progress, stop)
+            _train(folder, state, schedule, losses, evaluate, metrics, progress, stop)
         last = evaluate()
-        metrics.log(learner.step, seconds=learner.seconds, **last)
+        metrics.log(state.step, seconds=state.seconds, **last)
         return last
     finally:
         metrics.close()
 
 
-def _learn(
+def _train(
     folder: Path,
-    learner: Learner,
+    state: TrainingState,
     schedule: Schedule,
-    losses: Callable[[Learner], Mapping[str, Tensor]],
+    losses: Callable[[TrainingState], Mapping[str, Tensor]],
     evaluate: Callable[[], Mapping[str, Any]],
     metrics: Metrics,
     progress: ProgressBar,
-    stop: Stop,
+    stop: StopRequest,
 ) -> None:
     note = ""
-    rates = [group["lr"] for group in learner.optimizer.param_groups]
-    while learner.step < schedule.steps and not stop.requested:
+    rates = [group["lr"] for group in state.optimizer.param_groups]
+    while state.step < schedule.steps and not stop.requested:
         started = time.perf_counter()
-        for group, rate in zip(learner.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * schedule.share(learner.step)
-        values = take_step(folder, learner, losses)
-        learner.seconds += time.perf_counter() - started
-        if learner.step % schedule.log_steps == 0:
-            metrics.log(learner.step, **values, seconds=learner.seconds)
+        for group, rate in zip(state.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * schedule.learning_rate_factor(state.step)
+        values = take_step(folder, state, losses)
+        state.seconds += time.perf_counter() - started
+        if state.step % schedule.log_steps == 0:
+            metrics.log(state.step, **values, seconds=state.seconds)
             note = f"loss {values['loss']:.4g}"
-        progress.update(learner.step, note)
-        if learner.step % schedule.eval_steps == 0 and learner.step < schedule.steps:
+        progress.update(state.step, note)
+        if state.step % schedule.eval_steps == 0 and state.step < schedule.steps:
             measured = evaluate()
-            metrics.log(learner.step, **measured)
-            progress.say(f"step {learner.step}: {_words(measured)}")
-        if learner.step % schedule.checkpoint_steps == 0:
-            learner.save(folder / CHECKPOINTS)
-    learner.save(folder / CHECKPOINTS)
+            metrics.log(state.step, **measured)
+            progress.say(f"step {state.step}: {_summary(measured)}")
+        if state.step % schedule.checkpoint_steps == 0:
+            state.save(folder / CHECKPOINTS)
+    state.save(folder / CHECKPOINTS)
 
 
 def take_step(
-    folder: Path, learner: Learner, losses: Callable[[Learner], Mapping[str, Tensor]]
+    folder: Path, state: TrainingState, losses: Callable[[TrainingState], Mapping[str, Tensor]]
 ) -> dict[str, float]:
-    """One step of the optimizer; returns the losses as numbers.
+    """Take one optimizer step; return the losses and the gradient's norm as numbers.
 
     Raises:
-        TrainingError: the loss is not finite; the network is as it was.
+        TrainingError: the loss is not finite; the network is unchanged.
     """
-    learner.network.train()
-    parts = losses(learner)
+    state.network.train()
+    parts = losses(state)
     values = {name: float(part.detach()) for name, part in parts.items()}
     if not np.isfinite(values["loss"]):
-        raise _not_finite(folder / CHECKPOINTS, "loss", learner.step)
-    learner.optimizer.zero_grad(set_to_none=True)
+        raise _not_finite_error(folder / CHECKPOINTS, "loss", state.step)
+    state.optimizer.zero_grad(set_to_none=True)
     parts["loss"].backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.clip_grad_norm_(learner.network.parameters(), learner.max_norm)
-    learner.optimizer.step()
-    learner.step += 1
+    norm = nn.utils.clip_grad_norm_(state.network.parameters(), state.max_norm)
+    state.optimizer.step()
+    state.step += 1
     return {**values, "gradient_norm": float(norm)}
 
 
 def use_threads(threads: int) -> None:
-    """Compute on so many threads; the number is part of what makes two runs equal."""
+    """Set the number of CPU threads; results are reproducible only for the same number.
+
+    Raises:
+        TrainingError: the number is below 1.
+    """
     if threads < 1:
-        raise TrainingError(f"{threads} threads: give 1 or more")
+        raise TrainingError(f"--threads is {threads}. Use 1 or more")
     torch.set_num_threads(threads)
+
+
+def check_option(options: Any, name: str, valid: bool, allowed: str) -> None:
+    """Refuse the value of an option.
+
+    Args:
+        options: options of a command.
+        name: name of the field.
+        valid: whether its value is allowed.
+        allowed: the allowed values, in words.
+
+    Raises:
+        TrainingError: names the flag, its value and the allowed values.
+    """
+    if not valid:
+        flag = f"--{name.replace('_', '-')}"
+        raise TrainingError(f"{flag} is {getattr(options, name)}. Use {allowed}")
 
 
 def _under(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -241,15 +262,15 @@ def _under(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _words(values: Mapping[str, Any]) -> str:
+def _summary(values: Mapping[str, Any]) -> str:
     numbers = {name: value for name, value in values.items() if isinstance(value, (int, float))}
     return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
 
 
-def _not_finite(folder: Path, what: str, step: int) -> TrainingError:
+def _not_finite_error(folder: Path, what: str, step: int) -> TrainingError:
     newest = load_checkpoint(folder)
-    kept = "there is no checkpoint yet" if newest is None else f"{newest.folder} is kept"
+    kept = "There is no checkpoint yet" if newest is None else f"Checkpoint {newest.folder} is kept"
     return TrainingError(
-        f"{what} is not finite at step {step}: {kept}; train with a smaller --learning-rate into "
-        "another --out"
+        f"{what} is not finite at step {step}. {kept}. Use a smaller --learning-rate and another "
+        "--out"
     )

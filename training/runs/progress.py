@@ -1,4 +1,4 @@
-"""How far a training stage is: a bar with the time left, or now and then a line in a log."""
+"""Progress of a training stage: a bar on a terminal, or a line every 30 seconds in a log."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-SECONDS_A_LINE = 30.0  # between two lines where there is no terminal
+SECONDS_A_LINE = 30.0  # between two lines without a terminal
 
 
 class ProgressBar:
     """Shows a count that grows to a total, on stderr."""
 
     def __init__(self, what: str, total: int, done: int = 0) -> None:
-        """Start at `done` (what an earlier run did), which does not count for the speed."""
+        """Start the display.
+
+        Args:
+            what: unit of the count, such as "steps".
+            total: final count.
+            done: initial count, done by earlier runs; it does not count for the speed.
+        """
         self._console = Console(stderr=True)
         self._what, self._total = what, total
         self._first, self._began = done, time.monotonic()
@@ -42,7 +48,7 @@ class ProgressBar:
         self._task = self._progress.add_task(what, total=total, completed=done, note="")
 
     def update(self, done: int, note: str = "") -> None:
-        """Show the new count, and a few words of how it goes."""
+        """Show the new count and a short note, such as the loss."""
         self._progress.update(self._task, completed=done, note=note)
         now = time.monotonic()
         if self._console.is_terminal or now - self._last_line < SECONDS_A_LINE:

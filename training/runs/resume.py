@@ -1,11 +1,11 @@
-"""The state of an interrupted training: arrays and JSON, in folders that are whole or absent.
+"""Checkpoints of a training run: folders of arrays and JSON, each complete or absent.
 
-numpy only: the worker processes of evolution import this, and torch would cost each of them a
-second and 200 MB.
+This module does not import torch: the worker processes of evolve import it, and torch would cost
+each of them a second and 200 MB.
 
     checkpoints/00002000/arrays.safetensors   weights, optimizer, random states
     checkpoints/00002000/values.json          everything else
-    checkpoints/00002000/DONE                 written last: the size of each other file
+    checkpoints/00002000/DONE                 written last: sizes of the other files
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from agent.files import write_atomically
 ARRAYS = "arrays.safetensors"
 VALUES = "values.json"
 DONE = "DONE"
-KEPT = 2  # the newest and the one before
+KEPT = 2  # number of checkpoints that are kept
 
 
 class TrainingError(UserError):
-    """A training run that can't start, go on or be used; the text says what to do."""
+    """A training run can't start, can't resume, or can't be used; the text says what to do."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was saved at a step."""
+    """The content of a checkpoint."""
 
     folder: Path
     step: int
@@ -57,17 +57,17 @@ def save_checkpoint(
     values: Mapping[str, Any],
     write_more: Callable[[Path], None] | None = None,
 ) -> None:
-    """Save a state; older ones go once it is complete.
+    """Write a checkpoint, then delete all but the newest two.
 
     Args:
-        folder: of the checkpoints, made if need be.
-        step: how far the training is; the newest is what counts.
-        arrays: any names, shapes and dtypes that safetensors takes.
+        folder: folder of all checkpoints, created if missing.
+        step: number of finished steps; the highest one is resumed.
+        arrays: arrays of any names, shapes and dtypes that safetensors supports.
         values: JSON values.
-        write_more: puts more files into the folder it is given.
+        write_more: writes further files into the folder that it is called with.
 
     Raises:
-        OSError: the disk is full; the checkpoints before are untouched.
+        OSError: the disk is full; earlier checkpoints are unchanged.
     """
     final, partial = folder / f"{step:08d}", folder / f".{step:08d}.partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -90,10 +90,10 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest complete state of a folder, None where there is none.
+    """Read the newest complete checkpoint of a folder; None if there is none.
 
     Raises:
-        TrainingError: the newest one is cut or altered.
+        TrainingError: the newest checkpoint is damaged.
     """
     complete = _complete(folder)
     if not complete:
@@ -109,26 +109,26 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     except (OSError, ValueError, AttributeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:120]
         raise TrainingError(
-            f"the checkpoint {path} is damaged ({reason}): remove it, and the same command goes "
-            "on from the one before"
+            f"Checkpoint {path} is damaged ({reason}). Delete it, then run the same command again: "
+            "it resumes from the checkpoint before"
         ) from None
     return Checkpoint(path, int(path.name), arrays, values)
 
 
-class Stop:
-    """Set once Ctrl-C was pressed or the process was asked to end."""
+class StopRequest:
+    """A flag that is set when the user or the system asks the process to stop."""
 
     def __init__(self) -> None:
         self.requested = False
 
 
 @contextmanager
-def stopping_softly() -> Iterator[Stop]:
-    """The first SIGINT or SIGTERM only sets a flag, so that the step can end and be saved.
+def stopping_softly() -> Iterator[StopRequest]:
+    """Turn the first SIGINT or SIGTERM into a flag, so that the running step can be saved.
 
-    A second one acts as usual. Leaving the block with the flag set raises KeyboardInterrupt.
+    A second signal acts as usual. Leaving the block with the flag set raises KeyboardInterrupt.
     """
-    stop = Stop()
+    stop = StopRequest()
     signals = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in signals}
 

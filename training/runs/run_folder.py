@@ -1,9 +1,9 @@
-"""Run folders of the training stages: what was run, its metrics, and its result.
+"""Run folders of the training stages.
 
-RUN/run.json       resolved options, command, commit, package versions, seeds, device
-RUN/metrics.jsonl  one JSON line a measurement; the same numbers in RUN/tensorboard
+RUN/run.json       resolved options, command, commit, package versions, random seeds, device
+RUN/metrics.jsonl  one JSON line per measurement; the same numbers in RUN/tensorboard
 RUN/checkpoints/   see training.runs.resume
-RUN/result.json    what the next stage needs to know; there once the stage is finished
+RUN/result.json    the result that the next stage reads; written when the stage is finished
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ PACKAGES = ("torch", "zarr", "safetensors", "onnx", "opencv-python-headless")
 
 @contextmanager
 def stage_run(stage: str, options: Any, free: Sequence[str]) -> Iterator[Path]:
-    """Hold the run folder `options.out` of a stage: new, or to be continued.
+    """Open and lock the run folder `options.out` of a stage, new or to be resumed.
 
     Args:
-        stage: its name, such as "train_vision".
-        options: its frozen dataclass, with `out` and `seed`.
-        free: fields that may differ when the run is continued, such as how long it goes on.
+        stage: name of the stage, such as "train_vision".
+        options: frozen dataclass of its options, with fields `out` and `seed`.
+        free: names of the options that may change when the run is resumed, such as `steps`.
 
     Raises:
-        RunFolderError: the folder is of another command or in use, or can't be written.
-        TrainingError: in place of an OSError inside the block, such as a full disk.
+        RunFolderError: the folder belongs to another command, is in use, or can't be written.
+        TrainingError: replaces an OSError inside the block, such as a full disk.
     """
     run = _open(stage, options, free)
     try:
         yield run.path
     except OSError as error:
         raise TrainingError(
-            f"{error.filename or run.path}: {error.strerror or error}: make room, or what else "
-            "it needs; the same command goes on from what was saved"
+            f"{error.filename or run.path}: {error.strerror or error}. Solve this, then run the "
+            "same command again: it resumes from the last checkpoint"
         ) from error
     finally:
         run.close()
@@ -69,11 +69,11 @@ def _open(stage: str, options: Any, free: Sequence[str]) -> RunFolder:
 
 
 class Metrics:
-    """Measurements by step, in a JSONL file and for TensorBoard."""
+    """Logs measurements by step, to a JSONL file and to TensorBoard."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        """Open the logs; what an interrupted run logged after `step` is dropped."""
-        # Imported here: it brings in torch, which evolution's workers must not load.
+        """Open the logs; entries of an interrupted run after `step` are removed."""
+        # Imported here because it loads torch, which the workers of evolve must not load.
         from torch.utils.tensorboard import SummaryWriter
 
         path = folder / METRICS
@@ -82,7 +82,7 @@ class Metrics:
         self._board = SummaryWriter(folder / TENSORBOARD, purge_step=step + 1)
 
     def log(self, step: int, **values: Any) -> None:
-        """Write one line; the numbers among the values are drawn as curves too."""
+        """Write one line; TensorBoard gets those values that are numbers."""
         self._file.write(json.dumps({"step": step, **values}) + "\n")
         self._file.flush()
         for name, value in values.items():
@@ -90,13 +90,20 @@ class Metrics:
                 self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Write what is buffered."""
+        """Flush and close the logs."""
         self._file.close()
         self._board.close()
 
 
 def write_result(folder: Path, stage: str, files: Sequence[str], **values: Any) -> None:
-    """Say that a stage is finished, with the SHA-256 of the files that it hands on."""
+    """Write the result of a finished stage.
+
+    Args:
+        folder: run folder.
+        stage: name of the stage.
+        files: names of the files that later stages read; their SHA-256 is stored.
+        values: further JSON values of the result.
+    """
     run = read_run(folder)
     result = {
         "stage": stage,
@@ -110,10 +117,15 @@ def write_result(folder: Path, stage: str, files: Sequence[str], **values: Any) 
 
 
 def read_result(folder: Path, stage: str) -> Mapping[str, Any]:
-    """The result of a finished stage, its files checked.
+    """Read the result of a finished stage and check the SHA-256 of its files.
+
+    Args:
+        folder: run folder.
+        stage: name of the stage.
 
     Raises:
-        TrainingError: not there, of another stage, or a file was altered since.
+        TrainingError: the stage is not finished, the run is of another stage, or a file was
+            altered.
     """
     path = folder / RESULT
     try:
@@ -121,19 +133,17 @@ def read_result(folder: Path, stage: str) -> Mapping[str, Any]:
         files = result["files"].items() if result["stage"] == stage else None
     except FileNotFoundError:
         raise TrainingError(
-            f"{folder} holds no finished run of {stage} ({RESULT} is missing): finish it first, "
-            "the same command goes on"
+            f"{folder} holds no finished run of {stage} ({RESULT} is missing). Run {stage} with "
+            "this --out to the end: the same command resumes it"
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TrainingError(
-            f"{path} can't be read ({error!r:.100}): finish {stage} again"
-        ) from None
+        raise TrainingError(f"{path} can't be read ({error!r:.100}). Run {stage} again") from None
     if files is None:
-        raise TrainingError(f"{folder} is a run of {result['stage']!r:.40}: give one of {stage}")
+        raise TrainingError(f"{folder} is a run of {result['stage']!r:.40}. Use a run of {stage}")
     for name, digest in files:
         if not (folder / name).is_file() or sha256(folder / name) != digest:
             raise TrainingError(
-                f"{folder / name} is missing or was altered: run {stage} again (the same command)"
+                f"{folder / name} is missing or was altered. Run the same {stage} command again"
             )
     return dict(result)
 
