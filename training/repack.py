@@ -14,7 +14,7 @@ from agent import command_line
 from agent.command_line import option
 from agent.world_model.packed_model import DECODER, EXPECTATION, NETWORKS, load, write_manifest
 from training.models.checkpoint import load_networks, save_networks
-from training.models.export import export_imagination
+from training.models.export import export_decoded_views
 from training.pack import verify
 
 
@@ -43,7 +43,7 @@ def repack(folder: Path) -> None:
     packed = load(folder)
     vae, memory = load_networks(folder / NETWORKS)
     if not all((folder / name).is_file() for name in (DECODER, EXPECTATION)):
-        export_imagination(folder, vae, memory)
+        export_decoded_views(folder, vae, memory)
     save_networks(folder / NETWORKS, vae, memory)
     manifest = packed.manifest
     write_manifest(folder, packed.spec, games=manifest["games"], training=manifest["training"])

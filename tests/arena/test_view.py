@@ -23,9 +23,9 @@ from rich.console import Console
 from arena.environment.levels import Level
 from arena.evaluation.level_run import LevelRun, Limits
 from arena.pages.live import view as live_view
-from arena.pages.live.state import JournalTail, Spectator, imagine
+from arena.pages.live.state import JournalProgress, LevelObserver, decode_step
 from arena.pages.live.view import LiveView, announce
-from arena.replay.imagination import Imagination
+from arena.replay.decoded_views import DecodedViews
 from arena.server.frame_ring import Step, WindowWriter
 from tests.helpers.small_models import TINY, write_random_pretrained
 
@@ -61,8 +61,8 @@ def playing(tmp_path: Path) -> Playing:
 
 
 @pytest.fixture(scope="module")
-def imagination(tmp_path_factory: pytest.TempPathFactory) -> Imagination:
-    return Imagination(write_random_pretrained(tmp_path_factory.mktemp("m") / "tiny", spec=TINY))
+def views(tmp_path_factory: pytest.TempPathFactory) -> DecodedViews:
+    return DecodedViews(write_random_pretrained(tmp_path_factory.mktemp("m") / "tiny", spec=TINY))
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_a_page_sees_the_play(view: LiveView, playing: Playing) -> None:
     assert level["name"] == "Made:Up" and level["budget_steps"] == 1000
     assert (level["score"], level["best"], level["episodes"]) == (200.0, 300.0, 2)
     assert level["now"]["buttons"] == ["B", "RIGHT"] and level["now"]["episode_return"] == 2.5
-    assert level["now"]["seen"] is None and level["now"]["expected"] is None
+    assert level["now"]["reconstruction"] is None and level["now"]["prediction"] is None
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(level["now"]["frame"]), np.uint8), 1)
     assert picture.shape == SHAPE
     assert abs(int(picture.mean()) - 40 - level["now"]["timesteps"]) <= 2
@@ -240,9 +240,9 @@ def test_the_last_state_says_that_the_run_has_ended(playing: Playing) -> None:
 
 def test_nobody_looks_when_no_page_is_open(view: LiveView, playing: Playing) -> None:
     looks = []
-    spectator = view._spectators[0]
-    look = spectator.look
-    spectator.look = lambda: looks.append(1) or look()  # type: ignore[method-assign, func-returns-value]
+    observer = view._observers[0]
+    look = observer.look
+    observer.look = lambda: looks.append(1) or look()  # type: ignore[method-assign, func-returns-value]
     time.sleep(0.5)
     assert not looks
     page = Page(view)
@@ -281,8 +281,8 @@ def test_looking_at_the_play_is_a_fixed_share_of_the_machine(
     view: LiveView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_view, "BUSY_SHARE", 0.05)
-    spectator = view._spectators[0]
-    look = spectator.look
+    observer = view._observers[0]
+    look = observer.look
 
     def slow() -> dict[str, Any]:
         until = time.thread_time() + 0.02
@@ -290,7 +290,7 @@ def test_looking_at_the_play_is_a_fixed_share_of_the_machine(
             pass
         return look()
 
-    spectator.look = slow  # type: ignore[method-assign]
+    observer.look = slow  # type: ignore[method-assign]
     page = Page(view)
     states = page.states()
     next(states)
@@ -318,45 +318,48 @@ def steps_of_play(count: int) -> list[Step]:
     ]
 
 
-def test_pictures_of_the_model_belong_to_the_last_step(imagination: Imagination) -> None:
+def test_decoded_views_belong_to_the_last_step(views: DecodedViews) -> None:
     steps = steps_of_play(4)
-    seen, expected = imagine(imagination, steps)
-    alone, nothing = imagine(imagination, steps[-1:])
-    np.testing.assert_array_equal(seen, alone)
-    assert nothing is None and expected is not None and seen.shape == (64, 64, 3)
-    np.testing.assert_array_equal(imagine(imagination, steps)[1], expected)  # nothing is left over
-    other, _ = imagine(imagination, [*steps[:-1], steps_of_play(5)[-1]])
-    assert not np.array_equal(other, seen)
+    reconstruction, prediction = decode_step(views, steps)
+    alone, nothing = decode_step(views, steps[-1:])
+    np.testing.assert_array_equal(reconstruction, alone)
+    assert nothing is None and prediction is not None and reconstruction.shape == (64, 64, 3)
+    np.testing.assert_array_equal(decode_step(views, steps)[1], prediction)  # nothing is left over
+    other, _ = decode_step(views, [*steps[:-1], steps_of_play(5)[-1]])
+    assert not np.array_equal(other, reconstruction)
 
 
-def test_a_spectator_shows_the_models_pictures(playing: Playing, imagination: Imagination) -> None:
-    spectator = Spectator(playing.run, imagination)
-    assert spectator.look()["now"] is None
+def test_an_observer_decodes_the_models_views(playing: Playing, views: DecodedViews) -> None:
+    observer = LevelObserver(playing.run, views)
+    assert observer.look()["now"] is None
     playing.step(reset=True)
-    first = spectator.look()["now"]
-    assert first["buttons"] == [] and first["seen"] and first["expected"] is None
+    first = observer.look()["now"]
+    assert first["buttons"] == [] and first["reconstruction"] and first["prediction"] is None
     for _ in range(3):
         playing.step()
-    now = spectator.look()["now"]
-    assert now["timesteps"] == 4 and now["seen"] and now["expected"]
-    assert spectator.look()["now"] is now  # the same step is not drawn twice
+    now = observer.look()["now"]
+    assert now["timesteps"] == 4 and now["reconstruction"] and now["prediction"]
+    assert observer.look()["now"] is now  # the same step is not drawn twice
     playing.run.state = "done"
-    assert spectator.look()["now"] is None
+    assert observer.look()["now"] is None
 
 
 def test_numbers_that_json_lacks_are_left_out(playing: Playing) -> None:
     playing.run.returns = [float("nan"), float("inf")]
-    level = Spectator(playing.run, None).look()
+    level = LevelObserver(playing.run, None).look()
     assert level["score"] is None and level["best"] is None and level["returns"] == [None, None]
     json.dumps(level, allow_nan=False)
 
 
-LINE = '{"candidate": %d, "locked": %s, "timesteps": %d, "length": 20}\n'
+LINE = (
+    '{"episode": 0, "candidate": %d, "locked": %s, "timesteps": %d, "length": 20,'
+    ' "episode_return": 5.0, "steps_per_second": 250.0}\n'
+)
 
 
 def test_a_journal_is_read_as_it_grows(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    tail = JournalTail(path)
+    tail = JournalProgress(path)
     tail.read()
     assert tail.candidates is None and tail.locked_in_at is None
     with path.open("w") as file:

@@ -20,7 +20,7 @@ from agent.world_model.packed_model import (
     load,
     write_manifest,
 )
-from arena.replay.imagination import Imagination
+from arena.replay.decoded_views import DecodedViews
 from tests.helpers.small_models import TINY, write_random_pretrained
 from training import repack
 from training.models.checkpoint import load_networks
@@ -50,7 +50,7 @@ def test_an_older_model_gets_its_imagination(older: Path, capsys: pytest.Capture
     assert {name: sha256(older / name) for name in played} == played
     assert (older / NETWORKS).stat().st_size < 0.75 * size  # names and sizes stay what they are
     load_networks(older / NETWORKS)
-    assert Imagination(older).see(np.zeros((224, 320, 3), np.uint8)).shape == (64, 64, 3)
+    assert DecodedViews(older).reconstruct(np.zeros((224, 320, 3), np.uint8)).shape == (64, 64, 3)
     whole = {path.name: path.read_bytes() for path in older.iterdir()}
     repack.main([str(older)])
     assert {path.name: path.read_bytes() for path in older.iterdir()} == whole
