@@ -32,7 +32,10 @@ def agents(rows: Sequence[tuple[str, float, Interval | None, bool]]) -> Figure:
 
 
 def level(
-    record: LevelRecord, lock_in_score: float | None, advised: float | None, budget_steps: int = 0
+    record: LevelRecord,
+    lock_in_score: float | None,
+    recommended: float | None,
+    budget_steps: int = 0,
 ) -> Figure:
     """Plot a level's run: the score so far, each episode as a dot, the lock-in as a line.
 
@@ -62,7 +65,7 @@ def level(
     if budget_steps:
         layout["xaxis"]["range"] = [0, 1.02 * max(budget_steps, *timesteps[-1:])]
     top = 1.3 * float(returns.max()) if len(returns) else 0.0
-    marks = _marks(record.result.locked_in_at, lock_in_score, advised, top)
+    marks = _marks(record.result.locked_in_at, lock_in_score, recommended, top)
     layout |= {"shapes": [shape for shape, _ in marks], "annotations": [note for _, note in marks]}
     return {"data": [trace for trace in data if trace["x"]], "layout": layout}
 
@@ -154,19 +157,21 @@ def threshold_curve(
         "line": {"color": "--accent", "width": 3},
         "hovertemplate": "first above %{x:,}: %{y:,.1f}<extra></extra>",
     }
-    rule, score = recommended
-    level = {
-        **{"type": "scatter", "mode": "lines", "name": f"recommended: {rule}, {score:,.0f}"},
-        **{"x": [x[0], x[-1]], "y": [traces.rounded(score)] * 2, "hoverinfo": "skip"},
-        "line": {"color": "--third", "width": 2, "dash": "dot"},
-    }
     data = [
         {**edge, "y": [traces.rounded(value) for value in low], "showlegend": False},
         {**edge, "y": [traces.rounded(value) for value in high], **band},
-        level,
+        _recommended_line((x[0], x[-1]), *recommended),
         curve,
     ]
     return {"data": data, "layout": _threshold_layout(default)}
+
+
+def _recommended_line(ends: tuple[float, float], rule: str, score: float) -> Figure:
+    return {
+        **{"type": "scatter", "mode": "lines", "name": f"recommended: {rule}, {score:,.0f}"},
+        **{"x": list(ends), "y": [traces.rounded(score)] * 2, "hoverinfo": "skip"},
+        "line": {"color": "--third", "width": 2, "dash": "dot"},
+    }
 
 
 def _threshold_layout(default: float) -> Figure:

@@ -169,9 +169,9 @@ def test_a_paused_page_asks_for_nothing(browser: Any, game: Game) -> None:
         assert watched.page.locator(".reconstruction:visible").count() == 0
         watched.page.get_by_role("button", name="Pause").press("Enter")
         deadline = time.monotonic() + 60
-        while view._viewers and time.monotonic() < deadline:
+        while view.open_pages and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert view._viewers == 0
+        assert view.open_pages == 0
         before = json.dumps(watched.page.evaluate(PICTURE % "frame"))
         watched.page.get_by_role("button", name="Resume").press("Space")
         watched.wait(f"{PICTURE % 'frame'} !== {before}")

@@ -47,7 +47,7 @@ class LiveView:
         self._views = views
         self._observers: list[LevelObserver] = []
         self._began = time.monotonic()
-        self._viewers = 0
+        self._open_pages = 0
         self._number = 0  # of the last state
         self._state = b"{}"
         self._changed = threading.Condition()
@@ -59,6 +59,11 @@ class LiveView:
     def address(self) -> str:
         """The page's address; it contains a secret token."""
         return self._server.address
+
+    @property
+    def open_pages(self) -> int:
+        """Number of pages that receive states at present."""
+        return self._open_pages
 
     def show(self, runs: Sequence[LevelRun]) -> None:
         """Set the levels that the page shows."""
@@ -96,27 +101,27 @@ class LiveView:
             self._changed.notify_all()
         self._thread.join()
         deadline = time.monotonic() + GOODBYE_SECONDS
-        while self._viewers and time.monotonic() < deadline:
+        while self._open_pages and time.monotonic() < deadline:
             time.sleep(FRAME_SECONDS)
         self._server.stop()
 
     @contextmanager
     def _viewing(self) -> Iterator[None]:
         with self._changed:
-            self._viewers += 1
+            self._open_pages += 1
             self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
-                self._viewers -= 1
+                self._open_pages -= 1
 
     def _observe(self) -> None:
         lower_priority()
         share = BUSY_SHARE * len(os.sched_getaffinity(0))
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._viewers > 0 or self._closing)
+                self._changed.wait_for(lambda: self._open_pages > 0 or self._closing)
                 closing = self._closing
             began, busy = time.monotonic(), time.thread_time()
             state = json.dumps(self._look(ended=closing)).encode()

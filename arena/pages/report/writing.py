@@ -159,11 +159,11 @@ def _plots(
     run: RunRecord,
     sections: Sequence[LevelSection],
     references: Sequence[ReferenceScore],
-    advised: float | None,
+    recommended: float | None,
 ) -> dict[str, Figure]:
     plots = {
         section.id: figures.level(
-            section.level, run.lock_in_score, advised, run.results.budget_steps
+            section.level, run.lock_in_score, recommended, run.results.budget_steps
         )
         for section in sections
         if len(section.level.returns)
