@@ -40,7 +40,7 @@ try:
     from arena.evaluation.progress import show_files, show_table
     from arena.evaluation.run_folder import current_command, open_run
     from arena.pages.report import writing
-    from arena.pages.report.endings import LevelMap
+    from arena.pages.report.episode_ends import LevelMap
     from arena.pages.report.records import LevelRecord
     from arena.pages.tuning import command
     from arena.replay import movies
@@ -198,14 +198,14 @@ def render(movie: Path, out: Path | None) -> int:
 def report(options: ReportOptions) -> int:
     """Make a page and say where it is."""
     if len(options.runs) == 1:
-        page = writing.write_report(options.runs[0], options.out, map_of, options.videos)
+        page = writing.write_report(options.runs[0], options.out, draw_map, options.videos)
     else:
         page = writing.write_comparison(options.runs, options.out)
     print(page)
     return 0
 
 
-def map_of(level: LevelRecord) -> LevelMap | None:
+def draw_map(level: LevelRecord) -> LevelMap | None:
     """The map of a level of a game of our own; None of any other, or where its ROM is gone."""
     if level.integration is None:
         return None
@@ -258,12 +258,12 @@ def watched(agent: Agent, console: Console) -> Iterator[Audience]:
     # Only here: it takes a quarter of a second that other runs need not wait for.
     from arena.pages.live.state import finite
     from arena.pages.live.view import LiveView, announce
-    from arena.replay.imagination import Imagination
+    from arena.replay.decoded_views import DecodedViews
 
-    imagination = None
+    views = None
     if isinstance(agent, LocalAgent):
         try:
-            imagination = Imagination(agent.settings.pretrained)
+            views = DecodedViews(agent.settings.pretrained)
         except PretrainedError as error:
             console.print(f"watch   without V and M: {error}", soft_wrap=True, markup=False)
     lock_in = None
@@ -271,7 +271,7 @@ def watched(agent: Agent, console: Console) -> Iterator[Audience]:
         settings = agent.settings
         if not settings.repeats and settings.lock_in_rule not in RULES_WITHOUT_THRESHOLD:
             lock_in = finite(settings.lock_in_score)
-    with LiveView({"agent": agent.name, "lock_in": lock_in}, imagination) as view:
+    with LiveView({"agent": agent.name, "lock_in": lock_in}, views) as view:
         announce(console, view.address, os.environ)
         yield view
 
@@ -280,7 +280,7 @@ def report_run(console: Console, folder: Path) -> None:
     """Write the report of a run; whatever goes wrong with it costs the run nothing but a line."""
     try:
         with console.status("writing the report"):
-            page = writing.write_report(folder, map_of=map_of)
+            page = writing.write_report(folder, draw_map=draw_map)
     except Exception as error:  # the run is over and kept: a fault of the page must not spoil it
         print(f"warning: no report: {type(error).__name__}: {error}", file=sys.stderr)
     else:

@@ -9,7 +9,8 @@ from pathlib import Path
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
-from arena.replay.film import STEPS_A_SECOND, write_film
+from arena.replay.side_by_side import write_side_by_side
+from arena.replay.video import STEPS_PER_SECOND
 from training.data.dataset import DataError, StoredEpisode, list_episodes
 from training.models.networks import MDNLSTM, VAE
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
@@ -52,16 +53,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         load_network(options.memory / MEMORY_WEIGHTS, MDNLSTM),
         choose_episode(options.data, options.episode),
         temperatures,
-        max(1, round(options.seconds * STEPS_A_SECOND)),
+        max(1, round(options.seconds * STEPS_PER_SECOND)),
     )
     try:
         draw_strip(options.out / "dream.png", dreams)
-        write_film(options.out / "dream.mp4", dreams.films, dreams.labels)
+        write_side_by_side(options.out / "dream.mp4", dreams.films, dreams.labels)
     except OSError as error:
         raise UserError(
             f"{options.out} can't be written ({error.strerror}). Use another --out"
         ) from None
-    print(f"{options.out / 'dream.mp4'}: {len(dreams.films[0]) / STEPS_A_SECOND:.1f} s")
+    print(f"{options.out / 'dream.mp4'}: {len(dreams.films[0]) / STEPS_PER_SECOND:.1f} s")
     return 0
 
 

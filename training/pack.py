@@ -35,7 +35,7 @@ from agent.world_model.packed_model import (
     write_manifest,
 )
 from agent.world_model.world_model import load_world_model
-from arena.replay.imagination import Imagination
+from arena.replay.decoded_views import DecodedViews
 from training.model_card import write_card
 from training.models.checkpoint import save_networks
 from training.models.export import export_networks
@@ -206,7 +206,7 @@ def verify(folder: Path) -> None:
         PretrainedError, EvolutionError, ModelError: the model can't be used.
     """
     pretrained = load(folder)
-    world_model, imagination = load_world_model(pretrained), Imagination(folder)
+    world_model, views = load_world_model(pretrained), DecodedViews(folder)
     evolution = Evolution.load(folder)
     random = np.random.default_rng(1)
     for parameters in (evolution.mean, evolution.ask()[0], *read_packed_hall_of_fame(pretrained)):
@@ -216,8 +216,8 @@ def verify(folder: Path) -> None:
             frame = random.integers(0, 256, (224, 320, 3), np.uint8)
             action = controller.act(world_model.observe(frame))
             world_model.remember(action)
-            imagination.see(frame)
-            imagination.expect(action)
+            views.reconstruct(frame)
+            views.predict(action)
 
 
 def _read_scores(path: Path | None, state: Path) -> Any:

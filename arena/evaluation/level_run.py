@@ -13,7 +13,6 @@ A level that is played again starts with an empty folder.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent import journal
+from agent.journal_reader import lock_in_timesteps, read_journal
 from arena.environment.levels import Level
 from arena.evaluation.agents import (
     STDERR_NAME,
@@ -255,6 +255,7 @@ class LevelRun:
         returns = [episode.episode_return for episode in episodes]
         kept = movies.keep_chosen(self.folder / "movies", returns)
         end = read_result(self.folder)
+        played = read_journal(self.folder / "out" / journal.FILE_NAME)
         return LevelResult(
             level=self.level.name,
             folder=str(self.folder.relative_to(self._run_dir)),
@@ -266,7 +267,7 @@ class LevelRun:
             best_episode=returns.index(max(returns)) if returns else None,
             episodes=len(returns),
             timesteps=end.timesteps if end else None,
-            locked_in_at=read_lock_in(self.folder / "out" / journal.FILE_NAME),
+            locked_in_at=lock_in_timesteps(played.episodes) if played else None,
             seconds=end.seconds if end else None,
             steps_per_second=end.timesteps / end.seconds if end and end.seconds else None,
             movies={
@@ -300,19 +301,3 @@ def _last_logged(folder: Path) -> int:
     except FileNotFoundError:
         return 0
     return int(lines[-1].partition(",")[0]) if len(lines) > 1 else 0
-
-
-def read_lock_in(path: Path) -> int | None:
-    """Timesteps used when the first locked-in episode of a journal began; None: none did.
-
-    A journal is the agent's own: one that is not there, or is cut or of another form, tells
-    nothing.
-    """
-    try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            entry = json.loads(line)
-            if entry["locked"]:
-                return int(entry["timesteps"]) - int(entry["length"]) - 1
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return None

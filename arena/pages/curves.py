@@ -1,4 +1,4 @@
-"""What a plot of a long run shows of it: few points that look as all of them would."""
+"""Selects the points that a plot of a long run draws, so that its shape stays the same."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 
 MAX_CURVE_POINTS = 300
 MAX_DOTS = 500
-SEED = 1  # of the dots that stand for all
+SEED = 1  # random seed of the sample of dots
 
 
 def score_so_far(returns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The score if the run had ended after each episode: float64 (E,) -> float64 (E,)."""
+    """Mean return up to each episode: float64 (E,) -> float64 (E,)."""
     means: NDArray[np.float64] = np.cumsum(returns) / np.arange(1, len(returns) + 1)
     return means
 
 
 def curve_points(length: int, most: int = MAX_CURVE_POINTS) -> NDArray[np.int64]:
-    """Which points of a curve to draw: all of a short one, of a long one more at its start.
+    """Select the indices of a curve's points to draw, with more points at its start.
 
-    A mean so far moves fast at first and hardly later, so half of the points are spread evenly
-    over the logarithm of the index; the first and the last are among them.
+    A running mean changes quickly at first and slowly later, so half of the points are spread
+    evenly over the logarithm of the index. The first and the last point are always included.
     """
     if length <= most:
         return np.arange(length)
@@ -31,9 +31,9 @@ def curve_points(length: int, most: int = MAX_CURVE_POINTS) -> NDArray[np.int64]
 
 
 def chosen_points(values: NDArray[np.float64], most: int = MAX_DOTS) -> NDArray[np.int64]:
-    """Which dots to draw: all of few; of many the lowest, the highest and an even sample.
+    """Select the indices of the dots to draw: all if there are at most `most`.
 
-    The sample takes one at random from each of as many stretches of equal length.
+    Otherwise the two lowest, the two highest, and a random one of each of equally long intervals.
     """
     if len(values) <= most:
         return np.arange(len(values))
@@ -45,7 +45,7 @@ def chosen_points(values: NDArray[np.float64], most: int = MAX_DOTS) -> NDArray[
 
 
 def quartiles(values: NDArray[np.float64]) -> dict[str, float] | None:
-    """Lowest, quartiles and highest of some values; None of none."""
+    """Minimum, quartiles, maximum and mean; None if there are no values."""
     if not len(values):
         return None
     low, first, middle, third, high = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])

@@ -1,120 +1,91 @@
-"""The plots, as plotly's script takes them: data and layout, JSON values only.
+"""Builds the plots as plotly.js expects them: data and layout, JSON values only.
 
-A colour is the name of a custom property of the style sheet ("--accent"); the page's script puts
-the value in, light or dark, so that a plot changes with the page.
+A colour is the name of a custom property of the style sheet ("--accent"). The page's script
+inserts its value, so that a plot follows the page's light or dark scheme.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from arena.evaluation.score import Interval
-from arena.pages.curves import chosen_points, curve_points, quartiles, score_so_far
+from arena.pages import traces
+from arena.pages.curves import chosen_points, quartiles
 from arena.pages.report.records import LevelRecord
 from arena.pages.report.time_spent import TimeSpent
+from arena.pages.traces import Figure
 
-Figure = dict[str, Any]
 LINE_COLOURS = ("--accent", "--second", "--third", "--fourth", "--fifth", "--sixth")
-ROW_HEIGHT = 46  # pixels a row of a plot with names at its side
+ROW_HEIGHT = 46  # pixels per row of a plot with names on its left
 
 
 def agents(rows: Sequence[tuple[str, float, Interval | None, bool]]) -> Figure:
-    """Mean scores with their intervals, one row an agent: (name, mean, interval, is this run)."""
-    data = []
-    for ours in (False, True):
-        chosen = [row for row in rows if row[3] == ours]
-        if not chosen:
-            continue
-        colour = "--accent" if ours else "--muted"
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": [_round(mean) for _, mean, _, _ in chosen],
-                "y": [name for name, _, _, _ in chosen],
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [_round(pair[1] - mean if pair else 0) for _, mean, pair, _ in chosen],
-                    "arrayminus": [
-                        _round(mean - pair[0] if pair else 0) for _, mean, pair, _ in chosen
-                    ],
-                    "color": colour,
-                    "thickness": 2,
-                },
-                "marker": {"size": 13, "color": colour, "symbol": "circle" if ours else "diamond"},
-                "hovertemplate": "%{y}: %{x:,.1f}<extra></extra>",
-            }
-        )
-    layout = _layout(90 + ROW_HEIGHT * len(rows), "score")
+    """Plot mean scores with their intervals; a row is (name, mean, interval, is this run)."""
+    chosen = [[row for row in rows if row[3] == ours] for ours in (False, True)]
+    data = [_scores(some, some[0][3]) for some in chosen if some]
+    layout = traces.layout(90 + ROW_HEIGHT * len(rows), "score")
     layout["yaxis"] |= {"categoryorder": "array", "categoryarray": [row[0] for row in rows]}
     layout["xaxis"]["rangemode"] = "tozero"
     return {"data": data, "layout": layout}
 
 
 def level(
-    record: LevelRecord, lock_in_score: float | None, advised: float | None, budget_steps: int = 0
+    record: LevelRecord,
+    lock_in_score: float | None,
+    recommended: float | None,
+    budget_steps: int = 0,
 ) -> Figure:
-    """A level's run: the score so far, each episode as a dot, the lock-in as a line.
+    """Plot a level's run: the score so far, each episode as a dot, the lock-in as a line.
 
-    Where the agent remembered the level, a dash says how far that led an episode.
+    If the explorer's archive was used, a dash marks each episode's return point: the return up to
+    which the explorer followed known trajectories.
     """
     returns, timesteps = record.returns, record.timesteps
     dots = chosen_points(returns)
     locked = np.zeros(len(returns), bool) if record.locked is None else record.locked
     data = [
-        _curve(record, "score so far", "--accent"),
-        _dots(timesteps, returns, record.numbers, dots[~locked[dots]], "episode", "--dots"),
-        _dots(timesteps, returns, record.numbers, dots[locked[dots]], "locked in", "--second"),
+        traces.curve(record, "score so far", "--accent"),
+        traces.dots(timesteps, returns, record.numbers, dots[~locked[dots]], "episode", "--dots"),
+        traces.dots(
+            timesteps, returns, record.numbers, dots[locked[dots]], "locked in", "--second"
+        ),
     ]
-    if record.remembers:
-        known = dots[np.isfinite(record.returned_to[dots])]
-        ends = record.returned_to
-        led = _dots(timesteps, ends, record.numbers, known, "led by memory", "--muted")
-        led["marker"] |= {"symbol": "line-ew", "line": {"color": "--muted", "width": 2}}
-        led["hovertemplate"] = "episode %{customdata}, led by memory to %{y:,.1f}<extra></extra>"
-        data.insert(1, led)  # under the dots
-    layout = _layout(320, "timesteps used", "return")
-    _with_legend(layout)
+    if record.used_archive:
+        known = dots[np.isfinite(record.return_points[dots])]
+        points = record.return_points
+        dashes = traces.dots(timesteps, points, record.numbers, known, "return point", "--muted")
+        dashes["marker"] |= {"symbol": "line-ew", "line": {"color": "--muted", "width": 2}}
+        dashes["hovertemplate"] = "episode %{customdata}, return point %{y:,.1f}<extra></extra>"
+        data.insert(1, dashes)  # under the dots
+    layout = traces.layout(320, "timesteps used", "return")
+    traces.add_legend(layout)
     layout["yaxis"]["rangemode"] = "tozero"
     if budget_steps:
         layout["xaxis"]["range"] = [0, 1.02 * max(budget_steps, *timesteps[-1:])]
-    shapes, notes = [], []
-    if record.result.locked_in_at is not None:
-        shapes.append(_line("x", record.result.locked_in_at, "--second", "solid"))
-        notes.append(_note("x", record.result.locked_in_at, "locked in"))
     top = 1.3 * float(returns.max()) if len(returns) else 0.0
-    marks = [(lock_in_score, "threshold"), (advised, "advised")]
-    if advised == lock_in_score:
-        marks = [(advised, "advised threshold")]
-    for value, word in marks:
-        if value is not None and 0 < value <= top:  # a line far above would flatten the plot
-            shapes.append(_line("y", value, "--muted", "dash"))
-            notes.append(_note("y", value, f"{word} {value:,.0f}"))
-    layout |= {"shapes": shapes, "annotations": notes}
+    marks = _marks(record.result.locked_in_at, lock_in_score, recommended, top)
+    layout |= {"shapes": [shape for shape, _ in marks], "annotations": [note for _, note in marks]}
     return {"data": [trace for trace in data if trace["x"]], "layout": layout}
 
 
 def runs_of_level(name: str, records: Sequence[tuple[str, LevelRecord]]) -> Figure:
-    """The score so far of several runs on one level."""
+    """Plot the score so far of several runs on one level."""
     colours = [LINE_COLOURS[number % len(LINE_COLOURS)] for number in range(len(records))]
     data = [
-        _curve(record, run, colour)
+        traces.curve(record, run, colour)
         for (run, record), colour in zip(records, colours, strict=True)
         if len(record.returns)
     ]
-    layout = _layout(320, "timesteps used", "score so far")
+    layout = traces.layout(320, "timesteps used", "score so far")
     layout["xaxis"]["rangemode"] = layout["yaxis"]["rangemode"] = "tozero"
-    _with_legend(layout)
+    traces.add_legend(layout)
     return {"data": data, "layout": layout}
 
 
 def before_and_after(levels: Sequence[LevelRecord]) -> Figure:
-    """How the returns of each level are distributed, before and after the lock-in."""
+    """Plot the distribution of returns on each level, before and after the lock-in."""
     data = []
     any_locked = any(record.locked is not None and record.locked.any() for record in levels)
     for name, colour, wanted in (("before", "--dots", False), ("after", "--second", True)):
@@ -124,28 +95,13 @@ def before_and_after(levels: Sequence[LevelRecord]) -> Figure:
             summary = quartiles(record.returns[locked == wanted])
             if summary:
                 rows.append((record.state, summary))
-        if not rows:
-            continue
-        data.append(
-            {
-                "type": "box",
-                "orientation": "h",
-                "name": f"{name} the lock-in",
-                "y": [state for state, _ in rows],
-                "lowerfence": [_round(summary["low"]) for _, summary in rows],
-                "q1": [_round(summary["first"]) for _, summary in rows],
-                "median": [_round(summary["median"]) for _, summary in rows],
-                "q3": [_round(summary["third"]) for _, summary in rows],
-                "upperfence": [_round(summary["high"]) for _, summary in rows],
-                "line": {"color": colour, "width": 2},
-                "fillcolor": "--surface",
-            }
-        )
-    layout = _layout(130 + ROW_HEIGHT * len(levels), "return of an episode")
+        if rows:
+            data.append(_boxes(rows, f"{name} the lock-in", colour))
+    layout = traces.layout(130 + ROW_HEIGHT * len(levels), "episode return")
     layout["boxmode"] = "group"
     layout["xaxis"]["rangemode"] = "tozero"
     if any_locked:
-        _with_legend(layout)
+        traces.add_legend(layout)
     layout["yaxis"] |= {
         "categoryorder": "array",
         "categoryarray": [record.state for record in reversed(levels)],
@@ -154,8 +110,8 @@ def before_and_after(levels: Sequence[LevelRecord]) -> Figure:
 
 
 def time_parts(spent: TimeSpent) -> Figure:
-    """Milliseconds of a step, by part."""
-    parts = [("a whole step", spent.step), *spent.parts]
+    """Plot the milliseconds per step by component."""
+    parts = [("whole step", spent.step), *spent.parts]
     parts.reverse()
     data = {
         "type": "bar",
@@ -165,10 +121,10 @@ def time_parts(spent: TimeSpent) -> Figure:
         "text": [f"{value:.2f} ms" for _, value in parts],
         "textposition": "outside",
         "cliponaxis": False,
-        "marker": {"color": ["--accent" if n == "a whole step" else "--dots" for n, _ in parts]},
+        "marker": {"color": ["--accent" if n == "whole step" else "--dots" for n, _ in parts]},
         "hovertemplate": "%{y}: %{x:.2f} ms<extra></extra>",
     }
-    layout = _layout(100 + ROW_HEIGHT * len(parts), "milliseconds a step")
+    layout = traces.layout(100 + ROW_HEIGHT * len(parts), "milliseconds per step")
     layout["xaxis"]["rangemode"] = "tozero"
     return {"data": [data], "layout": layout}
 
@@ -181,140 +137,106 @@ def threshold_curve(
     default: float,
     recommended: tuple[str, float],
 ) -> Figure:
-    """Score against lock-in threshold with its interval, the default's threshold marked.
+    """Plot the score against the lock-in threshold, with its interval and the default marked.
 
     Args:
-        thresholds: rising.
-        scores: of each threshold.
-        low: where each score's interval begins.
-        high: where it ends.
-        default: a threshold.
-        recommended: a rule's name and its score.
+        thresholds: Thresholds in ascending order.
+        scores: Score of each threshold.
+        low: Lower end of each score's interval.
+        high: Upper end of each score's interval.
+        default: The default threshold.
+        recommended: Name and score of the recommended rule.
     """
-    x = [_round(value) for value in thresholds]
+    x = [traces.rounded(value) for value in thresholds]
     edge: Figure = {"type": "scatter", "mode": "lines", "x": x, "hoverinfo": "skip"}
     edge |= {"line": {"width": 0, "color": "--accent"}}
     band = {"name": "95% interval", "fill": "tonexty", "fillcolor": "--band"}
     curve = {
         **{"type": "scatter", "mode": "lines+markers", "name": "first above the threshold"},
-        **{"x": x, "y": [_round(value) for value in scores]},
+        **{"x": x, "y": [traces.rounded(value) for value in scores]},
         "line": {"color": "--accent", "width": 3},
         "hovertemplate": "first above %{x:,}: %{y:,.1f}<extra></extra>",
     }
-    layout = _layout(420, "threshold", "score")
-    _with_legend(layout)
-    layout["margin"]["t"] = 100  # three rows of legend on a phone, and a note below them
-    layout["shapes"] = [_line("x", default, "--second", "dash")]
-    layout["annotations"] = [_note("x", default, f"default {default:,.0f}")]
-    rule, score = recommended
-    level = {
-        **{"type": "scatter", "mode": "lines", "name": f"recommended: {rule}, {score:,.0f}"},
-        **{"x": [x[0], x[-1]], "y": [_round(score)] * 2, "hoverinfo": "skip"},
-        "line": {"color": "--third", "width": 2, "dash": "dot"},
-    }
     data = [
-        {**edge, "y": [_round(value) for value in low], "showlegend": False},
-        {**edge, "y": [_round(value) for value in high], **band},
-        level,
+        {**edge, "y": [traces.rounded(value) for value in low], "showlegend": False},
+        {**edge, "y": [traces.rounded(value) for value in high], **band},
+        _recommended_line((x[0], x[-1]), *recommended),
         curve,
     ]
-    return {"data": data, "layout": layout}
+    return {"data": data, "layout": _threshold_layout(default)}
 
 
-def _dots(
-    timesteps: NDArray[np.int64],
-    returns: NDArray[np.float64],
-    numbers: NDArray[np.int64],
-    chosen: NDArray[np.int64],
-    name: str,
-    colour: str,
-) -> Figure:
+def _recommended_line(ends: tuple[float, float], rule: str, score: float) -> Figure:
+    return {
+        **{"type": "scatter", "mode": "lines", "name": f"recommended: {rule}, {score:,.0f}"},
+        **{"x": list(ends), "y": [traces.rounded(score)] * 2, "hoverinfo": "skip"},
+        "line": {"color": "--third", "width": 2, "dash": "dot"},
+    }
+
+
+def _threshold_layout(default: float) -> Figure:
+    layout = traces.layout(420, "threshold", "score")
+    traces.add_legend(layout)
+    layout["margin"]["t"] = 100  # three rows of legend on a phone, and a note below them
+    layout["shapes"] = [traces.line("x", default, "--second", "dash")]
+    layout["annotations"] = [traces.note("x", default, f"default {default:,.0f}")]
+    return layout
+
+
+def _scores(rows: Sequence[tuple[str, float, Interval | None, bool]], ours: bool) -> Figure:
+    """Marks with error bars."""
+    colour = "--accent" if ours else "--muted"
+    above = [pair[1] - mean if pair else 0 for _, mean, pair, _ in rows]
+    below = [mean - pair[0] if pair else 0 for _, mean, pair, _ in rows]
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": name,
-        "x": timesteps[chosen].tolist(),
-        "y": [_round(value) for value in returns[chosen]],
-        "customdata": (numbers[chosen] + 1).tolist(),
-        "marker": {
+        "x": [traces.rounded(mean) for _, mean, _, _ in rows],
+        "y": [name for name, _, _, _ in rows],
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [traces.rounded(value) for value in above],
+            "arrayminus": [traces.rounded(value) for value in below],
             "color": colour,
-            "size": 7,
-            "opacity": 0.75,
-            "symbol": "circle" if name == "episode" else "diamond",
+            "thickness": 2,
         },
-        "hovertemplate": "episode %{customdata}, return %{y:,.1f}<extra></extra>",
+        "marker": {"size": 13, "color": colour, "symbol": "circle" if ours else "diamond"},
+        "hovertemplate": "%{y}: %{x:,.1f}<extra></extra>",
     }
 
 
-def _curve(record: LevelRecord, name: str, colour: str) -> Figure:
-    points = curve_points(len(record.returns))
-    scores = score_so_far(record.returns)
+def _marks(
+    locked_in_at: int | None, threshold: float | None, recommended: float | None, top: float
+) -> list[tuple[Figure, Figure]]:
+    """Lines with their notes: the lock-in, the threshold and the recommended one up to `top`."""
+    marks = []
+    if locked_in_at is not None:
+        shape = traces.line("x", locked_in_at, "--second", "solid")
+        marks.append((shape, traces.note("x", locked_in_at, "lock-in")))
+    thresholds = [(threshold, "threshold"), (recommended, "recommended")]
+    if recommended == threshold:
+        thresholds = [(recommended, "recommended threshold")]
+    for value, word in thresholds:
+        if value is not None and 0 < value <= top:  # a line far above would flatten the plot
+            shape = traces.line("y", value, "--muted", "dash")
+            marks.append((shape, traces.note("y", value, f"{word} {value:,.0f}")))
+    return marks
+
+
+def _boxes(rows: Sequence[tuple[str, Mapping[str, float]]], name: str, colour: str) -> Figure:
+    """Box plots from quartiles, one row a level."""
+    parts = {"lowerfence": "low", "q1": "first", "median": "median", "q3": "third"}
+    parts["upperfence"] = "high"
     return {
-        "type": "scatter",
-        "mode": "lines+markers" if len(points) < 3 else "lines",
+        "type": "box",
+        "orientation": "h",
         "name": name,
-        "x": record.timesteps[points].tolist(),
-        "y": [_round(value) for value in scores[points]],
-        "line": {"color": colour, "width": 3},
-        "hovertemplate": "after %{x:,} timesteps: %{y:,.1f}<extra></extra>",
+        "y": [state for state, _ in rows],
+        **{
+            part: [traces.rounded(summary[key]) for _, summary in rows]
+            for part, key in parts.items()
+        },
+        "line": {"color": colour, "width": 2},
+        "fillcolor": "--surface",
     }
-
-
-def _line(axis: str, value: float, colour: str, dash: str) -> Figure:
-    """A line across the whole plot at one value of an axis."""
-    other = "y" if axis == "x" else "x"
-    return {
-        "type": "line",
-        f"{axis}0": value,
-        f"{axis}1": value,
-        f"{other}0": 0,
-        f"{other}1": 1,
-        f"{other}ref": "paper",
-        "line": {"color": colour, "width": 2, "dash": dash},
-    }
-
-
-def _note(axis: str, value: float, text: str) -> Figure:
-    place = (
-        {"x": value, "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "center"}
-        if axis == "x"
-        else {"x": 0, "y": value, "xref": "paper", "yanchor": "bottom", "xanchor": "left"}
-    )
-    font = {"color": "--ink", "size": 12}
-    return {**place, "text": text, "showarrow": False, "font": font, "bgcolor": "--surface"}
-
-
-def _layout(height: int, x_title: str, y_title: str = "") -> Figure:
-    axis = {
-        "gridcolor": "--grid",
-        "zerolinecolor": "--grid",
-        "linecolor": "--grid",
-        "automargin": True,
-        "fixedrange": True,  # a finger that moves over a plot scrolls the page
-        "tickformat": ",",  # 10,000, not 10k
-    }
-    return {
-        "height": height,
-        "margin": {"l": 8, "r": 20, "t": 12, "b": 8},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": "--ink", "family": "system-ui, sans-serif", "size": 13},
-        "hoverlabel": {"font": {"family": "system-ui, sans-serif"}},
-        "showlegend": False,
-        "dragmode": False,
-        "xaxis": {**axis, "title": {"text": x_title}},
-        "yaxis": {**axis, **({"title": {"text": y_title}} if y_title else {})},
-    }
-
-
-def _with_legend(layout: Figure) -> None:
-    layout["showlegend"] = True
-    layout["margin"]["t"] = 52  # and room for a note under the legend
-    layout["legend"] = {
-        **{"orientation": "h", "x": 0, "xanchor": "left"},
-        **{"y": 1, "yref": "container", "yanchor": "top"},
-    }
-
-
-def _round(value: float) -> float:
-    return round(float(value), 2)

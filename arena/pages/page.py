@@ -1,7 +1,7 @@
-"""A page out of a template: escaped by Jinja, with everything it needs inside.
+"""Fills in an HTML template; Jinja escapes all values, and the page contains all that it needs.
 
-The page's own policy (see layout.html) forbids the browser any request, so that a report opened
-from disk is all there is to it, and what a file of a foreign agent says can load nothing.
+The page's content security policy (see layout.html) forbids every request. A report therefore
+works offline, and text from another agent's files can't load anything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from arena.evaluation.score import Interval
-from arena.pages.figures import Figure
+from arena.pages.traces import Figure
 
 HERE = Path(__file__).parent / "templates"
 NOTHING = "–"
@@ -29,9 +29,9 @@ def render(template: str, figures: Mapping[str, Figure], **values: Any) -> bytes
     """Fill in a template.
 
     Args:
-        template: file name beside this module.
-        figures: the page's plots by the id of their place in it.
-        values: what the template asks for.
+        template: Name of a file in templates/.
+        figures: Plots by the id of their element.
+        values: The template's variables.
     """
     page = _environment().get_template(template)
     text = page.render(
@@ -46,52 +46,52 @@ def render(template: str, figures: Mapping[str, Figure], **values: Any) -> bytes
 
 
 def json_for_script(content: Any) -> Markup:
-    """JSON that may stand in a script element: no text in it can end the element.
+    """Encode JSON for a script element: no text in it can end the element.
 
     Raises:
-        ValueError: a number is NaN or infinite.
+        ValueError: A number is NaN or infinite.
     """
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028"))
 
 
 def number(value: float | None) -> str:
-    """A score for people."""
+    """Format a score."""
     return NOTHING if value is None else f"{value:,.1f}"
 
 
 def count(value: float | None) -> str:
-    """A whole number for people."""
+    """Format a whole number."""
     return NOTHING if value is None else f"{value:,.0f}"
 
 
 def pair(interval: Interval | None) -> str:
-    """An interval for people."""
+    """Format an interval."""
     return NOTHING if interval is None else f"{number(interval[0])} to {number(interval[1])}"
 
 
 def signed(value: float | None) -> str:
-    """A difference for people."""
+    """Format a difference with its sign."""
     return NOTHING if value is None else f"{value:+,.1f}".replace("-", "−")
 
 
 def signed_pair(interval: Interval | None) -> str:
-    """The interval of a difference for people."""
+    """Format the interval of a difference."""
     return NOTHING if interval is None else f"{signed(interval[0])} to {signed(interval[1])}"
 
 
 def percent(share: float) -> str:
-    """A share for people; what is not nothing is not called 0."""
+    """Format a share in percent; a small share that is not 0 is not shown as 0%."""
     return f"{100 * share:.1f}%" if 0 < share < 0.01 else f"{100 * share:.0f}%"
 
 
 def plural(amount: int, word: str) -> str:
-    """`1 level`, `2 levels`."""
+    """Format an amount with its noun: `1 level`, `2 levels`."""
     return f"{amount:,} {word}{'' if amount == 1 else 's'}"
 
 
 def duration(seconds: float | None) -> str:
-    """A time span for people."""
+    """Format a duration."""
     if seconds is None:
         return NOTHING
     if seconds < 90:
@@ -116,7 +116,7 @@ def _environment() -> Environment:
 
 
 def _file(name: str) -> Markup:
-    """A file of our own, which goes into the page as it is."""
+    """A file of this package, inserted without escaping."""
     return Markup((HERE / name).read_text(encoding="utf-8"))
 
 

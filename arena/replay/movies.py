@@ -6,33 +6,30 @@ a long run is pruned as it goes. Rendering plays the buttons again on the emulat
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import imageio_ffmpeg
 import numpy as np
 import stable_retro
 from rich.progress import track
 
 from agent.errors import UserError
 from arena.environment.levels import Level, integrations
+from arena.replay.video import write_video
 
-SCALE = 3  # 960 x 672, and each pixel of the console stays a crisp square
+SCALE = 3  # 960 x 672 pixels
 # While a level is played its median is not known yet: what it may become lies near one of these.
 QUANTILES = np.linspace(0.1, 0.9, 9)
 EPISODE_NUMBER = re.compile(r"-(\d{6,})\.bk2$")
 
 
 class MovieError(UserError):
-    """A movie that can't be rendered."""
+    """A recorded episode that can't be played again."""
 
 
 @dataclass(frozen=True)
@@ -105,48 +102,52 @@ def _recorded(folder: Path) -> dict[int, Path]:
 def render(
     movie: Path, out: Path | None = None, *, integration: Path | None = None, scale: int = SCALE
 ) -> Path:
-    """Render a .bk2 as an mp4 (H.264, 60 frames a second, no sound), whole or not at all.
+    """Render a .bk2 to an mp4 (H.264, 60 frames per second, no sound).
+
+    The mp4 appears under its name only when it is complete.
 
     Args:
-        movie: a .bk2 of a game whose ROM is imported.
-        out: the mp4; left out, the movie's name with the ending .mp4.
-        integration: the folder of one's own game; None: stable-retro's games.
-        scale: how many pixels a pixel becomes on each side.
+        movie: A .bk2 of a game whose ROM is imported.
+        out: The mp4. Default: the movie's path with the ending .mp4.
+        integration: Folder of a game that is not part of stable-retro; None for its games.
+        scale: Integer factor by which the pixels are enlarged.
 
     Returns:
-        The path written.
+        The path of the mp4.
 
     Raises:
-        MovieError: no such movie, not a movie, an unknown game, no ffmpeg, an unwritable path.
+        MovieError: The movie is missing or broken, its game is unknown, or `out` can't be written.
+        VideoError: There is no ffmpeg, or it failed.
     """
     out = out or movie.with_suffix(".mp4")
     if not movie.is_file():
         raise MovieError(f"there is no movie {movie}: give a .bk2 file of a run folder's movies")
     if not out.parent.is_dir():
         raise MovieError(f"the folder {out.parent} does not exist: make it, or give another --out")
-    try:
-        descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.stem}.", suffix=".mp4")
-    except OSError as error:
-        raise MovieError(f"can't write {out}: {error.strerror}; give another --out") from error
-    os.close(descriptor)
-    try:
-        with replaying(movie, integration) as replay:
-            _encode(replay, Path(name), scale)
-        os.chmod(name, 0o644)
-        os.replace(name, out)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with replaying(movie, integration) as replay:
+        height, width = replay.shape[:2]
+        frames = (frame for _, frame in replay.steps(1))
+        options = (
+            *("-vf", f"scale={width * scale}:{height * scale}:flags=neighbor"),
+            *("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"),
+            *("-movflags", "+faststart"),
+        )
+        shown = track(frames, "rendering", total=replay.length, transient=True)
+        try:
+            write_video(out, shown, (width, height), replay.frames_per_second, options)
+        except OSError as error:
+            raise MovieError(f"can't write {out}: {error.strerror}; give another --out") from error
     return out
 
 
-class Replay:
-    """A movie that is played again on the emulator.
+class MovieReplay:
+    """A recorded episode that the emulator plays again.
 
     Attributes:
-        length: emulator frames after the first picture.
-        buttons: the names of the first player's buttons, in the emulator's order.
-        shape: of a picture, (height, width, 3).
-        frames_a_second: of the console.
+        length: Number of emulator frames after the first one.
+        buttons: Names of the first player's buttons, in the emulator's order.
+        shape: Shape of a frame, (height, width, 3).
+        frames_per_second: Frame rate of the console.
     """
 
     def __init__(self, emulator: Any, recording: Any, length: int) -> None:
@@ -155,18 +156,21 @@ class Replay:
         self.length = length
         self.buttons: list[str] = list(emulator.buttons)
         self.shape: tuple[int, ...] = tuple(emulator.observation_space.shape)
-        self.frames_a_second = float(emulator.em.get_screen_rate())
+        self.frames_per_second = float(emulator.em.get_screen_rate())
 
-    def first_picture(self) -> np.ndarray:
-        """The picture before anything was pressed, uint8 (height, width, 3) RGB; ask first."""
-        return self._picture()
+    def first_frame(self) -> np.ndarray:
+        """The frame before the first button press, uint8 (height, width, 3) RGB.
+
+        Call it before `steps`.
+        """
+        return self._frame()
 
     def steps(self, frame_skip: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Play on, `frame_skip` frames a step, the last step perhaps fewer.
+        """Play the episode, `frame_skip` emulator frames per step; the last step may have fewer.
 
         Yields:
             The first player's buttons in the step's last frame, uint8 (n_buttons,), and the
-            picture after it, uint8 (height, width, 3) RGB.
+            frame after it, uint8 (height, width, 3) RGB.
         """
         emulator, recording = self._emulator, self._recording
         played, buttons = 0, np.zeros(len(self.buttons), np.uint8)
@@ -179,36 +183,36 @@ class Replay:
             emulator.em.step()
             played += 1
             if played % frame_skip == 0:
-                yield buttons, self._picture()
+                yield buttons, self._frame()
         if played % frame_skip:
-            yield buttons, self._picture()
+            yield buttons, self._frame()
 
-    def _picture(self) -> np.ndarray:
-        # The console's picture may change its size: what follows counts on one.
-        picture = self._emulator.get_screen(apply_rotation=True)
-        if picture.shape != self.shape:
+    def _frame(self) -> np.ndarray:
+        # The console can change its resolution in mid-game; a video has one size.
+        frame = self._emulator.get_screen(apply_rotation=True)
+        if frame.shape != self.shape:
             return np.zeros(self.shape, np.uint8)
-        return np.ascontiguousarray(picture)
+        return np.ascontiguousarray(frame)
 
 
 @contextmanager
-def replaying(movie: Path, integration: Path | None = None) -> Iterator[Replay]:
-    """Open a movie with an emulator in its first state; one a process.
+def replaying(movie: Path, integration: Path | None = None) -> Iterator[MovieReplay]:
+    """Open a movie with an emulator in its first state; a process can have one emulator only.
 
     Raises:
-        MovieError: no such movie, not a movie, or an unknown game.
+        MovieError: The movie is missing or broken, or its game is unknown.
     """
     if not movie.is_file():
         raise MovieError(f"there is no movie {movie}: give a .bk2 file of a run folder's movies")
     emulator, recording, length = _open(movie, integration)
     try:
-        yield Replay(emulator, recording, length)
+        yield MovieReplay(emulator, recording, length)
     finally:
         emulator.close()
 
 
 def _open(movie: Path, integration: Path | None) -> tuple[Any, Any, int]:
-    """An emulator in the movie's first state, the movie, and its length in frames."""
+    """Return an emulator in the movie's first state, the movie, and its length in frames."""
     try:
         counted = stable_retro.Movie(str(movie))
         length = 0
@@ -229,52 +233,8 @@ def _open(movie: Path, integration: Path | None) -> tuple[Any, Any, int]:
         emulator.reset()
     except FileNotFoundError as error:
         raise MovieError(
-            f"{movie} needs a game that is not here ({error}): see `python -m arena roms`"
+            f"{movie} needs a game that is not imported ({error}): see `python -m arena roms`"
         ) from error
     except (RuntimeError, ValueError) as error:
         raise MovieError(f"{movie} is not a .bk2 movie of a known game: {error}") from error
     return emulator, recording, length
-
-
-def _encode(replay: Replay, out: Path, scale: int) -> None:
-    height, width = replay.shape[:2]
-    frames = (picture for _, picture in replay.steps(1))
-    command = [
-        *(ffmpeg(), "-y", "-loglevel", "error", "-nostdin"),
-        *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"),
-        *("-r", f"{replay.frames_a_second:.6f}", "-i", "pipe:0", "-an"),
-        *("-vf", f"scale={width * scale}:{height * scale}:flags=neighbor"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"),
-        *("-movflags", "+faststart", str(out)),
-    ]
-    with (
-        tempfile.TemporaryFile() as messages,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages) as process,
-    ):
-        assert process.stdin is not None
-        shown = track(frames, "rendering", total=replay.length, transient=True)
-        sent = _send(process.stdin, shown)
-        code = process.wait()
-        messages.seek(0)
-        said = messages.read().decode(errors="replace").strip().splitlines()
-    if code != 0 or not sent:
-        raise MovieError(f"ffmpeg could not write {out}: {said[-1] if said else f'exit {code}'}")
-
-
-def _send(pipe: IO[bytes], frames: Any) -> bool:
-    """Write every frame; False where ffmpeg went away in the middle."""
-    try:
-        with pipe:
-            for frame in frames:
-                pipe.write(np.ascontiguousarray(frame).tobytes())
-    except BrokenPipeError:
-        return False
-    return True
-
-
-def ffmpeg() -> str:
-    """Path of imageio-ffmpeg's bundled binary, or the system's."""
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise MovieError("there is no ffmpeg: install imageio-ffmpeg, or ffmpeg itself") from error

@@ -6,7 +6,6 @@ and what was left out is said in one line each.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ from numpy.typing import NDArray
 from agent import journal
 from agent.candidates import DRAWN
 from agent.errors import UserError
+from agent.journal import EpisodeEntry
+from agent.journal_reader import read_journal
 from arena.evaluation.results import LevelResult, read_results
 from arena.evaluation.run_folder import read_run
 
@@ -111,11 +112,11 @@ class _Reader:
             self._note_cut_off(f"{run}: {level.level}", level.timesteps - _used(entries), level)
         known = self.episodes.setdefault(level.level, [])
         for entry in entries:
-            leads = entry.get("origin", DRAWN) != DRAWN
+            leads = entry.origin != DRAWN
             # The leaders of one model are the same candidates in each of its runs.
-            key = (model if leads else str(run), entry["candidate"])
-            counted = float(entry["episode_return"])
-            known.append((key, leads, own_return(entry), counted, entry["length"] + 1.0))
+            key = (model if leads else str(run), entry.candidate)
+            value = entry.episode_return
+            known.append((key, leads, value, value, entry.length + 1.0))
 
     def _note_cut_off(self, where: str, timesteps: int, level: LevelResult) -> None:
         if level.timesteps and timesteps > CUT_OFF * level.timesteps:
@@ -137,37 +138,18 @@ def caution_about(agent: Mapping[str, Any]) -> str | None:
     )
 
 
-def read_entries(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """The usable lines of a journal, and what was left out, in a few words each."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+def read_entries(path: Path) -> tuple[list[EpisodeEntry], list[str]]:
+    """The usable episodes of a journal, and what was left out, in a few words each."""
+    content = read_journal(path)
+    if content is None:
         return [], ["no journal: nothing was played, or another agent played, which keeps none"]
-    entries, torn, foreign, infinite = [], 0, 0, 0
-    for number, line in enumerate(lines):
-        try:
-            entry = json.loads(line)
-            usable = _is_entry(entry)
-        except (ValueError, RecursionError):
-            torn, foreign = torn + (number == len(lines) - 1), foreign + (number < len(lines) - 1)
-            continue
-        if not usable:
-            foreign += 1
-        elif not (math.isfinite(entry["episode_return"]) and math.isfinite(own_return(entry))):
-            infinite += 1
-        else:
-            entries.append(entry)
-    problems = ["the last line is torn: left out"] * torn
+    entries = [entry for entry in content.episodes if math.isfinite(entry.episode_return)]
+    foreign, infinite = content.broken - content.cut, len(content.episodes) - len(entries)
+    problems = ["the last line is torn: left out"] * content.cut
     problems += [f"{foreign} lines are no episodes: left out"] * bool(foreign)
     problems += [f"{infinite} returns are NaN or infinite: left out"] * bool(infinite)
     problems += ["one episode only: it tells nothing of luck"] * (len(entries) == 1)
     return entries, problems
-
-
-def own_return(entry: dict[str, Any]) -> float:
-    """What a journal's entry credits its candidate with (see `agent.play.episode`)."""
-    switches = entry.get("switches")
-    return float(switches[0]["episode_return"] if switches else entry["episode_return"])
 
 
 def read_recording(runs: Sequence[Path]) -> Recording:
@@ -207,27 +189,9 @@ def read_recording(runs: Sequence[Path]) -> Recording:
     return Recording(levels, max(reader.budgets), reader.pretrained, tuple(notes))
 
 
-def _used(entries: Sequence[dict[str, Any]]) -> int:
+def _used(entries: Sequence[EpisodeEntry]) -> int:
     """Timesteps of finished episodes, the resets included."""
-    return sum(entry["length"] + 1 for entry in entries)
-
-
-def _is_entry(entry: Any) -> bool:
-    if not isinstance(entry, dict):
-        return False
-    numbers = isinstance(entry.get("episode_return"), (int, float))
-    counts = all(type(entry.get(name)) is int for name in ("candidate", "length"))
-    switches = entry.get("switches", [])
-    return (
-        numbers
-        and counts
-        and entry["length"] >= 1
-        and isinstance(switches, list)
-        and all(
-            isinstance(switch, dict) and isinstance(switch.get("episode_return"), (int, float))
-            for switch in switches
-        )
-    )
+    return sum(entry.length + 1 for entry in entries)
 
 
 def _level(

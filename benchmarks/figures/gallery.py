@@ -38,7 +38,7 @@ from arena.environment.contest_env import FRAME_SKIP
 from arena.evaluation.evaluate import integration_of
 from arena.evaluation.results import LevelResult, read_results
 from arena.evaluation.run_folder import PROJECT_DIR
-from arena.replay.imagination import Imagination
+from arena.replay.decoded_views import DecodedViews
 from arena.replay.movies import replaying
 from benchmarks.figures.gallery_film import write_gif
 from benchmarks.figures.gallery_plots import draw_curve
@@ -85,18 +85,18 @@ class Recording:
 def main(argv: Sequence[str] | None = None) -> int:
     """Make all pictures that there is something for."""
     options = command_line.parse(Options, argv, prog="python -m benchmarks.figures.gallery")
-    imagination = Imagination(options.pretrained)
+    views = DecodedViews(options.pretrained)
     recordings = [record(options.run, level) for level in chosen_levels(options.run)]
     best = max(recordings, key=lambda recording: recording.level.best_return or 0.0)
     options.out.mkdir(parents=True, exist_ok=True)
     made = {
-        "play.gif": film(options.out / "play.gif", best, imagination),
-        "reconstructions.png": reconstruct(options.out, recordings, imagination),
-        "traversals.png": traverse(options.out, recordings, imagination),
-        "dream.png": dream(options.out, best, imagination),
+        "play.gif": film(options.out / "play.gif", best, views),
+        "reconstructions.png": reconstruct(options.out, recordings, views),
+        "traversals.png": traverse(options.out, recordings, views),
+        "dream.png": dream(options.out, best, views),
     }
     if len(recordings) > 1:
-        made["interpolations.png"] = interpolate(options.out, recordings, imagination)
+        made["interpolations.png"] = interpolate(options.out, recordings, views)
     if options.tuning is not None:
         made["lock_in_curve.png"] = draw_curve(options.out / "lock_in_curve.png", options.tuning)
     about = {
@@ -143,44 +143,44 @@ def record(run: Path, level: LevelResult) -> Recording:
     """Play a level's best episode again."""
     movie = run / level.movies["best"]
     with replaying(movie, integration_of(movie)) as replay:
-        frames, buttons = [replay.first_picture()], []
+        frames, buttons = [replay.first_frame()], []
         for pressed, frame in replay.steps(FRAME_SKIP):
             buttons.append(pressed)
             frames.append(frame)
     return Recording(zone_of(level), level, np.stack(frames), np.stack(buttons))
 
 
-def film(path: Path, best: Recording, imagination: Imagination) -> dict[str, Any]:
+def film(path: Path, best: Recording, views: DecodedViews) -> dict[str, Any]:
     """The moving picture at the top of the README."""
-    imagination.reset()
-    seen = [imagination.see(best.frames[0])]
+    views.reset()
+    seen = [views.reconstruct(best.frames[0])]
     expected = [seen[0]]
     for pressed, frame in zip(best.buttons, best.frames[1:], strict=True):
-        expected.append(imagination.expect(from_genesis(pressed)))
-        seen.append(imagination.see(frame))
+        expected.append(views.predict(from_genesis(pressed)))
+        seen.append(views.reconstruct(frame))
     return write_gif(path, best.frames, np.stack(seen), np.stack(expected), best.buttons)
 
 
-def reconstruct(out: Path, recordings: Sequence[Recording], imagination: Imagination) -> Any:
+def reconstruct(out: Path, recordings: Sequence[Recording], views: DecodedViews) -> Any:
     """Frames from the run, evenly spaced, above V's view of them."""
     frames = [
         recording.frames[step]
         for recording in recordings
         for step in np.linspace(0, middle(recording) * 2, FRAMES_A_ZONE + 2, dtype=int)[1:-1]
     ]
-    real = np.stack([preprocess(frame, imagination.spec) for frame in frames])
-    seen = np.stack([imagination.see(frame) for frame in frames])
+    real = np.stack([preprocess(frame, views.spec) for frame in frames])
+    seen = np.stack([views.reconstruct(frame) for frame in frames])
     write_rows(out / "reconstructions.png", [real, seen], labels=["the game", "V sees"], enlarge=1)
     return {"zones": [recording.zone for recording in recordings]}
 
 
-def interpolate(out: Path, recordings: Sequence[Recording], imagination: Imagination) -> Any:
+def interpolate(out: Path, recordings: Sequence[Recording], views: DecodedViews) -> Any:
     """Decode the straight way from one zone's latent to the next one's."""
-    latents = [middle_latent(recording, imagination) for recording in recordings]
+    latents = [middle_latent(recording, views) for recording in recordings]
     rows = []
     for start, end in itertools.pairwise(latents):
         ways = np.linspace(0, 1, INTERPOLATED, dtype=np.float32)
-        rows.append(np.stack([imagination.decode((1 - w) * start + w * end) for w in ways]))
+        rows.append(np.stack([views.decode((1 - w) * start + w * end) for w in ways]))
     zones = [recording.zone.removesuffix("Zone") for recording in recordings]
     labels = [f"{start} - {end}" for start, end in itertools.pairwise(zones)]
     write_rows(out / "interpolations.png", rows, labels=labels, enlarge=1)
@@ -192,21 +192,21 @@ def middle(recording: Recording) -> int:
     return min(len(recording.frames) - 1, FIRST_STEPS) // 2
 
 
-def middle_latent(recording: Recording, imagination: Imagination) -> NDArray[np.float32]:
+def middle_latent(recording: Recording, views: DecodedViews) -> NDArray[np.float32]:
     """The latent of that step's frame."""
-    imagination.observe(recording.frames[middle(recording)])
-    return imagination.latent
+    views.encode(recording.frames[middle(recording)])
+    return views.latent
 
 
-def traverse(out: Path, recordings: Sequence[Recording], imagination: Imagination) -> Any:
+def traverse(out: Path, recordings: Sequence[Recording], views: DecodedViews) -> Any:
     """Change one dimension of one frame's latent at a time, those that vary most in the run."""
     latents = []
     for recording in recordings:
         for frame in recording.frames[:: max(1, len(recording.frames) // 60)]:
-            imagination.observe(frame)
-            latents.append(imagination.latent)
+            views.encode(frame)
+            latents.append(views.latent)
     spread = np.std(latents, axis=0)
-    start = middle_latent(recordings[0], imagination)
+    start = middle_latent(recordings[0], views)
     dimensions = np.argsort(-spread)[:TRAVERSED]
     rows = []
     for dimension in dimensions:
@@ -214,37 +214,37 @@ def traverse(out: Path, recordings: Sequence[Recording], imagination: Imaginatio
         for shift in np.linspace(-DEVIATIONS, DEVIATIONS, INTERPOLATED):
             latent = start.copy()
             latent[dimension] += shift * spread[dimension]
-            row.append(imagination.decode(latent))
+            row.append(views.decode(latent))
         rows.append(np.stack(row))
     labels = [f"z{dimension}, ±{DEVIATIONS:g} sd" for dimension in dimensions]
     write_rows(out / "traversals.png", rows, labels=labels, enlarge=1)
     return {"dimensions": dimensions.tolist(), "deviations": spread[dimensions].tolist()}
 
 
-def dream(out: Path, best: Recording, imagination: Imagination) -> Any:
+def dream(out: Path, best: Recording, views: DecodedViews) -> Any:
     """What happened, what V saw, what M expected a step before, and what M dreams by itself."""
     steps = DREAM_PICTURES * DREAM_STEPS_APART
     warm_up = max(1, min(DREAM_WARM_UP_STEPS, len(best.buttons) - steps))
     shown = range(warm_up, min(warm_up + steps, len(best.frames)), DREAM_STEPS_APART)
     actions = [from_genesis(pressed) for pressed in best.buttons]
     seen, expected, dreamed = [], [], []
-    imagination.reset()
-    imagination.observe(best.frames[0])
+    views.reset()
+    views.encode(best.frames[0])
     for step in range(1, shown[-1] + 1):
-        foretold = imagination.expect(actions[step - 1])
-        picture = imagination.see(best.frames[step])
+        foretold = views.predict(actions[step - 1])
+        picture = views.reconstruct(best.frames[step])
         if step in shown:
             expected.append(foretold)
             seen.append(picture)
-    imagination.reset()
+    views.reset()
     for step in range(warm_up - 1):
-        imagination.follow(best.frames[step], actions[step])
-    imagination.observe(best.frames[warm_up - 1])
+        views.step(best.frames[step], actions[step])
+    views.encode(best.frames[warm_up - 1])
     for step in range(warm_up, shown[-1] + 1):
-        picture = imagination.dream(actions[step - 1])
+        picture = views.dream(actions[step - 1])
         if step in shown:
             dreamed.append(picture)
-    game = [preprocess(best.frames[step], imagination.spec) for step in shown]
+    game = [preprocess(best.frames[step], views.spec) for step in shown]
     rows = [np.stack(pictures) for pictures in (game, seen, expected, dreamed)]
     labels = ["the game", "V sees", "M expected", "M dreams on"]
     write_rows(out / "dream.png", rows, labels=labels, enlarge=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from agent.buttons import ACTION_BUTTONS, from_genesis
 from agent.errors import UserError
 from agent.files import write_atomically
-from arena.replay.movies import ffmpeg
+from arena.replay.video import write_video
 
 STEPS_A_SECOND = 15
 MAX_BYTES = 2_500_000
@@ -130,16 +129,6 @@ def encode(pictures: Sequence[NDArray[np.uint8]], rate: float, colours: int) -> 
     palette = f"split[a][b];[a]palettegen=max_colors={colours}[p]"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.gif"
-        command = [
-            *(ffmpeg(), "-y", "-loglevel", "error"),
-            *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"),
-            *("-r", f"{rate:g}", "-i", "pipe:0", "-filter_complex"),
-            f"{palette};[b][p]paletteuse=dither=none:diff_mode=rectangle",
-            str(out),
-        ]
-        raw = b"".join(np.ascontiguousarray(picture).tobytes() for picture in pictures)
-        done = subprocess.run(command, input=raw, capture_output=True, check=False)
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise UserError(f"ffmpeg made no GIF: {said[-1] if said else done.returncode}")
+        filters = f"{palette};[b][p]paletteuse=dither=none:diff_mode=rectangle"
+        write_video(out, pictures, (width, height), rate, ("-filter_complex", filters))
         return out.read_bytes()

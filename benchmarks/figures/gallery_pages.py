@@ -40,7 +40,7 @@ COLOURS = 128
 WATCHED_LEVELS = "PangolinDash-Genesis:MeadowZone.Act3,PangolinDash-Genesis:FoundryZone.Act3"
 # Both levels show both of the model's pictures, and the run is some way on.
 SHOWS = """steps => {
-  const playing = document.querySelectorAll("article .expected:not([hidden])").length;
+  const playing = document.querySelectorAll("article .prediction:not([hidden])").length;
   const used = [...document.querySelectorAll("[data-value=timesteps]")]
     .map(place => Number(place.textContent.replaceAll(",", "")));
   return playing === 2 && used.every(value => value >= steps);

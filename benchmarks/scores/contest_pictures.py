@@ -14,7 +14,7 @@ from PIL import Image
 from agent.errors import UserError
 from agent.files import write_atomically
 from arena.environment.levels import Level
-from arena.pages.report.endings import WHOLE_WAY
+from arena.pages.report.episode_ends import FULL_PROGRESS_RETURN
 from benchmarks.scores.contest_players import SHIPPED
 from benchmarks.scores.contest_store import Play, Results
 from benchmarks.scores.contest_tables import (
@@ -151,7 +151,9 @@ def draw_ends(path: Path, strips: dict[str, tuple[Map | None, list[Play]]], head
 def _draw_counts(axes: Any, name: str, plays: Sequence[Play]) -> None:
     episodes = [pair for play in plays for pair in zip(play.returns, play.lengths, strict=True)]
     ways = {
-        how: np.clip([a / WHOLE_WAY for a, b in episodes if how_ended(a, b) == how], 0, 1)
+        how: np.clip(
+            [a / FULL_PROGRESS_RETURN for a, b in episodes if how_ended(a, b) == how], 0, 1
+        )
         for how in ENDS
     }
     labels = [f"{how} ({len(values)})" for how, values in ways.items()]

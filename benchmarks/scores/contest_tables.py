@@ -11,7 +11,7 @@ import numpy as np
 from agent.settings import Settings
 from arena.environment.contest_env import MAX_STEPS
 from arena.evaluation.score import Interval, bootstrap_interval, bootstrap_ratio, mean_score
-from arena.pages.report.endings import WHOLE_WAY
+from arena.pages.report.episode_ends import FULL_PROGRESS_RETURN
 from benchmarks.scores.calibration_results import JERK
 from benchmarks.scores.contest_players import AGENTS, AS_SEED, SHIPPED, UNTRAINED
 from benchmarks.scores.contest_store import Play, Results
@@ -79,7 +79,7 @@ def how_ended(episode_return: float, length: int) -> str:
 
     The way is worth 9,000 and the time left something more, so who has 9,000 was there.
     """
-    if episode_return >= WHOLE_WAY:
+    if episode_return >= FULL_PROGRESS_RETURN:
         return FINISHED
     return TIME if length >= MAX_STEPS else DIED
 
@@ -210,7 +210,7 @@ def by_level(results: Results, budget_steps: int) -> str:
         ends = [
             end for play in plays.values() for end in map(how_ended, play.returns, play.lengths)
         ]
-        ways = np.clip(returns / WHOLE_WAY, 0, 1)
+        ways = np.clip(returns / FULL_PROGRESS_RETURN, 0, 1)
         locked = [play.locked_in_at for play in plays.values()]
         cells = [
             level.rpartition(":")[2],

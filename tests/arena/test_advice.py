@@ -166,19 +166,17 @@ def test_the_advice_is_the_same_again(known: Path) -> None:
     assert advise([known], 5_000) == advise([known], 5_000)
 
 
-def test_leaders_play_first_and_a_switched_episode_counts_apart(tmp_path: Path) -> None:
-    switch = {"step": 50, "candidate": 3, "episode_return": 100.0}
+def test_leaders_play_first(tmp_path: Path) -> None:
     entries = [
         entry(0, 3000.0, 99, origin="mean"),
-        entry(1, 900.0, 99, switches=[switch]),
+        entry(1, 900.0, 99),
         entry(2, 200.0, 99),
         entry(0, 3000.0, 99, origin="mean"),
     ]
     run = write_run(tmp_path / "run", {"Game:L": entries})
     (level,) = read_recording([run, run]).levels  # named twice, read once
     assert level.leaders == 1 and level.candidates == 3
-    assert level.returns.tolist() == [3000.0, 100.0, 200.0, 3000.0]
-    assert level.counted.tolist() == [3000.0, 900.0, 200.0, 3000.0]
+    assert level.returns.tolist() == [3000.0, 900.0, 200.0, 3000.0]
     rule = rule_for({"lock_in_rule": "first-above", "lock_in_score": 2000.0}, 1)
     (outcome,) = simulate(rule, Worlds([level], 4, 4), 5_000)
     assert (outcome.locked_at == 100).all() and outcome.scores == pytest.approx(3000, rel=0.05)
@@ -211,14 +209,12 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
 
 def test_lines_that_are_no_episodes_are_left_out(tmp_path: Path) -> None:
     text = "nonsense\n[]\n{}\n" + '{"candidate": 1, "length": 0, "episode_return": 1}\n'
-    text += '{"candidate": 1, "length": 5, "episode_return": 1, "switches": [1]}\n'
-    assert "5 lines are no episodes" in notes(tmp_path, text + lines(GOOD_JOURNAL))
+    assert "4 lines are no episodes" in notes(tmp_path, text + lines(GOOD_JOURNAL))
 
 
 def test_nan_returns_are_left_out(tmp_path: Path) -> None:
     journal = [*GOOD_JOURNAL, entry(9, float("nan"), 9), entry(9, float("inf"), 9)]
-    switched = entry(9, 5.0, 9, switches=[{"episode_return": float("nan")}])
-    assert "3 returns are NaN or infinite" in notes(tmp_path, [*journal, switched])
+    assert "2 returns are NaN or infinite" in notes(tmp_path, journal)
 
 
 def test_a_single_episode_is_told(tmp_path: Path) -> None:

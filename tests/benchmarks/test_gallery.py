@@ -11,7 +11,7 @@ import pytest
 
 from agent.errors import UserError
 from arena.evaluation.results import LevelResult, Results, write_results
-from arena.replay.imagination import Imagination
+from arena.replay.decoded_views import DecodedViews
 from benchmarks.figures import gallery, gallery_film
 from benchmarks.figures.gallery import Recording, chosen_levels
 from benchmarks.figures.gallery_film import compose, liveliest, write_gif
@@ -20,8 +20,8 @@ from tests.helpers.small_models import TINY, write_random_pretrained
 
 
 @pytest.fixture(scope="module")
-def imagination(tmp_path_factory: pytest.TempPathFactory) -> Imagination:
-    return Imagination(write_random_pretrained(tmp_path_factory.mktemp("m") / "tiny", spec=TINY))
+def views(tmp_path_factory: pytest.TempPathFactory) -> DecodedViews:
+    return DecodedViews(write_random_pretrained(tmp_path_factory.mktemp("m") / "tiny", spec=TINY))
 
 
 def level(name: str, best: float | None, movie: bool = True) -> LevelResult:
@@ -57,24 +57,22 @@ def test_the_best_level_of_each_zone_is_chosen(tmp_path: Path) -> None:
         chosen_levels(tmp_path)
 
 
-def test_pictures_have_a_row_for_each_of_their_labels(
-    tmp_path: Path, imagination: Imagination
-) -> None:
+def test_pictures_have_a_row_for_each_of_their_labels(tmp_path: Path, views: DecodedViews) -> None:
     recordings = [recording("MeadowZone"), recording("CanyonZone", 20), recording("CavernZone")]
-    gallery.reconstruct(tmp_path, recordings, imagination)
+    gallery.reconstruct(tmp_path, recordings, views)
     assert size_of(tmp_path / "reconstructions.png") == (110 + 6 * 66, 2 * 66)
-    about = gallery.interpolate(tmp_path, recordings, imagination)
+    about = gallery.interpolate(tmp_path, recordings, views)
     assert about == {"between": ["Meadow - Canyon", "Canyon - Cavern"]}
     assert size_of(tmp_path / "interpolations.png") == (110 + 9 * 66, 2 * 66)
-    about = gallery.traverse(tmp_path, recordings, imagination)
+    about = gallery.traverse(tmp_path, recordings, views)
     assert len(about["dimensions"]) == TINY.latent
     assert size_of(tmp_path / "traversals.png") == (110 + 9 * 66, TINY.latent * 66)
-    gallery.dream(tmp_path, recordings[0], imagination)
+    gallery.dream(tmp_path, recordings[0], views)
     assert size_of(tmp_path / "dream.png") == (110 + 10 * 66, 4 * 66)
 
 
-def test_a_short_episode_makes_a_short_dream(tmp_path: Path, imagination: Imagination) -> None:
-    gallery.dream(tmp_path, recording("MeadowZone", 12), imagination)
+def test_a_short_episode_makes_a_short_dream(tmp_path: Path, views: DecodedViews) -> None:
+    gallery.dream(tmp_path, recording("MeadowZone", 12), views)
     assert size_of(tmp_path / "dream.png")[0] < 110 + 10 * 66
 
 

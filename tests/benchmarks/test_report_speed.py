@@ -11,7 +11,7 @@ import pytest
 
 from agent.errors import UserError
 from arena.environment.levels import Level
-from arena.pages.report.records import read_record
+from arena.pages.report.record_reader import read_record
 from benchmarks.made_runs import THRESHOLD, write_run
 from benchmarks.speed.report_speed import Options, family, long_level, measure, proportional_memory
 

@@ -18,9 +18,10 @@ Player = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
 
 
 def entry(candidate: int, episode_return: float, length: int, **more: Any) -> Entry:
-    """A journal's line; what the reader ignores is left out."""
+    """A journal's line; episodes and timesteps are not counted."""
     values = {"candidate": candidate, "episode_return": episode_return, "length": length}
-    return {**values, "locked": False, **more}
+    rest = {"episode": 0, "timesteps": length + 1, "locked": False, "steps_per_second": 250.0}
+    return {**values, **rest, **more}
 
 
 def survey(

@@ -20,7 +20,7 @@ from playwright import sync_api as playwright
 from arena.environment.levels import Level
 from arena.evaluation.level_run import LevelRun, Limits
 from arena.pages.live.view import LiveView
-from arena.replay.imagination import Imagination
+from arena.replay.decoded_views import DecodedViews
 from arena.server.frame_ring import WindowWriter
 from tests.helpers.small_models import TINY, write_random_pretrained
 
@@ -118,8 +118,8 @@ def game(tmp_path: Path) -> Iterator[Game]:
 
 
 @pytest.fixture(scope="module")
-def imagination(tmp_path_factory: pytest.TempPathFactory) -> Imagination:
-    return Imagination(write_random_pretrained(tmp_path_factory.mktemp("m") / "tiny", spec=TINY))
+def views(tmp_path_factory: pytest.TempPathFactory) -> DecodedViews:
+    return DecodedViews(write_random_pretrained(tmp_path_factory.mktemp("m") / "tiny", spec=TINY))
 
 
 STEPS = "Number(document.querySelector('[data-value=timesteps]').textContent.replaceAll(',', ''))"
@@ -127,17 +127,20 @@ PICTURE = "document.querySelector('.%s img').src"
 
 
 def test_pictures_arrive_and_change_and_numbers_move(
-    browser: Any, game: Game, imagination: Imagination
+    browser: Any, game: Game, views: DecodedViews
 ) -> None:
-    with LiveView({"agent": "<i>tiny</i>", "lock_in": 300.0}, imagination) as view:
+    with LiveView({"agent": "<i>tiny</i>", "lock_in": 300.0}, views) as view:
         view.show([game.run])
         watched = Watched(browser)
         watched.page.goto(view.address)
-        for name in ("frame", "seen", "expected"):
+        for name in ("frame", "reconstruction", "prediction"):
             watched.wait(f"document.querySelector('.{name} img')?.naturalWidth > 0")
         watched.wait_for_change(PICTURE % "frame")
         assert watched.page.evaluate("document.querySelector('.frame img').naturalWidth") == 320
-        assert watched.page.evaluate("document.querySelector('.seen img').naturalWidth") == 64
+        assert (
+            watched.page.evaluate("document.querySelector('.reconstruction img').naturalWidth")
+            == 64
+        )
         watched.wait_for_change(STEPS)
         assert 0 < watched.page.evaluate(STEPS) < 50_000
         assert watched.text("h1") == "<i>tiny</i> plays Made"  # as text, whatever it holds
@@ -146,7 +149,7 @@ def test_pictures_arrive_and_change_and_numbers_move(
         watched.wait_for_change("document.querySelector('[data-value=episodes]').textContent")
         watched.wait("document.querySelectorAll('svg .dot').length > 0")
         assert watched.page.locator("svg .threshold").count() == 1
-        assert watched.text(".returns").endswith("dashed: lock-in above 300")
+        assert watched.text(".returns").endswith("dashed: lock-in threshold 300")
         game.run.state = "done"
         watched.wait("document.querySelector('#others tbody tr') !== null")
         assert watched.page.locator("article").count() == 0
@@ -163,14 +166,14 @@ def test_a_paused_page_asks_for_nothing(browser: Any, game: Game) -> None:
         watched = Watched(browser)
         watched.page.goto(view.address)
         watched.wait("document.querySelector('.frame img')?.naturalWidth > 0")
-        assert watched.page.locator(".seen:visible").count() == 0
+        assert watched.page.locator(".reconstruction:visible").count() == 0
         watched.page.get_by_role("button", name="Pause").press("Enter")
         deadline = time.monotonic() + 60
-        while view._viewers and time.monotonic() < deadline:
+        while view.open_pages and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert view._viewers == 0
+        assert view.open_pages == 0
         before = json.dumps(watched.page.evaluate(PICTURE % "frame"))
-        watched.page.get_by_role("button", name="Go on").press("Space")
+        watched.page.get_by_role("button", name="Resume").press("Space")
         watched.wait(f"{PICTURE % 'frame'} !== {before}")
         assert watched.complaints == []
 
@@ -178,14 +181,14 @@ def test_a_paused_page_asks_for_nothing(browser: Any, game: Game) -> None:
 @pytest.mark.parametrize("width", [360, 1600])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_phones_and_wide_screens(
-    browser: Any, game: Game, imagination: Imagination, width: int, scheme: str
+    browser: Any, game: Game, views: DecodedViews, width: int, scheme: str
 ) -> None:
-    with LiveView({"agent": "tiny", "lock_in": 2000.0}, imagination) as view:
+    with LiveView({"agent": "tiny", "lock_in": 2000.0}, views) as view:
         view.show([game.run])
         size = {"width": width, "height": 800}
         watched = Watched(browser, viewport=size, color_scheme=scheme)
         watched.page.goto(view.address)
-        watched.wait("document.querySelector('.expected img')?.naturalWidth > 0")
+        watched.wait("document.querySelector('.prediction img')?.naturalWidth > 0")
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
         paper = watched.page.evaluate("getComputedStyle(document.body).backgroundColor")
         brightness = [int(value) for value in paper.strip("rgb()").split(",")]

@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 from playwright import sync_api as playwright
 
 from arena.evaluation.results import LevelError
 from arena.pages.report import writing
-from arena.pages.report.advice import Advice
-from arena.pages.report.endings import LevelMap
-from arena.pages.report.records import read_record
+from arena.pages.report.advice import AdviceSummary
+from arena.pages.report.episode_ends import LevelMap
+from arena.pages.report.record_reader import read_record
+from arena.pages.report.videos import ChosenEpisode, ReportVideo
 from arena.pages.tuning.page import tuning_page
-from arena.replay import movies
-from arena.replay.footage import Filmed, Take, Video
+from arena.replay.episode_video import RenderResult
+from arena.replay.video import write_video
 from arena.tuner import advice
 from arena.tuner.grid import SEED_RULE, name_of
 from benchmarks.made_runs import PANGOLIN, lucky_level, read_results_json, write_run
@@ -37,16 +39,15 @@ ARGUMENTS = [
 ]
 PATIENCE_MS = 120_000  # with a slow machine
 SIZES = {"phone": {"width": 360, "height": 740}, "wide": {"width": 1440, "height": 900}}
-ADVICE = Advice(("Recommended: first above 1,500.",), 1500.0)
+ADVICE = AdviceSummary(("Recommended: first above 1,500.",), 1500.0)
 STATES = ("MeadowZone.Act3", "GlacierZone.Act3", "CavernZone.Act6")
 
 
 def short_video(folder: Path) -> str:
     """Two seconds of a test picture, as the page holds it."""
     out = folder / "test.mp4"
-    command = [movies.ffmpeg(), "-loglevel", "error", "-f", "lavfi"]
-    command += ["-i", "testsrc=size=640x536:rate=15:duration=2", "-c:v", "libx264"]
-    subprocess.run([*command, "-pix_fmt", "yuv420p", str(out)], check=True, timeout=120)
+    frames = [np.full((536, 640, 3), 8 * number, np.uint8) for number in range(30)]
+    write_video(out, frames, (640, 536), 15, ("-c:v", "libx264", "-pix_fmt", "yuv420p"))
     return "data:video/mp4;base64," + base64.b64encode(out.read_bytes()).decode()
 
 
@@ -63,8 +64,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     failed = type(failed)(failed.name, [], status="failed", error=error)
     made = write_run(folder / "run", [*levels, failed])
     record = read_record(made)
-    take = Take("best", record.levels[1], folder / "best.bk2", 11, 2500.0)
-    video = Video(take, Filmed(30, 1, 30, True), short_video(folder), "data:,")
+    chosen = ChosenEpisode("best", record.levels[1], folder / "best.bk2", 11, 2500.0)
+    video = ReportVideo(chosen, RenderResult(30, 1, 30, True), short_video(folder), "data:,")
     strip = LevelMap(b"", 1000, 10, 990)
     (made / "report.html").write_bytes(writing.report(record, ADVICE, lambda _: strip, [video]))
     return made

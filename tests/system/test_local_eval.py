@@ -22,7 +22,7 @@ import local_eval
 from agent.errors import UserError
 from arena.evaluation.score import read_monitor
 from arena.pages.report import advice
-from arena.pages.report.records import read_record
+from arena.pages.report.record_reader import read_record
 from benchmarks.made_runs import lucky_level, write_run
 from tests.helpers.small_models import TINY, write_random_pretrained
 
@@ -279,7 +279,10 @@ def test_a_movie_of_a_run_is_rendered(
 def test_reports_are_made_again_and_runs_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(advice, "TUNER", "no.such.module")
+    def refuse(folders: list[Path]) -> None:
+        raise UserError("too few episodes")
+
+    monkeypatch.setattr(advice.tuner, "advise", refuse)
     runs = [str(write_run(tmp_path / name, [lucky_level("G:A", 3)])) for name in "ab"]
     monkeypatch.setattr(sys, "argv", ["local_eval.py", "report", runs[0]])
     assert local_eval.main() == 0
@@ -306,9 +309,9 @@ def test_a_report_that_fails_costs_a_line(
 def test_a_level_of_our_own_game_has_a_map(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [lucky_level("PangolinDash-Genesis:MeadowZone.Act3", 3)])
     record = read_record(run).levels[0]
-    assert local_eval.map_of(record) is None
+    assert local_eval.draw_map(record) is None
     ours = replace(record, integration=str(PROGRAM.parent / "game" / "integrations"))
-    drawn = local_eval.map_of(ours)
+    drawn = local_eval.draw_map(ours)
     assert drawn is not None and drawn.webp[8:12] == b"WEBP"
     assert 0 < drawn.start_x < drawn.end_x < drawn.width
-    assert local_eval.map_of(replace(ours, integration=str(tmp_path))) is None
+    assert local_eval.draw_map(replace(ours, integration=str(tmp_path))) is None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
-from arena.replay.film import write_film
+from arena.replay.side_by_side import write_side_by_side
 from tests.helpers.datasets import write_dataset, write_trained
 from tests.helpers.small_models import TINY
 from training import dream
@@ -58,7 +58,7 @@ def test_all_films_show_the_same_steps(place: Path) -> None:
 def test_an_unwritable_film_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "film.mp4").mkdir()
     with pytest.raises(OSError):
-        write_film(tmp_path / "film.mp4", [np.zeros((2, 8, 8, 3), np.uint8)], ["one"])
+        write_side_by_side(tmp_path / "film.mp4", [np.zeros((2, 8, 8, 3), np.uint8)], ["one"])
     assert list(tmp_path.iterdir()) == [tmp_path / "film.mp4"]
 
 

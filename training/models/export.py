@@ -89,11 +89,11 @@ def export_networks(folder: Path, vae: VAE, memory: MDNLSTM) -> None:
     """Write all four ONNX files of a packed model: encoder, memory, decoder and expectation."""
     export_vision(vae, folder / VISION)
     export_memory(memory, folder / MEMORY)
-    export_imagination(folder, vae, memory)
+    export_decoded_views(folder, vae, memory)
 
 
-def export_imagination(folder: Path, vae: VAE, memory: MDNLSTM) -> None:
-    """Write the decoder of V and the expectation of M, which `arena.replay.imagination` shows."""
+def export_decoded_views(folder: Path, vae: VAE, memory: MDNLSTM) -> None:
+    """Write the networks of `arena.replay.decoded_views`: V's decoder and M's expectation."""
     export_decoder(vae, folder / DECODER)
     export_expectation(memory, folder / EXPECTATION)
 

@@ -1,8 +1,8 @@
-"""The live view's web server: loopback only, read only, and closed to who doesn't know its token.
+"""The live view's web server: loopback only, read-only, and protected by a token in its address.
 
-A page of another site that runs in the same browser can reach 127.0.0.1 too, under a name of its
-own that leads there (DNS rebinding): the Host header gives it away, and it does not know the
-token. The page itself is three files beside this one, and asks for nothing from elsewhere.
+Another site's page in the same browser can reach 127.0.0.1 through a domain name that resolves to
+it (DNS rebinding). The server therefore checks the Host header, and the other page does not know
+the token. The live page consists of three files in static/ and loads nothing from other servers.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ FILES = {
     "page.js": ("page.js", "text/javascript"),
 }
 EVENTS = "events"
-HOSTS = ("127.0.0.1", "localhost")  # of any port: it may have come through a tunnel
+HOSTS = ("127.0.0.1", "localhost")  # with any port: the request may come through a tunnel
 MAX_CONNECTIONS = 64
 TOKEN_BYTES = 24
-IDLE_SECONDS = 30.0  # for a connection that asks nothing, or takes nothing
+IDLE_SECONDS = 30.0  # after which a connection that sends or receives nothing is closed
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -43,14 +43,14 @@ HEADERS = {
 
 
 class LiveServer:
-    """Serves the page and its stream of states in threads of its own."""
+    """Serves the page and its stream of states, in its own threads."""
 
     def __init__(self, states: Callable[[], Generator[bytes]]) -> None:
         """Bind a free port.
 
         Args:
-            states: makes the stream of one page: JSON in one line each, or nothing to try whether
-                the page is still there.
+            states: Creates the stream of one page: JSON of one line each, or empty bytes that
+                only test the connection.
         """
         self._token = secrets.token_urlsafe(TOKEN_BYTES)
         self._http = _Server(self._token, states)
@@ -62,17 +62,17 @@ class LiveServer:
         return f"http://127.0.0.1:{self._http.server_address[1]}/{self._token}/"
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Serve no more; open streams end with their iterators."""
+        """Stop serving; open streams end when their iterators end."""
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
 
     def _serve(self) -> None:
-        # A thread's priority is its own on Linux, and the connections' threads inherit it.
+        # On Linux each thread has its own priority; the connections' threads inherit this one.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
         self._http.serve_forever(poll_interval=0.2)
 
@@ -89,26 +89,26 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def server_bind(self) -> None:
-        """Bind without http.server's search for the machine's name, which may ask the network."""
+        """Bind without http.server's lookup of the host name, which may use the network."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give a connection its thread, unless there are too many already."""
+        """Start a thread for a connection; refuse it if there are too many."""
         if self._free.acquire(blocking=False):
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve a connection to its end."""
+        """Serve a connection until it is closed."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A page that went away in mid-answer is no news."""
+        """Ignore a page that was closed during a response."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -119,27 +119,34 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = IDLE_SECONDS
 
     def do_GET(self) -> None:
-        """Answer with the page, one of its files, or its stream."""
+        """Respond with the page, one of its files, or its stream."""
         if (self.headers.get("Host") or "").partition(":")[0] not in HOSTS:
-            return self._refuse(HTTPStatus.FORBIDDEN, "this page is served to this machine only")
+            return self._refuse(
+                HTTPStatus.FORBIDDEN,
+                "this page is served to this machine only; open the address that the run printed",
+            )
         token, _, name = self.path.partition("?")[0].removeprefix("/").partition("/")
         if not hmac.compare_digest(token.encode(errors="replace"), self.server.token):
-            return self._refuse(HTTPStatus.NOT_FOUND, "open the address that the run printed")
+            return self._refuse(
+                HTTPStatus.NOT_FOUND, "not found: open the address that the run printed"
+            )
         if name == EVENTS:
             return self._stream()
         if name not in FILES:
-            return self._refuse(HTTPStatus.NOT_FOUND, "there is no such page")
+            return self._refuse(
+                HTTPStatus.NOT_FOUND, "not found: open the address that the run printed"
+            )
         file, kind = FILES[name]
         self._answer(HTTPStatus.OK, (PAGE_DIR / file).read_bytes(), kind)
 
     def _refuse_method(self) -> None:
         self.close_connection = True  # its body is not read
-        self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "this page can only be looked at")
+        self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "this page is read-only: use GET")
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse_method
 
     def _stream(self) -> None:
-        """Server-sent events: a state each, until the run or the page ends."""
+        """Send server-sent events, one per state, until the run ends or the page is closed."""
         self.close_connection = True
         self._head(HTTPStatus.OK, "text/event-stream")
         self.end_headers()
@@ -168,4 +175,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
 
     def log_message(self, format: str, *values: Any) -> None:
-        """The terminal is the run's."""
+        """Log nothing: the terminal shows the run's progress."""

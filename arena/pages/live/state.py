@@ -1,7 +1,7 @@
-"""What the live view tells of a level: numbers from its files, pictures from its window.
+"""Collects the live view's state of a level: numbers from its files, frames from its window.
 
-Everything here is computed when somebody looks, in the process that watches: the level's server
-and agent know nothing of it but the window.
+All of it is computed in the process that serves the page, and only while a page is open. The
+level's server only writes its frames to the window; the agent does nothing for the live view.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import itertools
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -23,39 +22,40 @@ from numpy.typing import NDArray
 from agent import journal
 from agent.buttons import GENESIS_BUTTONS, from_genesis
 from agent.errors import ModelError
+from agent.journal_reader import JournalFollower, lock_in_timesteps
 from arena.evaluation.level_run import LevelRun
 from arena.evaluation.score import level_score
-from arena.replay.imagination import Imagination
+from arena.replay.decoded_views import DecodedViews
 from arena.server.frame_ring import Step, WindowReader
 
-# M starts from nothing so many steps before the picture, as it does in play after each sequence:
-# a quarter of a second, in which it sees where things move.
+# M's state is zero this many steps before the shown frame: enough (a quarter of a second) for M to
+# see how objects move.
 WARM_UP_STEPS = 4
 SHOWN_RETURNS = 80
 JPEG_QUALITY = 85
-JOURNAL_BYTES = 1 << 20  # read at once; an agent's journal may be anything
 
 
-class Spectator:
-    """Looks at one level."""
+class LevelObserver:
+    """Collects the state of one level."""
 
-    def __init__(self, run: LevelRun, imagination: Imagination | None) -> None:
+    def __init__(self, run: LevelRun, views: DecodedViews | None) -> None:
         """Choose the level.
 
         Args:
-            run: the level's run.
-            imagination: of the agent's model; None: there is nothing to show beside the frame.
+            run: The level's run.
+            views: Decoder of the agent's model; None: only the game's frame is shown.
         """
         self.run = run
-        self._imagination = imagination
-        self._journal = JournalTail(run.folder / "out" / journal.FILE_NAME)
+        self._views = views
+        self._journal = JournalProgress(run.folder / "out" / journal.FILE_NAME)
         self._window: WindowReader | None = None
         self._last: dict[str, Any] | None = None
 
     def look(self) -> dict[str, Any]:
-        """The level's state as JSON values; the page's script names what each means.
+        """Return the level's state as JSON values, which the page's script shows.
 
-        Asks the level's server to show its next steps: they are what the next look finds.
+        It also asks the level's server to write its next steps to the window: the next call finds
+        them.
         """
         run = self.run
         now = self._now()
@@ -80,7 +80,7 @@ class Spectator:
         }
 
     def close(self) -> None:
-        """Look no more."""
+        """Close the window."""
         if self._window is not None:
             self._window.close()
             self._window = None
@@ -94,16 +94,16 @@ class Spectator:
         self._window.look(WARM_UP_STEPS + 1)
         if self._last is not None and self._last["sequence"] == self._window.newest():
             return self._last
-        steps = self._window.read(WARM_UP_STEPS + 1 if self._imagination else 1)
-        self._last = self._pictures(steps) if steps else None
+        steps = self._window.read(WARM_UP_STEPS + 1 if self._views else 1)
+        self._last = self._step_state(steps) if steps else None
         return self._last
 
-    def _pictures(self, steps: Sequence[Step]) -> dict[str, Any]:
-        now, seen, expected = steps[-1], None, None
-        if self._imagination is not None:
-            # A model whose values are not finite: its agent says so itself, and ends.
+    def _step_state(self, steps: Sequence[Step]) -> dict[str, Any]:
+        now, reconstruction, prediction = steps[-1], None, None
+        if self._views is not None:
+            # The model's values are not finite: its agent reports this itself, and ends.
             with contextlib.suppress(ModelError):
-                seen, expected = imagine(self._imagination, steps)
+                reconstruction, prediction = decode_step(self._views, steps)
         return {
             "sequence": now.sequence,
             "timesteps": now.timesteps,
@@ -111,85 +111,75 @@ class Spectator:
             "episode_return": finite(now.episode_return),
             "buttons": pressed(now.buttons),
             "frame": encode_jpeg(now.frame),
-            "seen": None if seen is None else encode_jpeg(seen),
-            "expected": None if expected is None else encode_jpeg(expected),
+            "reconstruction": None if reconstruction is None else encode_jpeg(reconstruction),
+            "prediction": None if prediction is None else encode_jpeg(prediction),
         }
 
 
-def imagine(
-    imagination: Imagination, steps: Sequence[Step]
+def decode_step(
+    views: DecodedViews, steps: Sequence[Step]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """V's reconstruction of the last step, and what M expected after those before; None: no idea.
+    """Decode the world model's views of the last step.
 
     Args:
-        imagination: forgets what it knew.
-        steps: consecutive steps of one episode, at least one.
+        views: Decoder of the model; its state is reset first.
+        steps: Consecutive steps of one episode, at least one.
+
+    Returns:
+        V's reconstruction of the last frame, and M's prediction of that frame from the steps
+        before; None if there are none.
     """
-    imagination.reset()
-    expected = None
+    views.reset()
+    prediction = None
     for before, after in itertools.pairwise(steps):
-        assert after.buttons is not None, "a reset in mid-episode"
+        assert after.buttons is not None, "a reset within the episode"
         action = from_genesis(after.buttons)
         if after is steps[-1]:
-            imagination.observe(before.frame)
-            expected = imagination.expect(action)
+            views.encode(before.frame)
+            prediction = views.predict(action)
         else:
-            imagination.follow(before.frame, action)
-    return imagination.see(steps[-1].frame), expected
+            views.step(before.frame, action)
+    return views.reconstruct(steps[-1].frame), prediction
 
 
-class JournalTail:
-    """Reads an agent's journal as it grows.
+class JournalProgress:
+    """Candidates and lock-in of a journal while the agent writes it.
 
     Attributes:
-        candidates: how many different ones have finished an episode; None: nothing is known.
-        locked_in_at: timesteps used when the first locked-in episode began; None: none did.
+        candidates: Number of candidates that have finished an episode; None without an episode.
+        locked_in_at: Timesteps used when the first locked-in episode began; None before the
+            lock-in.
     """
 
     def __init__(self, path: Path) -> None:
         self.candidates: int | None = None
         self.locked_in_at: int | None = None
-        self._path = path
+        self._journal = JournalFollower(path)
         self._seen: set[int] = set()
-        self._place = 0
 
     def read(self) -> None:
-        """Take in what is new. Lines of another form, and a last one without end, are left out."""
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._place)
-                new = file.read(JOURNAL_BYTES)
-        except OSError:
-            return
-        whole = new[: new.rfind(b"\n") + 1]
-        self._place += len(whole)
-        for line in whole.splitlines():
-            try:
-                entry = json.loads(line)
-                candidate, locked = int(entry["candidate"]), bool(entry["locked"])
-                began = int(entry["timesteps"]) - int(entry["length"]) - 1
-            except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
-                continue
-            self._seen.add(candidate)
-            self.candidates = len(self._seen)
-            if locked and self.locked_in_at is None:
-                self.locked_in_at = began
+        """Read the episodes added since the last call."""
+        episodes = self._journal.read()
+        self._seen.update(entry.candidate for entry in episodes)
+        self.candidates = len(self._seen) or None
+        if self.locked_in_at is None:
+            self.locked_in_at = lock_in_timesteps(episodes)
 
 
 def encode_jpeg(frame: NDArray[np.uint8]) -> str:
-    """A picture, uint8 (height, width, 3) RGB, as JPEG in base64."""
+    """Encode a frame, uint8 (height, width, 3) RGB, as JPEG in base64."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     _, data = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), quality)
     return base64.b64encode(data.tobytes()).decode("ascii")
 
 
 def pressed(buttons: NDArray[np.uint8] | None) -> list[str]:
-    """The names of the pressed buttons."""
+    """Return the names of the buttons held."""
     if buttons is None:
         return []
     return [name for name, down in zip(GENESIS_BUTTONS, buttons, strict=False) if down]
 
 
 def finite(value: float | None) -> float | None:
-    """A number that JSON has; None in place of NaN and infinities."""
+    """Return a number that JSON can hold: None for NaN and infinities."""
     return value if value is not None and math.isfinite(value) else None

@@ -1,8 +1,8 @@
-"""The live view of a run: a page on this machine with what each level looks like right now.
+"""The live view of a run: a page on this machine that shows the current frames of each level.
 
-A thread looks at the levels while a page is open, and rests otherwise. It may take a fixed small
-share of the machine, whatever the model and the number of levels cost: then the pictures come more
-slowly. It and the page's connections run at the lowest priority besides.
+A thread collects the levels' states while a page is open, and waits otherwise. It uses at most a
+fixed small share of the CPUs: with a larger model or more levels, the page is updated less often.
+The thread and the page's connections run at the lowest priority.
 """
 
 from __future__ import annotations
@@ -22,53 +22,58 @@ from rich.console import Console
 from arena.evaluation.level_run import LevelRun
 from arena.evaluation.score import level_score, mean_score
 from arena.pages.live.server import LiveServer
-from arena.pages.live.state import Spectator, finite
-from arena.replay.imagination import Imagination
+from arena.pages.live.state import LevelObserver, finite
+from arena.replay.decoded_views import DecodedViews
 
-FRAME_SECONDS = 1 / 15  # the contest's agents act 15 times in a second of the game
-BUSY_SHARE = 0.015  # of all cores together
-WAKE_SECONDS = 1.0  # an open page hears something at least so often, or is found to be gone
-GOODBYE_SECONDS = 2.0  # for open pages to get the last state
+FRAME_SECONDS = 1 / 15  # the contest's agents act 15 times per second of game time
+BUSY_SHARE = 0.015  # share of all cores together
+WAKE_SECONDS = 1.0  # longest time without a message, which finds out whether a page is gone
+GOODBYE_SECONDS = 2.0  # time for open pages to receive the last state
 LOWEST_PRIORITY = 19
 
 
 class LiveView:
-    """Serves the page; a context manager. `show` says which levels there are."""
+    """Serves the page; a context manager. `show` sets the levels."""
 
-    def __init__(self, about: Mapping[str, Any], imagination: Imagination | None) -> None:
+    def __init__(self, about: Mapping[str, Any], views: DecodedViews | None) -> None:
         """Bind a free port on 127.0.0.1.
 
         Args:
-            about: JSON values for the page: `agent`, its name, and `lock_in`, its threshold or
-                None.
-            imagination: of the agent's model; None: the page shows the frames alone.
+            about: JSON values for the page: `agent`, the agent's name, and `lock_in`, its
+                lock-in threshold or None.
+            views: Decoder of the agent's model; None: the page shows the game's frames only.
         """
         self._about = dict(about)
-        self._imagination = imagination
-        self._spectators: list[Spectator] = []
+        self._views = views
+        self._observers: list[LevelObserver] = []
         self._began = time.monotonic()
-        self._viewers = 0
+        self._open_pages = 0
         self._number = 0  # of the last state
         self._state = b"{}"
         self._changed = threading.Condition()
         self._closing = self._ended = False
         self._server = LiveServer(self.states)
-        self._thread = threading.Thread(target=self._look_on, name="live view", daemon=True)
+        self._thread = threading.Thread(target=self._observe, name="live view", daemon=True)
 
     @property
     def address(self) -> str:
-        """Where the page is: only who knows it can open it."""
+        """The page's address; it contains a secret token."""
         return self._server.address
 
+    @property
+    def open_pages(self) -> int:
+        """Number of pages that receive states at present."""
+        return self._open_pages
+
     def show(self, runs: Sequence[LevelRun]) -> None:
-        """Show these levels from now on."""
-        self._spectators = [Spectator(run, self._imagination) for run in runs]
+        """Set the levels that the page shows."""
+        self._observers = [LevelObserver(run, self._views) for run in runs]
 
     def states(self) -> Generator[bytes]:
-        """The states as JSON from now on, for one page: the newest whenever it can take one.
+        """Yield states as JSON for one page: always the newest, whenever the page takes one.
 
-        A state may be empty bytes: there is nothing new, but the page's connection has to be
-        tried. The last one has `ended` set.
+        Empty bytes mean that nothing is new; sending them finds out whether the page is still
+        connected. The last state has `ended` set.
         """
         with self._viewing():
             sent, ended = self._number, False
@@ -96,27 +101,27 @@ class LiveView:
             self._changed.notify_all()
         self._thread.join()
         deadline = time.monotonic() + GOODBYE_SECONDS
-        while self._viewers and time.monotonic() < deadline:
+        while self._open_pages and time.monotonic() < deadline:
             time.sleep(FRAME_SECONDS)
         self._server.stop()
 
     @contextmanager
     def _viewing(self) -> Iterator[None]:
         with self._changed:
-            self._viewers += 1
+            self._open_pages += 1
             self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
-                self._viewers -= 1
+                self._open_pages -= 1
 
-    def _look_on(self) -> None:
+    def _observe(self) -> None:
         lower_priority()
         share = BUSY_SHARE * len(os.sched_getaffinity(0))
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._viewers > 0 or self._closing)
+                self._changed.wait_for(lambda: self._open_pages > 0 or self._closing)
                 closing = self._closing
             began, busy = time.monotonic(), time.thread_time()
             state = json.dumps(self._look(ended=closing)).encode()
@@ -132,8 +137,8 @@ class LiveView:
                 self._changed.wait_for(lambda: self._closing, max(pause, 0))
 
     def _look(self, *, ended: bool) -> dict[str, Any]:
-        levels = [spectator.look() for spectator in self._spectators]
-        scores = [level_score(spectator.run.returns) for spectator in self._spectators]
+        levels = [observer.look() for observer in self._observers]
+        scores = [level_score(observer.run.returns) for observer in self._observers]
         return {
             **self._about,
             "ended": ended,
@@ -144,20 +149,20 @@ class LiveView:
 
 
 def lower_priority() -> None:
-    """Let this thread run only where the machine has nothing else to do.
+    """Give this thread the lowest priority.
 
-    On Linux a priority is a thread's own; threads that it starts inherit it.
+    On Linux each thread has its own priority, and the threads that it starts inherit it.
     """
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
 
 
 def announce(console: Console, address: str, environment: Mapping[str, str]) -> None:
-    """Print the address of the page, and open it where there is a display."""
+    """Print the page's address, and open it in a browser if there is a display."""
     console.print(f"watch   {address}", soft_wrap=True, highlight=False, markup=False)
     port = address.split(":")[2].partition("/")[0]
     if environment.get("SSH_CONNECTION"):
         console.print(
-            f"        from your own machine, after: ssh -L {port}:127.0.0.1:{port} THIS-MACHINE",
+            f"        from another machine, first run: ssh -L {port}:127.0.0.1:{port} THIS-MACHINE",
             style="dim",
             soft_wrap=True,
             highlight=False,

@@ -1,6 +1,7 @@
-"""The report of a run: one HTML file for people, made from a run folder and nothing else.
+"""The report of a run: one HTML file, made from the run folder alone.
 
-`writing` is the way in. `records` reads a run folder as it is, whole or not; `references`,
-`endings`, `time_spent` and `comparison` compute what is told; `figures` has the plots as plotly
-takes them; `footage` the videos, in a process of their own; `page` puts it all into the templates.
+`writing` has the entry points. `record_reader` reads a run folder, complete or not, into the
+classes of `records`. `reference_scores`, `episode_ends`, `time_spent`, `comparison` and `advice`
+compute what the page shows; `videos` renders episodes. `arena.pages.figures` builds the plots and
+`arena.pages.page` fills in the templates.
 """

@@ -1,44 +1,38 @@
-"""The tuner's advice for the page: the one place of the report that knows the tuner."""
+"""The tuner's lock-in advice as the report shows it."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.errors import UserError
 from arena.pages.report.records import RunRecord
+from arena.tuner import advice as tuner
 from arena.tuner.recorded import caution_about
-
-TUNER = "arena.tuner.advice"
 
 
 @dataclass(frozen=True)
-class Advice:
-    """What the tuner recommends.
+class AdviceSummary:
+    """What the tuner recommends for a run.
 
     Attributes:
-        sentences: for people; without a threshold perhaps only why there is no advice.
-        threshold: the return above which it would lock in; None where it names none.
+        sentences: The advice; or one sentence that says why there is none.
+        threshold: The recommended lock-in threshold; None if the recommended rule has none.
     """
 
     sentences: Sequence[str]
     threshold: float | None = None
 
 
-def advise(run: RunRecord) -> Advice:
-    """Ask the tuner about a run; its reasons where it has no advice."""
+def summarize_advice(run: RunRecord) -> AdviceSummary:
+    """Run the tuner on a run; its error message takes the place of the advice if it fails."""
     if not any(level.locked is not None for level in run.levels):
-        return Advice(("no advice: the run has no journal to learn from.",))
-    try:
-        tuner = importlib.import_module(TUNER)
-    except ImportError:
-        return Advice(("no advice: this version has no tuner.",))
+        return AdviceSummary(("no advice: the run has no journal.",))
     try:
         found = tuner.advise([run.folder])
     except UserError as error:
-        return Advice((f"no advice: {error}.",))
+        return AdviceSummary((f"no advice: {error}.",))
     sentences = list(found.sentences)
     if caution := caution_about(run.agent_settings):
-        sentences.append(f"With a grain of salt: {caution}.")
-    return Advice(tuple(sentences), found.recommended.threshold)
+        sentences.append(f"Caution: {caution}.")
+    return AdviceSummary(tuple(sentences), found.recommended.threshold)

@@ -1,4 +1,4 @@
-"""Runs against each other: on the levels that they share, how much more one has than another."""
+"""Compares runs with the first of them, on the levels that they share."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from arena.pages.report.records import LevelRecord, RunRecord
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more a run has than the first one.
+    """The difference between a run's scores and the first run's.
 
     Attributes:
-        value: difference of the mean scores over the levels that both scored.
-        interval: of it; None where there is too little to resample.
-        levels: how many they share.
+        value: Difference of the mean scores over the levels that both runs scored.
+        interval: 95% interval of the difference; None if there are too few episodes to resample.
+        levels: Number of levels that both runs scored.
     """
 
     value: float
@@ -27,9 +27,9 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """What the interval allows to say."""
+        """The conclusion that the interval allows."""
         if self.interval is None:
-            return "too few episodes to say"
+            return "too few episodes"
         low, high = self.interval
         if low > 0:
             return "better"
@@ -43,12 +43,13 @@ class ComparedRun:
     """One run of a comparison.
 
     Attributes:
-        label: short, and of no other run.
-        run: the run.
-        mean: over all its levels, as results.json has it; None without a score.
-        shared: mean over the levels that all runs scored; None where there is none.
-        shared_interval: of it.
-        difference: from the first run; None of the first, or where they share no level.
+        label: A letter and the run folder's name; no two runs have the same.
+        run: The run.
+        mean: Mean score over all its levels, from results.json; None without a score.
+        shared: Mean score over the levels that all runs scored; None if there is no such level.
+        shared_interval: 95% interval of `shared`.
+        difference: Difference from the first run; None for the first run, and if the two runs
+            share no level.
     """
 
     label: str
@@ -61,7 +62,7 @@ class ComparedRun:
 
 @dataclass(frozen=True)
 class ComparedLevel:
-    """One level of a comparison: run label -> its record, and -> its difference from the first."""
+    """One level of a comparison: records and differences from the first run, by run label."""
 
     level: str
     records: Mapping[str, LevelRecord]
@@ -70,13 +71,13 @@ class ComparedLevel:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several runs, the first of which is what the others are measured against.
+    """Several runs; the first is the baseline.
 
     Attributes:
-        runs: in the order given.
-        levels: all levels of all runs, in the order played.
-        shared: names of the levels that all runs scored.
-        warnings: what makes the runs hard to compare, a sentence each.
+        runs: The runs in the order given.
+        levels: All levels of all runs, in the order played.
+        shared: Names of the levels that all runs scored.
+        warnings: What makes the runs hard to compare, a sentence each.
     """
 
     runs: Sequence[ComparedRun]
@@ -86,7 +87,7 @@ class Comparison:
 
 
 def compare(runs: Sequence[RunRecord]) -> Comparison:
-    """Compare two runs or more."""
+    """Compare two or more runs."""
     labels = _labels(runs)
     scored = [
         {level.result.level: level for level in run.levels if level.result.score is not None}
@@ -116,7 +117,7 @@ def compare(runs: Sequence[RunRecord]) -> Comparison:
 def difference(
     first: Mapping[str, LevelRecord], second: Mapping[str, LevelRecord]
 ) -> Difference | None:
-    """How much more the second has on the levels that both scored; None where there is none."""
+    """Compute second minus first on the levels that both scored; None if there is no such level."""
     both = [level for level in first if level in second]
     if not both:
         return None
@@ -151,7 +152,7 @@ def _level(name: str, labels: Sequence[str], runs: Sequence[RunRecord]) -> Compa
 
 
 def _labels(runs: Sequence[RunRecord]) -> list[str]:
-    """A letter, and what tells the run: its folder's name, which may be the same twice."""
+    """A letter and the folder's name for each run: two folders may have the same name."""
     letters = [chr(ord("A") + number % 26) * (1 + number // 26) for number in range(len(runs))]
     return [f"{letter}: {run.name}" for letter, run in zip(letters, runs, strict=True)]
 
@@ -162,16 +163,19 @@ def _warnings(runs: Sequence[RunRecord], shared: Sequence[str]) -> list[str]:
     if len(budgets) > 1:
         told = " and ".join(f"{budget:,}" for budget in budgets)
         warnings.append(
-            f"The budgets differ ({told} timesteps): a longer run has more time to find a good"
-            " candidate and more to play it, so a difference is not the agent's alone."
+            f"The budgets differ ({told} timesteps). A larger budget gives an agent more time to"
+            " find a good candidate and to play it, so part of a difference may come from the"
+            " budget."
         )
     if not shared:
         games = list(dict.fromkeys(level.game for run in runs for level in run.levels))
         told = f" They play {', '.join(games)}." if len(games) > 1 else ""
-        warnings.append(f"No level was scored by all of these runs: nothing is compared.{told}")
+        warnings.append(
+            f"No level was scored by all of these runs, so no scores are compared.{told}"
+        )
     elif any(len(run.levels) != len(shared) for run in runs):
         warnings.append(
-            f"The runs share {len(shared)} level{'s' if len(shared) > 1 else ''}; what is compared"
-            " is over these alone."
+            f"The runs share {len(shared)} level{'s' if len(shared) > 1 else ''}. Only shared"
+            " levels are compared."
         )
     return warnings

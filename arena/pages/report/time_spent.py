@@ -1,7 +1,7 @@
-"""How the time of a step was spent, by part: the emulator, V, M, C, and the socket with the rest.
+"""Computes the time per step by component: emulator, V, M, C, and the remaining time.
 
-M works while the emulator computes, so the parts add up to more than a step takes. What no clock
-measures, the socket, the copying of pictures and the scheduling, is what is left over.
+M computes while the emulator runs, so the components add up to more than the whole step. The
+remaining time is not measured directly: the socket, copying frames, and waiting for a free core.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from arena.pages.report.records import LevelRecord
 
 @dataclass(frozen=True)
 class TimeSpent:
-    """Milliseconds of an agent step on the average; None where nothing measured it."""
+    """Average milliseconds per agent step; None for a component that was not measured."""
 
     step: float
     emulator: float | None
@@ -25,19 +25,19 @@ class TimeSpent:
 
     @property
     def parts(self) -> list[tuple[str, float]]:
-        """What was measured, by its name for people."""
+        """The measured components, with the names that the page shows."""
         named = [
             ("emulator", self.emulator),
-            ("V, seeing", self.vision),
-            ("M, remembering", self.memory),
-            ("C, choosing", self.controller),
-            ("socket and the rest", self.rest),
+            ("V, encoder", self.vision),
+            ("M, recurrent memory", self.memory),
+            ("C, controller", self.controller),
+            ("socket and other", self.rest),
         ]
         return [(name, value) for name, value in named if value is not None]
 
 
 def time_spent(levels: Sequence[LevelRecord]) -> TimeSpent | None:
-    """The average over all steps of some levels; None where no level tells its time."""
+    """Average over all steps of some levels; None if no level has its time in results.json."""
     timed = [level for level in levels if level.result.seconds and level.result.timesteps]
     steps = sum(level.result.timesteps or 0 for level in timed)
     if not steps:

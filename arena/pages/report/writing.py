@@ -1,4 +1,4 @@
-"""Makes the pages: a run's report, and the comparison of several runs."""
+"""Writes the pages: the report of a run, and the comparison of several runs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from agent.files import write_atomically
 from arena.evaluation.score import INTERVAL_METHOD
 from arena.pages import figures
 from arena.pages.curves import MAX_DOTS
-from arena.pages.figures import Figure
 from arena.pages.page import NOTHING, render
-from arena.pages.report.advice import Advice, advise
+from arena.pages.report.advice import AdviceSummary, summarize_advice
 from arena.pages.report.comparison import ComparedLevel, Comparison, compare
-from arena.pages.report.endings import Endings, MapOf, endings, no_map
-from arena.pages.report.records import LevelRecord, ReportError, RunRecord, read_record
-from arena.pages.report.references import Reference, read_references
+from arena.pages.report.episode_ends import DrawMap, EpisodeEnds, episode_ends, no_map
+from arena.pages.report.record_reader import read_record
+from arena.pages.report.records import LevelRecord, ReportError, RunRecord
+from arena.pages.report.reference_scores import ReferenceScore, read_reference_scores
 from arena.pages.report.time_spent import time_spent
-from arena.replay import footage
-from arena.replay.footage import Video
+from arena.pages.report.videos import ReportVideo, choose_episodes, make_videos, model_changed
+from arena.pages.traces import Figure
 
 FILE_NAME = "report.html"
 COMPARISON_NAME = "comparison.html"
@@ -31,16 +31,16 @@ COMPARISON_NAME = "comparison.html"
 
 @dataclass(frozen=True)
 class LevelSection:
-    """What the page tells of one level.
+    """The page's section of one level.
 
     Attributes:
-        id: of its plot and its heading.
-        level: the level.
-        before: mean return of the episodes before the lock-in; None where there is none.
-        after: of those played locked in.
-        dots: how many episodes the plot shows as dots.
-        endings: where they ended, where that can be told.
-        references: agent -> its score on the level.
+        id: HTML id of the plot and the heading.
+        level: The level.
+        before: Mean return of the episodes before the lock-in; None if there are none.
+        after: Mean return of the locked-in episodes; None if there are none.
+        dots: Number of episodes that the plot draws as dots.
+        ends: Where the episodes ended; None if the reward is not progress.
+        references: Score of each other agent on the level.
     """
 
     id: str
@@ -48,52 +48,60 @@ class LevelSection:
     before: float | None
     after: float | None
     dots: int
-    endings: Endings | None
+    ends: EpisodeEnds | None
     references: dict[str, float]
 
 
 def write_report(
-    folder: Path, out: Path | None = None, map_of: MapOf = no_map, videos: bool = True
+    folder: Path, out: Path | None = None, draw_map: DrawMap = no_map, videos: bool = True
 ) -> Path:
-    """Make a run folder's page, whole or not at all.
+    """Write the report of a run; the file appears only when it is complete.
 
     Args:
-        folder: the run folder.
-        out: where the page goes; left out, FOLDER/report.html.
-        map_of: draws a level's map.
-        videos: play the best and a typical episode again and film them: some ten seconds each.
+        folder: The run folder.
+        out: The page. Default: FOLDER/report.html.
+        draw_map: Draws a level's map.
+        videos: Whether to render the best and a typical episode, which takes some ten seconds
+            each.
 
     Raises:
-        ReportError: no run folder, or the page can't be written.
+        ReportError: The folder is not a run folder, or the page can't be written.
     """
     run = read_record(folder)
-    with ThreadPoolExecutor(1) as beside:  # the cameras are processes, and the tuner takes as long
-        filming = beside.submit(footage.film, run, footage.takes(run) if videos else [])
-        advice = advise(run)
-        filmed = filming.result()
-    return _write(out or folder / FILE_NAME, report(run, advice, map_of, filmed))
+    with ThreadPoolExecutor(1) as pool:  # videos and advice take about the same time
+        rendering = pool.submit(make_videos, run, choose_episodes(run) if videos else [])
+        advice = summarize_advice(run)
+        rendered = rendering.result()
+    return _write(out or folder / FILE_NAME, report(run, advice, draw_map, rendered))
 
 
 def write_comparison(folders: Sequence[Path], out: Path | None = None) -> Path:
-    """Compare runs: the page goes to `out`, by default into the first run's folder.
+    """Write the comparison of runs.
+
+    Args:
+        folders: The run folders; the first is the baseline.
+        out: The page. Default: comparison.html in the first folder.
 
     Raises:
-        ReportError: one is no run folder, the same one twice, or the page can't be written.
+        ReportError: A folder is not a run folder or is named twice, or the page can't be written.
     """
     seen = [folder.resolve() for folder in folders]
     if len(set(seen)) != len(seen):
-        raise ReportError("a run folder is named twice: name each once")
+        raise ReportError("a run folder is named twice: name each folder once")
     compared = compare([read_record(folder) for folder in folders])
     return _write(out or folders[0] / COMPARISON_NAME, comparison_page(compared))
 
 
 def report(
-    run: RunRecord, advice: Advice, map_of: MapOf = no_map, videos: Sequence[Video] = ()
+    run: RunRecord,
+    advice: AdviceSummary,
+    draw_map: DrawMap = no_map,
+    videos: Sequence[ReportVideo] = (),
 ) -> bytes:
-    """The page of a run."""
-    references = read_references([level.result.level for level in run.levels])
+    """Build the report of a run, as HTML."""
+    references = read_reference_scores([level.result.level for level in run.levels])
     sections = [
-        _section(number, level, references, map_of) for number, level in enumerate(run.levels)
+        _section(number, level, references, draw_map) for number, level in enumerate(run.levels)
     ]
     spent = time_spent(run.levels)
     plots = _plots(run, sections, references, advice.threshold)
@@ -110,7 +118,7 @@ def report(
         advice=advice,
         videos=videos,
         spent=spent,
-        repacked=footage.repacked(run),
+        model_changed=model_changed(run),
         has_journal=bool(locked),
         locked_levels=sum(level.locked.any() for level in locked if level.locked is not None),
         episodes=sum(len(level.returns) for level in run.levels),
@@ -122,7 +130,7 @@ def report(
 
 
 def comparison_page(comparison: Comparison) -> bytes:
-    """The page of several runs."""
+    """Build the comparison of several runs, as HTML."""
     plots: dict[str, Figure] = {}
     rows = [
         (run.label, run.shared, run.shared_interval, number == 0)
@@ -150,12 +158,12 @@ def comparison_page(comparison: Comparison) -> bytes:
 def _plots(
     run: RunRecord,
     sections: Sequence[LevelSection],
-    references: Sequence[Reference],
-    advised: float | None,
+    references: Sequence[ReferenceScore],
+    recommended: float | None,
 ) -> dict[str, Figure]:
     plots = {
         section.id: figures.level(
-            section.level, run.lock_in_score, advised, run.results.budget_steps
+            section.level, run.lock_in_score, recommended, run.results.budget_steps
         )
         for section in sections
         if len(section.level.returns)
@@ -174,7 +182,7 @@ def _plots(
 
 
 def _section(
-    number: int, level: LevelRecord, references: Sequence[Reference], map_of: MapOf
+    number: int, level: LevelRecord, references: Sequence[ReferenceScore], draw_map: DrawMap
 ) -> LevelSection:
     locked = np.zeros(len(level.returns), bool) if level.locked is None else level.locked
     return LevelSection(
@@ -183,7 +191,7 @@ def _section(
         before=_mean(level.returns[~locked]),
         after=_mean(level.returns[locked]),
         dots=min(len(level.returns), MAX_DOTS),
-        endings=endings(level, map_of),
+        ends=episode_ends(level, draw_map),
         references={
             ref.name: ref.scores[level.result.level]
             for ref in references
@@ -197,7 +205,7 @@ def _mean(returns: np.ndarray) -> float | None:
 
 
 def _flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Settings as rows of a table; the levels are told elsewhere."""
+    """Flatten settings into the rows of a table, without the levels."""
     rows: list[tuple[str, str]] = []
     for key, value in values.items():
         if prefix == "" and key == "levels":
@@ -210,7 +218,7 @@ def _flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _provenance(run: RunRecord) -> list[tuple[str, str]]:
-    seeds = {f"seed of the {name}": value for name, value in _items(run.run, "seeds")}
+    seeds = {f"random seed of {name}": value for name, value in _items(run.run, "seeds")}
     rows = {"commit": run.commit, "started": run.started, **seeds}
     return _flat({**rows, **dict(_items(run.run, "packages")), **dict(_items(run.run, "device"))})
 

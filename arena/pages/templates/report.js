@@ -1,11 +1,11 @@
-// Draws the plots when they come near the screen, in the colours of the page; sorts the tables.
+// Draws the plots when they are scrolled near the screen, in the page's colours; sorts the tables.
 "use strict";
 (() => {
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const places = [...document.querySelectorAll("[data-figure]")];
   const drawn = new Set();
 
-  // "--accent" stands for the value that the style sheet gives it, light or dark.
+  // Replaces "--accent" by its value in the style sheet, light or dark.
   function coloured(value, style) {
     if (typeof value === "string") {
       return value.startsWith("--") ? style.getPropertyValue(value).trim() : value;
@@ -19,7 +19,7 @@
     return value;
   }
 
-  // Its five megabytes are compiled when the first plot is drawn: the page stands before that.
+  // The script has five megabytes: it runs when the first plot is drawn, after the page is shown.
   function plotly() {
     if (!window.Plotly) {
       const script = document.createElement("script");
@@ -33,7 +33,7 @@
     const figure = figures[place.dataset.figure];
     if (!figure) return;
     const { data, layout } = coloured(figure, getComputedStyle(document.documentElement));
-    // A wide legend or long names need their room on a phone too.
+    // A smaller font leaves room for the legend and long names on a phone.
     if (place.clientWidth < 480) layout.font.size = 11;
     plotly().react(place, data, layout, { displayModeBar: false, responsive: true });
     drawn.add(place);
@@ -59,7 +59,7 @@
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
 
-  // On paper everything is drawn, open and light.
+  // For printing, all plots are drawn, all details are open, and the colours are light.
   const opened = [];
   addEventListener("beforeprint", () => {
     document.documentElement.classList.add("printing");
@@ -80,7 +80,7 @@
     return numbers.some(Number.isNaN) ? first.localeCompare(second) : numbers[0] - numbers[1];
   }
 
-  // Cells without a value stay at the end, whichever way a table is sorted.
+  // Cells without a value stay at the end in both directions.
   function sort(table, column, direction) {
     const body = table.tBodies[0];
     const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
@@ -97,7 +97,7 @@
     headings.forEach((heading, column) => {
       heading.querySelector("button").addEventListener("click", () => {
         const before = heading.getAttribute("aria-sort");
-        // What one looks for in a column of numbers is mostly its top.
+        // A column of numbers is first sorted with the highest on top.
         const first = heading.classList.contains("number") ? "descending" : "ascending";
         const other = first === "ascending" ? "descending" : "ascending";
         const now = before === first ? other : first;

@@ -1,10 +1,10 @@
-// The live view: takes the run's states as they come, and puts them on the page.
-// All text goes in as text, never as HTML. Nothing is asked of any other place.
+// The live view: receives the run's states and shows them.
+// All text is inserted as text, never as HTML. Nothing is loaded from other servers.
 "use strict";
 
 const BUTTONS = ["UP", "DOWN", "LEFT", "RIGHT", "A", "B", "C", "X", "Y", "Z", "START", "MODE"];
 const SVG = "http://www.w3.org/2000/svg";
-const CALM_MILLISECONDS = 1000;  // between two pictures, for those who want little motion
+const CALM_MILLISECONDS = 1000;  // between two frames, if the user prefers reduced motion
 
 const find = (selector, root = document) => root.querySelector(selector);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -26,7 +26,7 @@ function duration(seconds) {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
 }
 
-// "GAME:LEVEL" without the game, where all levels are of one game.
+// "GAME:LEVEL" without the game, if all levels are of one game.
 let oneGame = false;
 function shortName(name) {
   return oneGame ? name.slice(name.indexOf(":") + 1) : name;
@@ -40,7 +40,7 @@ function open() {
   if (stream || paused || ended || document.hidden) return;
   stream = new EventSource("events");
   stream.onmessage = (event) => show(JSON.parse(event.data));
-  stream.onerror = () => { if (!ended) say("no answer: the run has ended, or is being interrupted"); };
+  stream.onerror = () => { if (!ended) say("no connection: the run has ended or was interrupted"); };
 }
 
 function close() {
@@ -117,15 +117,15 @@ function showLevel(level, lockIn, quiet) {
   progress.max = level.budget_steps;
   progress.value = Math.min(level.timesteps, level.budget_steps);
   find(".badge", card).hidden = level.locked_in_at === null;
-  put(find(".frame figcaption", card), level.state === "starting" ? "starting" : "the game");
+  put(find(".frame figcaption", card), level.state === "starting" ? "starting" : "game");
   for (const key of find(".keys", card).children) {
     key.classList.toggle("down", Boolean(now) && now.buttons.includes(key.textContent));
   }
   showReturns(find("svg", card), level, lockIn);
   if (now && !quiet) {
     showPicture(find(".frame img", card), now.frame);
-    showPicture(find(".seen img", card), now.seen);
-    showPicture(find(".expected img", card), now.expected);
+    showPicture(find(".reconstruction img", card), now.reconstruction);
+    showPicture(find(".prediction img", card), now.prediction);
   }
 }
 
@@ -137,7 +137,7 @@ function showPicture(image, data) {
   image.parentElement.hidden = false;
 }
 
-// The last returns as dots, with the lock-in's threshold where it is in reach.
+// The last returns as dots, with the lock-in threshold if it is at most four times the highest.
 function showReturns(svg, level, lockIn) {
   const key = `${level.episodes}`;
   if (svg.dataset.key === key) return;
@@ -148,9 +148,9 @@ function showReturns(svg, level, lockIn) {
   const top = inReach ? Math.max(highest, lockIn) : highest;
   const bottom = Math.min(0, ...returns);
   const y = (value) => 56 - 52 * (value - bottom) / (top - bottom);
-  put(find(".returns", svg.parentElement), !returns.length ? "no episode has ended yet"
-    : `each dot: an episode's return${lockIn === null ? "" : inReach ? `; dashed: lock-in above ${number(lockIn)}`
-      : `; lock-in above ${number(lockIn)}, far beyond`}`);
+  put(find(".returns", svg.parentElement), !returns.length ? "no episode has finished yet"
+    : `dots: episode returns${lockIn === null ? "" : inReach ? `; dashed: lock-in threshold ${number(lockIn)}`
+      : `; lock-in threshold ${number(lockIn)} (above the plot)`}`);
   put(find("title", svg), returns.length
     ? `Returns of the last ${returns.length} episodes, from ${number(Math.min(...returns))} to ${number(Math.max(...returns))}`
     : "No episode has finished yet");
@@ -158,7 +158,7 @@ function showReturns(svg, level, lockIn) {
   if (inReach) line(svg, "threshold", 0, y(lockIn), 300, y(lockIn));
   returns.forEach((value, index) => {
     const x = 6 + 288 * (returns.length > 1 ? index / (returns.length - 1) : 0);
-    line(svg, "dot", x, y(value), x, y(value));  // without length, and with round ends
+    line(svg, "dot", x, y(value), x, y(value));  // a line of length 0 with round ends is a dot
   });
 }
 
@@ -174,7 +174,7 @@ function showOthers(levels) {
   section.hidden = levels.length === 0;
   const rows = levels.map((level) => [
     shortName(level.name),
-    {waiting: "not yet", done: "done"}[level.state] || level.state,
+    {waiting: "waiting", done: "done"}[level.state] || level.state,
     number(level.score, 1), number(level.best), number(level.episodes), number(level.locked_in_at),
   ]);
   const key = JSON.stringify(rows);
@@ -195,10 +195,10 @@ function showOthers(levels) {
 find("#pause").addEventListener("click", () => {
   paused = !paused;
   find("#pause").setAttribute("aria-pressed", String(paused));
-  put(find("#pause"), paused ? "Go on" : "Pause");
+  put(find("#pause"), paused ? "Resume" : "Pause");
   if (paused) {
     close();
-    say("paused: the run goes on");
+    say("paused: the run continues");
   } else {
     open();
   }

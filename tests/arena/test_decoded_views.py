@@ -1,4 +1,4 @@
-"""Imagination against torch: what V reconstructs and what M expects, step by step."""
+"""Decoded views against torch: V's reconstructions and M's predictions, step by step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch.nn import functional
 from agent.world_model.packed_model import DECODER, EXPECTATION, PRESETS, PretrainedError, load
 from agent.world_model.preprocess import preprocess
 from agent.world_model.world_model import load_world_model
-from arena.replay.imagination import Imagination
+from arena.replay.decoded_views import DecodedViews
 from tests.helpers.small_models import TINY, write_random_pretrained
 from training.models.networks import MDNLSTM, VAE
 from training.models.untrained import random_networks
@@ -57,14 +57,14 @@ def expectations(
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_a_reconstruction_is_what_torch_decodes(tmp_path: Path, preset: str) -> None:
     spec = PRESETS[preset]
-    imagination = Imagination(write_random_pretrained(tmp_path / "packed", preset))
+    views = DecodedViews(write_random_pretrained(tmp_path / "packed", preset))
     vae, _ = random_networks(spec)
     frames, _ = some_play(2)
     for frame in frames:
         with torch.no_grad():
             mu, _ = vae.encode(torch.from_numpy(preprocess(frame, spec))[None])
-            near(imagination.see(frame), vae.decode(mu)[0])
-    near(imagination.decode(np.zeros(spec.latent, np.float32)), decoded_zero(vae))
+            near(views.reconstruct(frame), vae.decode(mu)[0])
+    near(views.decode(np.zeros(spec.latent, np.float32)), decoded_zero(vae))
 
 
 @torch.no_grad()
@@ -72,8 +72,8 @@ def decoded_zero(vae: VAE) -> torch.Tensor:
     return vae.decode(torch.zeros(1, vae.spec.latent))[0]
 
 
-def test_expectations_are_the_means_of_the_mixtures_to_a_sequences_end(folder: Path) -> None:
-    imagination = Imagination(folder)
+def test_predictions_are_the_means_of_the_mixtures_to_a_sequences_end(folder: Path) -> None:
+    views = DecodedViews(folder)
     networks = random_networks(SHORT)
     frames, actions = some_play(5)
     # In play the memory starts anew after every three steps.
@@ -81,44 +81,44 @@ def test_expectations_are_the_means_of_the_mixtures_to_a_sequences_end(folder: P
         [expectations(*networks, frames[i:j], actions[i:j]) for i, j in ((0, 3), (3, 5))]
     )
     for frame, action, picture in zip(frames, actions, expected, strict=True):
-        imagination.see(frame)
-        near(imagination.expect(action), picture)
-    imagination.reset()
-    imagination.see(frames[0])
-    near(imagination.expect(actions[0]), expected[0])
+        views.reconstruct(frame)
+        near(views.predict(action), picture)
+    views.reset()
+    views.reconstruct(frames[0])
+    near(views.predict(actions[0]), expected[0])
 
 
-def test_following_is_seeing_and_expecting_without_pictures(folder: Path) -> None:
-    shown, followed = Imagination(folder), Imagination(folder)
+def test_a_step_is_reconstructing_and_predicting_without_decoding(folder: Path) -> None:
+    shown, followed = DecodedViews(folder), DecodedViews(folder)
     frames, actions = some_play(5)
     for frame, action in zip(frames[:-1], actions[:-1], strict=True):
-        shown.see(frame)
-        shown.expect(action)
-        followed.follow(frame, action)
-    np.testing.assert_array_equal(shown.see(frames[-1]), followed.see(frames[-1]))
-    np.testing.assert_array_equal(shown.expect(actions[-1]), followed.expect(actions[-1]))
+        shown.reconstruct(frame)
+        shown.predict(action)
+        followed.step(frame, action)
+    np.testing.assert_array_equal(shown.reconstruct(frames[-1]), followed.reconstruct(frames[-1]))
+    np.testing.assert_array_equal(shown.predict(actions[-1]), followed.predict(actions[-1]))
 
 
-def test_a_dream_takes_what_it_expects_for_what_it_sees(folder: Path) -> None:
-    imagination = Imagination(folder)
+def test_a_dream_continues_from_the_predicted_latent(folder: Path) -> None:
+    views = DecodedViews(folder)
     frames, actions = some_play(2)
-    imagination.see(frames[0])
-    dreamed = imagination.dream(actions[0])
-    np.testing.assert_array_equal(dreamed, imagination.decode(imagination.latent))
-    first = imagination.latent
-    imagination.dream(actions[1])
-    assert not np.array_equal(first, imagination.latent)
+    views.reconstruct(frames[0])
+    dreamed = views.dream(actions[0])
+    np.testing.assert_array_equal(dreamed, views.decode(views.latent))
+    first = views.latent
+    views.dream(actions[1])
+    assert not np.array_equal(first, views.latent)
 
 
 @pytest.mark.parametrize("name", [DECODER, EXPECTATION])
-def test_a_model_without_its_decoder_plays_and_says_that_it_can_not_show(
+def test_a_model_without_its_decoder_plays_and_an_error_names_the_file(
     tmp_path: Path, name: str
 ) -> None:
     folder = write_random_pretrained(tmp_path / "packed", spec=TINY)
     (folder / name).unlink()
     load_world_model(load(folder))
     with pytest.raises(PretrainedError, match=rf"{name} is missing.*training\.pack") as error:
-        Imagination(folder)
+        DecodedViews(folder)
     assert "\n" not in str(error.value)
 
 
@@ -130,9 +130,7 @@ def test_a_cut_decoder_is_named(tmp_path: Path) -> None:
         load(folder)
 
 
-def test_imagination_needs_no_torch() -> None:
-    code = (
-        "import arena.replay.imagination, sys; print(*{name.split('.')[0] for name in sys.modules})"
-    )
+def test_decoded_views_need_no_torch() -> None:
+    code = "import arena.replay.decoded_views, sys; print(*{m.split('.')[0] for m in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "cv2", "stable_retro", "onnx"} & set(done.stdout.split())

@@ -1,6 +1,6 @@
-"""What other agents have on the same levels: the raw results that the project keeps in results/.
+"""Reads the scores of other agents on the same levels from the project's results/ folder.
 
-A checkout has the folder; where the package was installed without it there are no references.
+Where the package is installed without this folder, there are no reference scores.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ FOLDER = PROJECT_DIR / "results"
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceScore:
     """One agent's score on the levels it shares with the run.
 
     Attributes:
-        name: the agent, in a few words.
-        source: the file, relative to the project.
-        scores: level -> mean return.
-        mean: over the levels shared.
-        interval: of that mean; None where there are no returns to resample.
+        name: A short name of the agent.
+        source: The file, relative to the project's folder.
+        scores: Mean return by level.
+        mean: Mean over the levels shared.
+        interval: 95% interval of the mean; None if there are too few returns to resample.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Reference:
     interval: Interval | None
 
 
-def read_references(levels: Sequence[str], folder: Path = FOLDER) -> list[Reference]:
-    """The agents that played some of these levels, lowest first.
+def read_reference_scores(levels: Sequence[str], folder: Path = FOLDER) -> list[ReferenceScore]:
+    """Read the scores of the agents that played any of these levels, the lowest first.
 
-    Files of an unknown form say nothing; several forms are read, see `_agents`.
+    Files in other formats than those of `_agents` are skipped.
     """
     found = []
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
@@ -58,11 +58,11 @@ def read_references(levels: Sequence[str], folder: Path = FOLDER) -> list[Refere
 
 
 def _agents(content: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, list[float]]]]:
-    """(agent, level -> returns) of a file.
+    """Yield each agent of a file with its returns by level.
 
-    Read are a run's results.json (the score of a level counts as one return), the calibration's
+    Three formats are known: a run's results.json (a level's score counts as one return),
     `agents`: {AGENT: {LEVEL: {"returns": [numbers]}}}, and `returns`: {AGENT: {LEVEL: [numbers, or
-    entries with an episode_return]}}.
+    objects with an episode_return]}}.
     """
     if content.get("format") == results.FORMAT:
         name = f"{content['agent']}, {int(content['budget_steps']):,} steps"
@@ -80,7 +80,7 @@ def _numbers(value: Any) -> list[float]:
     return [number for number in numbers if np.isfinite(number)]
 
 
-def _reference(name: str, source: str, returns: Mapping[str, list[float]]) -> Reference:
+def _reference(name: str, source: str, returns: Mapping[str, list[float]]) -> ReferenceScore:
     scores = {level: float(np.mean(values)) for level, values in returns.items()}
     mean = float(np.mean(list(scores.values())))
-    return Reference(name, source, scores, mean, bootstrap_interval(list(returns.values())))
+    return ReferenceScore(name, source, scores, mean, bootstrap_interval(list(returns.values())))

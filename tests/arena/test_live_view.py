@@ -1,13 +1,11 @@
-"""The live view without a browser: who may see it, what it tells, and when it rests."""
+"""The live view without a browser: its server's access rules, its states, and its CPU share."""
 
 from __future__ import annotations
 
 import base64
 import http.client
-import io
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,51 +16,16 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 import pytest
-from rich.console import Console
 
-from arena.environment.levels import Level
-from arena.evaluation.level_run import LevelRun, Limits
 from arena.pages.live import view as live_view
-from arena.pages.live.state import JournalTail, Spectator, imagine
-from arena.pages.live.view import LiveView, announce
-from arena.replay.imagination import Imagination
-from arena.server.frame_ring import Step, WindowWriter
-from tests.helpers.small_models import TINY, write_random_pretrained
-
-SHAPE = (224, 320, 3)
-LIMITS = Limits(budget_steps=1000, wall_clock_seconds=60.0, connect_seconds=30.0, hang_seconds=30.0)
-
-
-class Playing:
-    """A level that seems to be played: a made-up server's steps in its window."""
-
-    def __init__(self, folder: Path) -> None:
-        self.run = LevelRun(Level("Made", "Up"), folder, None, 1, LIMITS, watched=True)  # type: ignore[arg-type]
-        self.run.window = folder / "window"
-        self.run.state = "playing"
-        self.run.started = time.monotonic()
-        self._writer = WindowWriter(self.run.window, SHAPE, 12)
-        self._timesteps = 0
-
-    def step(self, *, reset: bool = False, episode: int = 0) -> None:
-        self._timesteps += 1
-        buttons = np.zeros(12, np.uint8)
-        buttons[[0, 7]] = 1  # B and RIGHT
-        frame = np.full(SHAPE, 40 + self._timesteps % 200, np.uint8)
-        shown = None if reset else buttons
-        self._writer.write(
-            frame, shown, timesteps=self._timesteps, episode=episode, episode_return=2.5
-        )
+from arena.pages.live.state import LevelObserver
+from arena.pages.live.view import LiveView
+from tests.helpers.live_play import SHAPE, Playing
 
 
 @pytest.fixture
 def playing(tmp_path: Path) -> Playing:
     return Playing(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def imagination(tmp_path_factory: pytest.TempPathFactory) -> Imagination:
-    return Imagination(write_random_pretrained(tmp_path_factory.mktemp("m") / "tiny", spec=TINY))
 
 
 @pytest.fixture
@@ -208,7 +171,7 @@ def test_a_page_sees_the_play(view: LiveView, playing: Playing) -> None:
     assert level["name"] == "Made:Up" and level["budget_steps"] == 1000
     assert (level["score"], level["best"], level["episodes"]) == (200.0, 300.0, 2)
     assert level["now"]["buttons"] == ["B", "RIGHT"] and level["now"]["episode_return"] == 2.5
-    assert level["now"]["seen"] is None and level["now"]["expected"] is None
+    assert level["now"]["reconstruction"] is None and level["now"]["prediction"] is None
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(level["now"]["frame"]), np.uint8), 1)
     assert picture.shape == SHAPE
     assert abs(int(picture.mean()) - 40 - level["now"]["timesteps"]) <= 2
@@ -238,11 +201,12 @@ def test_the_last_state_says_that_the_run_has_ended(playing: Playing) -> None:
         Page(view)
 
 
-def test_nobody_looks_when_no_page_is_open(view: LiveView, playing: Playing) -> None:
+def test_the_levels_are_observed_only_while_a_page_is_open(
+    view: LiveView, monkeypatch: pytest.MonkeyPatch
+) -> None:
     looks = []
-    spectator = view._spectators[0]
-    look = spectator.look
-    spectator.look = lambda: looks.append(1) or look()  # type: ignore[method-assign, func-returns-value]
+    look = LevelObserver.look
+    monkeypatch.setattr(LevelObserver, "look", lambda self: looks.append(1) or look(self))
     time.sleep(0.5)
     assert not looks
     page = Page(view)
@@ -250,12 +214,12 @@ def test_nobody_looks_when_no_page_is_open(view: LiveView, playing: Playing) -> 
     assert looks
     page.close()
     deadline = time.monotonic() + 60
-    while view._viewers and time.monotonic() < deadline:
+    while view.open_pages and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert view._viewers == 0
+    assert view.open_pages == 0
     seen = len(looks)
     time.sleep(1)
-    assert len(looks) <= seen + 1  # one may have been under way
+    assert len(looks) <= seen + 1  # one may have been in progress
 
 
 def test_two_pages_see_the_same_looks(view: LiveView) -> None:
@@ -281,16 +245,15 @@ def test_looking_at_the_play_is_a_fixed_share_of_the_machine(
     view: LiveView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_view, "BUSY_SHARE", 0.05)
-    spectator = view._spectators[0]
-    look = spectator.look
+    look = LevelObserver.look
 
-    def slow() -> dict[str, Any]:
+    def slow(self: LevelObserver) -> dict[str, Any]:
         until = time.thread_time() + 0.02
         while time.thread_time() < until:
             pass
-        return look()
+        return look(self)
 
-    spectator.look = slow  # type: ignore[method-assign]
+    monkeypatch.setattr(LevelObserver, "look", slow)
     page = Page(view)
     states = page.states()
     next(states)
@@ -301,101 +264,3 @@ def test_looking_at_the_play_is_a_fixed_share_of_the_machine(
     # Four looks of 20 ms each may come in 4 x 20 ms / share at the soonest.
     assert time.monotonic() - began > 4 * 0.02 / (0.05 * cores) * 0.5
     page.close()
-
-
-def steps_of_play(count: int) -> list[Step]:
-    random = np.random.default_rng(1)
-    return [
-        Step(
-            number,
-            number,
-            0,
-            None if number == 1 else random.integers(0, 2, 12, np.uint8),
-            0.0,
-            random.integers(0, 256, SHAPE, np.uint8),
-        )
-        for number in range(1, count + 1)
-    ]
-
-
-def test_pictures_of_the_model_belong_to_the_last_step(imagination: Imagination) -> None:
-    steps = steps_of_play(4)
-    seen, expected = imagine(imagination, steps)
-    alone, nothing = imagine(imagination, steps[-1:])
-    np.testing.assert_array_equal(seen, alone)
-    assert nothing is None and expected is not None and seen.shape == (64, 64, 3)
-    np.testing.assert_array_equal(imagine(imagination, steps)[1], expected)  # nothing is left over
-    other, _ = imagine(imagination, [*steps[:-1], steps_of_play(5)[-1]])
-    assert not np.array_equal(other, seen)
-
-
-def test_a_spectator_shows_the_models_pictures(playing: Playing, imagination: Imagination) -> None:
-    spectator = Spectator(playing.run, imagination)
-    assert spectator.look()["now"] is None
-    playing.step(reset=True)
-    first = spectator.look()["now"]
-    assert first["buttons"] == [] and first["seen"] and first["expected"] is None
-    for _ in range(3):
-        playing.step()
-    now = spectator.look()["now"]
-    assert now["timesteps"] == 4 and now["seen"] and now["expected"]
-    assert spectator.look()["now"] is now  # the same step is not drawn twice
-    playing.run.state = "done"
-    assert spectator.look()["now"] is None
-
-
-def test_numbers_that_json_lacks_are_left_out(playing: Playing) -> None:
-    playing.run.returns = [float("nan"), float("inf")]
-    level = Spectator(playing.run, None).look()
-    assert level["score"] is None and level["best"] is None and level["returns"] == [None, None]
-    json.dumps(level, allow_nan=False)
-
-
-LINE = '{"candidate": %d, "locked": %s, "timesteps": %d, "length": 20}\n'
-
-
-def test_a_journal_is_read_as_it_grows(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
-    tail = JournalTail(path)
-    tail.read()
-    assert tail.candidates is None and tail.locked_in_at is None
-    with path.open("w") as file:
-        for text, expected in (
-            (LINE % (0, "false", 21), (1, None)),
-            (LINE % (1, "false", 42) + '{"candidate": 7, "lock', (2, None)),
-            ("hello\n[]\nnull\n{}\n", (2, None)),
-            (LINE % (1, "true", 63) + LINE % (1, "true", 84), (2, 42)),
-        ):
-            file.write(text)
-            file.flush()
-            tail.read()
-            assert (tail.candidates, tail.locked_in_at) == expected
-
-
-def said(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[str]]:
-    opened: list[str] = []
-    happened = threading.Event()
-
-    def remember(address: str) -> None:
-        opened.append(address)
-        happened.set()
-
-    monkeypatch.setattr(live_view.webbrowser, "open", remember)
-    text = io.StringIO()
-    announce(Console(file=text, width=40), "http://127.0.0.1:4321/token/", environment)
-    happened.wait(5 if "DISPLAY" in environment and "SSH_CONNECTION" not in environment else 0.1)
-    return text.getvalue(), opened
-
-
-def test_the_address_is_always_printed_and_opened_where_there_is_a_display(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    address = "http://127.0.0.1:4321/token/"
-    for environment, opens in (
-        ({}, False),
-        ({"DISPLAY": ":0"}, True),
-        ({"DISPLAY": ":10", "SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"}, False),
-    ):
-        text, opened = said(environment, monkeypatch)
-        assert address in text and opened == [address] * opens
-        assert ("ssh -L 4321:127.0.0.1:4321" in text) == ("SSH_CONNECTION" in environment)

@@ -1,0 +1,136 @@
+"""Reads journal.jsonl, the file that `agent.journal` writes: a whole file, or one that still grows.
+
+A killed agent leaves its last line cut, and another program may write a file of the same name.
+Lines that hold no episode are therefore counted and skipped; they never raise an error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.candidates import DRAWN
+from agent.journal import EpisodeEntry
+
+MAX_READ_BYTES = 1 << 20  # read at once from a growing file, which may be of any size
+
+
+@dataclass(frozen=True)
+class JournalContent:
+    """The content of a journal file.
+
+    Attributes:
+        episodes: The episodes in the order played.
+        lines: Number of lines, including those without an episode.
+        broken: Number of lines without an episode, including a cut last line.
+        cut: Whether the last line is not valid JSON.
+    """
+
+    episodes: list[EpisodeEntry]
+    lines: int
+    broken: int
+    cut: bool
+
+
+def read_journal(path: Path) -> JournalContent | None:
+    """Read a whole journal; return None if the file can't be read."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return None
+    values = [_values(line) for line in lines]
+    episodes = [entry for entry in map(_entry, values) if entry is not None]
+    cut = bool(values) and values[-1] is _NOT_JSON
+    return JournalContent(episodes, len(lines), len(lines) - len(episodes), cut)
+
+
+class JournalFollower:
+    """Reads a journal while the agent writes it."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember the path; the file may not exist yet."""
+        self._path = path
+        self._position = 0
+
+    def read(self) -> list[EpisodeEntry]:
+        """Return the episodes added since the last call; a line without its end is left for later.
+
+        One call reads at most `MAX_READ_BYTES`.
+        """
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._position)
+                new = file.read(MAX_READ_BYTES)
+        except OSError:
+            return []
+        whole = new[: new.rfind(b"\n") + 1]
+        self._position += len(whole)
+        entries = [_entry(_values(line)) for line in whole.splitlines()]
+        return [entry for entry in entries if entry is not None]
+
+
+def lock_in_timesteps(episodes: Iterable[EpisodeEntry]) -> int | None:
+    """Timesteps used when the first locked-in episode began; None if no candidate was locked in."""
+    for entry in episodes:
+        if entry.locked:
+            return entry.timesteps - entry.length - 1  # the reset is a timestep too
+    return None
+
+
+_NOT_JSON = object()
+
+
+def _values(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return _NOT_JSON
+
+
+def _entry(values: object) -> EpisodeEntry | None:
+    """The episode of a parsed line; None if a value is missing or has another type."""
+    if not isinstance(values, dict):
+        return None
+    counts = [values.get(name) for name in ("episode", "candidate", "length", "timesteps")]
+    numbers = [values.get(name) for name in ("episode_return", "steps_per_second")]
+    origin, seconds = values.get("origin", DRAWN), values.get("seconds")
+    returned_to = values.get("returned_to")
+    if not (
+        all(type(value) is int for value in counts)
+        and all(map(_is_number, numbers))
+        and isinstance(values.get("locked"), bool)
+        and isinstance(origin, str)
+        and (returned_to is None or _is_number(returned_to))
+        and (seconds is None or _are_seconds(seconds))
+        and values["length"] >= 1
+    ):
+        return None
+    return EpisodeEntry(
+        episode=values["episode"],
+        candidate=values["candidate"],
+        episode_return=float(values["episode_return"]),
+        length=values["length"],
+        timesteps=values["timesteps"],
+        locked=values["locked"],
+        steps_per_second=float(values["steps_per_second"]),
+        origin=origin,
+        returned_to=None if returned_to is None else float(returned_to),
+        seconds=seconds,
+    )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that a float can hold; NaN and infinities are."""
+    if type(value) is int:
+        return abs(value) < 1 << 63
+    return isinstance(value, float)
+
+
+def _are_seconds(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _is_number(seconds) and math.isfinite(seconds) for seconds in value.values()
+    )

@@ -1,0 +1,232 @@
+"""Reads a run folder for the report.
+
+A run may be in progress, interrupted, or another agent's without a journal. A broken file never
+stops the report: it becomes a note on the page.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent import journal
+from agent.journal import EpisodeEntry
+from agent.journal_reader import read_journal
+from agent.play.timing import Spent
+from arena.evaluation import results, run_folder
+from arena.evaluation.level_run import LIMITS_REACHED
+from arena.evaluation.results import LevelResult, Results, ResultsError, read_results
+from arena.evaluation.run_folder import RunFolderError, read_run
+from arena.evaluation.score import bootstrap_interval, level_score, read_monitor
+from arena.pages.report.records import (
+    AgentSeconds,
+    Floats,
+    LevelRecord,
+    ReportError,
+    RunRecord,
+    mapping,
+    text,
+)
+from arena.server.monitor import MONITOR_FILE
+from arena.server.process import read_result
+from arena.server.session import ServeResult
+
+COMPONENTS = tuple(Spent().rounded())
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read a run folder.
+
+    Raises:
+        ReportError: There is no such folder, or it is not a run folder.
+    """
+    if not folder.is_dir():
+        raise ReportError(
+            f"there is no run folder {folder}: give a folder that local_eval.py wrote"
+        )
+    if not any((folder / name).exists() for name in (run_folder.FILE_NAME, results.FILE_NAME)):
+        raise ReportError(
+            f"{folder} is not a run folder: it has neither {run_folder.FILE_NAME} nor"
+            f" {results.FILE_NAME}; give a folder that local_eval.py wrote"
+        )
+    notes: list[str] = []
+    run: Mapping[str, Any] = {}
+    try:
+        run = read_run(folder)
+    except RunFolderError as error:
+        notes.append(f"The settings of the run are unknown: {_reason(error)}.")
+    settings = _level_settings(run)
+    found = _results(folder, run, list(settings), notes)
+    levels = []
+    for result in found.levels:
+        record, said = _level(folder, result, settings.get(result.level, {}))
+        levels.append(record)
+        notes += [f"{result.level}: {note}" for note in said]
+    return RunRecord(folder, run, found, levels, notes)
+
+
+def _results(
+    folder: Path, run: Mapping[str, Any], levels: Sequence[str], notes: list[str]
+) -> Results:
+    try:
+        found = read_results(folder)
+        if not found.complete:
+            notes.append("The run is not finished. The same command resumes it.")
+        return found
+    except ResultsError as error:
+        notes.append(f"{_reason(error)}. The numbers below were computed from the levels' files.")
+    rebuilt = [_rebuilt(folder, level) for level in levels or _level_folders(folder)]
+    agent = mapping(mapping(run.get("settings")).get("agent"))
+    name = Path(str(agent.get("pretrained") or agent.get("image") or "agent")).name
+    budget = mapping(run.get("settings")).get("budget_steps")
+    returns = [
+        _episodes(folder / level.folder)[0].tolist() for level in rebuilt if level.score is not None
+    ]
+    interval = bootstrap_interval(returns)
+    return Results(name, budget if isinstance(budget, int) else 0, rebuilt, interval)
+
+
+def _rebuilt(folder: Path, level: str) -> LevelResult:
+    """Compute a level's entry from its files; it is finished if the server wrote so."""
+    place = f"levels/{level.replace(':', '.')}"
+    returns = _episodes(folder / place)[0]
+    end = _server_end(folder / place)
+    finished = end is not None and end.reason in LIMITS_REACHED
+    return LevelResult(
+        level=level,
+        folder=place,
+        status="finished" if finished else "pending",
+        ended_by=end.reason if end else None,
+        score=level_score(list(returns)) if finished else None,
+        interval=bootstrap_interval([list(returns)]) if finished else None,
+        best_return=float(returns.max()) if len(returns) else None,
+        best_episode=int(returns.argmax()) if len(returns) else None,
+        episodes=len(returns),
+        timesteps=end.timesteps if end else None,
+    )
+
+
+def _level_folders(folder: Path) -> list[str]:
+    place = folder / "levels"
+    found = sorted(path.name for path in place.iterdir()) if place.is_dir() else []
+    return [name.replace(".", ":", 1) for name in found]
+
+
+def _level(
+    folder: Path, result: LevelResult, settings: Mapping[str, Any]
+) -> tuple[LevelRecord, list[str]]:
+    place = folder / result.folder
+    returns, lengths, notes = _episodes(place)
+    timesteps = np.cumsum(lengths + 1) if len(lengths) else np.zeros(0, np.int64)
+    finite = np.isfinite(returns)
+    if not finite.all():
+        count = int((~finite).sum())
+        notes.append(f"{count} of {len(returns)} returns are NaN or infinite and are excluded.")
+    entries, said = _journal(place / "out" / journal.FILE_NAME)
+    notes += said
+    if entries and len(returns) and not _same(entries, returns, lengths):
+        notes.append("The agent's journal describes other episodes and is ignored.")
+        entries = []
+    locked, return_points = _from_journal(entries, len(returns))
+    if locked is not None and result.locked_in_at is None and locked.any():
+        first = int(locked.argmax())
+        at = int(timesteps[first] - lengths[first] - 1)
+        result = replace(result, locked_in_at=at)
+    end = _server_end(place)
+    record = LevelRecord(
+        result=result,
+        scenario=str(settings.get("scenario") or ""),
+        integration=text(settings.get("integration")) or None,
+        returns=returns[finite],
+        timesteps=timesteps[finite],
+        numbers=np.flatnonzero(finite),
+        locked=None if locked is None else locked[finite],
+        return_points=return_points[finite],
+        agent_seconds=_agent_seconds(entries),
+        emulator_seconds=(end.emulator_seconds or None) if end else None,
+    )
+    return record, notes
+
+
+def _episodes(place: Path) -> tuple[Floats, NDArray[np.int64], list[str]]:
+    """Returns and lengths from the contest's monitor file, and a note if it can't be read."""
+    try:
+        episodes = read_monitor(place / MONITOR_FILE)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        empty = np.zeros(0)
+        return empty, empty.astype(np.int64), [f"{MONITOR_FILE} can't be read ({error})."]
+    returns = np.array([episode.episode_return for episode in episodes], np.float64)
+    return returns, np.array([episode.length for episode in episodes], np.int64), []
+
+
+def _journal(path: Path) -> tuple[list[EpisodeEntry], list[str]]:
+    """The journal's episodes, and a note on broken lines; other agents have no journal."""
+    content = read_journal(path)
+    if content is None:
+        return [], []
+    note = f"{content.broken} of {content.lines} lines of the journal are broken."
+    return content.episodes, [note] if content.broken else []
+
+
+def _from_journal(
+    entries: Sequence[EpisodeEntry], episodes: int
+) -> tuple[NDArray[np.bool_] | None, Floats]:
+    """Whether each episode was locked in (None without a journal), and its return point."""
+    return_points = np.full(episodes, np.nan)
+    if not entries or not episodes:
+        return None, return_points
+    told = entries[:episodes]
+    return_points[: len(told)] = [
+        math.nan if entry.returned_to is None else entry.returned_to for entry in told
+    ]
+    flags = [entry.locked for entry in told]
+    flags += flags[-1:] * (episodes - len(flags))  # a journal may end before the run does
+    return np.array(flags, bool), return_points
+
+
+def _same(entries: Sequence[EpisodeEntry], returns: Floats, lengths: NDArray[np.int64]) -> bool:
+    """Whether the journal and the monitor describe the same episodes, as far as both go."""
+    for entry, length, value in zip(entries, lengths.tolist(), returns.tolist(), strict=False):
+        if entry.length != length:
+            return False
+        if math.isfinite(value) and not math.isclose(entry.episode_return, value, abs_tol=0.01):
+            return False
+    return True
+
+
+def _agent_seconds(entries: Sequence[EpisodeEntry]) -> AgentSeconds | None:
+    timed = [
+        (entry.length, entry.seconds)
+        for entry in entries
+        if entry.seconds is not None and all(name in entry.seconds for name in COMPONENTS)
+    ]
+    if not timed:
+        return None
+    sums = {name: float(sum(seconds[name] for _, seconds in timed)) for name in COMPONENTS}
+    return AgentSeconds(sums, sum(length for length, _ in timed))
+
+
+def _server_end(place: Path) -> ServeResult | None:
+    try:
+        return read_result(place)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _level_settings(run: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Settings of each level by its name, from run.json."""
+    entries = mapping(run.get("settings")).get("levels")
+    if not isinstance(entries, list):
+        return {}
+    return {str(entry["level"]): entry for entry in map(mapping, entries) if "level" in entry}
+
+
+def _reason(error: Exception) -> str:
+    """An error's text without its next step, which is for the run command."""
+    return str(error).rpartition(": ")[0] or str(error)

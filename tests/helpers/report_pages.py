@@ -1,0 +1,19 @@
+"""Reads a written report page: its text, and the data of its plots."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+
+
+def text_of(page: str) -> str:
+    """What there is to read in a page."""
+    body = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", body)))
+
+
+def figures_of(page: str) -> dict:  # type: ignore[type-arg]
+    found = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page)
+    assert found
+    return json.loads(found[1])
