@@ -21,8 +21,9 @@ from agent.buttons import to_genesis
 from agent.command_line import option
 from agent.errors import UserError
 from agent.world_model.packed_model import load
+from arena.environment.availability import check_available
 from arena.environment.contest_env import FRAME_SKIP, MAX_STEPS, ContestEnv
-from arena.environment.levels import Level, available, select
+from arena.environment.levels import Level, select
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from training.data.dataset import FPS, create_dataset, episode_path, list_episodes
 from training.data.episode_writer import EpisodeWriter
@@ -288,7 +289,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check(options, policies)
     check_levels([level.name for level in levels], options.held_out)
     for level in levels:
-        available(level)
+        check_available(level)
     movies = read_folders(options.movies) if set(policies) & set(RECORDED) else None
     if movies is not None:
         for level in levels:

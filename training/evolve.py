@@ -22,7 +22,8 @@ from agent.command_line import option
 from agent.evolution import Evolution
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
-from arena.environment.levels import Level, available, select
+from arena.environment.availability import check_available
+from arena.environment.levels import Level, select
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from training.data.held_out import HELP, check_levels
 from training.runs.executors import FREE, Executor, open_executor
@@ -277,7 +278,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     validation = select(options.validation) if options.validation else []
     _check_apart(levels, validation)
     for level in (*levels, *validation):
-        available(level)
+        check_available(level)
     free = ("generations", "minutes", *FREE, "held_out", "validation")
     with stage_run(STAGE, options, free=free) as folder:
         # Imported here, for it brings in torch, which the workers must not load.

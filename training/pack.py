@@ -35,6 +35,7 @@ from agent.world_model.packed_model import (
     write_manifest,
 )
 from agent.world_model.world_model import load_world_model
+from arena.environment.levels import Level
 from arena.replay.imagination import Imagination
 from training import evolve, train_memory, train_vision
 from training.model_card import write_card
@@ -139,7 +140,7 @@ def build(options: Options, runs: Runs, folder: Path) -> None:
     hall_of_fame = read_hall_of_fame(options.evolution, n_parameters(vae.spec.n_features))
     write_atomically(folder / HALL_OF_FAME, hall_of_fame_bytes(hall_of_fame))
     scores = _read_scores(options.scores, folder / EVOLUTION_ARRAYS)
-    games = sorted({name.partition(":")[0] for name in runs.evolution["levels"]})
+    games = sorted({Level.parse(name).game for name in runs.evolution["levels"]})
     training = {
         "state": options.state,
         "commit": runs.evolution["commit"],

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
-from arena.evaluation import agents, containers
-from arena.evaluation.agents import AgentError, CommandAgent, LocalAgent, Run, Workplace, tail
+from arena.evaluation import agent_process, agents, containers
+from arena.evaluation.agent_process import AgentError, WorkingDirectory, tail
+from arena.evaluation.agents import AgentOptions, CommandAgent, LocalAgent
 from arena.evaluation.containers import ImageAgent, collect, find_engines
 
-RUN = Run(budget_steps=1000, seed=3, lock_in=150.0)
+RUN = AgentOptions(budget_steps=1000, seed=3, lock_in=150.0)
 # Writes down what it was given: arguments, working directory and environment.
 WITNESS = """
 import json, os, sys
@@ -43,8 +44,8 @@ def script(folder: Path, name: str, text: str) -> Path:
 
 
 def play(agent: agents.Agent, level_dir: Path) -> int | None:
-    with Workplace(level_dir) as workplace:
-        process = agent.start(workplace)
+    with WorkingDirectory(level_dir) as directory:
+        process = agent.start(directory)
         code = process.wait(30)
         process.stop()
     return code
@@ -71,15 +72,15 @@ def test_a_command_finds_the_contests_working_directory(
     assert not Path(told["cwd"]).exists()
 
 
-def test_the_workplace_has_a_path_that_a_socket_fits(
+def test_the_directory_has_a_path_that_a_socket_fits(
     level_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = tmp_path / ("x" * 90)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
-    with Workplace(level_dir) as workplace:
-        assert len(str(workplace.socket_dir / "sock")) <= 107
-        assert stat.S_IMODE(workplace.folder.stat().st_mode) == 0o700
+    with WorkingDirectory(level_dir) as directory:
+        assert len(str(directory.socket_dir / "sock")) <= 107
+        assert stat.S_IMODE(directory.folder.stat().st_mode) == 0o700
     assert list(deep.iterdir()) == []
 
 
@@ -104,8 +105,11 @@ def test_a_command_that_cannot_start_is_one_clear_error(
 def test_a_program_of_no_known_format_is_one_clear_error(level_dir: Path, tmp_path: Path) -> None:
     agent = CommandAgent.parse(str(script(tmp_path, "program", "\0not a program")), RUN)
     agent.check()
-    with Workplace(level_dir) as workplace, pytest.raises(AgentError, match="can't be started"):
-        agent.start(workplace)
+    with (
+        WorkingDirectory(level_dir) as directory,
+        pytest.raises(AgentError, match="can't be started"),
+    ):
+        agent.start(directory)
 
 
 def test_stopping_ends_what_the_agent_started(level_dir: Path, tmp_path: Path) -> None:
@@ -114,14 +118,14 @@ def test_stopping_ends_what_the_agent_started(level_dir: Path, tmp_path: Path) -
         "stubborn.sh",
         "#!/bin/sh\ntrap '' TERM\nsleep 600 &\necho $! >out/child\necho ready >out/ready\nwait\n",
     )
-    with Workplace(level_dir) as workplace:
-        process = CommandAgent.parse(str(stubborn), RUN).start(workplace)
+    with WorkingDirectory(level_dir) as directory:
+        process = CommandAgent.parse(str(stubborn), RUN).start(directory)
         wait_for(level_dir / "out" / "ready")
-        agents.SECONDS_TO_TERMINATE, before = 0.2, agents.SECONDS_TO_TERMINATE
+        agent_process.SECONDS_TO_TERMINATE, before = 0.2, agent_process.SECONDS_TO_TERMINATE
         try:
             process.stop()
         finally:
-            agents.SECONDS_TO_TERMINATE = before
+            agent_process.SECONDS_TO_TERMINATE = before
     assert process.exit_code() == -signal.SIGKILL
     child = int((level_dir / "out" / "child").read_text())
     assert not is_alive(child)
@@ -130,10 +134,10 @@ def test_stopping_ends_what_the_agent_started(level_dir: Path, tmp_path: Path) -
 def test_a_talkative_agent_does_not_fill_the_disk(
     level_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agents, "MAX_LOG_BYTES", 1000)
-    monkeypatch.setattr(agents, "KEPT_LOG_BYTES", 100)
-    with Workplace(level_dir) as workplace:
-        process = CommandAgent.parse("seq 1 1000", RUN).start(workplace)
+    monkeypatch.setattr(agent_process, "MAX_LOG_BYTES", 1000)
+    monkeypatch.setattr(agent_process, "KEPT_LOG_BYTES", 100)
+    with WorkingDirectory(level_dir) as directory:
+        process = CommandAgent.parse("seq 1 1000", RUN).start(directory)
         process.wait(30)
         process.trim_logs()
     text = (level_dir / "agent-stdout.txt").read_text()
@@ -156,7 +160,7 @@ def test_the_local_agent_takes_the_callers_settings_and_the_runs_own() -> None:
     assert agent.settings.lock_in_score == 150.0
     assert agent.settings.seed == 3
     assert agent.settings.pretrained == Path.cwd() / "some/model"
-    own = LocalAgent.configure(environment, None, Run(1000, None, None)).settings
+    own = LocalAgent.configure(environment, None, AgentOptions(1000, None, None)).settings
     assert (own.lock_in_score, own.seed) == (7.0, None)
     assert (own.budget_steps, own.lock_in_rule, own.repeats) == (1000, "first-above", 0)
     with pytest.raises(UserError, match="LEARN"):
@@ -165,11 +169,11 @@ def test_the_local_agent_takes_the_callers_settings_and_the_runs_own() -> None:
 
 def test_the_local_agent_reads_how_to_play_beside_the_model(tmp_path: Path) -> None:
     (tmp_path / "play.json").write_text('{"lock_in_rule": "best-of", "lock_in_candidates": 9}')
-    agent = LocalAgent.configure({}, tmp_path, Run(1000, None, None, repeats=3))
+    agent = LocalAgent.configure({}, tmp_path, AgentOptions(1000, None, None, repeats=3))
     settings = agent.settings
     assert (settings.lock_in_rule, settings.lock_in_candidates) == ("best-of", 9)
     assert settings.repeats == 3
-    run = Run(1000, None, None, lock_in_rule="optimal")
+    run = AgentOptions(1000, None, None, lock_in_rule="optimal")
     assert LocalAgent.configure({}, tmp_path, run).settings.lock_in_rule == "optimal"
     assert run.environment() == {"BUDGET_STEPS": "1000", "LOCK_IN_RULE": "optimal"}
 
@@ -181,11 +185,11 @@ def test_the_local_agent_gets_its_settings_by_environment(
     monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setenv("SEED", "99")  # the caller's, which the settings have resolved
     monkeypatch.chdir(tmp_path)
-    agent = LocalAgent.configure({}, tmp_path, Run(1000, None, None))
-    with Workplace(level_dir.relative_to(tmp_path)) as workplace:
-        (workplace.folder / "out").mkdir()
-        assert agent.start(workplace).wait(30) == 0
-        socket_dir = str(workplace.socket_dir)
+    agent = LocalAgent.configure({}, tmp_path, AgentOptions(1000, None, None))
+    with WorkingDirectory(level_dir.relative_to(tmp_path)) as directory:
+        (directory.folder / "out").mkdir()
+        assert agent.start(directory).wait(30) == 0
+        socket_dir = str(directory.socket_dir)
     told = json.loads((level_dir / "out" / "told.json").read_text())
     assert told["argv"][1:] == ["-m", "agent"]
     values = {name: told["environment"][name] for name in ("SOCKET_DIR", "PRETRAINED", "SEED")}
@@ -340,7 +344,7 @@ def test_what_an_image_leaves_is_copied_but_for_links_and_too_much(tmp_path: Pat
 
 def test_a_stream_that_is_no_archive_says_nothing_of_a_folder(tmp_path: Path) -> None:
     program = str(script(tmp_path, "engine", "#!/bin/sh\necho no such container\nexit 1\n"))
-    found = containers.Engine(program, is_podman=False)
+    found = containers.ContainerEngine(program, is_podman=False)
     assert containers._mode(found, "id", "/root") is None
 
 

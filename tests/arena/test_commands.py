@@ -145,16 +145,16 @@ def test_a_run_that_fails_says_so_in_one_line(start: Start, base: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "'' is no command: use serve, roms or levels"),
-        (["play"], "'play' is no command"),
-        (["serve"], "arguments are required: game, level"),
+        ([], "'' is not a command: use serve, roms or levels"),
+        (["play"], "'play' is not a command"),
+        (["serve"], "arguments are required: game, state"),
         (["serve", "Airstriker-Genesis-v0", "Level9"], "did you mean Level1?"),
         (["serve", "Airstriker", "Level1"], "no game is called 'Airstriker'"),
         (["serve", "Airstriker-Genesis-v0", "Level1", "--speed", "9"], "--speed"),
         (["serve", "Airstriker-Genesis-v0", "Level1", "--seed", "-1"], "the seed is -1"),
         (["serve", "Airstriker-Genesis-v0", "Level1", "--timestep-limit", "0"], "limit is 0"),
         (["serve", "SonicTheHedgehog-Genesis-v0", "GreenHillZone.Act1"], "no ROM of Sonic"),
-        (["levels", "a", "b"], "one list of levels"),
+        (["levels", "a", "b"], "2 lists of levels are given: join them"),
     ],
 )
 def test_mistakes_are_one_line(

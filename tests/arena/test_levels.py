@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stable_retro
@@ -16,18 +17,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stable_retro.data import Integrations
 
-from arena.environment.levels import (
-    SLUG_LENGTH,
-    Level,
-    LevelError,
+from arena.environment.availability import (
     MissingRomError,
-    available,
+    check_available,
     describe_levels,
     describe_sets,
-    integrations,
-    level_sets,
-    select,
 )
+from arena.environment.level_files import LevelError
+from arena.environment.levels import SLUG_LENGTH, Level, level_sets, register_integration, select
 
 DATA = Path(stable_retro.data.path())
 AIRSTRIKER = Level("Airstriker-Genesis-v0", "Level1", "scenario")
@@ -61,7 +58,7 @@ def test_the_projects_own_game_is_found_whichever_way_it_is_named() -> None:
     folder = Path(__file__).parents[2] / "game" / "integrations"
     assert {level.integration for level in levels} == {folder}
     for level in levels:
-        available(level)
+        check_available(level)
         assert select(level.name) == [level]
     with pytest.raises(LevelError, match=r"no state of PangolinDash-Genesis is called"):
         select("PangolinDash-Genesis:MeadowZone.Act9")
@@ -124,11 +121,11 @@ def test_select_sets_levels_and_mixtures_each_level_once() -> None:
         ("Airstriker", "did you mean airstriker"),
         ("qqqqqq", "there is airstriker, sonic-train.* more"),
         ("Airstriker-Genesis:Level1", "did you mean Airstriker-Genesis-v0"),
-        (SONIC, f"is a game: name a state of it, as in {SONIC}:GreenHillZone.Act1"),
+        (SONIC, f"is a game: add a state of it, as in {SONIC}:GreenHillZone.Act1"),
         (f"{SONIC}:greenhillzone.act1", "did you mean GreenHillZone.Act1"),
         (f"{SONIC}:GreenHill.Act9", "no state of .* did you mean GreenHillZone.Act"),
         (f"{SONIC}:", "no state of"),
-        (":Level1", "no game is called ''"),
+        (":Level1", "':Level1' is not a level's name: give GAME:STATE"),
         ("x" * 5000, "no level set"),
         ("y:" * 5000, "no game"),
         ("../stable:Level1", "no folder"),
@@ -151,13 +148,13 @@ def test_any_text_selects_or_says_why(text: str) -> None:
 
 
 def test_available_names_what_is_missing() -> None:
-    available(AIRSTRIKER)
+    check_available(AIRSTRIKER)
     with pytest.raises(LevelError, match="no game is called 'Airstryker-Genesis-v0': did you"):
-        available(Level("Airstryker-Genesis-v0", "Level1"))
+        check_available(Level("Airstryker-Genesis-v0", "Level1"))
     with pytest.raises(LevelError, match="no state of .* 'Level2': did you mean Level1"):
-        available(Level(AIRSTRIKER.game, "Level2"))
+        check_available(Level(AIRSTRIKER.game, "Level2"))
     with pytest.raises(LevelError, match="no scenario of .* 'contest': there is scenario"):
-        available(Level(AIRSTRIKER.game, "Level1", "contest"))
+        check_available(Level(AIRSTRIKER.game, "Level1", "contest"))
 
 
 @pytest.fixture(autouse=True)
@@ -180,22 +177,22 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_missing_rom_says_how_to_get_it(data: Path) -> None:
     for level in ALL_LEVELS:
         with pytest.raises(MissingRomError, match="roms import FOLDER") as error:
-            available(level)
+            check_available(level)
         assert "\n" not in str(error.value)
     with pytest.raises(MissingRomError, match="SonicTheHedgehog2-Genesis-v0, which it patches"):
-        available(level_sets()["sonic-leaderboard"][-1])
+        check_available(level_sets()["sonic-leaderboard"][-1])
 
 
 def test_another_rom_is_noticed(data: Path) -> None:
     (data / "stable" / AIRSTRIKER.game / "rom.md").write_bytes(b"another")
     with pytest.raises(MissingRomError, match="rom.md is damaged or another ROM"):
-        available(AIRSTRIKER)
+        check_available(AIRSTRIKER)
 
 
 def test_a_missing_contest_scenario_is_an_error(data: Path) -> None:
     (data / "stable" / SONIC / "contest.json").unlink()
     with pytest.raises(LevelError, match="no scenario of .* 'contest': there is scenario"):
-        available(Level(SONIC, "GreenHillZone.Act1", "contest"))
+        check_available(Level(SONIC, "GreenHillZone.Act1", "contest"))
 
 
 def test_descriptions(data: Path) -> None:
@@ -239,8 +236,8 @@ def test_a_folder_of_ones_own_game(own: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(own.parent)
     assert select("own,airstriker") == [first, second, AIRSTRIKER]
     for level in (first, second):
-        available(level)
-    available(AIRSTRIKER)
+        check_available(level)
+    check_available(AIRSTRIKER)
     with pytest.raises(
         LevelError, match=r"no set or level is called 'tset' in .*own: did you mean"
     ):
@@ -253,7 +250,7 @@ def test_a_folders_game_really_starts(own: Path) -> None:
         level.game,
         level.state,
         scenario=level.scenario,
-        inttype=integrations(level),
+        inttype=register_integration(level),
         render_mode="rgb_array",
     )
     try:
@@ -268,22 +265,22 @@ def test_a_folders_games_are_not_looked_for_elsewhere(own: Path) -> None:
     (level,) = select(str(own))
     shutil.rmtree(own / "OwnGame-Genesis")
     with pytest.raises(LevelError, match="no game is called 'OwnGame-Genesis' in"):
-        available(level)
+        check_available(level)
     with pytest.raises(LevelError, match="no game is called"):
-        available(Level(AIRSTRIKER.game, "Level1", "scenario", own))
+        check_available(Level(AIRSTRIKER.game, "Level1", "scenario", own))
 
 
 def test_what_is_missing_in_a_folder(own: Path) -> None:
     level, _ = select(str(own))
     (own / "OwnGame-Genesis/rom.md").unlink()
-    with pytest.raises(MissingRomError, match="own/OwnGame-Genesis has no rom.md"):
-        available(level)
+    with pytest.raises(MissingRomError, match="no ROM of .*put it at .*own/OwnGame-Genesis/rom.md"):
+        check_available(level)
     (own / "OwnGame-Genesis/progress.json").unlink()
     with pytest.raises(LevelError, match="scenario of OwnGame-Genesis is called 'progress' in"):
-        available(level)
+        check_available(level)
     (own / "OwnGame-Genesis/Level1.state").unlink()
     with pytest.raises(LevelError, match="state of OwnGame-Genesis is called 'Level1' in"):
-        available(level)
+        check_available(level)
 
 
 def test_games_in_a_folder_of_their_own(own: Path) -> None:
@@ -292,7 +289,7 @@ def test_games_in_a_folder_of_their_own(own: Path) -> None:
     write(own, {"train": ["hill"]}, integration="games")
     (level,) = select(str(own))
     assert level.integration == (own / "games").resolve()
-    available(level)
+    check_available(level)
 
 
 def test_two_folders_with_a_level_of_one_name(own: Path, tmp_path: Path) -> None:
@@ -363,3 +360,17 @@ def test_slugs_are_safe_for_any_file_system(game: str, state: str) -> None:
 def test_the_same_letters_cut_elsewhere_are_another_slug(text: str, one: int, two: int) -> None:
     levels = {Level(text[:cut], text[cut + 1 :]) for cut in (one, two)}
     assert len({level.slug for level in levels}) == len(levels)
+
+
+def test_a_level_is_the_same_after_json() -> None:
+    for level in (Level("Game", "State"), Level("Game", "A:B", "contest", Path("/games"))):
+        assert Level.from_json(json.loads(json.dumps(level.to_json()))) == level
+        assert Level.parse(level.name).name == level.name
+
+
+@pytest.mark.parametrize(
+    "values", [{}, [], None, {"game": 1}, {**AIRSTRIKER.to_json(), "state": 1}]
+)
+def test_a_level_of_another_form_is_one_clear_error(values: Any) -> None:
+    with pytest.raises(LevelError, match="the level"):
+        Level.from_json(values)

@@ -34,7 +34,8 @@ from arena.server import serve, session
 from arena.server.endpoint import Endpoint, EndpointError
 from arena.server.monitor import Monitor
 from arena.server.serve import serve_environment
-from arena.server.session import Limits, ServeResult, Session
+from arena.server.session import Session
+from arena.server.session_result import CLIENT_DISCONNECTED, SessionLimits, SessionResult
 
 SHAPE = (4, 5, 3)
 NO_BUTTONS = np.zeros(12, np.uint8)
@@ -75,18 +76,18 @@ class Running:
     def __init__(self, base: Path, env: Any = None, monitor: Path | None = None, **limits: Any):
         self.base = base
         self.env = env or CountingEnv()
-        self.ended: ServeResult | BaseException | None = None
+        self.ended: SessionResult | BaseException | None = None
         self._thread = threading.Thread(target=self._run, args=(monitor, limits), daemon=True)
         self._thread.start()
 
     def _run(self, monitor: Path | None, limits: dict[str, Any]) -> None:
         try:
             watched = Monitor(monitor)
-            self.ended = serve_environment(self.env, self.base, Limits(**limits), watched)
+            self.ended = serve_environment(self.env, self.base, SessionLimits(**limits), watched)
         except BaseException as error:
             self.ended = error
 
-    def result(self) -> ServeResult:
+    def result(self) -> SessionResult:
         self._thread.join(20)
         assert not self._thread.is_alive(), "the server hangs"
         assert not list(self.base.iterdir()), "the server left something behind"
@@ -153,7 +154,7 @@ def test_the_description_is_openais(base: Path) -> None:
         },
     }
     raw.socket.close()
-    assert running.result().reason == session.CLIENT_DISCONNECTED
+    assert running.result().reason == CLIENT_DISCONNECTED
 
 
 def test_episodes_with_our_client(base: Path, tmp_path: Path) -> None:
@@ -216,13 +217,13 @@ def test_the_time_limit_ends_an_agent_that_thinks(base: Path) -> None:
 
 @pytest.mark.parametrize("limit", ["wall_clock_seconds", "connect_seconds"])
 def test_an_agent_that_never_comes(base: Path, limit: str) -> None:
-    assert Running(base, **{limit: 0.2}).result() == ServeResult(0, "never-connected", 0, 0.0)
+    assert Running(base, **{limit: 0.2}).result() == SessionResult(0, "never-connected", 0, 0.0)
 
 
 def test_a_refused_request_costs_nothing_and_changes_nothing(base: Path) -> None:
     running = Running(base, timesteps=6)
     env = running.client()
-    with pytest.raises(ResetError, match="no episode is under way"):
+    with pytest.raises(ResetError, match="a step without an episode: reset first"):
         env.step(NO_BUTTONS)
     env.reset()
     with pytest.raises(ResetError, match="mid-episode"):
@@ -377,7 +378,7 @@ def test_a_second_server_is_refused_and_the_first_not_disturbed(
     while not (base / "sock").exists():
         time.sleep(0.005)
     env = running.client() if in_session else None
-    with pytest.raises(EndpointError, match="somebody serves at"):
+    with pytest.raises(EndpointError, match="another server listens at .*: stop it"):
         Endpoint(base, 60)
     env = env or running.client()
     assert (env.reset() == 1).all()
@@ -483,7 +484,7 @@ def test_whatever_a_client_sends_ends_in_a_result(parts: list[bytes]) -> None:
     with ours, theirs:
         theirs.sendall(b"".join(parts))
         theirs.shutdown(socket.SHUT_WR)
-        played = Session(CountingEnv(), NoEndpoint(), ours, Limits(), Monitor(None))  # type: ignore[arg-type]
+        played = Session(CountingEnv(), NoEndpoint(), ours, SessionLimits(), Monitor(None))  # type: ignore[arg-type]
         result = played.run()
         answers = MessageReader().feed(theirs.recv(1 << 20))
     assert result.reason in ("client-closed", "client-disconnected", "protocol-error")

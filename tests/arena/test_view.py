@@ -21,16 +21,18 @@ import pytest
 from rich.console import Console
 
 from arena.environment.levels import Level
-from arena.evaluation.level_run import LevelRun, Limits
+from arena.evaluation.level_run import LevelLimits, LevelRun
 from arena.pages.live import view as live_view
 from arena.pages.live.state import JournalTail, Spectator, imagine
 from arena.pages.live.view import LiveView, announce
 from arena.replay.imagination import Imagination
-from arena.server.frame_ring import Step, WindowWriter
+from arena.server.frame_ring import FrameRingWriter, Step
 from tests.helpers.small_models import TINY, write_random_pretrained
 
 SHAPE = (224, 320, 3)
-LIMITS = Limits(budget_steps=1000, wall_clock_seconds=60.0, connect_seconds=30.0, hang_seconds=30.0)
+LIMITS = LevelLimits(
+    budget_steps=1000, wall_clock_seconds=60.0, connect_seconds=30.0, hang_seconds=30.0
+)
 
 
 class Playing:
@@ -38,10 +40,10 @@ class Playing:
 
     def __init__(self, folder: Path) -> None:
         self.run = LevelRun(Level("Made", "Up"), folder, None, 1, LIMITS, watched=True)  # type: ignore[arg-type]
-        self.run.window = folder / "window"
+        self.run.frame_ring = folder / "frames"
         self.run.state = "playing"
         self.run.started = time.monotonic()
-        self._writer = WindowWriter(self.run.window, SHAPE, 12)
+        self._writer = FrameRingWriter(self.run.frame_ring, SHAPE, 12)
         self._timesteps = 0
 
     def step(self, *, reset: bool = False, episode: int = 0) -> None:

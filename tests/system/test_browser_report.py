@@ -18,7 +18,7 @@ import cv2
 import pytest
 from playwright import sync_api as playwright
 
-from arena.evaluation.results import LevelError
+from arena.evaluation.results import LevelFailure
 from arena.pages.report import writing
 from arena.pages.report.advice import Advice
 from arena.pages.report.endings import LevelMap
@@ -58,7 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lucky_level(f"{PANGOLIN}:{state}", 30, seed, 12 if seed == 2 else None)
         for seed, state in enumerate(STATES, 1)
     ]
-    error = LevelError("the agent left with exit code 1", "Error: <b>bold</b> words")
+    error = LevelFailure("the agent left with exit code 1", "Error: <b>bold</b> words")
     failed = lucky_level(f"{PANGOLIN}:LagoonZone.Act4", 0)
     failed = type(failed)(failed.name, [], status="failed", error=error)
     made = write_run(folder / "run", [*levels, failed])

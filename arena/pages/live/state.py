@@ -26,7 +26,7 @@ from agent.errors import ModelError
 from arena.evaluation.level_run import LevelRun
 from arena.evaluation.score import level_score
 from arena.replay.imagination import Imagination
-from arena.server.frame_ring import Step, WindowReader
+from arena.server.frame_ring import FrameRingReader, Step
 
 # M starts from nothing so many steps before the picture, as it does in play after each sequence:
 # a quarter of a second, in which it sees where things move.
@@ -49,7 +49,7 @@ class Spectator:
         self.run = run
         self._imagination = imagination
         self._journal = JournalTail(run.folder / "out" / journal.FILE_NAME)
-        self._window: WindowReader | None = None
+        self._ring: FrameRingReader | None = None
         self._last: dict[str, Any] | None = None
 
     def look(self) -> dict[str, Any]:
@@ -66,6 +66,8 @@ class Spectator:
             timesteps = now["timesteps"]
         return {
             "name": run.level.name,
+            "game": run.level.game,
+            "game_state": run.level.state,
             "state": run.state,
             "timesteps": timesteps,
             "budget_steps": run.limits.budget_steps,
@@ -81,20 +83,20 @@ class Spectator:
 
     def close(self) -> None:
         """Look no more."""
-        if self._window is not None:
-            self._window.close()
-            self._window = None
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
 
     def _now(self) -> dict[str, Any] | None:
-        if self.run.state != "playing" or self.run.window is None:
+        if self.run.state != "playing" or self.run.frame_ring is None:
             self.close()
             return None
-        if self._window is None:
-            self._window = WindowReader(self.run.window)
-        self._window.look(WARM_UP_STEPS + 1)
-        if self._last is not None and self._last["sequence"] == self._window.newest():
+        if self._ring is None:
+            self._ring = FrameRingReader(self.run.frame_ring)
+        self._ring.request(WARM_UP_STEPS + 1)
+        if self._last is not None and self._last["sequence"] == self._ring.newest():
             return self._last
-        steps = self._window.read(WARM_UP_STEPS + 1 if self._imagination else 1)
+        steps = self._ring.read(WARM_UP_STEPS + 1 if self._imagination else 1)
         self._last = self._pictures(steps) if steps else None
         return self._last
 

@@ -6,6 +6,7 @@ nothing here fails on a broken file, which becomes a note in the page instead.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -20,14 +21,16 @@ from agent import journal
 from agent.errors import UserError
 from agent.play.timing import Spent
 from agent.settings import RULES_WITHOUT_THRESHOLD
+from arena.environment.level_files import LevelError
+from arena.environment.levels import Level
 from arena.evaluation import results, run_folder
 from arena.evaluation.level_run import LIMITS_REACHED
-from arena.evaluation.results import LevelResult, Results, ResultsError, read_results
+from arena.evaluation.results import LevelResult, RunResults, RunResultsError, read_results
 from arena.evaluation.run_folder import RunFolderError, read_run
 from arena.evaluation.score import bootstrap_interval, level_score, read_monitor
 from arena.server.monitor import MONITOR_FILE
 from arena.server.process import read_result
-from arena.server.session import ServeResult
+from arena.server.session_result import SessionResult
 
 Floats = NDArray[np.float64]
 PARTS = tuple(Spent().rounded())
@@ -76,11 +79,11 @@ class LevelRecord:
 
     @property
     def game(self) -> str:
-        return self.result.level.partition(":")[0]
+        return Level.parse(self.result.level).game
 
     @property
     def state(self) -> str:
-        return self.result.level.partition(":")[2] or self.result.level
+        return Level.parse(self.result.level).state
 
     @property
     def remembers(self) -> bool:
@@ -117,7 +120,7 @@ class RunRecord:
 
     folder: Path
     run: Mapping[str, Any]
-    results: Results
+    results: RunResults
     levels: Sequence[LevelRecord]
     notes: Sequence[str]
 
@@ -199,7 +202,7 @@ def read_record(folder: Path) -> RunRecord:
     found = _results(folder, run, list(settings), notes)
     levels = []
     for result in found.levels:
-        record, said = _level(folder, result, settings.get(result.level, {}))
+        record, said = _level(folder, result, settings.get(result.level))
         levels.append(record)
         notes += [f"{result.level}: {note}" for note in said]
     return RunRecord(folder, run, found, levels, notes)
@@ -207,13 +210,13 @@ def read_record(folder: Path) -> RunRecord:
 
 def _results(
     folder: Path, run: Mapping[str, Any], levels: Sequence[str], notes: list[str]
-) -> Results:
+) -> RunResults:
     try:
         found = read_results(folder)
         if not found.complete:
             notes.append("The run is not finished: the same command goes on with it.")
         return found
-    except ResultsError as error:
+    except RunResultsError as error:
         notes.append(f"{_reason(error)}. What follows was worked out from the episodes' files.")
     rebuilt = [_rebuilt(folder, level) for level in levels or _level_folders(folder)]
     agent = _mapping(_mapping(run.get("settings")).get("agent"))
@@ -223,12 +226,12 @@ def _results(
         _episodes(folder / level.folder)[0].tolist() for level in rebuilt if level.score is not None
     ]
     interval = bootstrap_interval(returns)
-    return Results(name, budget if isinstance(budget, int) else 0, rebuilt, interval)
+    return RunResults(name, budget if isinstance(budget, int) else 0, rebuilt, interval)
 
 
 def _rebuilt(folder: Path, level: str) -> LevelResult:
     """A level's entry where results.json can't be read; finished if the server says so."""
-    place = f"levels/{level.replace(':', '.')}"
+    place = f"levels/{Level.parse(level).slug}"
     returns = _episodes(folder / place)[0]
     end = _server_end(folder / place)
     finished = end is not None and end.reason in LIMITS_REACHED
@@ -249,12 +252,10 @@ def _rebuilt(folder: Path, level: str) -> LevelResult:
 def _level_folders(folder: Path) -> list[str]:
     place = folder / "levels"
     found = sorted(path.name for path in place.iterdir()) if place.is_dir() else []
-    return [name.replace(".", ":", 1) for name in found]
+    return [name.replace(".", ":", 1) for name in found if "." in name]
 
 
-def _level(
-    folder: Path, result: LevelResult, settings: Mapping[str, Any]
-) -> tuple[LevelRecord, list[str]]:
+def _level(folder: Path, result: LevelResult, level: Level | None) -> tuple[LevelRecord, list[str]]:
     place = folder / result.folder
     returns, lengths, notes = _episodes(place)
     timesteps = np.cumsum(lengths + 1) if len(lengths) else np.zeros(0, np.int64)
@@ -281,8 +282,8 @@ def _level(
     end = _server_end(place)
     record = LevelRecord(
         result=result,
-        scenario=str(settings.get("scenario") or ""),
-        integration=_text(settings.get("integration")) or None,
+        scenario=level.scenario if level else "",
+        integration=str(level.integration) if level and level.integration else None,
         returns=returns[finite],
         timesteps=timesteps[finite],
         numbers=np.flatnonzero(finite),
@@ -355,19 +356,24 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def _server_end(place: Path) -> ServeResult | None:
+def _server_end(place: Path) -> SessionResult | None:
     try:
         return read_result(place)
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _level_settings(run: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Level name -> its settings, as run.json has them."""
+def _level_settings(run: Mapping[str, Any]) -> dict[str, Level]:
+    """Level name -> the level, as run.json has it; entries of another form are left out."""
     entries = _mapping(run.get("settings")).get("levels")
     if not isinstance(entries, list):
         return {}
-    return {str(entry["level"]): entry for entry in map(_mapping, entries) if "level" in entry}
+    levels = {}
+    for entry in entries:
+        with contextlib.suppress(LevelError):
+            level = Level.from_json(entry)
+            levels[level.name] = level
+    return levels
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
