@@ -166,7 +166,7 @@ def watched(agent: Agent, console: Console) -> Iterator[LevelObserver]:
         try:
             imagination = Imagination(agent.settings.pretrained)
         except PretrainedError as error:
-            console.print(f"watch   without V and M: {error}", soft_wrap=True, markup=False)
+            console.print(f"watch   no pictures of V and M: {error}", soft_wrap=True, markup=False)
     lock_in = None
     if isinstance(agent, LocalAgent):
         settings = agent.settings

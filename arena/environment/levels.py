@@ -189,7 +189,7 @@ def register_integration(level: Level) -> Integrations:
 
 
 def known_games(where: Integrations) -> list[str]:
-    """The games in stable-retro's data, or in the registered folder; [] if that is gone."""
+    """The games in stable-retro's data, or in the registered folder; [] if it does not exist."""
     try:
         games: list[str] = stable_retro.data.list_games(where)
     except OSError:

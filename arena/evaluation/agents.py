@@ -42,7 +42,7 @@ class AgentOptions:
     repeats: int | None = None
 
     def environment(self) -> dict[str, str]:
-        """Environment variables for an agent that is not the project's own; None is left out."""
+        """Environment variables for an agent that is not the project's own; None is omitted."""
         values = {
             "BUDGET_STEPS": self.budget_steps,
             "SEED": self.seed,

@@ -111,10 +111,9 @@ def evaluate(
         UserError: the run folder is not writable any more.
     """
     results_file = _ResultsFile(plan, folder.path)
+    watched = observer is not None
     runs = [
-        level_run(
-            level, folder.path, plan.agent, plan.seed, plan.limits, watched=observer is not None
-        )
+        level_run(level, folder.path, plan.agent, plan.seed, plan.limits, watched=watched)
         for level in plan.levels
         if not results_file.is_finished(level)
     ]

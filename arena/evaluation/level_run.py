@@ -79,7 +79,7 @@ class _Failure(Exception):
 
 
 class _ServerFailure(_Failure):
-    """The server failed, not the agent: the server's stderr tells more."""
+    """The server failed, not the agent: the server's stderr has the reason."""
 
 
 class LevelRun:

@@ -25,9 +25,10 @@ DEFAULT_SEED = 1
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Play an agent on levels, with the contest's budget and socket, and print its score.
+    """Evaluate an agent on levels as the contest did, and print its score.
 
-    The same command resumes an interrupted run.
+    The same command resumes an interrupted run. Other commands: tune, movie, report (see their
+    --help).
     """
 
     levels: str = option("SET, GAME:STATE or DIR, or several with commas", DEFAULT_LEVELS)

@@ -63,10 +63,10 @@ def serve(
         monitor = Monitor(monitor_dir)
         stack.callback(monitor.close)
         limits = SessionLimits(timestep_limit, wall_clock_seconds, connect_seconds)
-        ring = None
-        if frame_ring is not None:
-            ring = FrameRingWriter(frame_ring, env.observation_shape, env.n_buttons)
-            stack.callback(ring.close)
+        if frame_ring is None:
+            return serve_environment(env, base, limits, monitor)
+        ring = FrameRingWriter(frame_ring, env.observation_shape, env.n_buttons)
+        stack.callback(ring.close)
         return serve_environment(env, base, limits, monitor, ring)
 
 
