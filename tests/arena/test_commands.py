@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,12 +21,6 @@ from arena.environment.levels import Level
 ROOT = Path(__file__).parents[2]
 LEVEL = Level("Airstriker-Genesis-v0", "Level1", "scenario")
 Start = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def base() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="wm") as folder:  # short: a socket's path is limited
-        yield Path(folder) / "sock"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from arena.evaluation.agents import AgentOptions, CommandAgent
 from arena.evaluation.evaluate import EvaluationPlan, evaluate
 from arena.evaluation.level_run import LevelLimits, read_lock_in
 from arena.evaluation.results import LevelResult, RunResults, read_results, write_results
-from arena.evaluation.run_folder import RunFolder, RunFolderError, open_run, read_run
+from arena.evaluation.run_folder import RunFolder, open_run, read_run
 from arena.evaluation.score import bootstrap_interval, read_monitor
 from arena.server.process import ServerConfig
 
@@ -264,38 +264,6 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(evaluation, "write_results", full)
     with pytest.raises(UserError, match="No space left on device.*make room and repeat"):
         play(plan(tmp_path), tmp_path / "run")
-
-
-def test_the_folder_of_another_command_is_left_alone(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    folder_of(plan(tmp_path), out).close()
-    before = (out / "run.json").read_bytes()
-    other = replace(plan(tmp_path), limits=replace(LIMITS, budget_steps=200))
-    with pytest.raises(RunFolderError, match="budget_steps is 100 there and 200 now.*the command"):
-        folder_of(other, out)
-    assert (out / "run.json").read_bytes() == before
-
-
-def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").touch()
-    with pytest.raises(RunFolderError, match="contains other files"):
-        folder_of(plan(tmp_path), tmp_path / "mine")
-    with pytest.raises(RunFolderError, match="is a file"):
-        folder_of(plan(tmp_path), tmp_path / "mine" / "thesis.txt")
-    with pytest.raises(RunFolderError, match="can't write"):
-        folder_of(plan(tmp_path), Path("/proc/nothing/here"))
-    (tmp_path / "mine" / "run.json").write_text("{}")
-    with pytest.raises(RunFolderError, match=r"run\.json is not a"):
-        folder_of(plan(tmp_path), tmp_path / "mine")
-
-
-def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
-    first = folder_of(plan(tmp_path), tmp_path / "run")
-    with pytest.raises(RunFolderError, match="in use by another process"):
-        folder_of(plan(tmp_path), tmp_path / "run")
-    first.close()
-    folder_of(plan(tmp_path), tmp_path / "run").close()
 
 
 def test_without_a_folder_the_unfinished_run_of_the_same_settings_is_resumed(
