@@ -83,8 +83,7 @@ def find_engines(environment: Mapping[str, str]) -> list[ContainerEngine]:
             problems.append(f"{program}: {lines[-1]}")
     if not engines:
         raise AgentError(
-            f"no container engine runs ({'; '.join(problems)}): start it, or set"
-            " CONTAINER_ENGINE"
+            f"no container engine runs ({'; '.join(problems)}): start it, or set CONTAINER_ENGINE"
         )
     return engines
 

@@ -124,9 +124,9 @@ def evaluate(
         results_file.write()
         with signals_as_interrupt():
             _play_all(runs, results_file, plan.workers, console)
-        return results_file.close()
+        return results_file.finish()
     except KeyboardInterrupt:
-        results = results_file.close()
+        results = results_file.finish()
         raise EvaluationInterrupted(sum(_finished(level) for level in results.levels)) from None
     except OSError as error:
         raise UserError(
@@ -205,7 +205,7 @@ class _ResultsFile:
     def write(self) -> None:
         write_results(self._folder, self._results)
 
-    def close(self) -> RunResults:
+    def finish(self) -> RunResults:
         """Add the interval of the mean, which needs all episodes of all levels."""
         scored = [level for level in self._results.levels if level.score is not None]
         returns = [
