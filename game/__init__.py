@@ -1,4 +1,4 @@
-"""Pangolin Dash: a free Mega Drive platformer with generated levels, for the contest's agents.
+"""Pangolin Dash: a free Mega Drive platformer with generated levels.
 
-The engine is committed as a binary; levels, art and the integration are made by Python alone.
+The engine is committed as a binary; Python alone makes the levels, the art and the ROM.
 """

@@ -1,10 +1,10 @@
-"""Draws levels from a seed and makes a ROM, an integration and a level list of them.
+"""Generates levels from a random seed and writes them as a game: ROM, states, level list, movies.
 
     python -m game.build --seed 7 --levels 11 --out fresh
     python local_eval.py --levels fresh ...
 
-Every level is solved by the planner before it is written; one that is not is drawn again. Nothing
-depends on the clock: the same arguments give the same bytes.
+The planner solves every level; a level that it cannot solve is generated again. Nothing depends on
+the clock: the same arguments give the same bytes.
 """
 
 from __future__ import annotations
@@ -21,39 +21,44 @@ from agent.command_line import option, parse, run
 from agent.errors import UserError
 from game import art
 from game.cartridge import integration, rom
+from game.cartridge.integration import write_level_list
 from game.format import ZONES
-from game.levels.draft import Draft, DraftError
+from game.levels.finish import GeneratedLevel, GeometryError
 from game.levels.grammar import generate
-from game.levels.levelset import Course, write_list, write_ways
+from game.levels.routes import Route, write_routes
 from game.planning.emulator import Emulator
-from game.planning.planner import Plan, plan
-from game.planning.solve import SolveError, record
+from game.planning.movies import ReplayError, record
+from game.planning.planner import SearchResult, plan
 
-MOST_LEVELS = 60  # what fits into a ROM of one megabyte
-SOLVE_FRAMES = 240_000  # emulator frames the planner may use: about 90 s on one core
-ATTEMPTS = 40
-KNOWN_ZONES = ZONES[:6]  # the seventh is the test set's own
+MAX_LEVELS = 60  # as many fit into a ROM of one megabyte
+SOLVE_FRAMES = 240_000  # emulated frames of a search: about 90 s on one core
+MAX_ATTEMPTS = 40
+DEFAULT_ZONES = ZONES[:6]  # the seventh zone is reserved for the test levels
 
 
 class BuildError(UserError):
-    """Levels that can't be built as asked."""
+    """The levels cannot be built with these options."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Draw fresh levels, prove that each can be finished, and write them as a game of their own."""
+    """Generate levels, solve each with the planner, and write them as a new game."""
 
-    out: str = option("folder for the game, its level list and the planner's movies")
-    seed: int = option("which levels: the same seed gives the same bytes", 1)
-    levels: int = option(f"how many, 1 to {MOST_LEVELS}", 11)
-    zones: str = option("zones to draw from in turn, with commas", ",".join(KNOWN_ZONES))
-    difficulty: str = option("0 (gentle) to 1 (hard), or a range as 0.2-0.8", "0.2-0.8")
-    game: str = option("the game's name", "PangolinDashFresh-Genesis")
+    out: str = option("folder for the game, its level list and the movies of the solutions")
+    seed: int = option("random seed of the levels", 1)
+    levels: int = option(f"number of levels, 1 to {MAX_LEVELS}", 11)
+    zones: str = option(
+        "zones of the levels, separated by commas and used in turn", ",".join(DEFAULT_ZONES)
+    )
+    difficulty: str = option(
+        "difficulty from 0 (gentle) to 1 (hard), or a range such as 0.2-0.8", "0.2-0.8"
+    )
+    game: str = option("name of the game", "PangolinDashFresh-Genesis")
 
 
 @dataclass(frozen=True)
-class Spec:
-    """A level to be drawn."""
+class LevelSpec:
+    """A level to generate: its zone, act, random seed and difficulty 0-1."""
 
     zone: str
     act: int
@@ -62,28 +67,30 @@ class Spec:
 
     @property
     def name(self) -> str:
+        """Name of the level's state."""
         return f"{self.zone}Zone.Act{self.act}"
 
 
 @dataclass(frozen=True, eq=False)
-class Built:
-    """A level that was drawn and solved."""
+class BuiltLevel:
+    """A level that was generated and solved, and the number of the attempt that succeeded."""
 
-    spec: Spec
-    draft: Draft
+    spec: LevelSpec
+    generated: GeneratedLevel
     attempt: int
 
     @property
-    def course(self) -> Course:
-        drawn = (self.spec.seed, self.spec.difficulty, self.attempt)
-        return Course(self.draft.level.start, self.draft.way, drawn)
+    def route(self) -> Route:
+        """The route of the level."""
+        arguments = (self.spec.seed, self.spec.difficulty, self.attempt)
+        return Route(self.generated.level.start, self.generated.waypoints, arguments)
 
 
-def specs(options: Options) -> list[Spec]:
-    """The levels that the options ask for.
+def level_specs(options: Options) -> list[LevelSpec]:
+    """List the levels to generate.
 
     Raises:
-        BuildError: a number, a zone or a difficulty that can't work.
+        BuildError: an option is invalid; the message says how to correct it.
     """
     zones = [zone.strip() for zone in options.zones.split(",") if zone.strip()]
     for zone in zones:
@@ -91,20 +98,22 @@ def specs(options: Options) -> list[Spec]:
             near = difflib.get_close_matches(zone.title(), ZONES, 1, 0.4) or [", ".join(ZONES)]
             raise BuildError(f"no zone is called {zone!r}: did you mean {near[0]}?")
     if not zones:
-        raise BuildError(f"no zone is named: give some of {','.join(ZONES)}")
-    if not 1 <= options.levels <= MOST_LEVELS:
-        raise BuildError(f"--levels is {options.levels}: a ROM holds 1 to {MOST_LEVELS}")
+        raise BuildError(f"--zones is empty: give some of {','.join(ZONES)}")
+    if not 1 <= options.levels <= MAX_LEVELS:
+        raise BuildError(f"--levels is {options.levels}: a ROM holds 1 to {MAX_LEVELS}")
     if not 0 <= options.seed < 1 << 63:
         raise BuildError(f"--seed is {options.seed}: give a number from 0 to {(1 << 63) - 1}")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_]*-Genesis", options.game):
-        raise BuildError(f"--game is {options.game!r}: give letters and digits, then -Genesis")
+        raise BuildError(
+            f"--game is {options.game!r}: give letters and digits, followed by -Genesis"
+        )
     easy, hard = _range(options.difficulty)
     chosen = []
     for index in range(options.levels):
         share = index / max(options.levels - 1, 1)
         difficulty = round(easy + (hard - easy) * share, 3)
         zone, act = zones[index % len(zones)], index // len(zones) + 1
-        chosen.append(Spec(zone, act, options.seed, difficulty))
+        chosen.append(LevelSpec(zone, act, options.seed, difficulty))
     return chosen
 
 
@@ -116,138 +125,168 @@ def _range(text: str) -> tuple[float, float]:
     except ValueError:
         easy = hard = -1.0
     if not 0 <= easy <= hard <= 1:
-        raise BuildError(f"--difficulty is {text!r}: give 0 to 1, or a range as 0.2-0.8")
+        raise BuildError(
+            f"--difficulty is {text!r}: give a number from 0 to 1, or a range such as 0.2-0.8"
+        )
     return easy, hard
 
 
-def draw(spec: Spec, attempt: int) -> tuple[Draft, int]:
-    """Draw a level; one that breaks a limit is drawn again.
+def generate_valid(spec: LevelSpec, attempt: int) -> tuple[GeneratedLevel, int]:
+    """Generate a level that keeps all limits, in as many attempts as that takes.
+
+    Args:
+        spec: the level.
+        attempt: number of the first attempt.
 
     Returns:
-        The draft and the number of the attempt that gave it.
+        The level and the number of its attempt.
 
     Raises:
-        BuildError: no attempt was any good.
+        BuildError: no attempt up to MAX_ATTEMPTS gave a valid level.
     """
-    for number in range(attempt, ATTEMPTS):
+    for number in range(attempt, MAX_ATTEMPTS):
         try:
             return generate(spec.zone, spec.act, spec.seed, spec.difficulty, number), number
-        except DraftError as error:
+        except GeometryError as error:
             reason = error
-    raise BuildError(f"{spec.name} can't be drawn with seed {spec.seed}: {reason}; try another")
+    raise BuildError(
+        f"{spec.name} can't be generated with seed {spec.seed}: {reason}; use another --seed"
+    )
 
 
 def build(
     folder: Path,
     game: str,
-    chosen: Sequence[Spec],
+    chosen: Sequence[LevelSpec],
     movies: Path,
     known: Mapping[str, tuple[int, tuple[int, ...]]] | None = None,
-) -> list[Built]:
-    """Draw, solve, pack and record levels; returns them in the order of `chosen`.
+) -> list[BuiltLevel]:
+    """Generate, solve, pack and record levels.
 
     Args:
-        folder: gets the game's folder.
-        game: its name.
+        folder: folder in which the game's folder is created.
+        game: name of the game.
         chosen: the levels, in their order in the ROM.
-        movies: gets a .bk2 a level.
-        known: level -> (attempt, actions) of an earlier build; tried before the planner is.
+        movies: folder for one .bk2 movie of each level.
+        known: level -> (attempt, actions) of an earlier build, tried before the planner.
+
+    Returns:
+        The levels, in the order of `chosen`.
 
     Raises:
-        BuildError: a level that none of many attempts made solvable.
+        BuildError: no attempt gave a level that the planner can solve.
     """
-    plays = {name: actions for name, (_, actions) in (known or {}).items()}
-    drafts = [draw(spec, (known or {}).get(spec.name, (0, ()))[0]) for spec in chosen]
+    known = known or {}
+    plays = {name: actions for name, (_, actions) in known.items()}
+    levels = [generate_valid(spec, known.get(spec.name, (0, ()))[0]) for spec in chosen]
     movies.mkdir(parents=True, exist_ok=True)
-    unsolved = True
-    while unsolved:  # a level that was drawn again changes the ROM: then all are played again
-        _write(folder / game, [draft for draft, _ in drafts])
-        emulator = Emulator(folder, game, chosen[0].name)
-        unsolved = False
-        for index, spec in enumerate(chosen):
-            state, movie = read_state(folder / game, spec.name), movies / f"{spec.name}.bk2"
-            if _still_wins(emulator, state, plays.get(spec.name, ()), movie):
-                continue
-            found = _solve(emulator, state, drafts[index][0])
-            print(_report(spec, drafts[index], found), flush=True)
-            if found.solved:
-                plays[spec.name] = found.actions
-                record(emulator, state, found.actions, movie)
-            else:
-                unsolved = True
-                drafts[index] = draw(spec, drafts[index][1] + 1)
-        emulator.close()
-    built = [Built(spec, *drawn) for spec, drawn in zip(chosen, drafts, strict=True)]
+    while True:
+        _write(folder / game, [generated for generated, _ in levels])
+        unsolved = _record_solutions(folder / game, chosen, levels, plays, movies)
+        if not unsolved:
+            break
+        for index in unsolved:  # this changes the ROM, so all levels are played again
+            levels[index] = generate_valid(chosen[index], levels[index][1] + 1)
+    built = [BuiltLevel(spec, *level) for spec, level in zip(chosen, levels, strict=True)]
     for stray in set(movies.glob("*.bk2")) - {movies / f"{spec.name}.bk2" for spec in chosen}:
         stray.unlink()
-    write_ways(folder / game, {item.spec.name: item.course for item in built})
+    write_routes(folder / game, {item.spec.name: item.route for item in built})
     return built
 
 
-def _write(folder: Path, drafts: Iterable[Draft]) -> None:
-    levels = [draft.level for draft in drafts]
-    data = rom.pack(levels, art.zones(), art.shared())
-    integration.write(folder, data, [level.name for level in levels])
+def _write(folder: Path, levels: Iterable[GeneratedLevel]) -> None:
+    data = [generated.level for generated in levels]
+    packed = rom.pack(data, art.draw_zones(), art.draw_shared())
+    integration.write(folder, packed, [level.name for level in data])
 
 
-def _solve(emulator: Emulator, state: bytes, draft: Draft) -> Plan:
-    emulator.start(state)
-    return plan(emulator, draft.level.start, draft.way, float("inf"), SOLVE_FRAMES)
+def _record_solutions(
+    folder: Path,
+    chosen: Sequence[LevelSpec],
+    levels: Sequence[tuple[GeneratedLevel, int]],
+    plays: dict[str, tuple[int, ...]],
+    movies: Path,
+) -> list[int]:
+    """Write a movie of each level; return the indices of the levels that were not solved.
+
+    New solutions are added to `plays`.
+    """
+    emulator = Emulator(folder.parent, folder.name, chosen[0].name)
+    unsolved = []
+    for index, spec in enumerate(chosen):
+        state, movie = read_state(folder, spec.name), movies / f"{spec.name}.bk2"
+        if _still_wins(emulator, state, plays.get(spec.name, ()), movie):
+            continue
+        generated, attempt = levels[index]
+        emulator.start(state)
+        found = plan(
+            emulator, generated.level.start, generated.waypoints, float("inf"), SOLVE_FRAMES
+        )
+        print(_report(spec, generated, attempt, found), flush=True)
+        if found.solved:
+            plays[spec.name] = found.actions
+            record(emulator, state, found.actions, movie)
+        else:
+            unsolved.append(index)
+    emulator.close()
+    return unsolved
 
 
 def read_state(folder: Path, name: str) -> bytes:
-    """A level's saved state, unpacked."""
+    """Read and decompress the state of a level."""
     return gzip.decompress((folder / f"{name}.state").read_bytes())
 
 
 def _still_wins(emulator: Emulator, state: bytes, actions: Sequence[int], movie: Path) -> bool:
-    """Whether a known play reaches the end post in this ROM; then its movie is written."""
+    """Return whether known actions reach the end post in this ROM; if so, write their movie."""
     if not actions:
         return False
     try:
         record(emulator, state, actions, movie)
-    except SolveError:
+    except ReplayError:
         return False
     return True
 
 
-def _report(spec: Spec, drawn: tuple[Draft, int], found: Plan) -> str:
-    columns = drawn[0].level.cells.shape[1]
-    outcome = "solved" if found.solved else f"given up at {found.progress:.0%} of the way, redrawn"
+def _report(spec: LevelSpec, generated: GeneratedLevel, attempt: int, found: SearchResult) -> str:
+    columns = generated.level.cells.shape[1]
+    failed = f"not solved ({found.progress:.0%} of the route), generating another"
+    outcome = "solved" if found.solved else failed
     return (
-        f"{spec.name:20} difficulty {spec.difficulty:.2f} attempt {drawn[1]} {columns} columns:"
-        f" {outcome}, {len(found.actions) * 4 / 60:.0f} s of play,"
+        f"{spec.name:20} difficulty {spec.difficulty:.2f} attempt {attempt} {columns} columns:"
+        f" {outcome}, {found.play_seconds:.0f} s of play,"
         f" {found.frames} frames searched in {found.seconds:.0f} s"
     )
 
 
 def _fresh_folder(path: Path) -> Path:
-    """An empty folder, or one that an earlier build filled and this one may replace."""
+    """Return an empty folder, or one from an earlier build, which this build may replace."""
     if path.exists() and not path.is_dir():
         raise BuildError(f"--out {path} is not a folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BuildError(f"--out {path} can't be made: {error.strerror}") from None
+        raise BuildError(f"--out {path} can't be created: {error.strerror}") from None
     if any(path.iterdir()) and not (path / "levels.json").is_file():
-        raise BuildError(f"--out {path} holds other things: give an empty or a new folder")
+        raise BuildError(f"--out {path} contains other files: give an empty or a new folder")
     return path
 
 
 def _clear(folder: Path) -> None:
-    """Remove what an earlier build wrote beside its game, which is written over."""
+    """Remove the level list and the movies of an earlier build."""
     (folder / "levels.json").unlink(missing_ok=True)
     shutil.rmtree(folder / "movies", ignore_errors=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Build the game."""
     options = parse(Options, argv, prog="python -m game.build")
-    chosen = specs(options)
+    chosen = level_specs(options)
     folder = _fresh_folder(Path(options.out))
     _clear(folder)
     built = build(folder, options.game, chosen, folder / "movies")
     about = f"seed {options.seed}, difficulty {options.difficulty}"
-    write_list(folder, {"fresh": (about, options.game, [item.spec.name for item in built])})
+    write_level_list(folder, {"fresh": (about, options.game, [item.spec.name for item in built])})
     print(f"{len(built)} levels in {folder}: python local_eval.py --levels {folder}")
     return 0
 

@@ -1,6 +1,6 @@
-"""The format shared by engine, art and levels: ids, limits, the RAM block and the data classes.
+"""The format that engine, art and levels share: ids, limits and the data classes.
 
-`README.md` says what they mean; the engine's C header states the same numbers, and a test
+`FORMAT.md` explains the values. The engine's C header defines the same numbers, and a test
 compares the two.
 """
 
@@ -17,10 +17,8 @@ Picture = npt.NDArray[np.uint8]
 FORMAT_VERSION = 1
 PACK_MAGIC = b"PGDP"
 PACK_TABLE = 0x200
-RAM_MAGIC = 0x50474431  # "PGD1"
-RAM_BASE = 0xFF0000
 
-CELL = 16
+CELL = 16  # pixels
 SCREEN_WIDTH = 320
 SCREEN_HEIGHT = 224
 MIN_COLUMNS = 20
@@ -30,10 +28,10 @@ MAX_ROWS = 64
 MAX_CELLS = 49_152
 MAX_OBJECTS = 250
 MAX_RINGS = 500
-MAX_OBJECTS_NEAR = 12  # within 640 pixels
+MAX_OBJECTS_NEAR = 12  # within 640 pixels of the level
 MAX_RINGS_NEAR = 24  # within 400 pixels
 END_MARGIN = 160  # pixels between the end post and the level's right border
-LOOP_RADIUS = 64
+LOOP_RADIUS = 64  # pixels
 MAX_ROM_BYTES = 1 << 20
 
 MAX_FOREGROUND_TILES = 639
@@ -45,7 +43,7 @@ ZONES = ("Meadow", "Canyon", "Cavern", "Glacier", "Foundry", "Lagoon", "Skyline"
 
 
 class Cell(IntEnum):
-    """Cell ids: 2-15, 18, 19 and 128-255 are chosen by `rom.dress`, never by a designer."""
+    """Cell ids. `art.autotile` chooses 2-15, 18, 19 and 128-255; a designer never uses them."""
 
     EMPTY = 0
     SOLID = 1
@@ -116,7 +114,7 @@ INVISIBLE = frozenset({Cell.EMPTY, Cell.BARRIER, Cell.BARRIER_ONEWAY})
 
 
 class Kind(IntEnum):
-    """Kinds of objects."""
+    """Kinds of objects; FORMAT.md, 5 describes their behaviour."""
 
     SPRING_UP = 1
     SPRING_RIGHT = 2
@@ -136,7 +134,14 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class Obj:
-    """An object: x = its centre, y = its bottom (flyers: centre; platforms: top), in pixels."""
+    """An object of a level.
+
+    Attributes:
+        kind: what the object is.
+        x: its centre, in pixels.
+        y: its bottom, in pixels (flyers: the centre; platforms: the top).
+        arg, arg2: settings 0-255 whose meaning depends on the kind (FORMAT.md, 5).
+    """
 
     kind: Kind
     x: int
@@ -146,20 +151,20 @@ class Obj:
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
-    """A level in logical cells.
+class LevelData:
+    """A level as its designer draws it, before the cells get their pictures.
 
     Attributes:
         zone: index into ZONES.
-        cells: (rows, columns) uint8 of `Cell`, row 0 on top.
-        start: x, and y of the floor under the player, in pixels.
-        end_x: the end post: the level is won at x >= end_x.
-        end_y: the floor that the post stands on.
-        rings: centres, in pixels.
-        water_y: pixel row (multiple of 16) from which down is water, or None.
-        time_limit: seconds, 0 = none.
-        name: as its state is called, `MeadowZone.Act1`.
-        act: shown by the RAM block, from 1.
+        cells: (rows, columns) uint8 of `Cell`; row 0 is the top row.
+        start: x of the player and y of the floor under the player, in pixels.
+        end_x: x of the end post in pixels; the player wins at x >= end_x.
+        end_y: y of the floor under the end post, in pixels.
+        rings: centres of the rings (x, y), in pixels.
+        water_y: y of the water line in pixels, a multiple of 16, or None without water.
+        time_limit: seconds; 0 for no limit.
+        name: name of the level's state, such as `MeadowZone.Act1`.
+        act: number of the act in its zone, from 1.
     """
 
     zone: int
@@ -177,19 +182,20 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class ZoneArt:
-    """A zone's pictures: colour numbers 0-63 = palette line * 16 + colour (README.md 9).
+    """The pictures of a zone, in colours 0-63 = palette line * 16 + colour (FORMAT.md, 9).
 
     Attributes:
-        palettes: (3, 16, 3) uint8 RGB: lines 1, 2 and 3.
-        cells: id -> (16, 16).
-        loop: (144, 160).
-        decor: pictures (16 * h, 16 * w) that stand on the ground.
-        background: (256, 512).
-        bands: (first row, share of the camera's speed 0-256, drift in 1/256 pixel a frame).
-        cycles: (line, first colour, count, frames): colours that rotate.
-        sprites: name -> frames.
-        water_palettes: (4, 16, 3) as seen under water, or None.
-        front: cell ids drawn before the player.
+        name: one of ZONES.
+        palettes: (3, 16, 3) uint8 RGB: palette lines 1, 2 and 3.
+        cells: cell id -> (16, 16) picture.
+        loop: (144, 160) picture of the loop's ring.
+        decor: pictures (16 * h, 16 * w) of decoration that stands on the ground.
+        background: (256, 512) picture.
+        bands: (first row, share of the camera's speed 0-256, drift in 1/256 pixel per frame).
+        sprites: name -> frames, as `ZONE_SPRITES` lists them.
+        cycles: (line, first colour, count, frames): palette colours that rotate.
+        water_palettes: (4, 16, 3) uint8 RGB: all palette lines under water, or None.
+        front: ids of cells that hide the player.
     """
 
     name: str
@@ -211,9 +217,9 @@ class SharedArt:
 
     Attributes:
         palette: (16, 3) uint8 RGB.
-        player: animation -> frames (40, 40), looking right, body centre at (20, 20).
-        sprites: name -> frames.
-        font: character -> (8, 8).
+        player: animation -> frames (40, 40), facing right, body centre at (20, 20).
+        sprites: name -> frames, as `SHARED_SPRITES` lists them.
+        font: character -> (8, 8) picture.
     """
 
     palette: Picture
@@ -222,7 +228,7 @@ class SharedArt:
     font: dict[str, Picture] = field(default_factory=dict)
 
 
-# name -> (frames, height, width), in the order of their tiles in video memory.
+# Sprite name -> (frames, height, width in pixels), in the order of the tiles in video memory.
 ZONE_SPRITES: dict[str, tuple[int, int, int]] = {
     "patroller": (2, 24, 24),
     "flyer": (2, 24, 32),
@@ -247,6 +253,7 @@ SHARED_SPRITES: dict[str, tuple[int, int, int]] = {
     "dust": (2, 16, 16),
     "life": (1, 16, 16),
 }
+# Animation -> number of frames.
 PLAYER_FRAMES: dict[str, int] = {
     "stand": 2,
     "walk": 6,
@@ -265,46 +272,3 @@ PLAYER_FRAMES: dict[str, int] = {
     "win": 2,
 }
 FONT = "0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ-!."
-
-# name -> (offset, stable-retro type): the frozen block at RAM_BASE.
-RAM: dict[str, tuple[int, str]] = {
-    "magic": (0, ">u4"),
-    "frame": (4, ">u4"),
-    "x": (8, ">u2"),
-    "y": (10, ">i2"),
-    "x_speed": (12, ">i2"),
-    "y_speed": (14, ">i2"),
-    "ground_speed": (16, ">i2"),
-    "level_end_x": (18, ">u2"),
-    "lives": (20, "|u1"),
-    "zone": (21, "|u1"),
-    "act": (22, "|u1"),
-    "level": (23, "|u1"),
-    "rings": (24, ">u2"),
-    "score": (26, ">u4"),
-    "ready": (30, "|u1"),
-    "dead": (31, "|u1"),
-    "won": (32, "|u1"),
-    "exception": (33, "|u1"),
-    "request": (34, ">u2"),
-    "lag": (36, ">u2"),
-    "grounded": (38, "|u1"),
-    "rolling": (39, "|u1"),
-    "angle": (40, "|u1"),
-    "charge": (41, "|u1"),
-    "in_loop": (42, "|u1"),
-    "on_platform": (43, "|u1"),
-    "underwater": (44, "|u1"),
-    "invincible": (45, "|u1"),
-    "air": (46, ">u2"),
-    "camera_x": (48, ">u2"),
-    "camera_y": (50, ">i2"),
-    "level_width": (52, ">u2"),
-    "level_height": (54, ">u2"),
-    "lock": (56, ">u2"),
-    "time": (58, ">u2"),
-    "load": (60, ">u2"),
-    "mode": (62, ">u2"),
-    "exception_pc": (64, ">u4"),
-    "build_id": (68, ">u4"),
-}

@@ -1,6 +1,6 @@
-"""The pictures of the game's README: four moments of each zone, from the planner's own plays.
+"""Draws the pictures of the game's README: four moments of each zone, from the shipped movies.
 
-python -m game.pictures     writes game/pictures/<zone>.png
+python -m game.pictures     write game/pictures/ZONE.png for each zone
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from agent.files import write_atomically
 from game.build import read_state
 from game.format import ZONES
 from game.planning.emulator import Emulator
-from game.planning.solve import read_movie
-from game.shipped import FINAL, GAME, INTEGRATIONS, MOVIES
+from game.planning.movies import read_movie
+from game.shipped import FINAL_GAME, GAME, INTEGRATIONS, MOVIES
 
-MOMENTS = (0.12, 0.35, 0.6, 0.85)  # shares of a play
-GAP = 6  # white pixels between two of them
-SCENES = {GAME: [(zone, 2) for zone in ZONES[:6]], FINAL: [(ZONES[6], 1)]}
+MOMENTS = (0.12, 0.35, 0.6, 0.85)  # shares 0-1 of a movie
+GAP = 6  # white pixels between two frames
+SCENES = {GAME: [(zone, 2) for zone in ZONES[:6]], FINAL_GAME: [(ZONES[6], 1)]}
 
 
 @dataclass(frozen=True)
 class Options:
-    """Draw a strip of four moments for each zone."""
+    """Draw a picture of four moments for each zone."""
 
-    out: Path = option("folder of the pictures", Path(__file__).parent / "pictures")
+    out: Path = option("folder for the pictures", Path(__file__).parent / "pictures")
 
 
 def strip(emulator: Emulator, state: bytes, actions: Sequence[int]) -> np.ndarray:
-    """Play a level; return its moments side by side, uint8 (224, 4 * 320 + 3 * GAP, 3) RGB."""
+    """Play a level and put its moments side by side: uint8 (224, 4 * 320 + 3 * GAP, 3) RGB."""
     wanted = {int(len(actions) * moment) for moment in MOMENTS}
     emulator.start(state)
     frames = []
@@ -47,6 +47,7 @@ def strip(emulator: Emulator, state: bytes, actions: Sequence[int]) -> np.ndarra
 
 
 def main() -> int:
+    """Write the pictures."""
     options = parse(Options, prog="python -m game.pictures")
     options.out.mkdir(parents=True, exist_ok=True)
     for game, scenes in SCENES.items():

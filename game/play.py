@@ -1,9 +1,9 @@
-"""A person plays a level with the keyboard, in a window; the play is recorded as a .bk2.
+"""Lets a person play a level in a window with the keyboard, and records each life as a .bk2 movie.
 
     python -m game.play MeadowZone.Act1 --out plays
 
-Arrow keys run and duck; SPACE, Z or X jumps; R starts again; ESC ends. Such recordings are what
-the seed of this project was trained on.
+Arrow keys run and duck; SPACE, Z or X jumps; R restarts; ESC ends. The original 2018 agent was
+trained on such recordings.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from game.planning.solve import find_game
 
 FRAMES_PER_SECOND = 60
 KEYS = {"LEFT": LEFT, "RIGHT": RIGHT, "DOWN": DOWN, "SPACE": B, "Z": B, "X": B}
-CATCH_UP = 0.1  # seconds that a slow machine may lag behind before the game slows down
+MAX_LAG = 0.1  # seconds that the game may lag behind the clock before it slows down
 
 
 class PlayError(UserError):
-    """No window, or no such level."""
+    """No window can be opened, or the level does not exist."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Play a level with the keyboard: arrows, SPACE to jump, R to start again, ESC to end."""
+    """Play a level with the keyboard: arrow keys, SPACE to jump, R to restart, ESC to end."""
 
-    level: str = option("its name, as MeadowZone.Act1", positional=True)
-    folder: str = option("folder that holds the game's folder; left out, the shipped games", "")
-    game: str = option("the game, where the folder holds several", "")
-    out: Path = option("folder for the recordings, one a life", Path("plays"))
-    scale: int = option("window pixels a pixel", 3)
-    seconds: float = option("end after this time; 0: when you press ESC", 0.0)
+    level: str = option("name of the level, such as MeadowZone.Act1", positional=True)
+    folder: str = option("folder that contains the game's folder; by default the shipped games", "")
+    game: str = option("name of the game, if there are several", "")
+    out: Path = option("folder for the recordings, one for each life", Path("plays"))
+    scale: int = option("size of the window: screen pixels for each pixel of the game, 1 to 8", 3)
+    seconds: float = option("duration of the play in seconds; 0 for no limit", 0.0)
 
 
 class Window:
-    """A window that shows frames and knows which keys are held."""
+    """A window that shows frames and reads the keyboard."""
 
     def __init__(self, width: int, height: int, scale: int, caption: str) -> None:
         try:
@@ -56,8 +56,8 @@ class Window:
             self._window = pyglet.window.Window(width * scale, height * scale, caption=caption)
         except Exception as error:  # pyglet raises a class of its own for each platform
             raise PlayError(
-                f"no window can be opened ({type(error).__name__}: {error}): play where there is a"
-                " screen, or under xvfb-run"
+                f"no window can be opened ({type(error).__name__}: {error}): use a machine with a"
+                " screen, or run under xvfb-run"
             ) from None
         self._pyglet = pyglet
         self._keys = pyglet.window.key.KeyStateHandler()
@@ -66,7 +66,7 @@ class Window:
         self._window.on_close = self.close
 
     def held(self, name: str) -> bool:
-        """Whether a key is down, by pyglet's name for it."""
+        """Return whether a key is held, by its name in pyglet."""
         return bool(self._keys[getattr(self._pyglet.window.key, name)])
 
     def show(self, frame: np.ndarray) -> None:
@@ -85,11 +85,12 @@ class Window:
         self._window.flip()
 
     def close(self) -> None:
+        """End the play."""
         self.open = False
 
 
 def pressed(held: Callable[[str], bool]) -> int:
-    """The action of the keys that are down; LEFT and RIGHT together cancel each other."""
+    """Return the action of the held keys; LEFT and RIGHT together cancel each other."""
     action = 0
     for name, button in KEYS.items():
         if held(name):
@@ -100,31 +101,34 @@ def pressed(held: Callable[[str], bool]) -> int:
 
 
 @contextmanager
-def noted_interrupt() -> Iterator[list[int]]:
-    """Ctrl-C puts its number into the list yielded, and interrupts only once the block is left.
+def deferred_interrupt() -> Iterator[list[int]]:
+    """Collect the signals of Ctrl-C in the yielded list; raise KeyboardInterrupt after the block.
 
-    An interrupt that came while the window calls back would be swallowed by ctypes.
+    ctypes would swallow an interrupt that is raised in a callback of the window.
     """
-    noted: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
     try:
-        yield noted
+        yield received
     finally:
         signal.signal(signal.SIGINT, before)
-    if noted:
+    if received:
         raise KeyboardInterrupt
 
 
 def play(
     emulator: Emulator, window: Any, seconds: float, interrupted: Sequence[int] = ()
 ) -> list[float]:
-    """Run until the window is closed; returns the return of each life, the unfinished one last.
+    """Play until the window is closed.
 
     Args:
-        emulator: with movies switched on: each reset begins one.
+        emulator: the emulator; with recording on, each reset begins a movie.
         window: a `Window`.
-        seconds: 0 for no limit.
-        interrupted: ends the play as soon as something is in it.
+        seconds: duration of the play; 0 for no limit.
+        interrupted: the play ends as soon as this sequence is not empty.
+
+    Returns:
+        The return of each life; the last one is unfinished.
     """
     began = due = time.monotonic()
     returns, total = [], 0.0
@@ -134,7 +138,7 @@ def play(
             break
         if now < due:
             time.sleep(due - now)
-        due = max(due, now - CATCH_UP) + 1 / FRAMES_PER_SECOND
+        due = max(due, now - MAX_LAG) + 1 / FRAMES_PER_SECOND
         frame, reward, done = emulator.env.step(buttons(pressed(window.held)))[:3]
         total += float(reward)
         window.show(frame)
@@ -146,8 +150,8 @@ def play(
     return [*returns, total]
 
 
-def find(options: Options) -> tuple[Path, str]:
-    """The folder and the game of the level.
+def find_level(options: Options) -> tuple[Path, str]:
+    """Find the folder and the game of a level.
 
     Raises:
         PlayError: no shipped level has this name.
@@ -171,21 +175,25 @@ def find(options: Options) -> tuple[Path, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Open the window and play."""
     options = parse(Options, argv, prog="python -m game.play")
     if not 1 <= options.scale <= 8:
         raise PlayError(f"--scale is {options.scale}: give 1 to 8")
-    folder, game = find(options)
+    folder, game = find_level(options)
     options.out.mkdir(parents=True, exist_ok=True)
     window = Window(320, 224, options.scale, f"Pangolin Dash: {options.level}")
     emulator = Emulator(folder, game, options.level, record=options.out)
     try:
-        with noted_interrupt() as interrupted:
+        with deferred_interrupt() as interrupted:
             returns = play(emulator, window, options.seconds, interrupted)
-    finally:  # Ctrl-C in the terminal must not cost the recording
+    finally:  # Ctrl-C must not lose the recording
         emulator.env.stop_record()
         emulator.close()
     *finished, last = returns
-    print(f"{len(finished)} finished, {last:.0f} in the last; recordings in {options.out}")
+    print(
+        f"{len(finished)} lives finished; return {last:.0f} in the last, unfinished one;"
+        f" recordings in {options.out}"
+    )
     return 0
 
 

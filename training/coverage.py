@@ -1,8 +1,8 @@
-"""How often each tenth of each level is seen in a dataset: a number and a picture.
+"""Counts how often each tenth of each level is seen in a dataset, as numbers and a picture.
 
-Play gets stuck at the same places again and again; a world model knows only what it was shown.
-Progress is read off the rewards, which add up to 9,000 at a level's end. An episode that begins
-in the middle of a recorded play says where by its first frame, which the play shows too.
+Policies get stuck at the same places again and again, and a world model knows only what it was
+shown. Progress is the sum of the rewards, which is 9,000 at a level's end. Where an episode starts
+in the middle of a demonstration, its first frame is looked up in a replay of that demonstration.
 """
 
 from __future__ import annotations
@@ -25,23 +25,35 @@ from agent.errors import UserError
 from agent.files import write_atomically
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select
-from training.collect import BEGUN_INSIDE
-from training.data.dataset import DataError, Episode, list_episodes
-from training.experts.expert import FOLDERS_HELP, find_movie, read_folders, read_movie
+from training.data.dataset import DataError, StoredEpisode, list_episodes
+from training.experts.demonstrations import (
+    DEMONSTRATIONS_HELP,
+    find_demonstration,
+    read_demonstration,
+    read_folders,
+)
+from training.experts.policies import START_ON_PATH
 from training.runs.progress import ProgressBar
 
 TENTHS = 10
-LEVEL_REWARD = 9000.0  # of a whole level, by the contest's scenario
-SEEN_FRAMES = 50  # frames of a tenth that count as having seen it: three seconds of play
+LEVEL_REWARD = 9000.0  # sum of the rewards of a whole level, by the contest's scenario
+SEEN_FRAMES = 50  # frames from which on a tenth counts as seen: three seconds of play
+
+# Yields the frames of a level's demonstration, and the reward of the step after each.
+Replay = Callable[[str], Iterable[tuple[NDArray[np.uint8], float]]]
 
 
 @dataclass(frozen=True)
 class Options:
     """Count how often each tenth of each level is seen in a dataset."""
 
-    data: str = option("dataset folders made by training.collect, separated by commas")
-    levels: str | None = option("levels that should be there, as of training.collect", None)
-    movies: str = option(FOLDERS_HELP, "game/movies")
+    data: str = option("dataset folders from training.collect, separated by commas")
+    levels: str | None = option(
+        "levels that the dataset should cover, as for training.collect; they are counted even "
+        "without any episode [the levels of the dataset]",
+        None,
+    )
+    demonstrations: str = option(DEMONSTRATIONS_HELP, "game/movies")
     out: Path = option("folder for coverage.json and coverage.png", Path("runs/coverage"))
 
 
@@ -51,10 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     folders = [Path(part.strip()) for part in options.data.split(",") if part.strip()]
     episodes = [episode for folder in folders for episode in list_episodes(folder)]
     if not episodes:
-        raise DataError(f"{options.data or 'no folder'} holds no episode: collect some first")
+        raise DataError(
+            f"{options.data or 'no folder'} holds no episode: run training.collect first"
+        )
     expected = [level.name for level in select(options.levels)] if options.levels else []
     counts, unplaced = count(
-        episodes, expected, functools.partial(play, read_folders(options.movies))
+        episodes, expected, functools.partial(replay, read_folders(options.demonstrations))
     )
     report = {"data": [str(folder) for folder in folders], **summary(counts), "unplaced": unplaced}
     try:
@@ -68,33 +82,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(
         f"{report['share_seen']:.1%} of the tenths of {len(counts)} levels are seen in "
         f"{SEEN_FRAMES} frames or more; frames by tenth, in %: {shares}"
-        + (f"; {unplaced} frames depart from other recordings" if unplaced else "")
+        + (f"; {unplaced} frames start from other demonstrations" if unplaced else "")
     )
     return 0
 
 
 def count(
-    episodes: Sequence[Episode],
-    expected: Sequence[str],
-    play: Callable[[str], Iterable[tuple[NDArray[np.uint8], float]]],
+    episodes: Sequence[StoredEpisode], expected: Sequence[str], replay: Replay
 ) -> tuple[dict[str, NDArray[np.int64]], int]:
-    """Frames of each tenth of each level, and frames that could not be placed.
+    """Count the frames of each tenth of each level.
 
     Args:
-        episodes: of any levels.
-        expected: names of levels that are counted even where nothing was seen of them.
-        play: yields the frames of a level's recorded play, and what each step of it gains.
+        episodes: Episodes of any levels.
+        expected: Names of levels that are counted even without an episode.
+        replay: Replays the demonstration of a level.
 
     Returns:
-        Level name -> int64 (10,); and how many frames belong to departures from another play.
+        Counts by level name, int64 (10,); and the number of frames that could not be placed,
+        because their episode starts from a demonstration that `replay` does not know.
     """
     names = dict.fromkeys([*expected, *(episode.level for episode in episodes)])
     counts = {name: np.zeros(TENTHS, np.int64) for name in names}
-    ways = Ways(play)
+    demonstrations = DemonstrationProgress(replay)
     unplaced = 0
     with ProgressBar("episodes counted", len(episodes)) as progress:
         for number, episode in enumerate(episodes, 1):
-            start = ways.start(episode) if episode.policy in BEGUN_INSIDE else 0.0
+            start = demonstrations.start(episode) if episode.policy in START_ON_PATH else 0.0
             if start is None:
                 unplaced += episode.steps
             else:
@@ -104,61 +117,61 @@ def count(
     return counts, unplaced
 
 
-def progress_of(episode: Episode) -> NDArray[np.float64]:
-    """How far the player is at each frame, from 0 where the episode starts; (T,), 1 is a level."""
+def progress_of(episode: StoredEpisode) -> NDArray[np.float64]:
+    """Return the progress since the episode's start at each frame, (T,); 1 is a whole level."""
     gained = np.cumsum(episode.rewards(), dtype=np.float64)
     return np.concatenate(([0.0], gained[:-1])) / LEVEL_REWARD
 
 
 def tenths_of(progress: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The tenth that each progress falls into, 0 to 9; what is beyond the ends counts to them."""
-    tenths = np.floor(np.round(progress * TENTHS, 6))  # sums of rewards end a hair below
+    """Return the tenth of each progress, int64 from 0 to 9; progress outside 0 to 1 is clipped."""
+    tenths = np.floor(np.round(progress * TENTHS, 6))  # rounded: sums of rewards have small errors
     return np.clip(tenths, 0, TENTHS - 1).astype(np.int64)
 
 
-class Ways:
-    """Recorded plays by level: which frame comes how far on the way."""
+class DemonstrationProgress:
+    """Looks frames up in the demonstrations of levels."""
 
-    def __init__(self, play: Callable[[str], Iterable[tuple[NDArray[np.uint8], float]]]) -> None:
-        """Take what plays a level's recording; that is done when a level is asked for."""
-        self._play = play
+    def __init__(self, replay: Replay) -> None:
+        """Take the function that replays a level's demonstration; it runs once per level."""
+        self._replay = replay
         self._known: dict[str, dict[int, float]] = {}
 
-    def start(self, episode: Episode) -> float | None:
-        """How far the level's recorded play is where this episode begins; None: not on it."""
-        places = self._known.get(episode.level)
-        if places is None:
-            places = self._known[episode.level] = {}
+    def start(self, episode: StoredEpisode) -> float | None:
+        """Return the demonstration's progress at the episode's first frame; None if not found."""
+        progress = self._known.get(episode.level)
+        if progress is None:
+            progress = self._known[episode.level] = {}
             gained = 0.0
-            for frame, reward in self._play(episode.level):
-                places.setdefault(_digest(frame), gained / LEVEL_REWARD)
+            for frame, reward in self._replay(episode.level):
+                progress.setdefault(_digest(frame), gained / LEVEL_REWARD)
                 gained += reward
-        return places.get(_digest(episode.frames(0, 1)[0]))
+        return progress.get(_digest(episode.frames(0, 1)[0]))
 
 
-def play(movies: Sequence[Path], level: str) -> Iterator[tuple[NDArray[np.uint8], float]]:
-    """Play the recording of a level: the frame before each step, and the step's reward.
+def replay(folders: Sequence[Path], level: str) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """Replay the demonstration of a level: yield each step's frame and reward.
 
     Raises:
-        ExpertError: there is no recording.
+        DemonstrationError: No folder has a recording of the level.
     """
     (chosen,) = select(level)
-    recording = read_movie(find_movie(movies, chosen))
+    demonstration = read_demonstration(find_demonstration(folders, chosen))
     env = ContestEnv(chosen)
     try:
-        frame, done = env.reset(recording.state), False
-        for number in range(recording.steps):
+        frame, done = env.reset(demonstration.state), False
+        for step in range(demonstration.steps):
             if done:
                 return
             seen = frame
-            frame, reward, done, _ = env.play_frames(recording.step(number))
+            frame, reward, done, _ = env.play_frames(demonstration.buttons(step))
             yield seen, reward
     finally:
         env.close()
 
 
 def summary(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, Any]:
-    """The numbers: share of tenths seen, share of frames by tenth, all counts."""
+    """Return the share of tenths seen, the share of frames by tenth, and all counts, as JSON."""
     table = np.array(list(counts.values()))  # (levels, 10)
     return {
         "share_seen": float((table >= SEEN_FRAMES).mean()),
@@ -170,7 +183,7 @@ def summary(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, Any]:
 
 
 def draw(path: Path, counts: Mapping[str, NDArray[np.int64]]) -> None:
-    """Write a PNG: a row a level, a column a tenth, brighter where more was seen."""
+    """Write a PNG with one row per level and one column per tenth; brighter means more frames."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
@@ -185,7 +198,7 @@ def draw(path: Path, counts: Mapping[str, NDArray[np.int64]]) -> None:
     axes.set_yticks(range(len(names)), [Level.parse(name).state for name in names])
     axes.set_xticks(range(TENTHS), [f"{tenth}0%" for tenth in range(TENTHS)])
     axes.tick_params(labelsize=7)
-    axes.set_xlabel("way through the level")
+    axes.set_xlabel("progress through the level")
     figure.colorbar(image, label="frames seen")
     axes.set_title(f"{(table >= SEEN_FRAMES).mean():.0%} of the tenths seen", fontsize=10)
     buffer = io.BytesIO()

@@ -10,7 +10,7 @@ from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
 from arena.replay.film import STEPS_A_SECOND, write_film
-from training.data.dataset import DataError, Episode, list_episodes
+from training.data.dataset import DataError, StoredEpisode, list_episodes
 from training.models.networks import MDNLSTM, VAE
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
 from training.pictures.dreams import draw_strip, view_dreams
@@ -74,7 +74,7 @@ def read_temperatures(text: str) -> list[float]:
     return temperatures
 
 
-def choose(data: Path, index: int | None) -> Episode:
+def choose(data: Path, index: int | None) -> StoredEpisode:
     """The episode of an index, or the longest that no network was trained on.
 
     Raises:

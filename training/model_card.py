@@ -67,7 +67,7 @@ def _data(vision: Values, memory: Values) -> str:
 
 def _learnt_from(who: str, data: Values) -> str:
     return (
-        f"{who}: {data['frames']} frames of {data['episodes']} episodes at {data.get('fps', FPS)} "
+        f"{who}: {data['frames']} frames of {data['episodes']} episodes at {FPS} "
         f"frames/s with sticky actions; {data['held_out_frames']} of them held out for "
         "measuring.\n\n"
         f"- levels (frames): {_counts(data['levels'])}\n"

@@ -37,7 +37,7 @@ from agent.world_model.packed_model import (
 from agent.world_model.world_model import load_world_model
 from arena.environment.levels import Level
 from arena.replay.imagination import Imagination
-from training import evolve, train_memory, train_vision
+from training import train_memory, train_vision
 from training.model_card import write_card
 from training.models.checkpoint import save_networks
 from training.models.export import export_networks
@@ -45,7 +45,9 @@ from training.models.networks import MDNLSTM, VAE
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
+from training.runs.stages import EVOLVE
 from training.search.history import read_hall_of_fame
+from training.search.search import BEST_MEAN
 
 VERIFIED_STEPS = 20
 
@@ -97,7 +99,7 @@ def read_runs(options: Options) -> Runs:
     runs = Runs(
         read_result(options.vision, train_vision.STAGE),
         read_result(options.memory, train_memory.STAGE),
-        read_result(options.evolution, evolve.STAGE),
+        read_result(options.evolution, EVOLVE),
     )
     vision = runs.vision["files"][VISION_WEIGHTS]
     memory = runs.memory["files"][MEMORY_WEIGHTS]
@@ -134,7 +136,7 @@ def build(options: Options, runs: Runs, folder: Path) -> None:
     export_networks(folder, vae, memory)
     save_networks(folder / NETWORKS, vae, memory)
     best = options.state == "best"
-    state = options.evolution / evolve.BEST_MEAN if best else options.evolution
+    state = options.evolution / BEST_MEAN if best else options.evolution
     for name in (EVOLUTION, EVOLUTION_ARRAYS):
         write_atomically(folder / name, (state / name).read_bytes())
     hall_of_fame = read_hall_of_fame(options.evolution, n_parameters(vae.spec.n_features))

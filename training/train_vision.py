@@ -24,7 +24,7 @@ from training.data.frame_buffer import FrameBuffer
 from training.data.frames import Frames, read_frames, sample_frames
 from training.data.held_out import refuse_held_out
 from training.data.shifts import draw_shifts, shifted
-from training.models.error_weights import error_weights, player_box, sprite_pixels
+from training.models.error_weights import error_weights, player_box
 from training.models.networks import VAE, expert_action_loss
 from training.models.weights import VISION_WEIGHTS, copy_weights, save_network
 from training.pictures.rows import to_pixels, write_rows
@@ -78,9 +78,6 @@ class Options:
     player_weight: float = option(
         "what an error costs around the player, where the data tells its place; 1: as elsewhere",
         8.0,
-    )
-    sprite_weight: float = option(
-        "what an error costs where there are sprites: player, enemies, rings; 1: as elsewhere", 1.0
     )
     expert_action_weight: float = option(
         "weight of telling an expert's buttons from the latent, where the data has advice; 0: none",
@@ -196,9 +193,7 @@ class Trainer:
             move(torch.from_numpy(batch.pixels)),
             torch.from_numpy(batch.expert_action),
         )
-        weights = error_weights(
-            batch, self.vae.spec.frame_size, options.player_weight, options.sprite_weight
-        )
+        weights = error_weights(batch, self.vae.spec.frame_size, options.player_weight)
         if options.shift:
             shifts = draw_shifts(learner.random, options.batch, options.shift)
             pixels = shifted(pixels, shifts)
@@ -232,8 +227,7 @@ class Trainer:
             a perfect copy has, for a grey pixel costs even when it is right; error_held_out:
             root mean square of the pixels' errors, of 255; player_error_held_out: the same
             around the player, and player_blank_held_out: what a flat patch of the mean colour
-            has there (both None where no place is known); sprite_error_held_out: the same where
-            sprites are (None where no frame has any); kl_held_out and its dimensions;
+            has there (both None where no place is known); kl_held_out and its dimensions;
             active_dimensions: those whose mean varies over frames; expert_action_held_out: nats a
             frame of an expert's buttons told from the latent.
         """
@@ -247,7 +241,6 @@ class Trainer:
         cost = functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
         squares = (torch.sigmoid(logits) - targets).square().mean(3)  # (N, S, S)
         around, blank = self._player_errors(torch.sigmoid(logits), targets)
-        there = sprite_pixels(self._held_out.sprites, self.vae.spec.frame_size).to(squares.device)
         expert_action = expert_action_loss(
             self.vae.expert_action_logits(mu), move(torch.from_numpy(self._held_out.expert_action))
         )
@@ -258,9 +251,6 @@ class Trainer:
             "error_held_out": float(squares.mean().sqrt()) * 255,
             "player_error_held_out": around,
             "player_blank_held_out": blank,
-            "sprite_error_held_out": float(squares[there].mean().sqrt()) * 255
-            if there.any()
-            else None,
             "expert_action_held_out": float(expert_action),
             "kl_held_out": float(kl.sum()),
             "active_dimensions": int((mu.var(0) > ACTIVE_VARIANCE).sum()),
@@ -319,8 +309,8 @@ def _check(options: Options) -> None:
         raise TrainingError(f"a buffer of {options.buffer_frames} frames: give 1 or more")
     if not (options.refresh_epochs > 0 and 0 < options.refresh_share <= 1):
         raise TrainingError("give more than 0 epochs, and a share above 0 and up to 1")
-    if not min(options.player_weight, options.sprite_weight) > 0:
-        raise TrainingError("the weights of player and sprites must be more than 0")
+    if not options.player_weight > 0:
+        raise TrainingError(f"--player-weight is {options.player_weight}: give more than 0")
     choose_place(options.device, options.precision)  # said before any frame is read
 
 

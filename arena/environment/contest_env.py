@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, register_integration
-from arena.environment.sprites import sprite_cells
 
 FRAME_SKIP = 4
 STICKINESS = 0.25
@@ -184,10 +183,6 @@ class ContestEnv:
             if done:
                 break
         return self._after(total, done)
-
-    def sprites(self) -> NDArray[np.bool_] | None:
-        """The cells of 8 x 8 pixels that sprites touch now, (28, 40); None: not known."""
-        return sprite_cells(self._env.em.get_state())
 
     def close(self) -> None:
         """Finish the movie and free the emulator; the process may then create another one."""

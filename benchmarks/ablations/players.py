@@ -20,8 +20,9 @@ from agent.world_model.vision import Vision
 from agent.world_model.world_model import WorldModel
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
+from training.runs.stages import SPEC
 from training.search.features import feature_sizes, logit_scale
-from training.search.rollouts import SPEC, Rollout, Task, play
+from training.search.rollouts import Rollout, RolloutRequest, play
 
 LOG_VARIANCE = "log_variance.onnx"  # V's other output, which the agent has no use for
 TRAINED, UNTRAINED, ZEROED, ALONE, SAMPLED = "trained", "untrained", "zeroed", "alone", "sampled"
@@ -86,7 +87,7 @@ class SampledVision(Vision):
 
 
 class AblatedPlayer:
-    """Plays evolution's tasks in a worker process, as `rollouts.Player` does."""
+    """Plays evolution's tasks in a worker process, as `rollouts.CandidatePlayer` does."""
 
     def __init__(
         self,
@@ -125,7 +126,7 @@ class AblatedPlayer:
             self._sampled.reseed(seed)
         return logit_scale(feature_sizes(self._world_model, levels, seed)[: self._seen])
 
-    def __call__(self, task: Task) -> Rollout:
+    def __call__(self, task: RolloutRequest) -> Rollout:
         """Play an episode of a candidate."""
         assert task.parameters.shape == (n_parameters(self._seen),), task.parameters.shape
         controller = Controller(task.parameters)

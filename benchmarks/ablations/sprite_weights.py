@@ -67,13 +67,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     weights, spec = read_weights(options.weights), load(options.start).spec
     training, unseen = options.runs / "data", options.runs / "unseen"
-    recorded = {"movies": options.movies, "workers": options.workers, "max_steps": 900}
+    recorded = {"demonstrations": options.movies, "workers": options.workers, "max_steps": 900}
     run_stage(
         collect,
         out=training,
         levels=options.levels,
         frames=options.frames,
-        policies="movie,departure,departure,runner,held",
+        policies="demonstration,perturbed,perturbed,runner,held",
         **recorded,
     )
     run_stage(
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         out=unseen,
         levels=options.unseen,
         frames=options.unseen_frames,
-        policies="movie,departure",
+        policies="demonstration,perturbed",
         **recorded,
     )
     seen = look(list_episodes(unseen), spec, options.measured_frames)

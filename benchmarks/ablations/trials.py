@@ -27,7 +27,8 @@ from training.data.held_out import check_levels
 from training.runs.executors import FREE
 from training.runs.progress import ProgressBar
 from training.runs.run_folder import Metrics, stage_run
-from training.search.rollouts import Rollout, Task
+from training.search.rollouts import Rollout, RolloutRequest
+from training.search.search import Search, SearchSettings
 
 ZONES = ("Meadow", "Canyon", "Cavern", "Glacier", "Foundry", "Lagoon")
 MEASURE_SEEDS = 3_000_003  # stickiness of the last measurement: seeds that no search draws
@@ -185,8 +186,9 @@ class _Trial:
         settings, levels = self._evolve, select(self._budget.levels)
         settings.out.parent.mkdir(parents=True, exist_ok=True)
         with stage_run(f"ablation {self._name}", settings, free=FREE) as folder:
-            search = evolve.Search(
-                settings,
+            search = Search(
+                folder,
+                SearchSettings.of(settings),
                 levels,
                 self._n_features,
                 scale=lambda: self._scale(levels, settings.seed),
@@ -198,7 +200,7 @@ class _Trial:
                     returns = self._measure(search, pool)
             finally:
                 metrics.close()
-        return Run(returns, search.records.steps, round(search.records.seconds, 1))
+        return Run(returns, search.history.steps, round(search.history.seconds, 1))
 
     def _scale(self, levels: Sequence[Level], seed: int) -> NDArray[np.float64]:
         scale: NDArray[np.float64] = self._make().scale(levels, seed)
@@ -206,24 +208,26 @@ class _Trial:
 
     def _search(
         self,
-        search: evolve.Search,
-        pool: Pool[Task, Rollout],
+        search: Search,
+        pool: Pool[RolloutRequest, Rollout],
         metrics: Metrics,
         progress: ProgressBar,
         before: int,
     ) -> None:
         while search.evolution.generation < self._evolve.generations:
-            values = evolve.timed_generation(search, pool)
+            values = search.run_generation(pool)
             metrics.log(search.evolution.generation, **values)
             search.save()
             note = f"{self._name}, seed {self._evolve.seed}: best {values['return_best']:.0f}"
             progress.update(before + search.evolution.generation, note)
 
-    def _measure(self, search: evolve.Search, pool: Pool[Task, Rollout]) -> dict[str, list[float]]:
+    def _measure(
+        self, search: Search, pool: Pool[RolloutRequest, Rollout]
+    ) -> dict[str, list[float]]:
         levels = select(self._budget.measure)
         mean = search.evolution.mean.astype(np.float32)
         seeds = [MEASURE_SEEDS + number for number in range(self._budget.measure_episodes)]
-        tasks = [Task(0, mean, level, seed) for level in levels for seed in seeds]
+        tasks = [RolloutRequest(0, mean, level, seed) for level in levels for seed in seeds]
         found = {
             (task.level.name, task.seed): rollout.episode_return
             for task, rollout in pool.run(tasks)

@@ -48,7 +48,7 @@ class Finder:
 
     def __init__(self) -> None:
         """Compute the game's art, which takes a second or two."""
-        shared, zones = art.shared(), art.zones()
+        shared, zones = art.draw_shared(), art.draw_zones()
         rings = [_template("ring", picture, _palette(shared, None)) for picture in _rings(shared)]
         self._templates = {
             name: rings + _enemies(shared, zone) for name, zone in zip(ZONES, zones, strict=True)

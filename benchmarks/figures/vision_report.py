@@ -1,6 +1,6 @@
 r"""What V keeps on levels that it never saw: numbers, and pictures to look at.
 
-    python -m training.collect --levels pangolin-validation --held-out --policies movie,departure \
+    python -m training.collect --levels pangolin-validation --held-out --policies demonstration,perturbed \
         --frames 6000 --out data/unseen
     python -m benchmarks.figures.vision_report --vision RUN --data data/unseen --out results/vision
 
@@ -31,7 +31,7 @@ from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
 from arena.environment.levels import Level
 from benchmarks.figures.things import Finder
-from training.data.dataset import DataError, Episode, list_episodes
+from training.data.dataset import DataError, StoredEpisode, list_episodes
 from training.models.error_weights import SCREEN, player_box
 from training.models.networks import VAE
 from training.models.weights import VISION_WEIGHTS, load_network
@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def look(episodes: Sequence[Episode], spec: ModelSpec, count: int) -> Seen:
+def look(episodes: Sequence[StoredEpisode], spec: ModelSpec, count: int) -> Seen:
     """Frames evenly spread over episodes, with the boxes of what is on them."""
     finder, size = Finder(), spec.frame_size
     total = sum(episode.steps for episode in episodes)

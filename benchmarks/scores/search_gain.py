@@ -34,7 +34,7 @@ from arena.workers.pool import Pool
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.scores.contest_players import model_digest
 from training.runs.progress import ProgressBar
-from training.search.rollouts import Rollout, Task, play
+from training.search.rollouts import Rollout, RolloutRequest, play
 
 # torch is imported where it is needed: the worker processes import this file too.
 
@@ -64,7 +64,7 @@ class PackedPlayer:
         self._world_model = load_world_model(load(pretrained))
         self._max_steps = max_steps
 
-    def __call__(self, task: Task) -> Rollout:
+    def __call__(self, task: RolloutRequest) -> Rollout:
         """Play an episode of a controller."""
         env = ContestEnv(task.level, seed=task.seed, max_steps=self._max_steps)
         try:
@@ -106,7 +106,7 @@ def measure(options: Options) -> dict[str, Any]:
         Evolution.load(options.pretrained).mean,
     )
     tasks = [
-        Task(number, parameters.astype(np.float32), level, FIRST_SEED + episode)
+        RolloutRequest(number, parameters.astype(np.float32), level, FIRST_SEED + episode)
         for episode in range(options.episodes)
         for levels in sets.values()
         for level in levels

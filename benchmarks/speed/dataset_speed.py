@@ -32,12 +32,10 @@ from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.speed.rounds import medians
-from training.data.dataset import Episode, create_dataset
+from training.data.dataset import StoredEpisode, create_dataset
 from training.data.episode_writer import EpisodeWriter
 from training.data.frames import read_episode
 from training.experts.policies import HELD_STEPS, HeldButtons
-
-Seen = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]  # a frame (224, 320, 3), its sprites
 
 TABLE = "dataset speed"  # its name in the README
 FIGURES = {
@@ -115,19 +113,19 @@ def measure(levels: Sequence[Level], options: Options) -> dict[str, Any]:
         "frames_per_second": rounds,
         "median_frames_per_second": medians(rounds),
         "bytes_a_frame": round(max(sizes)),
-        "bytes_of_the_picture": int(plays[0][0][0].nbytes),
+        "bytes_of_the_picture": int(plays[0][0].nbytes),
     }
 
 
-def record(level: Level, steps: int) -> list[Seen]:
-    """Frames of held buttons on a level, as the contest shows them, and their sprites."""
+def record(level: Level, steps: int) -> list[NDArray[np.uint8]]:
+    """Frames of held buttons on a level, as the contest shows them."""
     policy = HeldButtons(np.random.default_rng(1), HELD_STEPS)
     env = ContestEnv(level, seed=1)
     try:
-        frames: list[Seen] = []
+        frames: list[NDArray[np.uint8]] = []
         frame = env.reset()
         while len(frames) < steps:
-            frames.append((frame, env.sprites()))
+            frames.append(frame)
             frame, _, done, _ = env.step(to_genesis(policy(frame, 0.0, None)))
             if done:
                 frame = env.reset()
@@ -137,8 +135,8 @@ def record(level: Level, steps: int) -> list[Seen]:
 
 
 def one_round(
-    folder: Path, plays: Sequence[Sequence[Seen]], singles: int, seed: int
-) -> tuple[dict[str, float], list[Episode]]:
+    folder: Path, plays: Sequence[Sequence[NDArray[np.uint8]]], singles: int, seed: int
+) -> tuple[dict[str, float], list[StoredEpisode]]:
     """Frames/s of each figure, and the episodes that were written."""
     create_dataset(folder)
     action = np.zeros(4, np.uint8)
@@ -146,8 +144,8 @@ def one_round(
     episodes = []
     for index, frames in enumerate(plays):
         writer = EpisodeWriter(folder, index)
-        for frame, sprites in frames:
-            writer.append(frame, action, 0.0, False, sprites=sprites)
+        for frame in frames:
+            writer.append(frame, action, 0.0, False)
         episodes.append(writer.commit(level="level", policy="held", seed=1))
     seconds["written"] = time.perf_counter() - started
     started = time.perf_counter()
@@ -170,7 +168,7 @@ def one_round(
     return {name: round(counts[name] / seconds[name], 1) for name in FIGURES}, episodes
 
 
-def frames_of(episodes: Sequence[Episode]) -> int:
+def frames_of(episodes: Sequence[StoredEpisode]) -> int:
     """How many frames they have together."""
     return sum(episode.steps for episode in episodes)
 

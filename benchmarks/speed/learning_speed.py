@@ -13,7 +13,6 @@ import torch
 from agent.buttons import ACTION_BUTTONS
 from agent.world_model.packed_model import ModelSpec
 from training import train_memory, train_vision
-from training.data.dataset import NO_SPRITES
 from training.data.frames import Frames
 from training.data.latents import Sequences, cut_episodes
 from training.models.networks import MDNLSTM
@@ -49,14 +48,13 @@ def learning_speeds(
 
 
 def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
-    """Frames/s of V's training, at the default batch, with player, sprites and expert_action."""
+    """Frames/s of V's training, at the default batch, with the player and expert actions."""
     options = train_vision.Options(data="", out=Path(), device=device)
     size, random = spec.frame_size, np.random.default_rng(1)
     pixels = random.integers(0, 256, (2 * options.batch, size, size, 3), np.uint8)
     expert_action = random.integers(0, 2, (len(pixels), len(ACTION_BUTTONS)), np.uint8)
     player = np.full((len(pixels), 2), 100, np.int16)
-    sprites = random.integers(0, 256, (len(pixels), *NO_SPRITES.shape), np.uint8)
-    frames = Frames(pixels, expert_action, player, sprites)
+    frames = Frames(pixels, expert_action, player)
     trainer = train_vision.Trainer(options, spec, frames, frames)
     return _speed(trainer, options.batch, seconds)
 

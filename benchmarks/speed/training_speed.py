@@ -40,10 +40,13 @@ from arena.environment.levels import Level, select
 from arena.workers.pool import Pool
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.speed.rounds import median_ratio, medians, ratio_text
-from training import collect, evolve
+from training import evolve
 from training.data.dataset import create_dataset
+from training.experts.collector import Collector, EpisodeToCollect
 from training.experts.policies import HELD_STEPS, HeldButtons
+from training.runs.stages import SPEC
 from training.search import rollouts
+from training.search.search import Search, SearchSettings
 
 # torch is imported where it is needed: the worker processes import this file too.
 
@@ -226,23 +229,23 @@ class Collect:
     """Episodes as `training.collect` plays and stores them."""
 
     def __init__(self, dataset: Path, steps: int) -> None:
-        self.collector = collect.Collector(dataset, None, None, steps)
+        self.collector = Collector(dataset, None, None, steps)
 
     def __call__(self, task: Task) -> int:
         number, level, seed = task
-        return int(self.collector(collect.Task(number, level, "held", seed))["steps"])
+        return int(self.collector(EpisodeToCollect(number, level, "held", seed))["steps"])
 
 
 class Evolve:
     """Episodes as `training.evolve` plays them; a controller of zeros presses nothing."""
 
     def __init__(self, networks: Path, steps: int) -> None:
-        self.player = rollouts.Player(networks, steps, None)
+        self.player = rollouts.CandidatePlayer(networks, steps, None)
         self.parameters = np.zeros(n_parameters(PRESETS["compact"].n_features), np.float32)
 
     def __call__(self, task: Task) -> int:
         number, level, seed = task
-        return self.player(rollouts.Task(number, self.parameters, level, seed)).steps
+        return self.player(rollouts.RolloutRequest(number, self.parameters, level, seed)).steps
 
 
 def write_networks(folder: Path, spec: ModelSpec) -> Path:
@@ -250,7 +253,7 @@ def write_networks(folder: Path, spec: ModelSpec) -> Path:
     from training.models.untrained import write_untrained
 
     write_untrained(folder, spec)
-    (folder / rollouts.SPEC).write_text(json.dumps({"spec": spec.to_json(), "weights": {}}))
+    (folder / SPEC).write_text(json.dumps({"spec": spec.to_json(), "weights": {}}))
     return folder
 
 
@@ -269,12 +272,12 @@ def memory_over_generations(
         mean_episodes=1,
     )
     options.out.mkdir()
-    search = evolve.Search(options, [level], PRESETS["compact"].n_features)
-    make = functools.partial(rollouts.Player, networks, options.max_steps, None)
+    search = Search(options.out, SearchSettings.of(options), [level], PRESETS["compact"].n_features)
+    make = functools.partial(rollouts.CandidatePlayer, networks, options.max_steps, None)
     driver, workers = [], []
     with Pool(make, 2) as pool:
         for _ in range(generations):
-            search.generation(pool)
+            search.run_generation(pool)
             search.save()
             driver.append(resident_mib(os.getpid()))
             workers.append(max(resident_mib(number) for number in pool.process_ids))

@@ -1,4 +1,4 @@
-"""`python -m game.art --out DIR`: contact sheets and a scene of every zone, as PNG."""
+"""Writes contact sheets and an example scene of each zone: `python -m game.art --out DIR`."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ PLAYER_ROWS = (
 
 @dataclass(frozen=True)
 class Options:
-    """Draw the contact sheets and a scene of every zone."""
+    """Draw contact sheets of all art and an example scene of each zone, as PNG."""
 
-    out: Path = option("folder for the pictures; made if it is not there")
-    scale: int = option("enlargement of the sheets", 2)
+    out: Path = option("folder for the pictures, created if missing")
+    scale: int = option("enlargement factor of the sheets, 1 to 8", 2)
 
 
 def player_sheet(shared: SharedArt) -> Picture:
-    """All frames of the player, (H, W) colours."""
+    """Arrange all frames of the player: (H, W) colours."""
     rows = [[p for name in names for p in shared.player[name]] for names in PLAYER_ROWS]
     return sheet.column([sheet.row(pictures) for pictures in rows])
 
 
 def objects_sheet(shared: SharedArt) -> Picture:
-    """All shared objects and the font, (H, W) colours."""
+    """Arrange all shared objects and the font: (H, W) colours."""
     rows = [sheet.row(frames) for frames in shared.sprites.values()]
     glyphs = list(shared.font.values())
     halves = [sheet.row(rows[i] for i in part) for part in (range(6), range(6, len(rows)))]
@@ -48,7 +48,7 @@ def objects_sheet(shared: SharedArt) -> Picture:
 
 
 def zone_sheet(zone: ZoneArt) -> Picture:
-    """A zone's cells, decoration, sprites, loop and background, (H, W) colours."""
+    """Arrange a zone's cells, decoration, sprites, loop and background: (H, W) colours."""
     cells = [picture for _, picture in sorted(zone.cells.items())]
     rows = [sheet.row(cells[i : i + 20]) for i in range(0, len(cells), 20)]
     frames = [picture for pictures in zone.sprites.values() for picture in pictures]
@@ -71,13 +71,13 @@ def main() -> int:
     """Write all pictures."""
     options = parse(Options, sys.argv[1:], prog="python -m game.art")
     if not 1 <= options.scale <= 8:
-        raise UserError(f"--scale {options.scale} is not between 1 and 8")
-    shared = art.shared()
+        raise UserError(f"--scale is {options.scale}: give a number from 1 to 8")
+    shared = art.draw_shared()
     lines = np.zeros((4, 16, 3), np.uint8)
     lines[0] = shared.palette
     for name, picture in (("player", player_sheet(shared)), ("objects", objects_sheet(shared))):
         _save(options.out, name, sheet.colours(picture, lines, BEHIND), options.scale)
-    for index, zone in enumerate(art.zones()):
+    for index, zone in enumerate(art.draw_zones()):
         lines[1:] = zone.palettes
         name = zone.name.lower()
         _save(options.out, name, sheet.colours(zone_sheet(zone), lines, BEHIND), options.scale)

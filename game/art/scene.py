@@ -1,12 +1,12 @@
-"""A made-up screen of a zone: a small level dressed, with background, sprites and player."""
+"""An example scene of a zone: a small level with background, sprites and the player."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from game.art.draw import Point
-from game.format import Cell, Kind, Level, Obj, Picture, SharedArt, ZoneArt
-from game.levels.dress import decor_cells, dress, loop_cells
+from game.art.autotile import autotile, decor_cells, loop_cells
+from game.art.drawing import Point
+from game.format import Cell, Kind, LevelData, Obj, Picture, SharedArt, ZoneArt
 
 WIDTH, HEIGHT = 48, 16
 FLOOR = 12  # row of the ground
@@ -16,8 +16,8 @@ def _fill(cells: Picture, row: int, column: int, width: int, cell: int, height: 
     cells[row : row + height, column : column + width] = cell
 
 
-def level(zone: int) -> Level:
-    """Slopes, steps, a tunnel, dangers and a loop on 48 x 16 cells."""
+def level(zone: int) -> LevelData:
+    """Return a level of 48 x 16 cells with slopes, steps, a tunnel, hazards and a loop."""
     cells = np.zeros((HEIGHT, WIDTH), np.uint8)
     _fill(cells, FLOOR, 0, WIDTH, Cell.SOLID, 4)
     cells[11, 3:7] = range(Cell.S14_UP0, Cell.S14_UP3 + 1)
@@ -51,16 +51,16 @@ def level(zone: int) -> Level:
     cells[3, 30] = Cell.C45_LEFT
     cells[8, 12] = 0
     things = (Obj(Kind.LOOP, 40 * 16, FLOOR * 16),)
-    return Level(zone, cells, (24, FLOOR * 16), 46 * 16, FLOOR * 16, things)
+    return LevelData(zone, cells, (24, FLOOR * 16), 46 * 16, FLOOR * 16, things)
 
 
 def pictures(zone: ZoneArt) -> dict[int, Picture]:
-    """Cell id -> picture, with loop and decoration."""
+    """Return all cells of a zone, with loop and decoration: cell id -> (16, 16) picture."""
     return {**zone.cells, **loop_cells(zone), **decor_cells(zone)}
 
 
 def _put(screen: Picture, picture: Picture, x: int, y: int) -> None:
-    """A sprite with its upper left corner at (x, y)."""
+    """Draw a sprite with its upper left corner at (x, y), in pixels."""
     height, width = picture.shape
     x0, y0 = max(0, x), max(0, y)
     x1, y1 = min(screen.shape[1], x + width), min(screen.shape[0], y + height)
@@ -99,10 +99,10 @@ START: Point = (24, FLOOR * 16)
 
 
 def scene(zone: ZoneArt, index: int, shared: SharedArt) -> Picture:
-    """The whole small level as (256, 768, 3) RGB; its upper 224 rows are what a screen shows."""
+    """Draw the level, uint8 (256, 768, 3) RGB; the game's screen shows its upper 224 rows."""
     plan = level(index)
     known = pictures(zone)
-    cells = dress(plan, zone, 7)
+    cells = autotile(plan, zone, 7)
     background = np.tile(zone.background, (1, 2))[: HEIGHT * 16, : WIDTH * 16].copy()
     screen = background
     front = np.zeros_like(screen)

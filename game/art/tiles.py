@@ -1,4 +1,4 @@
-"""Pictures to Mega Drive tiles: 8x8 pixels, four bits each, equal and mirrored ones stored once."""
+"""Converts pictures to Mega Drive tiles: 8x8 pixels of four bits, equal and mirrored ones once."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ VFLIP = 0x1000
 
 
 class ArtError(UserError):
-    """A picture that the hardware or the format cannot take."""
+    """A picture exceeds a limit of the hardware or of the format."""
 
 
 def tile_bytes(tile: Picture) -> bytes:
-    """(8, 8) colours 0-15 -> 32 bytes."""
+    """Encode an (8, 8) tile of colours 0-15 as 32 bytes."""
     assert tile.shape == (8, 8)
     return bytes((tile[:, ::2] << 4 | tile[:, 1::2]).astype(np.uint8).tobytes())
 
 
 def _split_line(tile: Picture, where: str) -> tuple[Picture, int]:
-    """(8, 8) colours 0-63 -> colours 0-15 and the palette line."""
+    """Split a tile of colours 0-63 into colours 0-15 and its palette line."""
     opaque = tile[tile % 16 != 0]
     lines = np.unique(opaque // 16)
     if len(lines) > 1 or (len(lines) and lines[0] > 3):
-        raise ArtError(f"{where}: a tile of palette lines {lines.tolist()}; one, 0-3, is allowed")
+        raise ArtError(
+            f"{where}: a tile with palette lines {lines.tolist()}; one of 0-3 is allowed"
+        )
     return np.where(tile % 16 != 0, tile % 16, 0).astype(np.uint8), int(lines[0]) if len(
         lines
     ) else 0
 
 
 class TileSet:
-    """Distinct tiles and their numbers in video memory; tile 0 is the empty one."""
+    """Different tiles and their numbers in video memory; tile 0 is empty."""
 
     def __init__(self, limit: int, first: int, name: str) -> None:
         self.limit, self.first, self.name = limit, first, name
@@ -44,10 +46,14 @@ class TileSet:
         self._words: dict[bytes, int] = {}
 
     def word(self, tile: Picture, where: str) -> int:
-        """The plane word of an (8, 8) picture of colours 0-63.
+        """Add a tile and return its plane word.
+
+        Args:
+            tile: (8, 8) colours 0-63.
+            where: where the tile is, for error messages.
 
         Raises:
-            ArtError: two palette lines in one tile, or too many tiles.
+            ArtError: the tile has two palette lines, or there are too many tiles.
         """
         plain, line = _split_line(tile, f"{self.name}, {where}")
         if not plain.any():
@@ -65,7 +71,7 @@ class TileSet:
         return self._words[key] | line << 13
 
     def cell(self, picture: Picture, where: str) -> tuple[int, int, int, int]:
-        """The four plane words (upper left, upper right, lower left, lower right) of a cell."""
+        """Add a (16, 16) cell; return its plane words, row by row."""
         if picture.shape != (16, 16):
             raise ArtError(f"{self.name}, {where}: shape {picture.shape}, expected (16, 16)")
         a, b, c, d = (picture[y : y + 8, x : x + 8] for y in (0, 8) for x in (0, 8))
@@ -77,7 +83,7 @@ class TileSet:
         )
 
     def plane(self, picture: Picture) -> bytes:
-        """A (256, 512) picture as 32 x 64 plane words."""
+        """Add a (256, 512) picture and encode it as 32 x 64 plane words."""
         if picture.shape != (256, 512):
             raise ArtError(f"{self.name}: shape {picture.shape}, expected (256, 512)")
         words = [
@@ -88,12 +94,12 @@ class TileSet:
         return struct.pack(f">{len(words)}H", *words)
 
     def data(self) -> bytes:
-        """All tiles, as they go to video memory."""
+        """Return all tiles as video memory stores them."""
         return b"".join(self.tiles)
 
 
 def _columns(picture: Picture) -> bytes:
-    """A sprite's tiles, column by column, as the video chip reads them."""
+    """Encode the tiles of a sprite column by column, as the video chip reads them."""
     height, width = picture.shape
     return b"".join(
         tile_bytes(picture[y : y + 8, x : x + 8])
@@ -103,7 +109,7 @@ def _columns(picture: Picture) -> bytes:
 
 
 def sprite_tiles(picture: Picture) -> bytes:
-    """A picture cut into hardware sprites: 32x32 at most, left to right, then top to bottom."""
+    """Cut a picture into hardware sprites of at most 32x32 pixels, row by row, and encode them."""
     height, width = picture.shape
     return b"".join(
         _columns(picture[y : y + 32, x : x + 32])
@@ -117,10 +123,15 @@ def plain_tiles(
     sizes: Mapping[str, tuple[int, int, int]],
     name: str = "font",
 ) -> bytes:
-    """All frames of all sprites, in the order of `sizes` (name -> frames, height, width).
+    """Encode all frames of all sprites.
+
+    Args:
+        frames: name -> frames.
+        sizes: name -> (number of frames, height, width), in the order of the encoded sprites.
+        name: name of the set in error messages.
 
     Raises:
-        ArtError: a sprite is missing or has another number of frames or size.
+        ArtError: a sprite is missing, or its number of frames or its size is wrong.
     """
     out = bytearray()
     for sprite, (count, height, width) in sizes.items():
@@ -128,7 +139,8 @@ def plain_tiles(
         if len(pictures) != count or any(p.shape != (height, width) for p in pictures):
             shapes = [p.shape for p in pictures]
             raise ArtError(
-                f"{name}: sprite {sprite} has {shapes}, expected {count} of {(height, width)}"
+                f"{name}: sprite {sprite} has shapes {shapes},"
+                f" expected {count} of {(height, width)}"
             )
         for picture in pictures:
             out += sprite_tiles((picture % 16).astype(np.uint8))
@@ -136,7 +148,7 @@ def plain_tiles(
 
 
 def palette_words(palettes: Sequence[Picture]) -> bytes:
-    """Four lines of (16, 3) RGB -> 64 colour words with three bits a channel."""
+    """Encode four palette lines (16, 3) RGB as 64 colour words with three bits per channel."""
     lines = np.stack([np.asarray(line) for line in palettes]).astype(np.uint32)
     if lines.shape != (4, 16, 3):
         raise ArtError(f"palettes: shape {lines.shape}, expected (4, 16, 3)")

@@ -1,7 +1,7 @@
-"""A small picture of a whole level, drawn from the ROM itself: for whoever asks where it happened.
+"""Draws a small map of a whole level from the ROM, to show where on it something happened.
 
-The ROM holds a level as cells and a zone as tiles; a cell becomes a few pixels of its own colours.
-No emulator is needed, and a game that was built a minute ago has its maps too.
+The ROM holds a level as cells and a zone as tiles; each cell becomes 2 x 2 pixels of its mean
+colours. This needs no emulator, and works for any ROM that `game.build` makes.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ import numpy as np
 
 from game import format as fmt
 from game.art.tiles import HFLIP, VFLIP
-from game.cartridge.rom import NO_WATER, check_rom, unpack
+from game.cartridge.compression import decompress
+from game.cartridge.rom import NO_WATER, check_rom
 from game.format import Picture
 
 LEVEL = ">2B2H4hh4H4I"
 ZONE = ">4H9I"
 ZONE_BYTES = struct.calcsize(ZONE)
 LEVEL_BYTES = struct.calcsize(LEVEL)
-PIXELS = 2  # of a cell's 16, on each side: a level of 14,000 pixels becomes 1,800 wide
+PIXELS = 2  # side of a cell on the map: a level 14,000 pixels wide becomes 1,800 pixels wide
 SKY = (204, 224, 240)
 DEEP = (120, 165, 205)
 
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """A level's picture.
+    """The map of a level.
 
     Attributes:
         picture: uint8 (2 * rows, 2 * columns, 3) RGB.
-        width: of the level, in the game's pixels.
-        start_x: where the player starts, likewise.
-        end_x: where the end post stands.
+        width: width of the level, in pixels of the game.
+        start_x: x of the start, in pixels of the game.
+        end_x: x of the end post, in pixels of the game.
     """
 
     picture: Picture
@@ -46,10 +47,17 @@ class Map:
 
 
 def draw(rom: Path, name: str) -> Map | None:
-    """Draw a level of a ROM by its state's name, `MeadowZone.Act1`; None: it has no such level.
+    """Draw the map of a level.
+
+    Args:
+        rom: the ROM file.
+        name: name of the level's state, such as `MeadowZone.Act1`.
+
+    Returns:
+        The map, or None if the ROM does not contain the level.
 
     Raises:
-        RomError: the ROM is cut, altered, or none of this game.
+        CartridgeError: the ROM is truncated, altered, or not of this game.
         OSError: the ROM can't be read.
     """
     data = _read(rom, rom.stat().st_mtime_ns)
@@ -60,7 +68,7 @@ def draw(rom: Path, name: str) -> Map | None:
         level = struct.unpack_from(LEVEL, data, levels_at + number * LEVEL_BYTES)
         zone, act, columns, rows, start_x, _, end_x = level[:7]
         if zone < min(zones, len(fmt.ZONES)) and f"{fmt.ZONES[zone]}Zone.Act{act}" == name:
-            cells = np.frombuffer(unpack(data[level[13] :]), np.uint8)
+            cells = np.frombuffer(decompress(data[level[13] :]), np.uint8)
             pictures = _cells(data, zones_at + zone * ZONE_BYTES)
             picture = _assemble(cells.reshape(rows, columns), pictures, level[8])
             return Map(picture, columns * fmt.CELL, start_x, end_x)
@@ -68,7 +76,7 @@ def draw(rom: Path, name: str) -> Map | None:
 
 
 def webp(level_map: Map) -> bytes:
-    """The picture as a file of some 15 kB."""
+    """Encode the map as WebP, about 15 kB."""
     _, data = cv2.imencode(".webp", level_map.picture[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, 75])
     return data.tobytes()
 
@@ -82,13 +90,13 @@ def _read(rom: Path, changed: int) -> bytes:
 
 @lru_cache(maxsize=8)
 def _cells(data: bytes, zone_at: int) -> Picture:
-    """Every cell of a zone, small: uint8 (256, 2, 2, 4), RGB and how much is not empty."""
+    """Shrink all cells of a zone: uint8 (256, 2, 2, 4), RGB and opacity."""
     tiles, *_, tiles_at, _, _, words_at, _, palettes_at, _, _, _ = struct.unpack_from(
         ZONE, data, zone_at
     )
     packed = np.frombuffer(data, np.uint8, 32 * tiles, tiles_at).reshape(tiles, 8, 4)
     pixels = np.stack([packed >> 4, packed & 15], axis=-1).reshape(tiles, 8, 8)
-    pixels = np.concatenate([np.zeros((1, 8, 8), np.uint8), pixels])  # tile 0 is the empty one
+    pixels = np.concatenate([np.zeros((1, 8, 8), np.uint8), pixels])  # tile 0 is empty
     words = np.frombuffer(data, ">u2", 256 * 4, words_at).reshape(256, 4)
     colours = _colours(data, palettes_at)
     big = np.zeros((256, 16, 16, 4), np.uint8)
@@ -108,7 +116,7 @@ def _cells(data: bytes, zone_at: int) -> Picture:
 
 
 def _colours(data: bytes, at: int) -> Picture:
-    """The four palette lines as uint8 (4, 16, 4) RGBA; colour 0 of each is see-through."""
+    """Read the four palette lines: uint8 (4, 16, 4) RGBA; colour 0 of each is transparent."""
     words = np.frombuffer(data, ">u2", 64, at).reshape(4, 16).astype(np.int64)
     channels = np.stack([words >> 1 & 7, words >> 5 & 7, words >> 9 & 7], axis=-1) * 255 // 7
     opaque = np.full((4, 16, 1), 255)

@@ -30,7 +30,7 @@ static u16 is_spike_wall(s16 x, s16 y, s16 direction)
     return cell_at(x, y) == (direction > 0 ? CELL_SPIKE_LEFT : CELL_SPIKE_RIGHT);
 }
 
-/* Out of the wall on the side of direction. 1: stopped by it. */
+/* Moves the player out of a wall on the side of direction. Returns 1 if the wall stops the player. */
 u16 wall_test(s16 direction)
 {
     s16 reach = direction > 0 ? WALL_REACH : -WALL_REACH;
@@ -97,7 +97,7 @@ void land(u8 cell, s16 floor_y)
         player_ball(0);
 }
 
-/* Would the floor found under x stop a body whose feet were at before and are at feet now? */
+/* Returns whether the floor under x stops a body whose feet move from before to feet. */
 static u16 stops(u8 cell, s16 floor_y, s16 before, s16 feet)
 {
     s16 slope = cell_slope(cell);

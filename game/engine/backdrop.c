@@ -1,4 +1,4 @@
-/* The backdrop: parallax bands of plane B, line by line, and the rotating colours. */
+/* The background: parallax bands of plane B, line by line, and the rotating colours. */
 #include "chip.h"
 
 u16 palette_now[64], palette_water[64];

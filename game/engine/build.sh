@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds engine.bin from the sources here. --check compares it with the committed one instead.
-# Needs the compiler of toolchain.sh; players, trainers and level makers need none of this.
+# Builds engine.bin from the sources in this folder. --check compares it with the committed file instead.
+# Needs the compiler that toolchain.sh builds. Playing, training and making levels do not need it.
 set -eu
 cd "$(dirname "$0")"
 prefix=${M68K_PREFIX:-/opt/m68k-elf}
@@ -28,7 +28,7 @@ done
 python3 scan.py "$work/engine.lst"
 "${cross}objcopy" -O binary "$work/engine.elf" "$work/engine.bin"
 if [ "${1:-}" = --check ]; then
-    cmp "$work/engine.bin" engine.bin && echo "engine.bin is what the sources make"
+    cmp "$work/engine.bin" engine.bin && echo "engine.bin matches the sources"
 else
     cp "$work/engine.bin" engine.bin
     [ -z "${1:-}" ] || cp "$work/engine.lst" "$work/engine.sym" "$1"

@@ -1,4 +1,4 @@
-/* The camera: follows with a dead zone, never shows what is outside the level. */
+/* The camera: it follows the player with a dead zone and never shows the outside of the level. */
 #include "state.h"
 #include "video.h"
 
@@ -36,7 +36,7 @@ static s16 follow_y(void)
     s16 limit = 16;
 
     if (player.grounded || player.loop) {
-        /* on the ground the view settles slowly, unless the ground is steep and fast */
+        /* on the ground the camera moves slowly, unless the ground is steep and the player fast */
         limit = 3 + (ABS(player.y_speed) >> 8);
         return clamp(offset - 120, -limit, limit);
     }

@@ -1,4 +1,4 @@
-/* Cells that change in play: broken walls, crumbling floors. */
+/* Cells that change during play: broken walls, crumbling floors. */
 #include "state.h"
 #include "video.h"
 
@@ -71,7 +71,7 @@ static void come_back(struct crumble *crumble)
     s16 dy = player_y() - ((crumble->row << 4) + 8);
 
     if (dx > -32 && dx < 32 && dy > -40 && dy < 40) {
-        crumble->timer--; /* not into the player */
+        crumble->timer--; /* not while the player stands in its place */
         return;
     }
     cell_set(crumble->column, crumble->row, CELL_CRUMBLE);

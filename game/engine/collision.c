@@ -1,4 +1,4 @@
-/* The level's cells as solid ground: floors by height profile, walls and ceilings by pixel. */
+/* Collision with the level's cells: floors by height profile, walls and ceilings by pixel. */
 #include "state.h"
 
 enum profile {
@@ -33,7 +33,7 @@ static const s8 profile_slope[PROFILES] = {
     [DOWN14A] = -1, [DOWN14B] = -1, [DOWN14C] = -1, [DOWN14D] = -1,
 };
 
-/* Floor profile of each cell id; what is left out is free. */
+/* Floor profile of each cell id; ids that are not listed have no floor. */
 static const u8 floors[256] = {
     [1 ... 15] = FULL,
     [CELL_S45_UP] = UP45, [CELL_S45_DOWN] = DOWN45,
@@ -83,7 +83,7 @@ static u16 ceiling_depth(u8 cell, u16 column)
     return cell == CELL_C45_RIGHT ? column + 1 : 0;
 }
 
-/* Solid for walls and ceilings: one-way cells are not. */
+/* Whether a cell is solid for walls and ceilings; one-way cells are not. */
 u16 solid_at(s16 x, s16 y)
 {
     u8 cell = cell_at(x, y);
@@ -104,7 +104,7 @@ static u16 height_at(u8 cell, s16 x)
     return heights[floors[cell] & 0x7F][x & 15];
 }
 
-/* The floor's y next to y (in its cell, the one above or the one below), and its cell. */
+/* Finds the floor closest to y (in its cell, the one above or the one below), and its cell. */
 s16 floor_at(s16 x, s16 y, u8 *found)
 {
     s16 top = y & ~15;

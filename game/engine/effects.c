@@ -1,4 +1,4 @@
-/* Short-lived pictures: sparkles, puffs, dust, debris, bubbles (a big bubble gives air). */
+/* Short-lived sprites: sparkles, puffs, dust, debris, bubbles (a big bubble refills the air). */
 #include "state.h"
 #include "video.h"
 
@@ -21,7 +21,7 @@ void effects_start(void)
     next = 0;
 }
 
-/* The oldest place is taken when all are used: pictures may go, big bubbles last. */
+/* When all slots are used, the oldest one is replaced; big bubbles are replaced last. */
 void effect_add(enum effect kind, s16 x, s16 y, s16 speed_x, s16 speed_y)
 {
     struct effect_state *effect;

@@ -1,4 +1,4 @@
-/* The numbers that engine, art and levels share. game/format.py states the same; a test compares. */
+/* The numbers that engine, art and levels share. game/format.py defines the same; a test compares them. */
 #ifndef FORMAT_H
 #define FORMAT_H
 

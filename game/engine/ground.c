@@ -34,7 +34,7 @@ static void slope_force(void)
     player.ground_speed += player.slope > 0 ? -force : force;
 }
 
-/* direction: 1, -1. Braking when the speed is the other way. */
+/* direction: 1 or -1. Brakes when the speed has the opposite sign. */
 static void push(s16 direction, s16 acceleration, s16 brake, s16 top)
 {
     s16 speed = direction > 0 ? player.ground_speed : -player.ground_speed;
@@ -88,7 +88,7 @@ static void roll_input(void)
         return;
     if (player_has_room()) {
         player_ball(0);
-    } else if (pad_held & PAD_RIGHT) { /* too low to stand: it creeps on */
+    } else if (pad_held & PAD_RIGHT) { /* too low to stand: the ball moves on slowly */
         player.ground_speed = ROLL_STOP + 64;
         player.facing = 1;
     } else if (pad_held & PAD_LEFT) {
@@ -169,7 +169,7 @@ static void leave_ground(void)
     player.charge = player.crouch = player.skid = 0;
 }
 
-/* Stay on the floor under the centre, else on a flat edge under either foot. */
+/* Keeps the player on the floor under the centre, or on a flat edge under either foot. */
 static void follow_floor(void)
 {
     s16 x = player_x();
@@ -221,12 +221,12 @@ void ground_move(void)
         ground_step(dx);
         return;
     }
-    ground_step(half); /* SPEED_CAP keeps each of the two within seven pixels */
+    ground_step(half); /* SPEED_CAP limits each half step to seven pixels */
     if (player.ground_speed && player.grounded)
         ground_step(dx - half);
 }
 
-/* What the floor does: spikes, belts, crumbling. */
+/* Applies the effect of the floor: spikes, belts, crumbling. */
 void surface_effects(void)
 {
     s16 x = player_x(), feet = player_y() + player.radius;

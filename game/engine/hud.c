@@ -20,7 +20,7 @@ void hud_start(void)
         video_copy((TILE_LABELS + i) * 32, font + ((u16)labels[i] << 5), 32);
 }
 
-/* 16-bit numbers only: the divide instruction does them. */
+/* For 16-bit numbers, which the divide instruction can handle. */
 static void small_digits(s16 x, s16 y, u16 value, u16 count)
 {
     x += (count - 1) << 3;
@@ -36,7 +36,7 @@ static void score(void)
     static u32 shown;
     static u16 high, low;
 
-    if (shown != block.score) { /* long divisions are slow: only when it changed */
+    if (shown != block.score) { /* long divisions are slow, so only when the score changed */
         shown = block.score;
         high = shown / 1000;
         low = shown % 1000;
@@ -47,7 +47,7 @@ static void score(void)
 
 static u16 drawn[4], sprites_used;
 
-/* Its sprites come first in the list, so what did not change can stay there. */
+/* The sprites of the HUD come first in the list, so unchanged ones stay there. */
 static u16 is_drawn(void)
 {
     u16 now[4] = {block.score & 0xFFFF, level.time_frames, block.rings, block.lives};

@@ -1,4 +1,4 @@
-/* Loading a level: unpack the cells, send the zone's pictures, set everything to its start. */
+/* Loading a level: decompresses the cells, uploads the zone's pictures, initialises everything. */
 #include "state.h"
 #include "video.h"
 

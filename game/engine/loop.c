@@ -70,7 +70,7 @@ static void loop_input(void)
 
     if (!player.ball && (pad_held & PAD_DOWN) && ABS(speed) >= ROLL_START)
         player_ball(1);
-    /* Speed must be brought along: the pad only helps the slow out of the lower part. */
+    /* Speed must come from outside: the pad only helps a slow player out of the lower part. */
     if (ABS(speed) < LOOP_PAD_SPEED && cosine(path_angle()) > 180) {
         if (pad_held & PAD_RIGHT)
             speed += RUN_ACCELERATION;
@@ -114,7 +114,7 @@ void loop_move(void)
     player.y_speed = -(mul(player.ground_speed, sine(angle)) >> 8);
 }
 
-/* The angle of a point as seen from the centre, by the nearest of 64 directions. */
+/* Returns the angle of a point from the centre, as the nearest of 64 directions. */
 static s32 angle_of(s16 dx, s16 dy)
 {
     s32 best = -0x7FFFFFFF;
@@ -130,7 +130,7 @@ static s32 angle_of(s16 dx, s16 dy)
     return (s32)found << 8;
 }
 
-/* In the air inside the ring: caught by it, except at its upper left. */
+/* Catches a player who is in the air inside the ring, except at its upper left. */
 static void ring_test(const struct packed_ring *loop, u16 number)
 {
     s16 dx = player_x() - loop->x;

@@ -1,5 +1,5 @@
-/* The frame: wake at the picture's top, read the pad, compute, publish, sleep, upload in the blank.
- * So an action changes the RAM block in its own frame, and the block is whole whenever a frame ends. */
+/* The frame: wake at its first line, read the pad, compute, publish, sleep, upload in the blank.
+ * So an action changes the RAM block in its own frame, and the block is complete whenever a frame ends. */
 #include "state.h"
 #include "video.h"
 
@@ -12,7 +12,7 @@ volatile struct block block __attribute__((section(".block")));
 u8 cells[49152] __attribute__((section(".cells")));
 u16 frame, mode;
 
-static u16 chained; /* the engine itself asks for the next level: lives and score stay */
+static u16 chained; /* the engine itself requests the next level: lives and score are kept */
 
 static const u8 slope_angle[7] = {224, 237, 246, 0, 10, 19, 32};
 

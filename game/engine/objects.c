@@ -1,4 +1,4 @@
-/* The level's objects: those near the camera are awake, the others sleep at home. */
+/* The level's objects: those near the camera are active, the others wait at their start. */
 #include "state.h"
 #include "video.h"
 
@@ -8,7 +8,7 @@ enum { ASLEEP, AWAKE, GONE };
 
 struct object objects[OBJECT_SLOTS];
 static u8 status[256];
-static u16 first, last; /* the list's part that lies near the camera */
+static u16 first, last; /* the part of the list near the camera */
 
 void objects_start(void)
 {

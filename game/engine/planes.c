@@ -1,5 +1,5 @@
-/* Plane A: the window of cells around the camera. New columns and rows are built while the picture
- * is drawn and sent in the blank. */
+/* Plane A: the window of cells around the camera. New columns and rows are built while the frame
+ * is drawn, and uploaded in the blank. */
 #include "chip.h"
 
 #define CELL_QUEUE 32
@@ -58,7 +58,7 @@ static void build_row(u16 (*words)[64], s16 row)
     }
 }
 
-/* camera.column and camera.row must already be those of the new window. */
+/* Requires that camera.column and camera.row already belong to the new window. */
 void video_column(s16 column)
 {
     if (columns_count < 2 && column >= 0 && (u16)column < level.columns) {
@@ -95,7 +95,7 @@ static void send_column(u16 which)
     reg(15, 2);
 }
 
-/* The buffer is in plane order; only the window's 22 cells are fresh, in one or two runs. */
+/* The buffer is in plane order; only the window's 22 cells are new, in one or two runs. */
 static void send_row(u16 which)
 {
     u16 base = VRAM_PLANE_A + ((row_queue[which] & 15) << 8);
@@ -148,7 +148,7 @@ void planes_send(void)
     planes_forget();
 }
 
-/* The whole window at once, with the display off. */
+/* Draws the whole window at once, with the display off. */
 void video_draw_window(void)
 {
     s16 column;

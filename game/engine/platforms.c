@@ -71,7 +71,7 @@ static void carry(struct object *object, s16 dx)
     feet = object->y;
     floor_y = floor_at(player_x(), feet, &cell);
     if (floor_y < feet && floor_y >= feet - 12 && !cell_is_oneway(cell)) {
-        player.platform = 0; /* the ground came up through it */
+        player.platform = 0; /* the ground has reached the player through it */
         land(cell, floor_y);
     }
 }

@@ -1,4 +1,4 @@
-/* The pangolin: what is common to ground, air and loop; hurt and death; its picture. */
+/* The pangolin: code shared by ground, air and loop; hurt and death; its sprites. */
 #include "state.h"
 #include "video.h"
 
@@ -16,7 +16,7 @@ void player_start(s16 x, s16 floor_y)
     player.surface = CELL_SOLID;
 }
 
-/* Roll up or stand, feet where they are. */
+/* Rolls up or stands up without moving the feet. */
 void player_ball(u16 ball)
 {
     s16 radius = ball ? BALL_RADIUS : STAND_RADIUS;
@@ -26,7 +26,7 @@ void player_ball(u16 ball)
     player.ball = ball;
 }
 
-/* Is there room to stand up? */
+/* Returns whether there is space to stand up. */
 u16 player_has_room(void)
 {
     s16 head = player_y() + player.radius - 2 * STAND_RADIUS;
@@ -49,7 +49,7 @@ void player_die(void)
     player.y_speed = -1700;
 }
 
-/* Thrown away from from_x; rings scatter; without rings it is a life. */
+/* Throws the player away from from_x and scatters the rings; without rings a life is lost. */
 void player_hurt(s16 from_x)
 {
     if (player.invincible || player.hurt || mode != MODE_PLAYING)
@@ -111,7 +111,7 @@ void player_update(void)
         die_update();
         return;
     }
-    if (mode == MODE_WON) { /* the game lets go of the pad and lets it run out */
+    if (mode == MODE_WON) { /* the game ignores the pad and lets the player run on */
         pad_pressed = pad_held = 0;
         player.charge = 0;
     }
@@ -147,7 +147,7 @@ static u16 phase(u16 speed)
     return player.animation >> 8;
 }
 
-/* Turn in 45 degree steps, counter-clockwise when looking right, and the frame for it. */
+/* Chooses a turn in steps of 45 degrees, counter-clockwise when facing right, and its frame. */
 static u16 turned(u16 step, u16 *flip)
 {
     static const u16 first[4] = {FRAME_RUN, FRAME_RUN45, FRAME_RUN90, FRAME_RUN135};

@@ -44,7 +44,7 @@ static void seek(void)
         first--;
 }
 
-/* Takes what the player touches. */
+/* Collects the rings that the player touches. */
 void rings_update(void)
 {
     const struct packed_ring *list = level.packed->rings;

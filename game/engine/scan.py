@@ -1,8 +1,8 @@
-"""Static scan of the engine's disassembly for what a 68000 cannot do.
+"""Scans the disassembly of the engine for code that a 68000 cannot run.
 
-Word and long accesses at odd absolute addresses, odd displacements from address registers that
-hold even addresses, and 68020 instructions: the emulator does not trap the first two, it returns
-wrong data in silence.
+It looks for word and long accesses at odd absolute addresses, odd displacements from address
+registers that hold even addresses, and 68020 instructions. The emulator does not trap the first
+two; it returns wrong data without an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MODERN = re.compile(r"^(divsl?l|divull?|mulsl|mulul|extbl|bf\w+|rtd|pack|unpk|ca
 
 
 def problems(listing: str) -> list[str]:
-    """Lines of an objdump listing that access words at odd places or need a later CPU."""
+    """Return the lines of an objdump listing that a 68000 cannot run, each with the reason."""
     found = []
     for line in listing.splitlines():
         match = LINE.match(line)
@@ -39,10 +39,10 @@ def problems(listing: str) -> list[str]:
 
 
 def main() -> int:
-    """Scan the listing named on the command line; 1 and the lines when something is wrong."""
+    """Scan the listing given on the command line; print the faulty lines and return 1 for any."""
     listing = Path(sys.argv[1]).read_text()
     if not any(LINE.match(line) for line in listing.splitlines()):
-        print(f"error: {sys.argv[1]} is no objdump listing", file=sys.stderr)
+        print(f"error: {sys.argv[1]} is not an objdump listing", file=sys.stderr)
         return 2
     found = problems(listing)
     for line in found:

@@ -1,4 +1,4 @@
-/* Sound effects on the tone generator: each is a slide of pitch and a fading volume. No music. */
+/* Sound effects on the tone generator: each slides in pitch and fades. There is no music. */
 #include "state.h"
 
 #define TONE (*(volatile u8 *)0xC00011)

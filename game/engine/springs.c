@@ -1,4 +1,4 @@
-/* Springs: up, to a side along the ground, and diagonal. */
+/* Springs: up, sideways along the ground, and diagonal. */
 #include "state.h"
 #include "video.h"
 

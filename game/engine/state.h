@@ -1,4 +1,4 @@
-/* Everything that is kept in RAM, and the physics constants. */
+/* All variables in RAM, and the physics constants. */
 #ifndef STATE_H
 #define STATE_H
 
@@ -49,7 +49,7 @@
 
 enum mode { MODE_TITLE, MODE_LOADING, MODE_PLAYING, MODE_DYING, MODE_WON };
 
-/* The frozen block: offsets are part of the integration (format.RAM). */
+/* The frozen block: its offsets are part of the integration (ram.RAM). */
 struct block {
     u32 magic, frame;
     u16 x;
@@ -78,7 +78,7 @@ struct player {
     u16 grounded, ball, jumped, hurt, crouch, skid, thrown, underwater;
     u16 platform; /* slot + 1, or 0 */
     u16 loop; /* 1 + index on a loop's path, or 0 */
-    u16 loop_pass; /* in front of the near loop: not caught by it */
+    u16 loop_pass; /* the player passes in front of the near loop and is not caught by it */
     u16 loop_inside;
     s32 loop_angle; /* 65536 a turn, 0 at the bottom, grows to the right */
     u16 animation; /* 8.8 phase */
@@ -169,7 +169,7 @@ void objects_start(void);
 void objects_update(void);
 void objects_draw(void);
 void object_destroy(struct object *object);
-/* Does the player's box touch one of this half size about x, y? */
+/* Returns whether the player's box touches a box of this half size around x, y. */
 static inline u16 touches(s16 x, s16 y, s16 half_width, s16 half_height)
 {
     half_width += 8;

@@ -2,7 +2,7 @@
 # Builds the m68k-elf GCC that engine.bin is made with, from Debian's source package of GCC 12.
 # Needs root once: apt-get install gcc-12-source binutils-m68k-linux-gnu libgmp-dev libmpfr-dev
 # libmpc-dev build-essential. About seven minutes on two cores.
-# Debian's own m68k-linux-gnu-gcc will not do: it makes word accesses at odd addresses.
+# Debian's own m68k-linux-gnu-gcc is not suitable: it generates word accesses at odd addresses.
 set -eu
 prefix=${M68K_PREFIX:-/opt/m68k-elf}
 work=${1:-$(mktemp -d)}
@@ -31,7 +31,7 @@ cd build
     --disable-threads --disable-libssp --disable-libgomp --disable-libquadmath \
     --disable-libatomic --disable-nls --disable-lto --disable-plugin --without-isl --without-zstd
 make -j"$(nproc)" all-gcc all-target-libgcc MAKEINFO=true
-# The documentation is not in Debian's tarball: without these the install would try to make it.
+# Debian's tarball has no documentation; without these files the install would try to build it.
 touch gcc/s-tm-texi gcc/tm.texi
 make install-gcc install-target-libgcc MAKEINFO=true
 "$prefix/bin/m68k-elf-gcc" --version | head -1

@@ -1,4 +1,4 @@
-/* Short names for the sizes that the hardware and the RAM block fix. */
+/* Short names for the sizes that the hardware and the RAM block require. */
 #ifndef TYPES_H
 #define TYPES_H
 

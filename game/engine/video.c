@@ -1,4 +1,4 @@
-/* The video chip. The game computes while the picture is drawn; what it changed goes out in the blank. */
+/* The video chip. The game computes while the frame is drawn and uploads its changes in the blank. */
 #include "chip.h"
 
 volatile u16 blanks, hint_phase, hint_count;
@@ -8,7 +8,7 @@ u16 *sprite_next;
 
 static u16 player_frame, player_frame_sent;
 
-/* One transfer that stays inside a 128 KB window of the source, as the chip demands. */
+/* One transfer, which must stay inside a 128 KB window of the source. */
 static void dma_once(u32 command, u32 from, u16 words)
 {
     u32 half = from >> 1;
@@ -112,7 +112,7 @@ static void send_palette(void)
 void video_upload(void)
 {
     if (!sprites_count)
-        sprite_table[sprites_count++][0] = 0; /* one outside of the screen */
+        sprite_table[sprites_count++][0] = 0; /* one outside the screen */
     sprite_table[sprites_count - 1][1] &= 0xFF00;
     dma(VRAM_SPRITES, sprite_table, sprites_count << 3);
     backdrop_send();
@@ -125,13 +125,13 @@ void video_upload(void)
     planes_send();
 }
 
-/* Sleep until the picture's first line. */
+/* Sleeps until the first line of the frame. */
 void video_wait_top(void)
 {
     sleep_while(&hint_phase, 0);
 }
 
-/* Sleep until the picture is out: until there are more blanks than were seen. */
+/* Sleeps until the frame has been drawn, that is until the number of blanks has increased. */
 void video_wait_blank(u16 seen)
 {
     sleep_while(&blanks, seen);

@@ -37,7 +37,7 @@ void video_scroll(void);
 void video_cycle_palette(void);
 void video_text(u16 column, u16 row, const char *text);
 void sprites_begin(void);
-void sprites_keep(u16 count); /* the first ones, as they were in the last frame */
+void sprites_keep(u16 count); /* keeps the first ones as they were in the last frame */
 u16 sprites_now(void);
 
 extern u16 sprite_table[MAX_SPRITES][4];

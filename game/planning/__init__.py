@@ -1,0 +1,1 @@
+"""The planner that proves levels solvable: emulator, search, movies of the solutions."""

@@ -1,7 +1,7 @@
-"""A level of Pangolin Dash under the emulator, for planning: steps, the RAM block, save states.
+"""The emulator with a level of Pangolin Dash: steps, the player's state, save states.
 
-Steps are those of the contest (four frames with one set of buttons), without stickiness, and read
-no picture; a state is kept as the part of it that the emulator uses.
+A step is one of the contest (four frames with the same buttons), without sticky actions and without
+reading a frame. A save state keeps only the part that the core writes.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ import stable_retro
 from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, register_integration
-from game.format import RAM, RAM_BASE
+from game.ram import RAM, RAM_BASE
 
 FRAME_SKIP = 4
-# An action of the plan is a sum of these: the four buttons of the contest's agents.
+# An action is a sum of these: the four buttons that the contest's agents use.
 B, DOWN, LEFT, RIGHT = 1, 2, 4, 8
 ACTIONS = 16
 _GENESIS = ("B", "A", "MODE", "START", "UP", "DOWN", "LEFT", "RIGHT", "C", "Y", "X", "Z")
-STATE_BYTES = 150_000  # what follows in a state is memory the core never wrote
+STATE_BYTES = 150_000  # the core never writes the rest of a state
 
 
-class Look(NamedTuple):
-    """What the RAM block says about the player."""
+class PlayerState(NamedTuple):
+    """The player's state in the RAM block; FORMAT.md, 8 explains the variables and their units."""
 
     x: int
     y: int
@@ -51,7 +51,7 @@ class Look(NamedTuple):
 
 
 def _reader(name: str) -> Callable[[tuple[int, ...]], int]:
-    """Reads a variable of at most 16 bits from the block's words."""
+    """Return a function that reads a variable of at most 16 bits from the words of the block."""
     offset, kind = RAM[name]
     word = offset // 2
     if kind == ">i2":
@@ -64,17 +64,17 @@ def _reader(name: str) -> Callable[[tuple[int, ...]], int]:
     return lambda words: words[word] >> 8
 
 
-_WORDS = struct.Struct("<64H")  # the core keeps RAM as words of the host's byte order
-_READERS = [_reader(name) for name in Look._fields]
+_WORDS = struct.Struct("<64H")  # the core stores RAM as words in the byte order of the host
+_READERS = [_reader(name) for name in PlayerState._fields]
 
 
 class EmulatorError(UserError):
-    """The game can't be planned on."""
+    """The emulator refused a saved state."""
 
 
 @functools.cache
 def buttons(action: int) -> np.ndarray:
-    """The contest's twelve buttons of an action: uint8 (12,), read-only."""
+    """Return the state of the console's twelve buttons for an action: uint8 (12,), read-only."""
     held = {name for bit, name in ((B, "B"), (DOWN, "DOWN"), (LEFT, "LEFT"), (RIGHT, "RIGHT"))
             if action & bit}  # fmt: skip
     pressed = np.array([name in held for name in _GENESIS], np.uint8)
@@ -83,19 +83,19 @@ def buttons(action: int) -> np.ndarray:
 
 
 class Emulator:
-    """One game under the emulator; one per process, as stable-retro demands."""
+    """The emulator with one game; stable-retro allows one emulator in a process."""
 
     def __init__(self, folder: Path, game: str, state: str, record: Path | None = None) -> None:
         """Start a level.
 
         Args:
-            folder: holds the game's folder, laid out as stable-retro's are.
-            game: its name.
-            state: the level.
-            record: a folder for .bk2 movies, one a reset.
+            folder: folder that contains the game's integration folder.
+            game: name of the game.
+            state: name of the level's state.
+            record: folder for .bk2 movies; each reset begins one.
 
         Raises:
-            LevelError: game, state or scenario is not there.
+            LevelError: the game, the state or the scenario is missing.
         """
         level = Level(game, state, "contest", folder.resolve())
         check_available(level)
@@ -112,36 +112,43 @@ class Emulator:
         self.reset()
         self._tail = bytes(len(self.env.em.get_state()) - STATE_BYTES)
 
-    def reset(self) -> Look:
-        """Begin the level, exactly as an episode begins."""
+    def reset(self) -> PlayerState:
+        """Restart the level, as at the beginning of an episode."""
         self.env.reset()
-        return self.look()
+        return self.player_state()
 
-    def start(self, state: bytes) -> Look:
-        """Begin another level: the whole content of its state file."""
+    def start(self, state: bytes) -> PlayerState:
+        """Start a level from the decompressed content of its state file."""
         self.env.initial_state = state
         return self.reset()
 
-    def step(self, action: int) -> Look:
-        """Hold an action's buttons for four frames."""
+    def step(self, action: int) -> PlayerState:
+        """Hold the buttons of an action for four frames."""
         emulator = self.env.em
         emulator.set_button_mask(buttons(action), 0)
         for _ in range(FRAME_SKIP):
             emulator.step()
         self.frames += FRAME_SKIP
-        return self.look()
+        return self.player_state()
 
-    def look(self) -> Look:
+    def player_state(self) -> PlayerState:
+        """Read the state of the player from RAM."""
         self.env.data.update_ram()
         words = _WORDS.unpack_from(self.env.data.memory.blocks[RAM_BASE])
-        return Look._make([read(words) for read in _READERS])
+        return PlayerState._make([read(words) for read in _READERS])
 
     def save(self) -> bytes:
+        """Save the state of the emulator."""
         return bytes(self.env.em.get_state()[:STATE_BYTES])
 
     def load(self, state: bytes) -> None:
+        """Load a state that `save` returned.
+
+        Raises:
+            EmulatorError: the emulator refused it.
+        """
         if not self.env.em.set_state(state + self._tail):
-            raise EmulatorError("the emulator refused a saved state: was the core replaced?")
+            raise EmulatorError("the emulator refused a saved state: was stable-retro updated?")
 
     def close(self) -> None:
         self.env.close()

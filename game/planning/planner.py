@@ -1,8 +1,8 @@
-"""Finds a way through a level with save states: best first, along the waypoints of its segments.
+"""Searches for a solution of a level: best-first search over save states, along the route.
 
-A node is a state of the emulator; from it a handful of macro-actions lead on. They are tried one
-at a time, the likeliest first: each later one makes the node less attractive, so that on easy
-ground the search costs little more than playing, and near an obstacle it fans out.
+A node is a saved state of the emulator. The search tries its macro-actions one at a time, the most
+promising first, and each failed try raises the cost of the node. On easy ground the search costs
+little more than playing; near an obstacle it tries many alternatives.
 """
 
 from __future__ import annotations
@@ -14,32 +14,49 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from game.planning.emulator import DOWN, FRAME_SKIP, LEFT, RIGHT, B, Emulator, Look
+from game.planning.emulator import FRAME_SKIP, LEFT, RIGHT, B, Emulator, PlayerState
+from game.planning.macro_actions import macro_actions
+from game.planning.route_progress import RouteProgress
 from game.segments.canvas import PASS, Waypoint
 
-STEP_PRICE = 3.0  # pixels of progress that an agent step must bring to be worth it
-FAN_PRICE = 14.0  # pixels a node falls behind with each macro-action tried
-BEHIND = 2400.0  # pixels behind the best node after which a node is forgotten
-MAX_NODES = 12_000  # kept at a time
-DASH_BELOW = 100  # ground speed under which a dash can be charged
-CROWD_PRICE = 2.0  # pixels for each try made from about the same place
-PLACE = 64  # pixels that are about the same place
-SPEED_WORTH = 0.05  # pixels that a unit of speed towards the next waypoint is worth
-RIDE_WORTH = 200.0  # pixels that standing on a platform is worth: as long as its round takes
+# Costs and bonuses of a node, in pixels of progress.
+STEP_COST = 3.0  # for each step since the start
+TRY_COST = 14.0  # for each macro-action tried
+VISIT_COST = 2.0  # for each try made from about the same position
+SPEED_BONUS = 0.05  # for each unit of speed towards the next waypoint
+PLATFORM_BONUS = 200.0  # for standing on a platform: as long as its round takes
+
+MAX_BEHIND = 2400.0  # pixels behind the best node at which a node is dropped
+MAX_NODES = 12_000  # upper limit of open nodes
+POSITION_CELL = 64  # pixels; positions in one such square count as about the same
 LOOP_STEPS = 60  # no loop takes longer
 EPISODE_STEPS = 4_500
 
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A state, how it was reached and what is still to be tried from it."""
+    """A saved state and how it was reached.
+
+    Attributes:
+        parent: the node before it, or None at the start.
+        actions: the actions that lead from the parent to this node.
+        steps: steps since the start of the level.
+        stage: index of the next waypoint.
+        progress: pixels of the route.
+        player: state of the player.
+        state: saved state of the emulator.
+        held_b: whether B is held.
+        facing: 1 if the player faces right, -1 for left.
+        macros: the macro-actions to try, empty before the first try.
+        tried: number of macro-actions tried.
+    """
 
     parent: Node | None
     actions: tuple[int, ...]
     steps: int
     stage: int
     progress: float
-    look: Look
+    player: PlayerState
     state: bytes
     held_b: bool
     facing: int
@@ -48,13 +65,16 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchResult:
     """The outcome of a search.
 
     Attributes:
-        actions: one a step of the contest; they reach the end post if `solved`.
-        progress: of the best node, as a share of the way.
-        x, y: where the best node stood.
+        solved: whether the actions reach the end post.
+        actions: one for each step of the contest, up to the best node.
+        seconds: processor time of the search.
+        frames: frames that the emulator ran.
+        progress: share 0-1 of the route up to the best node.
+        x, y: position of the player at the best node, in pixels.
     """
 
     solved: bool
@@ -65,82 +85,48 @@ class Plan:
     x: int
     y: int
 
-
-class Way:
-    """Progress along the waypoints: how far is a player, in pixels of the way."""
-
-    def __init__(self, start: tuple[int, int], points: Sequence[Waypoint]) -> None:
-        self.points = points
-        self._done = [0.0]
-        at = start
-        for point in points:
-            length = self._distance(point, *at)
-            self._done.append(self._done[-1] + max(length, 1.0))
-            at = (point.x, point.y)
-
     @property
-    def length(self) -> float:
-        return self._done[-1]
-
-    def _distance(self, point: Waypoint, x: int, y: int) -> float:
-        if point.reach_x == PASS:
-            return abs(point.x - x) + max(0, y - point.y)
-        return abs(point.x - x) + abs(point.y - y)
-
-    def advance(self, stage: int, look: Look) -> int:
-        """The stage after a step: every waypoint reached in turn is left behind."""
-        while stage < len(self.points) and self._reached(self.points[stage], look):
-            stage += 1
-        return stage
-
-    @staticmethod
-    def _reached(point: Waypoint, look: Look) -> bool:
-        if point.reach_x == PASS:
-            return look.x >= point.x and look.y <= point.y + point.reach_y
-        if point.land and not (look.grounded or look.on_platform):
-            return False
-        return abs(look.x - point.x) <= point.reach_x and abs(look.y - point.y) <= point.reach_y
-
-    def progress(self, stage: int, look: Look) -> float:
-        if stage >= len(self.points):
-            return self.length
-        return self._done[stage + 1] - self._distance(self.points[stage], look.x, look.y)
+    def play_seconds(self) -> float:
+        """Duration of the play at 60 frames per second."""
+        return len(self.actions) * FRAME_SKIP / 60
 
 
 def plan(
     emulator: Emulator,
     start: tuple[int, int],
-    points: Sequence[Waypoint],
+    waypoints: Sequence[Waypoint],
     seconds: float = 90.0,
     max_frames: int | None = None,
-) -> Plan:
-    """Search a way from the emulator's current state to the end post.
+) -> SearchResult:
+    """Search for actions that lead from the emulator's current state to the end post.
 
     Args:
-        emulator: just reset.
-        start: where the player stands.
-        points: the intended way; its last waypoint is the end post.
+        emulator: the emulator, just reset.
+        start: where the player stands, in pixels.
+        waypoints: the intended route; the last waypoint is the end post.
         seconds: processor time after which the search gives up.
-        max_frames: emulator frames after which it gives up; unlike seconds the same everywhere.
+        max_frames: emulated frames after which the search gives up; unlike `seconds`, this gives
+            the same result on every machine.
     """
-    return _Search(emulator, Way(start, points)).run(seconds, max_frames)
+    return _Search(emulator, RouteProgress(start, waypoints)).run(seconds, max_frames)
 
 
 class _Search:
-    def __init__(self, emulator: Emulator, way: Way) -> None:
+    def __init__(self, emulator: Emulator, route: RouteProgress) -> None:
         self.emulator = emulator
-        self.way = way
+        self.route = route
         self.open: list[tuple[float, int, Node]] = []
         self.count = itertools.count()
-        self.crowd: Counter[tuple[int, int, int]] = Counter()
+        self.visits: Counter[tuple[int, int, int]] = Counter()
         self.seen: set[tuple[int, ...]] = set()
-        look = emulator.look()
-        self.best = Node(None, (), 0, way.advance(0, look), 0.0, look, emulator.save(), False, 1)
-        self.best.progress = way.progress(self.best.stage, look)
+        player = emulator.player_state()
+        stage = route.advance(0, player)
+        self.best = Node(None, (), 0, stage, 0.0, player, emulator.save(), False, 1)
+        self.best.progress = route.progress(stage, player)
         self.current: Node | None = self.best
         self._push(self.best)
 
-    def run(self, seconds: float, max_frames: int | None) -> Plan:
+    def run(self, seconds: float, max_frames: int | None) -> SearchResult:
         began, frames = time.process_time(), self.emulator.frames
         goal = None
         while self.open and goal is None:
@@ -150,28 +136,32 @@ class _Search:
                 break
             goal = self._expand()
         last = goal or self.best
-        return Plan(
+        return SearchResult(
             goal is not None,
             _actions(last),
             time.process_time() - began,
             self.emulator.frames - frames,
-            last.progress / self.way.length,
-            last.look.x,
-            last.look.y,
+            last.progress / self.route.length,
+            last.player.x,
+            last.player.y,
         )
 
     def _expand(self) -> Node | None:
-        """Try the next macro-action of the most promising node; returns the goal's node."""
-        price, _, node = heapq.heappop(self.open)
-        if node.progress < self.best.progress - BEHIND:
+        """Try the next macro-action of the most promising node; return a node that wins."""
+        cost, _, node = heapq.heappop(self.open)
+        if node.progress < self.best.progress - MAX_BEHIND:
             return None
-        if self._price(node) > price + CROWD_PRICE * 4:  # its place got crowded meanwhile
+        if self._cost(node) > cost + VISIT_COST * 4:  # the position was visited meanwhile
             self._push(node)
             return None
-        self.crowd[self._place(node)] += 1
+        self.visits[self._position(node)] += 1
         if not node.macros:
-            node.macros = macros(
-                node.look, node.held_b, node.facing, self._target(node), self._waits(node.stage)
+            node.macros = macro_actions(
+                node.player,
+                node.held_b,
+                node.facing,
+                self._target(node),
+                self._may_wait(node.stage),
             )
         if self.current is not node:
             self.emulator.load(node.state)
@@ -183,7 +173,7 @@ class _Search:
         self.current = None
         if child is None:
             return None
-        if child.look.won:
+        if child.player.won:
             return child
         self.current = child
         if child.progress > self.best.progress:
@@ -192,108 +182,76 @@ class _Search:
         return None
 
     def _follow(self, node: Node, macro: tuple[int, ...]) -> Node | None:
-        """Play a macro-action; None where it ends a life or leads to what was seen before."""
-        look, stage = node.look, node.stage
+        """Play a macro-action; return None if a life is lost or the state was seen before."""
+        player, stage = node.player, node.stage
         played: list[int] = []
-        for action in _unbroken(macro):
-            if len(played) >= len(macro) and not look.in_loop:
+        for action in _continued(macro):
+            if len(played) >= len(macro) and not player.in_loop:
                 break
-            look = self.emulator.step(action)
-            stage = self.way.advance(stage, look)
+            player = self.emulator.step(action)
+            stage = self.route.advance(stage, player)
             played.append(action)
-            if look.won or look.dead or len(played) >= LOOP_STEPS:
+            if player.won or player.dead or len(played) >= LOOP_STEPS:
                 break
         macro = tuple(played)
         steps = node.steps + len(macro)
-        if look.dead or steps > EPISODE_STEPS:
+        if player.dead or steps > EPISODE_STEPS:
             return None
-        progress = self.way.progress(stage, look)
-        key = self._key(stage, look, steps)
-        if key in self.seen and not look.won:
+        progress = self.route.progress(stage, player)
+        key = self._key(stage, player, steps)
+        if key in self.seen and not player.won:
             return None
         self.seen.add(key)
         facing = 1 if macro[-1] & RIGHT else -1 if macro[-1] & LEFT else node.facing
-        state = b"" if look.won else self.emulator.save()
+        state = b"" if player.won else self.emulator.save()
         held = bool(macro[-1] & B)
-        return Node(node, macro, steps, stage, progress, look, state, held, facing)
+        return Node(node, macro, steps, stage, progress, player, state, held, facing)
 
-    def _key(self, stage: int, look: Look, steps: int) -> tuple[int, ...]:
-        """What makes two states the same to the search; on platforms time counts, too."""
-        fine = 3 if look.grounded else 4  # of two flights that are nearly the same, one will do
+    def _key(self, stage: int, player: PlayerState, steps: int) -> tuple[int, ...]:
+        """Return a key that is equal for states which the search treats as the same."""
+        bits = 3 if player.grounded else 4  # in the air a coarser position is enough
         return (
             stage,
-            look.x >> fine,
-            look.y >> fine,
-            look.x_speed >> 8,
-            look.y_speed >> 9,
-            look.grounded + 2 * look.rolling + 4 * min(look.rings, 1),
-            steps // 8 % 8 if self._waits(stage) else 0,
+            player.x >> bits,
+            player.y >> bits,
+            player.x_speed >> 8,
+            player.y_speed >> 9,
+            player.grounded + 2 * player.rolling + 4 * min(player.rings, 1),
+            steps // 8 % 8 if self._may_wait(stage) else 0,  # moving platforms depend on time
         )
 
-    def _waits(self, stage: int) -> bool:
-        """Whether the next waypoint may be a platform, so that waiting can help."""
-        return self.way.points[min(stage, len(self.way.points) - 1)].land
+    def _may_wait(self, stage: int) -> bool:
+        """Return whether the next waypoint may be a platform, so that waiting can help."""
+        return self.route.waypoints[min(stage, len(self.route.waypoints) - 1)].land
 
     def _target(self, node: Node) -> tuple[int, int]:
-        point = self.way.points[min(node.stage, len(self.way.points) - 1)]
-        right = point.reach_x == PASS or point.x >= node.look.x
-        return (1 if right else -1), point.y - node.look.y
+        waypoint = self.route.waypoints[min(node.stage, len(self.route.waypoints) - 1)]
+        right = waypoint.reach_x == PASS or waypoint.x >= node.player.x
+        return (1 if right else -1), waypoint.y - node.player.y
 
-    def _place(self, node: Node) -> tuple[int, int, int]:
-        return node.stage, node.look.x // PLACE, node.look.y // PLACE
+    def _position(self, node: Node) -> tuple[int, int, int]:
+        return node.stage, node.player.x // POSITION_CELL, node.player.y // POSITION_CELL
 
-    def _price(self, node: Node) -> float:
-        """What the search pays for a node: the lowest is tried next."""
-        speed = node.look.ground_speed if node.look.grounded else node.look.x_speed
-        worth = SPEED_WORTH * max(0, speed * self._target(node)[0])
-        worth += RIDE_WORTH if node.look.on_platform else 0
-        spent = STEP_PRICE * node.steps + FAN_PRICE * node.tried
-        return spent + CROWD_PRICE * self.crowd[self._place(node)] - node.progress - worth
+    def _cost(self, node: Node) -> float:
+        """Return the cost of a node in pixels; the search tries the lowest next."""
+        player = node.player
+        speed = player.ground_speed if player.grounded else player.x_speed
+        bonus = SPEED_BONUS * max(0, speed * self._target(node)[0])
+        bonus += PLATFORM_BONUS if player.on_platform else 0
+        spent = STEP_COST * node.steps + TRY_COST * node.tried
+        return spent + VISIT_COST * self.visits[self._position(node)] - node.progress - bonus
 
     def _push(self, node: Node) -> None:
-        heapq.heappush(self.open, (self._price(node), next(self.count), node))
+        heapq.heappush(self.open, (self._cost(node), next(self.count), node))
         if len(self.open) > MAX_NODES:
             self.open = heapq.nsmallest(MAX_NODES // 2, self.open)
             heapq.heapify(self.open)
 
 
-def _unbroken(macro: tuple[int, ...]) -> Iterator[int]:
-    """A macro-action's steps; while a loop carries the player, its last direction goes on."""
+def _continued(macro: tuple[int, ...]) -> Iterator[int]:
+    """Yield the steps of a macro-action, then its last direction for as long as a loop lasts."""
     yield from macro
     yield from itertools.repeat(macro[-1] & (LEFT | RIGHT))
-
-
-def macros(
-    look: Look, held_b: bool, facing: int, target: tuple[int, int], waits: bool = False
-) -> list[tuple[int, ...]]:
-    """The macro-actions worth trying, the likeliest first; an action is held for a step each."""
-    side = target[0]
-    ahead, away = (RIGHT, LEFT) if side > 0 else (LEFT, RIGHT)
-    if look.lock:
-        return [(ahead,) * 3, (0,) * 3, (ahead | B,) * 2]
-    if not look.grounded:
-        hold = B if held_b and look.y_speed < 0 else 0
-        options = [(ahead | hold,) * 3, (ahead,) * 2, (hold,) * 3, (away | hold,) * 3, (away,) * 2]
-        return list(dict.fromkeys(options))
-    free = (0,) if held_b else ()  # B has to be let go before it can be pressed again
-    run, jump = (ahead,) * 4, (*free, *(ahead | B,) * 4)
-    up = (*free, *(B,) * 4)
-    options = [run, jump, (*free, ahead | B, *(ahead,) * 3), up, (away,) * 4, (0,) * 3]
-    options += [(*free, *(away | B,) * 4), (ahead,) * 2]
-    if target[1] < -24:  # it is above: jump first
-        options[:4] = [jump, up, run, (*free, ahead | B, *(ahead,) * 3)]
-    if look.on_platform:  # ride on
-        options[:0] = [(0,) * 8] if target[1] < 0 else []
-        options.insert(3, (0,) * 4)
-    elif waits:
-        options.insert(3, (0,) * 12)
-    if abs(look.ground_speed) >= 160 and not look.rolling:
-        options.insert(3, (DOWN,) * 4)
-    if abs(look.ground_speed) < DASH_BELOW and not look.rolling:
-        turn = () if facing == side else (ahead,)
-        dash = (*turn, *free, DOWN, *(DOWN | B, DOWN) * 3, 0)
-        options.insert(4, dash)
-    return options
 
 
 def _actions(node: Node) -> tuple[int, ...]:
@@ -303,8 +261,3 @@ def _actions(node: Node) -> tuple[int, ...]:
         parts.append(at.actions)
         at = at.parent
     return tuple(itertools.chain.from_iterable(reversed(parts)))
-
-
-def seconds_of(plan_: Plan) -> float:
-    """How long the planned play lasts at 60 frames a second."""
-    return len(plan_.actions) * FRAME_SKIP / 60

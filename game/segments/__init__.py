@@ -1,7 +1,7 @@
-"""The hand-designed segments that levels are made of, by name.
+"""The hand-designed segments of the levels, by name, and the canvas on which they draw.
 
-A segment is a function that draws on the canvas from the pen's place on; its size and details
-vary with the canvas's chance and difficulty. `climbs` and `falls` bound what it does to the floor.
+A segment is a function that draws on the canvas from the pen onwards. Its size and details depend
+on the canvas's random numbers and difficulty.
 """
 
 from __future__ import annotations
@@ -15,33 +15,34 @@ from game.segments.canvas import Canvas
 
 @dataclass(frozen=True)
 class Segment:
-    """One kind of segment.
+    """A kind of segment.
 
     Attributes:
-        draw: draws it.
-        climbs, falls: rows by which its end may lie above or below its beginning.
-        columns: about how wide it is.
-        back: the way on leads left or far up: running right alone can't pass it.
-        free: holding RIGHT from its beginning at a run passes it.
+        draw: draws the segment on a canvas.
+        climbs: upper limit of the rows by which its end lies above its beginning.
+        falls: upper limit of the rows by which its end lies below its beginning.
+        columns: its approximate width.
+        backtracks: the route leads left or far up, so running right alone can't pass it.
+        open: holding RIGHT from its beginning passes it at running speed.
     """
 
     draw: Callable[[Canvas], None]
     climbs: int = 0
     falls: int = 0
     columns: int = 25
-    back: bool = False
-    free: bool = False
+    backtracks: bool = False
+    open: bool = False
 
 
 SEGMENTS: Mapping[str, Segment] = {
-    "plain": Segment(runs.plain, 0, 0, 18, free=True),
-    "hills": Segment(runs.hills, 12, 12, 30, free=True),
-    "mound": Segment(runs.mound, 0, 0, 30, free=True),
-    "loop": Segment(runs.loop, 0, 0, 48, free=True),
-    "slope_loop": Segment(runs.slope_loop, 0, 5, 46, free=True),
+    "plain": Segment(runs.plain, 0, 0, 18, open=True),
+    "hills": Segment(runs.hills, 12, 12, 30, open=True),
+    "mound": Segment(runs.mound, 0, 0, 30, open=True),
+    "loop": Segment(runs.loop, 0, 0, 48, open=True),
+    "slope_loop": Segment(runs.slope_loop, 0, 5, 46, open=True),
     "half_pipe": Segment(runs.half_pipe, 1, 1, 30),
     "steep": Segment(runs.steep, 10, 0, 42),
-    "plunge": Segment(runs.plunge, 0, 12, 36, free=True),
+    "plunge": Segment(runs.plunge, 0, 12, 36, open=True),
     "booster": Segment(runs.booster, 9, 0, 32),
     "stairs": Segment(runs.stairs, 16, 16, 24),
     "wall": Segment(runs.wall, 5, 0, 24),
@@ -55,19 +56,19 @@ SEGMENTS: Mapping[str, Segment] = {
     "crumbling": Segment(pits.crumbling, 0, 0, 32),
     "movers": Segment(pits.movers, 0, 0, 40),
     "fallers": Segment(pits.fallers, 0, 0, 36),
-    "lift": Segment(pits.lift, 11, 0, 22, back=True),
+    "lift": Segment(pits.lift, 11, 0, 22, backtracks=True),
     "chasm": Segment(pits.chasm, 2, 2, 46),
     "hazard_pools": Segment(pits.hazard_pools, 0, 0, 34),
     "spikes": Segment(pits.spikes, 0, 0, 30),
     "spike_trough": Segment(pits.spike_trough, 0, 0, 28),
     "belts": Segment(pits.belts, 0, 0, 40),
     "belt_pits": Segment(pits.belt_pits, 0, 0, 44),
-    "zigzag": Segment(walls.zigzag, 13, 0, 22, back=True),
-    "overhang": Segment(walls.overhang, 11, 0, 34, back=True),
-    "cellar": Segment(walls.cellar, 8, 8, 38, back=True),
-    "shaft": Segment(walls.shaft, 17, 0, 22, back=True),
-    "switchback": Segment(walls.switchback, 13, 0, 34, back=True),
-    "back_spring": Segment(walls.back_spring, 10, 0, 54, back=True),
+    "zigzag": Segment(walls.zigzag, 13, 0, 22, backtracks=True),
+    "overhang": Segment(walls.overhang, 11, 0, 34, backtracks=True),
+    "cellar": Segment(walls.cellar, 8, 8, 38, backtracks=True),
+    "shaft": Segment(walls.shaft, 17, 0, 22, backtracks=True),
+    "switchback": Segment(walls.switchback, 13, 0, 34, backtracks=True),
+    "back_spring": Segment(walls.back_spring, 10, 0, 54, backtracks=True),
     "spring_wall": Segment(walls.spring_wall, 16, 0, 20),
     "crag": Segment(walls.crag, 15, 0, 32),
     "two_roads": Segment(walls.two_roads, 0, 0, 42),
@@ -76,7 +77,7 @@ SEGMENTS: Mapping[str, Segment] = {
     "break_wall": Segment(tunnels.break_wall, 0, 0, 32),
     "gallery": Segment(tunnels.gallery, 0, 0, 28),
     "teeth": Segment(tunnels.teeth, 0, 0, 26),
-    "drop_shaft": Segment(tunnels.drop_shaft, 0, 13, 22, back=True),
+    "drop_shaft": Segment(tunnels.drop_shaft, 0, 13, 22, backtracks=True),
     "patrol": Segment(tunnels.patrol, 0, 0, 26),
     "flyers": Segment(tunnels.flyers, 0, 0, 32),
     "battery": Segment(tunnels.battery, 0, 0, 30),
@@ -84,6 +85,6 @@ SEGMENTS: Mapping[str, Segment] = {
     "basin": Segment(water.basin, 4, 14, 50),
     "sunken_spikes": Segment(water.sunken_spikes, 0, 14, 50),
     "sunken_gallery": Segment(water.sunken_gallery, 0, 14, 48),
-    "sunken_shaft": Segment(water.sunken_shaft, 0, 14, 36, back=True),
+    "sunken_shaft": Segment(water.sunken_shaft, 0, 14, 36, backtracks=True),
     "shallows": Segment(water.shallows, 0, 0, 44),
 }

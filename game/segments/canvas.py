@@ -1,7 +1,7 @@
-"""The canvas a level is drawn on, from left to right, by the hand-designed segments.
+"""The canvas on which segments draw a level, from left to right.
 
-Rows are counted from the start's floor (up is negative), columns from the left border. Every
-segment begins and ends on the floor where the pen stands, so that any two of them fit together.
+Rows count from the floor of the start (up is negative), columns from the left border. Every
+segment begins and ends on the floor at the pen's position, so any two segments fit together.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from game.format import CELL, MAX_COLUMNS, Cell, Kind, Obj, Picture
 ORIGIN = 96  # array row of the start's floor
 ARRAY_ROWS = 192
 NO_GROUND = 1 << 20
-PASS = -1  # reach of a waypoint that counts when its x is passed, not too far below
+PASS = -1  # reach_x of a waypoint that is reached when the player passes its x
 
 _GRADES = {
     (1, 1): (Cell.S45_UP,),
@@ -30,11 +30,14 @@ _GRADES = {
 
 @dataclass(frozen=True)
 class Waypoint:
-    """A place on the intended way, in pixels of the canvas (body centre of the player).
+    """A point on the intended route, in pixels (centre of the player's body).
 
     Attributes:
-        reach_x, reach_y: it counts within this distance; `PASS`: as soon as x is passed.
-        land: it counts only while the player stands.
+        x, y: the point.
+        reach_x: the waypoint counts as reached within this many pixels of x; with `PASS`,
+            as soon as the player has passed x.
+        reach_y: the same for y; with `PASS`, how far below y the player may be.
+        land: the waypoint counts only while the player stands.
     """
 
     x: int
@@ -46,7 +49,7 @@ class Waypoint:
 
 @dataclass(frozen=True)
 class Seam:
-    """Where one segment ends and the next begins: its column and its floor's row."""
+    """Where a segment begins: its name, its first column and the row of its floor."""
 
     name: str
     column: int
@@ -55,21 +58,29 @@ class Seam:
 
 @dataclass
 class Canvas:
-    """A level while it is being drawn.
+    """A level during drawing. The pen marks where the next segment begins.
 
     Attributes:
-        rng: the only source of chance; draws only through `pick`, `chance` and `choose`.
-        difficulty: 0 (gentle) to 1 (hard): widths, heights and enemies follow it.
-        lean: -1: the level should climb now, 1: descend, 0: as one likes.
-        surface: the cell that `flat` lays (ICE in the Glacier, say).
-        column, row: the pen: next column to draw, floor row there.
-        ceiling: a cave's roof stays above this row.
-        sealed: column -> floor row: here a cave's roof joins the rock over a tunnel.
+        rng: the only source of randomness; `pick`, `scaled`, `chance` and `direction` use it.
+        difficulty: 0 (gentle) to 1 (hard); scales widths, heights and enemies.
+        trend: -1 if the level should climb now, 1 if it should descend, 0 for either.
+        surface: the cell that `flat` draws, such as ICE.
+        column: the pen's column, the next one to draw.
+        row: the row of the floor at the pen.
+        cells: (ARRAY_ROWS, columns) uint8 of `Cell`; row 0 of the level is row ORIGIN here.
+        ground: first row of solid ground in each column; NO_GROUND over a pit.
+        ceiling: the row above which the roof of a cave must stay, in each column.
+        sealed: column -> floor row, where the roof of a cave joins the rock above a tunnel.
+        objects: objects that the route needs.
+        optional_objects: objects that may be left out where too many stand close together.
+        rings: centres of the rings (x, y), in pixels.
+        waypoints: the intended route.
+        seams: where the segments begin.
     """
 
     rng: random.Random
     difficulty: float
-    lean: int = 0
+    trend: int = 0
     surface: Cell = Cell.SOLID
     column: int = 0
     row: int = 0
@@ -80,44 +91,50 @@ class Canvas:
     ceiling: list[int] = field(default_factory=lambda: [NO_GROUND] * (MAX_COLUMNS + 200))
     sealed: dict[int, int] = field(default_factory=dict)
     objects: list[Obj] = field(default_factory=list)
-    extras: list[Obj] = field(default_factory=list)
+    optional_objects: list[Obj] = field(default_factory=list)
     rings: list[tuple[int, int]] = field(default_factory=list)
-    way: list[Waypoint] = field(default_factory=list)
+    waypoints: list[Waypoint] = field(default_factory=list)
     seams: list[Seam] = field(default_factory=list)
 
-    # chance
+    # Random choices
 
     def pick(self, low: int, high: int) -> int:
-        """A whole number from low to high, both included."""
+        """Draw an integer from low to high, both included."""
         return low + int(self.rng.random() * (high - low + 1))
 
     def scaled(self, easy: int, hard: int) -> int:
-        """A number between easy and hard by the difficulty, give or take a sixth."""
+        """Interpolate from easy to hard by the difficulty, randomly varied by up to a sixth."""
         share = self.difficulty + (self.rng.random() - 0.5) / 3
         return round(easy + (hard - easy) * min(max(share, 0.0), 1.0))
 
     def chance(self, probability: float) -> bool:
+        """Return True with a probability."""
         return self.rng.random() < probability
 
     def direction(self) -> int:
-        """-1 to go up, 1 to go down: where the level leans, else by chance."""
-        if self.lean:
-            return self.lean
+        """Return -1 to climb or 1 to descend: the trend, or a random choice without one."""
+        if self.trend:
+            return self.trend
         return 1 if self.chance(0.5) else -1
 
-    def begin(self, name: str) -> None:
-        """Note where a segment begins."""
+    def begin_segment(self, name: str) -> None:
+        """Record that a segment begins at the pen."""
         self.seams.append(Seam(name, self.column, self.row))
 
-    # ground
+    # Ground
 
     def flat(self, columns: int, cell: Cell | None = None) -> None:
-        """Draw level floor and move on."""
+        """Draw level floor from the pen and move the pen behind it."""
         for _ in range(columns):
             self._column(self.row, self.surface if cell is None else cell)
 
     def slope(self, rows: int, grade: int = 4) -> None:
-        """Draw a slope: rows > 0 climbs, < 0 falls; grade 4, 2 or 1 columns a row."""
+        """Draw a slope.
+
+        Args:
+            rows: how far it climbs; negative to descend.
+            grade: columns for each row: 4, 2 or 1.
+        """
         side = 1 if rows > 0 else -1
         for _ in range(abs(rows)):
             if side > 0:
@@ -132,7 +149,7 @@ class Canvas:
         self.column += columns
 
     def step(self, rows: int) -> None:
-        """Put the floor higher (rows > 0) or lower at once: a wall or a drop."""
+        """Raise (rows > 0) or lower the floor at the pen: a wall or a drop."""
         self.row -= rows
 
     def _column(self, row: int, cell: Cell) -> None:
@@ -146,67 +163,72 @@ class Canvas:
             return icy.get(cell, cell)
         return cell
 
-    # free drawing: columns are absolute, rows too
+    # Free drawing, at absolute columns and rows
 
     def put(self, column: int, row: int, cell: Cell) -> None:
+        """Set one cell."""
         self.cells[ORIGIN + row, column] = cell
 
     def fill(self, column: int, row: int, columns: int, rows: int, cell: Cell = Cell.SOLID) -> None:
-        """A block whose upper left cell is (column, row)."""
+        """Fill a block whose upper left cell is (column, row)."""
         self.cells[ORIGIN + row : ORIGIN + row + rows, column : column + columns] = cell
 
     def ledge(self, column: int, row: int, columns: int, cell: Cell = Cell.ONEWAY) -> None:
+        """Draw a ledge of one row, by default a one-way floor."""
         self.fill(column, row, columns, 1, cell)
 
     def headroom(self, first: int, last: int, row: int) -> None:
-        """Keep a cave's roof above this row over these columns."""
+        """Keep the roof of a cave above a row, from column `first` to column `last`."""
         for column in range(first, last + 1):
             self.ceiling[column] = min(self.ceiling[column], row)
 
-    # things
+    # Objects and rings
 
-    def thing(self, kind: Kind, column: float, row: int, arg: int = 0, arg2: int = 0) -> None:
-        """Place an object that the way needs; x is the column's middle, y the top of `row`."""
+    def add_object(self, kind: Kind, column: float, row: int, arg: int = 0, arg2: int = 0) -> None:
+        """Place an object that the route needs at the middle of a column, on the top of a row."""
         self.objects.append(Obj(kind, round(column * CELL) + CELL // 2, row * CELL, arg, arg2))
 
-    def loop(self, column: int, row: int) -> None:
-        """A loop centred on the left border of a column."""
+    def add_loop(self, column: int, row: int) -> None:
+        """Place a loop whose centre is the left border of a column."""
         self.objects.append(Obj(Kind.LOOP, column * CELL, row * CELL))
 
-    def extra(self, kind: Kind, column: float, row: float, arg: int = 0, arg2: int = 0) -> None:
+    def add_optional(
+        self, kind: Kind, column: float, row: float, arg: int = 0, arg2: int = 0
+    ) -> None:
         """Place an object that may be left out where too many stand close together."""
         x, y = round(column * CELL) + CELL // 2, round(row * CELL)
-        self.extras.append(Obj(kind, x, y, arg, arg2))
+        self.optional_objects.append(Obj(kind, x, y, arg, arg2))
 
-    def ring(self, column: float, row: float) -> None:
-        """A ring whose centre is the cell's; row is the cell's own, not a floor's."""
+    def add_ring(self, column: float, row: float) -> None:
+        """Place a ring at the centre of a cell; `row` is that cell's row, not the floor's."""
         self.rings.append((round(column * CELL) + 8, round(row * CELL) + 8))
 
     def ring_line(self, column: int, row: int, count: int) -> None:
+        """Place rings in a row, every second column."""
         for index in range(count):
-            self.ring(column + 2 * index, row)
+            self.add_ring(column + 2 * index, row)
 
     def ring_arc(self, column: int, row: int, columns: int, height: int = 4) -> None:
-        """Rings on a jump's arc that begins at a column and floor row."""
+        """Place rings on the arc of a jump that begins at a column and a floor row."""
         count = max(3, columns // 2)
         for index in range(count):
             share = index / (count - 1)
-            self.ring(column + share * columns, row - 1 - 4 * height * share * (1 - share))
+            self.add_ring(column + share * columns, row - 1 - 4 * height * share * (1 - share))
 
-    # the intended way
+    # The intended route
 
-    def passed(self, column: float | None = None, row: int | None = None) -> None:
-        """The way passes this column (default: the pen), on this floor."""
+    def route_past(self, column: float | None = None, row: int | None = None) -> None:
+        """Lead the route past a column at the height of a floor row; by default the pen's."""
         column = self.column if column is None else column
         row = self.row if row is None else row
-        self.way.append(Waypoint(round(column * CELL), row * CELL - 15))
+        self.waypoints.append(Waypoint(round(column * CELL), row * CELL - 15))
 
-    def via(self, column: float, row: int, reach_x: int = 24, reach_y: int = 20) -> None:
-        """The way lands here: middle of the column, standing on the row's top."""
+    def route_land(self, column: float, row: int, reach_x: int = 24, reach_y: int = 20) -> None:
+        """Lead the route to a landing: at the middle of a column, on the top of a row."""
         x = round(column * CELL) + CELL // 2
-        self.way.append(Waypoint(x, row * CELL - 15, reach_x, reach_y, land=True))
+        self.waypoints.append(Waypoint(x, row * CELL - 15, reach_x, reach_y, land=True))
 
-    def touch(self, column: float, row: int, reach_x: int = 24, reach_y: int = 20) -> None:
-        """The way touches this place, standing or flying."""
+    def route_touch(self, column: float, row: int, reach_x: int = 24, reach_y: int = 20) -> None:
+        """Lead the route through a point, on the ground or in the air."""
         x = round(column * CELL) + CELL // 2
-        self.way.append(Waypoint(x, row * CELL - 15, reach_x, reach_y))
+        self.waypoints.append(Waypoint(x, row * CELL - 15, reach_x, reach_y))

@@ -1,4 +1,4 @@
-"""Segments to run through: hills, loops, half-pipes, steep slopes that need a run-up, stairs."""
+"""Segments for running: hills, loops, half-pipes, steep slopes, stairs, walls, ice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from game.segments.canvas import Canvas
 
 
 def plain(canvas: Canvas) -> None:
-    """Level ground with rings and, now and then, a bump."""
+    """Level ground with rings and sometimes a bump."""
     length = canvas.pick(10, 18)
     canvas.ring_line(canvas.column + 3, canvas.row - 2, canvas.pick(3, 5))
     canvas.flat(length)
@@ -19,7 +19,7 @@ def plain(canvas: Canvas) -> None:
 
 
 def hills(canvas: Canvas) -> None:
-    """Rolling hills of 1:4 and 1:2."""
+    """Rolling hills with slopes of 1:4 and 1:2."""
     canvas.flat(3)
     for _ in range(canvas.pick(2, 4)):
         rows = -canvas.direction() * canvas.pick(1, 3)
@@ -28,12 +28,12 @@ def hills(canvas: Canvas) -> None:
         if canvas.chance(0.5):
             canvas.ring_line(canvas.column, canvas.row - 2, 3)
         canvas.flat(canvas.pick(2, 6))
-        canvas.passed()
+        canvas.route_past()
     canvas.flat(2)
 
 
 def mound(canvas: Canvas) -> None:
-    """A round hill: up over a growing slope, down over a falling one."""
+    """A round hill: its slope grows on the way up and shrinks on the way down."""
     canvas.flat(6)
     rows = canvas.pick(1, 3)
     canvas.slope(1, 4)
@@ -45,34 +45,34 @@ def mound(canvas: Canvas) -> None:
 
 
 def loop(canvas: Canvas) -> None:
-    """A loop behind a run-up; in hard levels a second one follows."""
+    """A run-up and a loop; in hard levels a second loop may follow."""
     canvas.flat(canvas.pick(24, 28))
     for index in range(2 if canvas.difficulty > 0.5 and canvas.chance(0.4) else 1):
         canvas.flat(7 if index == 0 else 8)
-        canvas.loop(canvas.column, canvas.row)
+        canvas.add_loop(canvas.column, canvas.row)
         canvas.headroom(canvas.column - 10, canvas.column + 10, canvas.row - 11)
         canvas.flat(7)
-        canvas.passed()
+        canvas.route_past()
     canvas.ring_line(canvas.column, canvas.row - 1, 3)
     canvas.flat(7)
 
 
 def slope_loop(canvas: Canvas) -> None:
-    """A loop at the foot of a slope that gives the speed for it."""
+    """A loop at the foot of a slope, on which the player gains the speed for it."""
     canvas.flat(5)
     canvas.slope(-3, 2)
     canvas.slope(-2, 4)
     canvas.flat(10)
-    canvas.passed()
-    canvas.loop(canvas.column, canvas.row)
+    canvas.route_past()
+    canvas.add_loop(canvas.column, canvas.row)
     canvas.headroom(canvas.column - 10, canvas.column + 10, canvas.row - 11)
     canvas.flat(8)
-    canvas.passed()
+    canvas.route_past()
     canvas.flat(4)
 
 
 def half_pipe(canvas: Canvas) -> None:
-    """Down one side, up the other: without speed one swings to and fro."""
+    """A half-pipe: down one side, up the other; a slow player swings back and forth in it."""
     depth = canvas.scaled(3, 6)
     canvas.flat(5)
     canvas.slope(-depth, 1)
@@ -81,21 +81,21 @@ def half_pipe(canvas: Canvas) -> None:
     bottom = canvas.pick(5, 9)
     canvas.ring_line(canvas.column, canvas.row - 1, 3)
     if canvas.chance(canvas.difficulty * 0.5):
-        canvas.extra(Kind.PATROLLER, canvas.column + bottom // 2, canvas.row, 4)
+        canvas.add_optional(Kind.PATROLLER, canvas.column + bottom // 2, canvas.row, 4)
     canvas.flat(bottom)
-    canvas.passed()
+    canvas.route_past()
     canvas.slope(1, 4)
     canvas.slope(1, 2)
-    canvas.slope(depth + (1 if canvas.lean < 0 else 0), 1)
+    canvas.slope(depth + (1 if canvas.trend < 0 else 0), 1)
     canvas.flat(5)
 
 
 def steep(canvas: Canvas) -> None:
-    """A 45 degree hill too high for a standing start: run up, or dash."""
+    """A hill of 45 degrees that needs a run-up or a dash."""
     canvas.flat(canvas.pick(22, 26))
     canvas.slope(1, 4)
     canvas.slope(1, 2)
-    canvas.passed()
+    canvas.route_past()
     rows = canvas.scaled(5, 8)
     canvas.slope(rows, 1)
     canvas.ring_line(canvas.column, canvas.row - 2, 2)
@@ -103,22 +103,22 @@ def steep(canvas: Canvas) -> None:
 
 
 def plunge(canvas: Canvas) -> None:
-    """A long steep descent; what stands at its foot is met at high speed."""
+    """A long steep descent; the player reaches its foot at high speed."""
     canvas.flat(4)
     canvas.slope(-1, 2)
     canvas.slope(-canvas.scaled(5, 9), 1)
     canvas.slope(-1, 2)
     canvas.slope(-1, 4)
-    canvas.passed()
+    canvas.route_past()
     canvas.ring_line(canvas.column, canvas.row - 1, 4)
     canvas.flat(12)
 
 
 def booster(canvas: Canvas) -> None:
-    """A spring to the right, and a hill that needs its push."""
+    """A spring that pushes right, and a hill that needs this push."""
     canvas.flat(4)
-    canvas.thing(Kind.SPRING_RIGHT, canvas.column, canvas.row, canvas.pick(0, 1))
-    canvas.touch(canvas.column, canvas.row, 24, 24)
+    canvas.add_object(Kind.SPRING_RIGHT, canvas.column, canvas.row, canvas.pick(0, 1))
+    canvas.route_touch(canvas.column, canvas.row, 24, 24)
     canvas.flat(10)
     canvas.slope(1, 4)
     canvas.slope(1, 2)
@@ -127,26 +127,26 @@ def booster(canvas: Canvas) -> None:
 
 
 def stairs(canvas: Canvas) -> None:
-    """Steps up or down, two to four cells each."""
+    """Steps up or down, two to four cells high."""
     side = canvas.direction()
     canvas.flat(5)
     for _ in range(canvas.pick(2, 4)):
         canvas.step(-side * canvas.pick(2, 3 if canvas.difficulty < 0.4 else 4))
         if canvas.chance(0.4):
-            canvas.ring(canvas.column + 2, canvas.row - 2)
+            canvas.add_ring(canvas.column + 2, canvas.row - 2)
         canvas.flat(canvas.pick(4, 6))
-        canvas.passed()
+        canvas.route_past()
     canvas.flat(2)
 
 
 def wall(canvas: Canvas) -> None:
-    """A wall to jump, and a drop or a slope behind it."""
+    """A wall to jump on, sometimes with a drop or a slope behind it."""
     canvas.flat(canvas.pick(8, 12))
     height = canvas.scaled(3, 5)
     canvas.step(height)
     canvas.flat(canvas.pick(4, 7))
-    canvas.passed()
-    if canvas.lean > 0 or (canvas.lean == 0 and canvas.chance(0.6)):
+    canvas.route_past()
+    if canvas.trend > 0 or (canvas.trend == 0 and canvas.chance(0.6)):
         if canvas.chance(0.5):
             canvas.step(-height)
         else:
@@ -155,26 +155,26 @@ def wall(canvas: Canvas) -> None:
 
 
 def blocks(canvas: Canvas) -> None:
-    """Pillars standing on the floor, to be jumped one by one, with enemies between them."""
+    """Pillars on the floor to jump over one by one, with enemies between them."""
     canvas.flat(6)
     for _ in range(canvas.pick(2, 3)):
         canvas.fill(canvas.column, canvas.row - canvas.scaled(2, 4), canvas.pick(1, 2), 5)
         if canvas.chance(0.3 + canvas.difficulty * 0.5):
-            canvas.extra(Kind.PATROLLER, canvas.column + 6, canvas.row, 4)
+            canvas.add_optional(Kind.PATROLLER, canvas.column + 6, canvas.row, 4)
         canvas.flat(canvas.pick(9, 11))
-        canvas.passed()
+        canvas.route_past()
     canvas.flat(2)
 
 
 def ice_run(canvas: Canvas) -> None:
-    """Ice with bumps, where braking takes its time, and a pit at the end of it."""
+    """Ice with bumps, on which braking is slow, and a pit at its end."""
     before, canvas.surface = canvas.surface, Cell.ICE
     canvas.flat(canvas.pick(10, 14))
     canvas.slope(canvas.pick(1, 2), 1)
     canvas.flat(4)
     canvas.slope(-canvas.pick(2, 3), 1)
     canvas.flat(canvas.pick(8, 12))
-    canvas.passed()
+    canvas.route_past()
     canvas.surface = before
     width = canvas.scaled(3, 7)
     canvas.ring_arc(canvas.column - 1, canvas.row, width + 1, 3)
@@ -183,14 +183,14 @@ def ice_run(canvas: Canvas) -> None:
 
 
 def ice_steps(canvas: Canvas) -> None:
-    """Icy terraces with spikes behind each one."""
+    """Icy terraces, each with spikes behind it."""
     before, canvas.surface = canvas.surface, Cell.ICE
     side = canvas.direction()
     canvas.flat(6)
     for _ in range(canvas.pick(2, 3)):
         canvas.step(-side * canvas.pick(2, 3))
         canvas.flat(canvas.pick(6, 8))
-        canvas.passed()
+        canvas.route_past()
         canvas.flat(canvas.scaled(1, 3), Cell.SPIKE_UP)
         canvas.flat(4)
     canvas.surface = before

@@ -1,15 +1,15 @@
-"""Segments with a roof: tunnels for a ball, walls to break, low ceilings, enemies in the way."""
+"""Segments with low ceilings or enemies: ball tunnels, walls to break, galleries, patrols."""
 
 from __future__ import annotations
 
 from game.format import Cell, Kind
 from game.segments.canvas import Canvas
 
-BLOCK = 9  # rows: what no jump crosses
+BLOCK = 9  # rows of rock: too high for a jump
 
 
 def _block(canvas: Canvas, columns: int, free_rows: int) -> None:
-    """Rock over the next columns, that leaves so many rows free above the floor."""
+    """Draw rock over the next columns, with `free_rows` free rows above the floor."""
     top = canvas.row - BLOCK - free_rows
     canvas.fill(canvas.column, top, columns, BLOCK)
     canvas.fill(canvas.column, canvas.row - free_rows, columns, free_rows, Cell.BACK)
@@ -17,47 +17,47 @@ def _block(canvas: Canvas, columns: int, free_rows: int) -> None:
 
 
 def ball_tunnel(canvas: Canvas) -> None:
-    """A tunnel so low that only a rolling ball passes."""
+    """A low tunnel that the player passes only as a rolling ball."""
     canvas.flat(canvas.pick(14, 18))
     columns = canvas.scaled(4, 9)
     _block(canvas, columns, 2)
     canvas.ledge(canvas.column, canvas.row - 2, columns, Cell.HALF_CEIL)
     canvas.ring_line(canvas.column + 1, canvas.row - 1, columns // 2)
     canvas.flat(columns)
-    canvas.passed()
+    canvas.route_past()
     canvas.flat(5)
 
 
 def break_wall(canvas: Canvas) -> None:
-    """A tunnel behind a wall that a ball at speed breaks."""
+    """A tunnel behind a wall that a fast ball breaks."""
     canvas.flat(canvas.pick(16, 20))
     columns = canvas.pick(6, 12)
     _block(canvas, columns, 3)
     for column in (0, columns // 2) if canvas.chance(canvas.difficulty) else (0,):
         canvas.fill(canvas.column + column, canvas.row - 3, 1, 3, Cell.BREAKABLE)
     canvas.flat(columns)
-    canvas.passed()
+    canvas.route_past()
     canvas.flat(5)
 
 
 def gallery(canvas: Canvas) -> None:
-    """A low passage with spikes below and enemies."""
+    """A low passage with spikes in the floor and enemies."""
     canvas.flat(4)
     columns = canvas.scaled(14, 22)
     _block(canvas, columns, 4)
     canvas.ring_line(canvas.column + 2, canvas.row - 2, 3)
     if canvas.chance(0.4 + 0.5 * canvas.difficulty):
-        canvas.extra(Kind.PATROLLER, canvas.column + columns * 2 // 3, canvas.row, 4)
+        canvas.add_optional(Kind.PATROLLER, canvas.column + columns * 2 // 3, canvas.row, 4)
     half = columns // 2
     canvas.flat(half - 2)
     canvas.flat(canvas.scaled(1, 3), Cell.SPIKE_UP)
-    canvas.passed(canvas.column + 1)
+    canvas.route_past(canvas.column + 1)
     canvas.flat(half)
     canvas.flat(5)
 
 
 def teeth(canvas: Canvas) -> None:
-    """Steps under a roof with spikes: low jumps only."""
+    """Steps under a ceiling with spikes, which allows only low jumps."""
     canvas.flat(5)
     columns = canvas.pick(14, 18)
     _block(canvas, columns, 6)
@@ -65,12 +65,12 @@ def teeth(canvas: Canvas) -> None:
     for index in range(2):
         canvas.fill(canvas.column + 4 + 6 * index, canvas.row - canvas.scaled(1, 2), 2, 2)
     canvas.flat(columns)
-    canvas.passed()
+    canvas.route_past()
     canvas.flat(4)
 
 
 def drop_shaft(canvas: Canvas) -> None:
-    """Down a shaft from ledge to ledge, with spikes on the floor beside the landing."""
+    """A shaft down from ledge to ledge, with spikes on the floor beside the landing."""
     canvas.flat(5)
     left, row = canvas.column, canvas.row
     depth = canvas.scaled(9, 13)
@@ -82,9 +82,9 @@ def drop_shaft(canvas: Canvas) -> None:
     canvas.fill(left + 9, row - 6, 3, 6 + depth - 4)
     canvas.ledge(left, row + 8, 3)
     canvas.ring_line(left, row + 6, 2)
-    canvas.passed(left + 1, row)
-    canvas.via(left + 1, row + depth, 48, 64)
-    canvas.passed()
+    canvas.route_past(left + 1, row)
+    canvas.route_land(left + 1, row + depth, 48, 64)
+    canvas.route_past()
     canvas.flat(4)
 
 
@@ -93,41 +93,43 @@ def patrol(canvas: Canvas) -> None:
     for _ in range(canvas.scaled(1, 3)):
         canvas.flat(4)
         kind = Kind.PATROLLER if canvas.chance(0.6) else Kind.HOPPER
-        canvas.extra(kind, canvas.column + 4, canvas.row, canvas.pick(4, 7))
+        canvas.add_optional(kind, canvas.column + 4, canvas.row, canvas.pick(4, 7))
         canvas.ring_arc(canvas.column, canvas.row, 8, 3)
         canvas.flat(8)
-        canvas.passed()
+        canvas.route_past()
 
 
 def flyers(canvas: Canvas) -> None:
-    """Flyers over pits: the jump has to be timed."""
+    """Pits with flyers over them, so that each jump needs good timing."""
     canvas.flat(6)
     for _ in range(canvas.scaled(1, 3)):
         width = canvas.scaled(3, 6)
-        canvas.extra(Kind.FLYER, canvas.column + width / 2, canvas.row - 3, 5, 3)
+        canvas.add_optional(Kind.FLYER, canvas.column + width / 2, canvas.row - 3, 5, 3)
         canvas.gap(width)
         canvas.flat(canvas.pick(6, 8))
-        canvas.passed()
+        canvas.route_past()
 
 
 def battery(canvas: Canvas) -> None:
-    """Shooters on blocks."""
+    """Shooters on top of blocks."""
     canvas.flat(8)
     for _ in range(canvas.scaled(1, 3)):
         height = canvas.pick(1, 3)
         canvas.fill(canvas.column, canvas.row - height, 2, height)
-        canvas.extra(Kind.SHOOTER, canvas.column + 0.5, canvas.row - height, 0, canvas.pick(20, 30))
+        canvas.add_optional(
+            Kind.SHOOTER, canvas.column + 0.5, canvas.row - height, 0, canvas.pick(20, 30)
+        )
         canvas.flat(10)
-        canvas.passed()
+        canvas.route_past()
 
 
 def trap_spring(canvas: Canvas) -> None:
-    """A spring that throws one back: jump over it."""
+    """A spring that throws the player back, to jump over."""
     canvas.flat(8)
-    canvas.thing(Kind.SPRING_LEFT, canvas.column, canvas.row, 0)
+    canvas.add_object(Kind.SPRING_LEFT, canvas.column, canvas.row, 0)
     canvas.ring_arc(canvas.column - 3, canvas.row, 6, 4)
     canvas.flat(4)
-    canvas.passed()
+    canvas.route_past()
     if canvas.chance(canvas.difficulty):
         canvas.gap(canvas.scaled(2, 4))
     canvas.flat(6)

@@ -37,7 +37,7 @@ from tests.helpers.small_models import TINY
 from training.models.checkpoint import load_networks, save_networks
 from training.models.untrained import random_networks
 from training.runs.resume import TrainingError
-from training.search.rollouts import Player, Rollout, Task
+from training.search.rollouts import CandidatePlayer, Rollout, RolloutRequest
 
 LEVEL = Level("Game", "State")
 SETTINGS = {"generations": 2, "levels": ["Game:State"]}
@@ -98,7 +98,7 @@ def features(
     monkeypatch.setattr(players, "Controller", Watching)
     player = AblatedPlayer(networks, variant, seed, 100, None)
     size = n_parameters(n_features(variant, TINY))
-    assert player(Task(0, np.zeros(size, np.float32), LEVEL, luck)) == Rollout(10.0, 5)
+    assert player(RolloutRequest(0, np.zeros(size, np.float32), LEVEL, luck)) == Rollout(10.0, 5)
     return np.array(seen)
 
 
@@ -137,14 +137,16 @@ def test_the_first_variant_is_the_agent(networks: Path, monkeypatch: pytest.Monk
     from training.search import rollouts
 
     parameters = np.random.default_rng(1).normal(size=n_parameters(TINY.n_features))
-    task = Task(0, parameters.astype(np.float32), LEVEL, 3)
+    task = RolloutRequest(0, parameters.astype(np.float32), LEVEL, 3)
     for module in (rollouts, players):
         monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
-    assert AblatedPlayer(networks, TRAINED, 1, 100, None)(task) == Player(networks, 100, None)(task)
+    assert AblatedPlayer(networks, TRAINED, 1, 100, None)(task) == CandidatePlayer(
+        networks, 100, None
+    )(task)
     assert (networks / MEMORY).read_bytes() != (networks / untrained_memory(1)).read_bytes()
 
 
-def made_up(task: Task) -> Rollout:
+def made_up(task: RolloutRequest) -> Rollout:
     """A return follows from the parameters, the level and the seed."""
     return Rollout(float(task.parameters.sum()) + task.seed % 100 + len(task.level.state), 10)
 

@@ -33,8 +33,6 @@ class MadeUpGame:
         noise = self.random.integers(0, 256, (224, 320, 3), np.uint8)
         return noise & AS_DRAWN
 
-    def sprites(self) -> None: ...
-
     def close(self) -> None: ...
 
 

@@ -16,12 +16,12 @@ from tests.helpers.contest_plays import packed
 from tests.helpers.made_up_pool import MadeUpPool
 from training.models.checkpoint import load_networks, save_networks
 from training.models.untrained import random_networks
-from training.search.rollouts import Rollout, Task
+from training.search.rollouts import Rollout, RolloutRequest
 
 SETS = ("PangolinDash-Genesis:MeadowZone.Act1", "PangolinDash-Genesis:CanyonZone.Act3")
 
 
-def made_up(task: Task) -> Rollout:
+def made_up(task: RolloutRequest) -> Rollout:
     """The mean has 5 more than the advice, the second level 100 more."""
     score = 5.0 * task.candidate + 100.0 * (task.level.name == SETS[1]) + task.seed % 10
     return Rollout(score, 10)

@@ -15,7 +15,7 @@ from agent.errors import UserError
 from arena.environment.levels import Level
 from benchmarks.speed import learning_speed, training_speed
 from tests.helpers.small_models import TINY
-from training import collect
+from training.experts import collector
 from training.search import rollouts
 
 
@@ -35,8 +35,6 @@ class MadeUpGame:
     def step(self, buttons: Any) -> Any:
         self.steps += 1
         return np.zeros((224, 320, 3), np.uint8), 1.0, self.steps == self.max_steps, {}
-
-    def sprites(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -63,7 +61,7 @@ class InProcess:
 
 @pytest.fixture(autouse=True)
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (training_speed, collect, rollouts):
+    for module in (training_speed, collector, rollouts):
         monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
     monkeypatch.setattr(training_speed, "check_available", lambda level: None)
     monkeypatch.setattr(training_speed, "Pool", InProcess)

@@ -39,7 +39,7 @@ def screen(*things: tuple[np.ndarray, np.ndarray, int, int]) -> np.ndarray:
 
 def pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """A ring and a flyer looking right, with their palettes of 64 colours."""
-    shared, meadow = art.shared(), art.zones()[0]
+    shared, meadow = art.draw_shared(), art.draw_zones()[0]
     palette = np.concatenate((shared.palette[None], meadow.palettes)).reshape(64, 3)
     return shared.sprites["ring"][1], palette, meadow.sprites["flyer"][0][:, ::-1], palette
 

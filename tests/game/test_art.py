@@ -1,7 +1,8 @@
-"""The art: everything that the packer needs is there, within the video chip's limits."""
+"""The art is complete and within the limits of the video chip."""
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -11,22 +12,23 @@ import pytest
 
 from game import art
 from game import format as fmt
-from game.art import backdrop, draw, scene, tiles
-from game.art.places import meadow
+from game.art import drawing, scene, tiles
+from game.art.zone_parts import background
+from game.art.zones import meadow
 
 
 @pytest.fixture(scope="module")
 def shared() -> fmt.SharedArt:
-    return art.shared()
+    return art.draw_shared()
 
 
 @pytest.fixture(scope="module")
 def zones() -> list[fmt.ZoneArt]:
-    return art.zones()
+    return art.draw_zones()
 
 
-def one_line_a_tile(picture: np.ndarray) -> bool:
-    """Whether each 8x8 tile keeps to one palette line."""
+def one_line_per_tile(picture: np.ndarray) -> bool:
+    """Return whether each 8x8 tile has only one palette line."""
     height, width = picture.shape
     for y in range(0, height, 8):
         for x in range(0, width, 8):
@@ -37,7 +39,7 @@ def one_line_a_tile(picture: np.ndarray) -> bool:
 
 
 def three_bits(palette: np.ndarray) -> bool:
-    """Whether every channel is one of the chip's eight steps."""
+    """Return whether every channel has one of the chip's eight values."""
     steps = np.rint(np.arange(8) * 255 / 7).astype(np.uint8)
     return bool(np.isin(palette, steps).all())
 
@@ -46,7 +48,7 @@ def test_zones_are_in_order(zones: list[fmt.ZoneArt]) -> None:
     assert tuple(zone.name for zone in zones) == fmt.ZONES
 
 
-def test_every_cell_has_a_picture_of_one_line_a_tile(zones: list[fmt.ZoneArt]) -> None:
+def test_every_cell_has_a_picture_with_one_palette_line_per_tile(zones: list[fmt.ZoneArt]) -> None:
     wanted = set(range(1, 58)) - {int(cell) for cell in fmt.INVISIBLE}
     for zone in zones:
         assert wanted <= set(zone.cells), zone.name
@@ -54,7 +56,7 @@ def test_every_cell_has_a_picture_of_one_line_a_tile(zones: list[fmt.ZoneArt]) -
             where = f"{zone.name} {number}"
             assert picture.shape == (16, 16) and picture.dtype == np.uint8, where
             assert picture.max() < 64 and (picture % 16).any(), where
-            assert one_line_a_tile(picture), where
+            assert one_line_per_tile(picture), where
 
 
 def test_solid_cells_have_no_holes_and_slopes_follow_their_heights(
@@ -70,14 +72,14 @@ def test_solid_cells_have_no_holes_and_slopes_follow_their_heights(
         assert np.array_equal(zone.cells[fmt.Cell.S14_UP2] > 0, rows >= gentle)
 
 
-def test_tile_budgets_hold(zones: list[fmt.ZoneArt]) -> None:
+def test_the_zones_keep_the_limits_of_tiles(zones: list[fmt.ZoneArt]) -> None:
     for zone in zones:
         found = tiles.TileSet(fmt.MAX_FOREGROUND_TILES, 1, zone.name)
         for number, picture in scene.pictures(zone).items():
             found.cell(picture, f"cell {number}")
         behind = tiles.TileSet(fmt.MAX_BACKGROUND_TILES, 640, zone.name)
         behind.plane(zone.background)
-        assert len(behind.tiles) == backdrop.count_tiles(zone.background)
+        assert len(behind.tiles) == background.count_tiles(zone.background)
 
 
 def test_backgrounds_loops_and_bands(zones: list[fmt.ZoneArt]) -> None:
@@ -127,7 +129,7 @@ def test_font_has_every_character(shared: fmt.SharedArt) -> None:
     assert len(pictures) == len(fmt.FONT) - 2
 
 
-def test_palettes_have_three_bits_a_channel(
+def test_palettes_have_three_bits_per_channel(
     zones: list[fmt.ZoneArt], shared: fmt.SharedArt
 ) -> None:
     assert shared.palette.shape == (16, 3) and three_bits(shared.palette)
@@ -139,38 +141,38 @@ def test_palettes_have_three_bits_a_channel(
 
 def test_another_process_draws_the_same(zones: list[fmt.ZoneArt], shared: fmt.SharedArt) -> None:
     code = (
-        "import hashlib; from game import art; from game.art.places import skyline\n"
+        "import hashlib; from game import art; from game.art.zones import skyline\n"
         "h = hashlib.sha256(skyline.zone().background)\n"
-        "[h.update(p) for f in art.shared().player.values() for p in f]\n"
+        "[h.update(p) for f in art.draw_shared().player.values() for p in f]\n"
         "print(h.hexdigest())"
     )
-    out = [
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60,
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(art.__file__).parents[2])},
-        ).stdout
-        for seed in ("1",)
-    ]  # fmt: skip
-    import hashlib
-
+    environment = {"PYTHONHASHSEED": "1", "PYTHONPATH": str(Path(art.__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=environment,
+    )
     here = hashlib.sha256(zones[6].background)
     for frames in shared.player.values():
         for picture in frames:
             here.update(picture)
-    assert out == [here.hexdigest() + "\n"]
+    assert done.stdout.strip() == here.hexdigest()
 
 
 def test_fit_tiles_keeps_to_its_limit_and_changes_nothing_below_it() -> None:
     rng = np.random.default_rng(3)
     picture = rng.integers(33, 48, (64, 64)).astype(np.uint8)
     palette = meadow.TWO.palette
-    assert np.array_equal(backdrop.fit_tiles(picture, palette, 64), picture)
-    fitted = backdrop.fit_tiles(picture, palette, 20)
-    assert backdrop.count_tiles(fitted) <= 20
+    assert np.array_equal(background.fit_tiles(picture, palette, 64), picture)
+    fitted = background.fit_tiles(picture, palette, 20)
+    assert background.count_tiles(fitted) <= 20
 
 
 def test_a_turned_canvas_turns_counter_clockwise() -> None:
-    canvas = draw.Canvas(40, 40, turn=90)
+    canvas = drawing.PixelCanvas(40, 40, turn=90)
     canvas.spot(35, 20, 2, 1)
     rows, columns = np.nonzero(canvas.pixels)
     assert abs(columns.mean() - 19.5) < 1 and abs(rows.mean() - 4.5) < 1

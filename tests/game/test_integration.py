@@ -1,4 +1,4 @@
-"""The integration: reproducible states, faults that are named, the contest's scenario, a soak."""
+"""The integration: reproducible states, errors that name the file, random input."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from game.cartridge import integration, rom
-from game.cartridge.integration import IntegrationError, check_states
-from game.cartridge.rom import RomError
-from game.format import RAM, RAM_BASE
+from game.cartridge.rom import CartridgeError
+from game.cartridge.states import StateError, check_states
+from game.ram import RAM, RAM_BASE
 from tests.helpers import plain_art
 from tests.helpers.game_world import BUTTONS, Bench, level, showcase, write_game
 
@@ -42,16 +42,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("garbage", ["0", "85", "255"])
-def test_the_same_rom_gives_the_same_states_whatever_memory_held(
+def test_the_states_of_a_rom_do_not_depend_on_uninitialised_memory(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, garbage: str
 ) -> None:
-    monkeypatch.setenv("MALLOC_PERTURB_", garbage)  # glibc fills what a process takes with it
+    monkeypatch.setenv("MALLOC_PERTURB_", garbage)  # glibc fills new memory with this value
     again = write_game(tmp_path, {"First": level(), "Second": showcase()})
     for path in sorted(folder.iterdir()):
         assert path.read_bytes() == (again / path.name).read_bytes(), path.name
 
 
-def test_what_is_written_is_what_stable_retro_reads(folder: Path) -> None:
+def test_the_files_of_an_integration_agree(folder: Path) -> None:
     data = json.loads((folder / "data.json").read_text())["info"]
     assert data["x"] == {"address": RAM_BASE + RAM["x"][0], "type": ">u2"}
     sha = hashlib.sha1((folder / "rom.md").read_bytes()).hexdigest()
@@ -60,26 +60,26 @@ def test_what_is_written_is_what_stable_retro_reads(folder: Path) -> None:
     check_states(folder)
 
 
-def test_faulty_files_are_named(folder: Path, tmp_path: Path) -> None:
+def test_the_error_names_a_faulty_file(folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "Copy-Genesis"
     copy.mkdir()
     for path in folder.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
     state = (copy / "First.state").read_bytes()
     (copy / "First.state").write_bytes(state[:-20])
-    with pytest.raises(IntegrationError, match="First.state is cut"):
+    with pytest.raises(StateError, match="First.state is truncated"):
         check_states(copy)
     other = bytearray(gzip.decompress(state))
-    at = other.find(b"GP1D")  # the block's magic, byte pairs swapped
+    at = other.find(b"GP1D")  # the magic number of the block, with pairs of bytes swapped
     other[at + RAM["build_id"][0]] ^= 0xFF
     (copy / "First.state").write_bytes(gzip.compress(bytes(other)))
-    with pytest.raises(IntegrationError, match="First.state is of build"):
+    with pytest.raises(StateError, match="First.state belongs to build"):
         check_states(copy)
     (copy / "rom.md").write_bytes((folder / "rom.md").read_bytes()[:4096])
-    with pytest.raises(RomError, match="rom.md is cut"):
+    with pytest.raises(CartridgeError, match="rom.md is truncated"):
         check_states(copy)
     (copy / "rom.md").unlink()
-    with pytest.raises(IntegrationError, match="game.build"):
+    with pytest.raises(StateError, match="game.build"):
         check_states(copy)
 
 
@@ -92,14 +92,14 @@ def test_two_processes_see_the_same_frames(folder: Path) -> None:
     assert first == second and len(first) == 41
 
 
-def test_reset_is_the_same_whatever_was_played(folder: Path) -> None:
+def test_a_reset_does_not_depend_on_the_play_before(folder: Path) -> None:
     with Bench(folder) as bench:
         before = bench.begin("First").env.get_ram().tobytes()
         bench.hold("RIGHT B", 100)
         assert bench.begin("First").env.get_ram().tobytes() == before
 
 
-def test_a_level_asked_for_is_ready_within_few_frames(folder: Path) -> None:
+def test_a_requested_level_is_ready_within_few_frames(folder: Path) -> None:
     with Bench(folder) as bench:
         bench.begin("First").poke("request", 2)
         frames = 0
@@ -110,8 +110,8 @@ def test_a_level_asked_for_is_ready_within_few_frames(folder: Path) -> None:
         assert bench["lives"] == 3 and bench["score"] == 0
 
 
-def test_soak(folder: Path) -> None:
-    """Random and hostile input: no exception, no lost frame, no way out of the map."""
+def test_random_input_causes_no_error(folder: Path) -> None:
+    """Random buttons cause no exception and no lost frame, and the player stays in the level."""
     random = np.random.default_rng(11)
     with Bench(folder) as bench:
         bench.begin("Second")
@@ -127,15 +127,15 @@ def test_soak(folder: Path) -> None:
                 bench.begin("Second")
 
 
-def test_an_exception_is_recorded_not_swallowed(tmp_path: Path) -> None:
+def test_an_exception_of_the_engine_is_reported(tmp_path: Path) -> None:
     engine = bytearray(rom.read_engine())
     engine[0x240:0x242] = b"\x4a\xfc"  # ILLEGAL, as the first instruction
     data = rom.pack([level()], [plain_art.zone()], plain_art.shared(), bytes(engine))
-    with pytest.raises(IntegrationError, match="exception 4"):
+    with pytest.raises(StateError, match="exception 4"):
         integration.write(tmp_path / "Crash-Genesis", data, ["First"])
 
 
-def test_a_level_that_does_not_load_is_named(folder: Path, tmp_path: Path) -> None:
+def test_the_error_names_a_level_that_does_not_load(folder: Path, tmp_path: Path) -> None:
     data = (folder / "rom.md").read_bytes()
-    with pytest.raises(IntegrationError, match="level Third does not load"):
+    with pytest.raises(StateError, match="level Third does not load"):
         integration.write(tmp_path / "Few-Genesis", data, ["First", "Second", "Third"])

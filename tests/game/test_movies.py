@@ -1,4 +1,4 @@
-"""The proof that every shipped level can be finished: its movie, played to the end post."""
+"""Every shipped level can be finished: its movie reaches the end post."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 from game import shipped
-from game.cartridge import integration
+from game.cartridge.states import check_states
 from game.format import MAX_ROM_BYTES
-from game.levels.levelset import read_ways
+from game.levels.routes import read_routes
 
 ROOT = Path(shipped.__file__).parent.parent
-GAMES = shipped.specs()
-# One level of each zone: the rest is played by the slow test.
-SAMPLE = {shipped.FINAL: ["SkylineZone.Act2"], shipped.GAME: [
+GAMES = shipped.level_specs()
+# One level of each zone; the slow test plays all of them.
+SAMPLE = {shipped.FINAL_GAME: ["SkylineZone.Act2"], shipped.GAME: [
     "MeadowZone.Act3", "CanyonZone.Act6", "CavernZone.Act1", "GlacierZone.Act2", "FoundryZone.Act8",
     "LagoonZone.Act4"]}  # fmt: skip
 
 
 def verify(game: str, *levels: str) -> str:
-    """Play movies in a process of their own, as only one emulator fits into one."""
+    """Play movies in a separate process, because a process can hold only one emulator."""
     command = [sys.executable, "-m", "game.shipped", "--verify", "--game", game]
     command += ["--levels", ",".join(levels)] if levels else []
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
@@ -42,14 +42,14 @@ def test_every_movie_reaches_the_end_post(game: str) -> None:
 
 
 @pytest.mark.parametrize("game", GAMES)
-def test_a_game_is_whole(game: str) -> None:
+def test_a_game_is_complete(game: str) -> None:
     names = [spec.name for spec in GAMES[game]]
     folder = shipped.INTEGRATIONS / game
     assert sorted(path.stem for path in folder.glob("*.state")) == sorted(names)
-    assert list(read_ways(folder)) == names
+    assert list(read_routes(folder)) == names
     assert sorted(p.stem for p in (shipped.MOVIES / game).glob("*.bk2")) == sorted(names)
     assert (folder / "rom.md").stat().st_size <= MAX_ROM_BYTES
-    integration.check_states(folder)
+    check_states(folder)
 
 
 def test_roms_and_states_together_are_small() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from game.format import Cell, Kind, Level, Obj
+from game.format import Cell, Kind, LevelData, Obj
 from tests.helpers.game_world import FLOOR, Bench, flat, level
 
 STAND = FLOOR - 15
@@ -16,7 +16,7 @@ def one(kind: Kind, x: int, arg: int = 0, arg2: int = 0, y: int = FLOOR) -> tupl
     return (Obj(kind, x, y, arg, arg2),)
 
 
-def over_a_pit(*objects: Obj) -> Level:
+def over_a_pit(*objects: Obj) -> LevelData:
     cells = flat()
     cells[FLOOR // 16 :, 12:60] = Cell.EMPTY
     return level(cells, objects)
@@ -24,7 +24,7 @@ def over_a_pit(*objects: Obj) -> Level:
 
 RINGS = tuple((140 + 16 * i, FLOOR - 16) for i in range(5))
 
-LEVELS: dict[str, Level] = {
+LEVELS: dict[str, LevelData] = {
     "up0": level(objects=one(Kind.SPRING_UP, 200)),
     "up2": level(objects=one(Kind.SPRING_UP, 200, 2)),
     "right": level(objects=one(Kind.SPRING_RIGHT, 200, 2)),
@@ -51,7 +51,7 @@ def bench() -> Iterator[Bench]:
 
 
 def highest(bench: Bench, held: str, frames: int) -> int:
-    """The least y while holding."""
+    """Hold buttons for some frames; return the smallest y, in pixels."""
     least = bench["y"]
     for _ in range(frames):
         bench.hold(held)
@@ -128,13 +128,13 @@ def test_a_falling_platform_falls(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("name", ["patroller", "hopper"])
-def test_enemies_hurt_who_walks_into_them(bench: Bench, name: str) -> None:
+def test_enemies_hurt_a_walking_player(bench: Bench, name: str) -> None:
     bench.begin(name).until("RIGHT", lambda b: b["dead"] == 1)
     assert bench["lives"] == 2 and bench.done
 
 
 @pytest.mark.parametrize("name", ["patroller", "hopper", "shooter"])
-def test_enemies_die_when_rolled_into(bench: Bench, name: str) -> None:
+def test_a_rolling_player_kills_enemies(bench: Bench, name: str) -> None:
     bench.begin(name).hold("DOWN", 4).hold("DOWN B", 4).hold("", 30)
     assert bench["score"] == 100 and not bench["dead"]
 

@@ -1,4 +1,4 @@
-"""A person plays: a real window, real keys, and a recording that tells what was seen."""
+"""Playing with the keyboard: a real window, real keys, and the recording of the play."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 import stable_retro
 
 from game import play
-from game.planning.emulator import Emulator, Look
+from game.planning.emulator import Emulator, PlayerState
 from game.shipped import GAME, INTEGRATIONS
 from tests.helpers.screen import Screen, wait_for
 
 ROOT = Path(play.__file__).parent.parent
-LEVEL = "MeadowZone.Act2"  # RIGHT may be held there for as long as one likes
+LEVEL = "MeadowZone.Act2"  # holding RIGHT is safe there
 HEIGHT, WIDTH = 224, 320
-PICTURES = 120  # different ones while a key is held; of one frame several, read while it is drawn
+PICTURES = 120  # different pictures while a key is held; a frame read during drawing gives several
 
 
 def start(screen: Screen, out: Path) -> subprocess.Popen[str]:
@@ -32,7 +32,7 @@ def start(screen: Screen, out: Path) -> subprocess.Popen[str]:
 
 
 def watch(screen: Screen, window: int, pictures: int) -> list[np.ndarray]:
-    """Wait until a window has shown so many different pictures; return them."""
+    """Wait until a window has shown a number of different pictures; return them."""
     x, y = screen.place(window)
     seen: dict[bytes, np.ndarray] = {}
 
@@ -46,10 +46,10 @@ def watch(screen: Screen, window: int, pictures: int) -> list[np.ndarray]:
 
 
 def ended(process: subprocess.Popen[str]) -> int:
-    """Wait for the end of a play; returns the return that it prints."""
+    """Wait for the end of a play; return the return that it prints."""
     text, _ = process.communicate(timeout=120)
     assert process.returncode == 0
-    found = re.search(r"0 finished, (-?\d+) in the last; recordings in", text)
+    found = re.search(r"0 lives finished; return (-?\d+) in the last", text)
     assert found, text
     return int(found[1])
 
@@ -59,18 +59,18 @@ def movie_of(out: Path) -> Path:
     return path
 
 
-def replay(path: Path) -> tuple[list[Look], list[bytes], float]:
-    """Play a recording frame by frame: the player before and after each, pictures, the return."""
+def replay(path: Path) -> tuple[list[PlayerState], list[bytes], float]:
+    """Play a recording; return the player's states around all frames, the pictures, the return."""
     movie = stable_retro.Movie(str(path))
     emulator = Emulator(INTEGRATIONS, GAME, LEVEL)
     try:
         movie.step()  # the frame of the reset
-        looks, pictures, total = [emulator.look()], [], 0.0
+        looks, pictures, total = [emulator.player_state()], [], 0.0
         while movie.step():
             keys = np.array([movie.get_key(index, 0) for index in range(12)], np.uint8)
             frame, reward = emulator.env.step(keys)[:2]
             total += float(reward)
-            looks.append(emulator.look())
+            looks.append(emulator.player_state())
             pictures.append(np.ascontiguousarray(frame).tobytes())
         return looks, pictures, total
     finally:
@@ -83,7 +83,7 @@ def test_keys_move_the_pangolin_and_closing_the_window_keeps_the_recording(tmp_p
         process = start(screen, tmp_path)
         try:
             window = screen.window("Pangolin Dash")
-            watch(screen, window, 3)  # it runs
+            watch(screen, window, 3)  # the game runs
             screen.key("keydown", "Right")
             seen = watch(screen, window, PICTURES)
             screen.key("keyup", "Right")
@@ -100,13 +100,13 @@ def test_keys_move_the_pangolin_and_closing_the_window_keeps_the_recording(tmp_p
     assert max(xs) > xs[0] + 50, "RIGHT was held"
     assert xs[-1] < max(xs) - 20, "LEFT was held"
     assert round(total) == printed
-    # A picture may have been read while it changed, but not each of them.
+    # Some pictures may have been read while they changed.
     assert len({picture.tobytes() for picture in seen} & set(pictures)) > PICTURES // 8
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["ESC", "Ctrl-C"])
-def test_a_jump_is_recorded_however_the_play_ends(tmp_path: Path, how: str) -> None:
+def test_a_jump_is_recorded_at_each_end_of_a_play(tmp_path: Path, how: str) -> None:
     with Screen() as screen:
         process = start(screen, tmp_path)
         try:
@@ -128,12 +128,14 @@ def test_a_jump_is_recorded_however_the_play_ends(tmp_path: Path, how: str) -> N
     assert min(look.y for look in looks) < looks[0].y - 16
 
 
-def test_an_interrupt_is_noted_where_raising_it_would_be_swallowed() -> None:
-    before = signal.getsignal(signal.SIGINT)  # ignored, where the suite runs in the background
-    with pytest.raises(KeyboardInterrupt), play.noted_interrupt() as interrupted:
+def test_an_interrupt_in_a_callback_is_raised_after_the_block() -> None:
+    before = signal.getsignal(
+        signal.SIGINT
+    )  # SIGINT is ignored if the suite runs in the background
+    with pytest.raises(KeyboardInterrupt), play.deferred_interrupt() as interrupted:
         callback = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))
-        callback()  # ctypes prints what is raised in here, and drops it
+        callback()  # ctypes would print and drop an exception raised here
         assert list(interrupted) == [signal.SIGINT]
-    with play.noted_interrupt() as interrupted:
+    with play.deferred_interrupt() as interrupted:
         assert not interrupted
     assert signal.getsignal(signal.SIGINT) is before

@@ -1,4 +1,4 @@
-"""The packer: compression, tiles, dressing, checks, and the engine's own numbers."""
+"""The ROM: compression, tiles, autotiling, limits, and the numbers of the engine."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from game import format as fmt
+from game.art.autotile import autotile
 from game.art.tiles import ArtError, TileSet, palette_words
 from game.cartridge import rom
-from game.cartridge.rom import RomError, check_rom
-from game.format import Cell, Kind, Level, Obj
-from game.levels.check import LevelError, check
-from game.levels.dress import dress
+from game.cartridge.compression import compress, decompress
+from game.cartridge.rom import CartridgeError, check_rom
+from game.format import Cell, Kind, LevelData, Obj
+from game.levels.limits import LevelLimitError, check_limits
+from game.ram import RAM
 from tests.helpers import plain_art
 from tests.helpers.game_world import FLOOR, flat, level
 
@@ -31,18 +33,18 @@ def made(levels: int = 1) -> bytes:
 
 @given(st.binary(max_size=600), st.integers(1, 40))
 @settings(max_examples=60)
-def test_compression_is_undone_by_the_engine_s_rule(data: bytes, stride: int) -> None:
-    assert rom.unpack(rom.compress(data, stride)) == data
+def test_decompression_undoes_compression(data: bytes, stride: int) -> None:
+    assert decompress(compress(data, stride)) == data
 
 
 def test_compression_makes_levels_small() -> None:
     cells = flat(1000, 48)
-    packed = rom.compress(cells.tobytes(), 1000)
-    assert rom.unpack(packed) == cells.tobytes()
+    packed = compress(cells.tobytes(), 1000)
+    assert decompress(packed) == cells.tobytes()
     assert len(packed) < 1500
 
 
-def test_the_rom_is_whole_and_the_same_each_time() -> None:
+def test_the_rom_is_complete_and_deterministic() -> None:
     data = made()
     assert data == made()
     assert len(data) & (len(data) - 1) == 0 and len(data) <= fmt.MAX_ROM_BYTES
@@ -54,24 +56,24 @@ def test_the_rom_is_whole_and_the_same_each_time() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda d: d[:-100], "cut"),
+        (lambda d: d[:-100], "truncated"),
         (lambda d: d[:5000] + b"\x55" + d[5001:], "damaged"),
-        (lambda d: d[:0x200] + bytes(64) + d[0x240:], "no ROM of Pangolin Dash"),
+        (lambda d: d[:0x200] + bytes(64) + d[0x240:], "not a ROM of Pangolin Dash"),
         (lambda d: d[:0x204] + b"\x00\x63" + d[0x206:], "format 99"),
     ],
 )
-def test_a_faulty_rom_is_named(change: object, words: str) -> None:
+def test_the_error_names_a_faulty_rom(change: object, words: str) -> None:
     assert callable(change)
-    with pytest.raises(RomError, match=words):
+    with pytest.raises(CartridgeError, match=words):
         check_rom(change(made()), "rom.md")
 
 
-def test_a_missing_engine_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_a_missing_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rom, "ENGINE", tmp_path / "engine.bin")
-    with pytest.raises(RomError, match="restore it"):
+    with pytest.raises(CartridgeError, match="restore it"):
         rom.read_engine()
     (tmp_path / "engine.bin").write_bytes(bytes(1000))
-    with pytest.raises(RomError, match="is no engine"):
+    with pytest.raises(CartridgeError, match="is not an engine"):
         rom.read_engine()
 
 
@@ -89,23 +91,23 @@ def crowd(count: int, step: int) -> tuple[Obj, ...]:
         (level(rings=tuple((100 + i, 400) for i in range(25))), "25 rings within 400"),
         (level(objects=(Obj(Kind.LOOP, 1001, FLOOR),)), "multiples of 16"),
         (level(objects=(Obj(Kind.FLYER, 9000, 10),)), "outside of the level"),
-        (level(objects=(Obj(Kind.FLYER, 900, 10, 256),)), "arguments are 0-255"),
-        (Level(0, flat(), (100, FLOOR), 3199, FLOOR), "end_x 3199"),
-        (Level(9, flat(), (100, FLOOR), 3000, FLOOR), "zone 9"),
-        (level(np.full((40, 200), 130, np.uint8)), "not a designer's"),
+        (level(objects=(Obj(Kind.FLYER, 900, 10, 256),)), "arguments must be 0-255"),
+        (LevelData(0, flat(), (100, FLOOR), 3199, FLOOR), "end_x 3199"),
+        (LevelData(9, flat(), (100, FLOOR), 3000, FLOOR), "zone 9"),
+        (level(np.full((40, 200), 130, np.uint8)), "are reserved"),
     ],
 )
-def test_what_the_engine_cannot_hold_is_refused(faulty: Level, words: str) -> None:
-    with pytest.raises(LevelError, match=words):
-        check(faulty)
+def test_a_level_beyond_the_limits_of_the_engine_is_refused(faulty: LevelData, words: str) -> None:
+    with pytest.raises(LevelLimitError, match=words):
+        check_limits(faulty)
 
 
-def test_dress_draws_edges_and_keeps_the_collision() -> None:
+def test_autotiling_draws_edges_and_keeps_the_collision() -> None:
     cells = flat(60)
     cells[20:24, 10:20] = Cell.SOLID
     cells[25, 30:34] = Cell.ONEWAY
     plain = level(cells, (Obj(Kind.LOOP, 640, FLOOR),), water_y=160)
-    out = dress(plain, plain_art.zone(), seed=3)
+    out = autotile(plain, plain_art.zone(), seed=3)
     assert out[20, 10] == Cell.TOP_LEFT and out[20, 19] == Cell.TOP_RIGHT
     assert out[23, 10] == Cell.UNDERSIDE_LEFT and out[23, 15] == Cell.UNDERSIDE
     assert out[25, 30] == Cell.ONEWAY_L and out[25, 33] == Cell.ONEWAY_R
@@ -114,7 +116,7 @@ def test_dress_draws_edges_and_keeps_the_collision() -> None:
     assert 20 < (loop >= fmt.FIRST_LOOP_CELL).sum() <= 64
     solid = np.isin(out, range(1, 16))
     assert (solid == (cells == Cell.SOLID)).all()
-    assert (out == dress(plain, plain_art.zone(), seed=3)).all()
+    assert (out == autotile(plain, plain_art.zone(), seed=3)).all()
 
 
 def test_tiles_are_stored_once_even_when_mirrored() -> None:
@@ -126,21 +128,21 @@ def test_tiles_are_stored_once_even_when_mirrored() -> None:
     assert len(tiles.tiles) == 1 and first >> 13 == 1
 
 
-def test_art_beyond_the_limits_is_named() -> None:
+def test_the_error_names_art_beyond_the_limits() -> None:
     tiles = TileSet(1, 1, "zone X: foreground")
-    with pytest.raises(ArtError, match="zone X: foreground, cell 5: a tile of palette lines"):
+    with pytest.raises(ArtError, match="zone X: foreground, cell 5"):
         tiles.word(np.array([[1, 17] * 4] * 8, np.uint8), "cell 5")
     tiles.word(np.full((8, 8), 1, np.uint8), "a")
-    with pytest.raises(ArtError, match="more than 1 different tiles"):
+    with pytest.raises(ArtError, match="zone X: foreground: more than 1"):
         tiles.word(np.full((8, 8), 2, np.uint8), "b")
 
 
-def test_colours_have_three_bits_a_channel() -> None:
+def test_colours_have_three_bits_per_channel() -> None:
     white = [np.full((16, 3), 255, np.uint8)] * 4
     assert palette_words(white)[:2] == b"\x0e\xee"
 
 
-def test_the_engine_s_header_states_the_same_numbers() -> None:
+def test_the_header_of_the_engine_defines_the_same_numbers() -> None:
     header = (ENGINE / "format.h").read_text()
     for name, value in re.findall(r"CELL_(\w+) = (\d+)", header):
         assert Cell[name] == int(value)
@@ -152,10 +154,10 @@ def test_the_engine_s_header_states_the_same_numbers() -> None:
     offset = 0
     for size, names in re.findall(r"[us](8|16|32) ([^;]+);", block.group(1)):
         for name in names.split(", "):
-            place, kind = fmt.RAM[name]
+            place, kind = RAM[name]
             assert place == offset and int(kind[-1]) * 8 == int(size), name
             offset += int(size) // 8
-    assert offset == max(place for place, _ in fmt.RAM.values()) + 4
+    assert offset == max(place for place, _ in RAM.values()) + 4
     for sizes in (fmt.ZONE_SPRITES, fmt.SHARED_SPRITES):
         tile = 0
         for name, (count, height, width) in sizes.items():
@@ -184,7 +186,7 @@ def test_the_scan_finds_what_a_68000_cannot_do(tmp_path: Path) -> None:
     assert not subprocess.run([sys.executable, ENGINE / "scan.py", path], check=False).returncode
 
 
-def test_without_a_compiler_the_build_says_so() -> None:
+def test_the_build_of_the_engine_reports_a_missing_compiler() -> None:
     done = subprocess.run(
         ["sh", ENGINE / "build.sh", "--check"],
         env={"PATH": "/usr/bin:/bin", "M68K_PREFIX": "/nowhere"},

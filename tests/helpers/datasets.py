@@ -1,4 +1,4 @@
-"""What the tests of the training stages share: a dataset without an emulator, finished runs."""
+"""Test data for the training stages: a dataset made without an emulator, and finished runs."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ from training.data.episode_writer import EpisodeWriter
 from training.models.untrained import random_networks
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, save_network
 
-AS_DRAWN = np.array((0xF8, 0xFC, 0xF8), np.uint8)  # bits of red, green, blue that the emulator sets
+AS_DRAWN = np.array(
+    (0xF8, 0xFC, 0xF8), np.uint8
+)  # bits of red, green and blue that the emulator uses
 
 
 def write_dataset(folder: Path, lengths: tuple[int, ...] = (40, 30, 25)) -> Path:
-    """A dataset of native frames in which a bright square moves with the RIGHT button."""
+    """Write a dataset of native frames in which a bright square moves with the RIGHT button."""
     create_dataset(folder)
     for index, steps in enumerate(lengths):
         random = np.random.default_rng(index)
-        writer, place = EpisodeWriter(folder, index), 20
+        writer, left = EpisodeWriter(folder, index), 20
         for step in range(steps):
             action = random.integers(0, 2, 4, np.uint8)
             frame = np.full((224, 320, 3), 40, np.uint8)
-            frame[100:150, place : place + 50] = (248, 200, 24)
+            frame[100:150, left : left + 50] = (248, 200, 24)
             writer.append(frame, action, float(action[3]), step == steps - 1)
-            place = (place + 10 * int(action[3])) % 260
+            left = (left + 10 * int(action[3])) % 260
         writer.commit(level="Square:Start", policy="random", seed=index + 1)
     return folder
 
 
 def same_arrays(path: Path, other: Path) -> bool:
-    """Whether two safetensors files hold the same names and bits."""
+    """Return whether two safetensors files hold the same names and bits."""
     arrays, others = load_file(path), load_file(other)
     return arrays.keys() == others.keys() and all(
         np.array_equal(array, others[name]) for name, array in arrays.items()
@@ -45,7 +47,7 @@ def same_arrays(path: Path, other: Path) -> bool:
 
 
 def write_trained(folder: Path, spec: ModelSpec = TINY, seed: int = 1) -> tuple[Path, Path]:
-    """Finished runs of V and M as later stages read them, with random weights; their folders."""
+    """Write finished runs of V and M with random weights, as later stages read them."""
     vae, memory = random_networks(spec, seed)
     vision_run, memory_run = folder / "vision", folder / "memory"
     for path in (vision_run, memory_run):

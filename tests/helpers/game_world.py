@@ -1,4 +1,4 @@
-"""Small levels for the engine's tests, and the emulator that plays them."""
+"""Small levels for the tests of the engine, and the emulator that plays them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from types import TracebackType
 import numpy as np
 
 from game.cartridge import integration, rom
-from game.format import RAM, Cell, Kind, Level, Obj, Picture
+from game.format import Cell, Kind, LevelData, Obj, Picture
+from game.ram import RAM
 from tests.helpers import plain_art
 
 BUTTONS = ("B", "A", "MODE", "START", "UP", "DOWN", "LEFT", "RIGHT", "C", "Y", "X", "Z")
-FLOOR = 480  # the floor's y in every level made here
+FLOOR = 480  # y of the floor in all levels of this module, in pixels
 
 
 def flat(columns: int = 200, rows: int = 40) -> Picture:
-    """Cells with a flat floor at FLOOR."""
+    """Return cells with a flat floor at FLOOR."""
     cells = np.zeros((rows, columns), np.uint8)
     cells[FLOOR // 16 :] = Cell.SOLID
     return cells
@@ -31,15 +32,15 @@ def level(
     rings: tuple[tuple[int, int], ...] = (),
     start_x: int = 100,
     **more: int,
-) -> Level:
-    """A level of the plain zone; the post near its right border."""
+) -> LevelData:
+    """Return a level of the plain zone with the end post near its right border."""
     cells = flat() if cells is None else cells
     end_x = cells.shape[1] * 16 - 200
-    return Level(0, cells, (start_x, FLOOR), end_x, FLOOR, objects, rings, **more)
+    return LevelData(0, cells, (start_x, FLOOR), end_x, FLOOR, objects, rings, **more)
 
 
 def _hill(cells: Picture) -> None:
-    """A curve up (1:4, 1:2, 1:1), a plateau and a curve down, from column 22."""
+    """Draw a curve up (1:4, 1:2, 1:1), a plateau and a curve down, from column 22."""
     row = FLOOR // 16
     column, height = 22, 0
     for first, width in ((24, 4), (20, 2), (16, 1), (16, 1)):
@@ -65,8 +66,8 @@ def _half_pipe(cells: Picture, left: int) -> None:
         cells[row + step, left + 20 - step : left + 21] = Cell.SOLID
 
 
-def showcase() -> Level:
-    """One hand-made level with every cell and every object in it."""
+def showcase() -> LevelData:
+    """Return a hand-made level that contains every cell and every object."""
     row = FLOOR // 16
     cells = flat(400, 44)
     _hill(cells)
@@ -115,18 +116,18 @@ def showcase() -> Level:
     return level(cells, objects, rings, start_x=60, water_y=432)
 
 
-def write_game(folder: Path, levels: Mapping[str, Level]) -> Path:
-    """ROM and integration of some levels; gives the game's folder."""
+def write_game(folder: Path, levels: Mapping[str, LevelData]) -> Path:
+    """Write the ROM and the integration of some levels; return the folder of the game."""
     zone = plain_art.zone(water=True)
     data = rom.pack(list(levels.values()), [zone], plain_art.shared())
-    # A name of its own: the emulator remembers the folders of earlier games by name.
+    # The name must be unique, because the emulator caches the folders of games by name.
     name = f"Bench{zlib.crc32(data):08x}-Genesis"
     integration.write(folder / name, data, list(levels))
     return folder / name
 
 
 class Bench:
-    """The emulator with all test levels; one a process."""
+    """The emulator with the test levels; a process can have only one."""
 
     def __init__(self, folder: Path) -> None:
         import stable_retro
@@ -144,8 +145,8 @@ class Bench:
         self.reward, self.done = 0.0, False
 
     @classmethod
-    def of(cls, levels: Mapping[str, Level]) -> Bench:
-        """A bench in a temporary folder."""
+    def of(cls, levels: Mapping[str, LevelData]) -> Bench:
+        """Write the levels into a temporary folder and start the emulator with them."""
         return cls(write_game(Path(tempfile.mkdtemp()), levels))
 
     def begin(self, name: str) -> Bench:
@@ -162,7 +163,7 @@ class Bench:
         return stable_retro.data.Integrations.ALL
 
     def hold(self, held: str = "", frames: int = 1) -> Bench:
-        """Hold some buttons ("RIGHT B") for some frames; checks that no frame is lost."""
+        """Hold buttons, such as "RIGHT B", for some frames; check that no frame is lost."""
         names = held.split()
         action = np.array([b in names for b in BUTTONS], np.uint8)
         emulator, data = self.env.em, self.env.data
@@ -180,23 +181,23 @@ class Bench:
 
     @property
     def picture(self) -> Picture:
-        """The picture on the screen: (224, 320, 3) uint8 RGB."""
+        """The current frame: (224, 320, 3) uint8 RGB."""
         return np.asarray(self.env.get_screen(apply_rotation=True))
 
     def until(self, held: str, condition: Callable[[Bench], bool], limit: int = 600) -> int:
-        """Hold until the condition is true; gives the frames that it took."""
+        """Hold buttons until the condition is true; return the number of frames."""
         for frame in range(limit):
             if condition(self):
                 return frame
             self.hold(held)
-        raise AssertionError(f"not within {limit} frames: {self.all()}")
+        raise AssertionError(f"condition not reached within {limit} frames: {self.all()}")
 
     def poke(self, name: str, value: int) -> None:
         """Write a variable of the RAM block."""
         self.env.data.set_value(name, value)
 
     def all(self) -> dict[str, int]:
-        """The whole RAM block."""
+        """Return all variables of the RAM block."""
         return {name: self[name] for name in RAM}
 
     def __getitem__(self, name: str) -> int:

@@ -1,4 +1,4 @@
-"""Plain art for the engine's tests: they must not depend on how the real zones look."""
+"""Plain art for the tests of the engine, which must not depend on the art of the real zones."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _palette(seed: int) -> Picture:
 
 
 def zone(name: str = "Plain", water: bool = False) -> ZoneArt:
-    """A zone of plain shapes."""
+    """Draw a zone of plain shapes."""
     y, x = np.indices((256, 512))
     background = (32 + 1 + (x // 64 + y // 32) % 5).astype(np.uint8)
     sprites = {
@@ -83,7 +83,7 @@ def zone(name: str = "Plain", water: bool = False) -> ZoneArt:
 
 
 def shared() -> SharedArt:
-    """Player, objects and font as plain shapes."""
+    """Draw the player, the objects and the font as plain shapes."""
     player: dict[str, tuple[Picture, ...]] = {}
     for name, count in fmt.PLAYER_FRAMES.items():
         frames = []

@@ -1,4 +1,4 @@
-"""A screen of its own for a test: Xvfb, with keys pressed and windows closed as a person would."""
+"""A virtual screen for a test (Xvfb), with functions to press keys and close windows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 PATIENCE_SECONDS = 120.0
 Found = TypeVar("Found")
 
-# Sends a window what its close button would: without a window manager nobody else does.
+# Sends a window the event of its close button, because there is no window manager.
 _CLOSE = """
 import ctypes, sys
 from pyglet.libs.x11 import xlib
@@ -34,18 +34,18 @@ xlib.XSync(display, False)
 
 
 def wait_for(what: str, condition: Callable[[], Found | None]) -> Found:
-    """Wait until the condition gives something; fail after a time that no machine needs."""
+    """Wait until the condition returns a true value and return it; fail after PATIENCE_SECONDS."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up:
         found = condition()
         if found:
             return found
         time.sleep(0.01)
-    raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s in vain for {what}")
+    raise AssertionError(f"{what} did not appear within {PATIENCE_SECONDS:.0f} s")
 
 
 class Screen:
-    """A virtual screen. Use it as a context manager; programs need its `environment`."""
+    """A virtual screen, to be used as a context manager. Start programs with its `environment`."""
 
     def __init__(self, width: int = 800, height: int = 600) -> None:
         self._size = f"{width}x{height}x24"
@@ -54,7 +54,7 @@ class Screen:
         self._folder = tempfile.mkdtemp(prefix="screen-")
         ours, theirs = os.pipe()
         command = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", self._size]
-        # Without -noreset it starts anew after its last client, and turns away who comes meanwhile.
+        # Without -noreset the server restarts after its last client and rejects clients meanwhile.
         command += ["-fbdir", self._folder, "-nolisten", "tcp", "-noreset"]
         self._server = subprocess.Popen(
             command, pass_fds=[theirs], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -62,7 +62,7 @@ class Screen:
         os.close(theirs)
         with os.fdopen(ours) as pipe:
             number = pipe.readline().strip()  # written when the server is ready
-        assert number, "Xvfb ended at once"
+        assert number, "Xvfb ended immediately"
         self.environment = {**os.environ, "DISPLAY": f":{number}", "LIBGL_ALWAYS_SOFTWARE": "1"}
         return self
 
@@ -72,7 +72,7 @@ class Screen:
         shutil.rmtree(self._folder)
 
     def picture(self) -> np.ndarray:
-        """What the screen shows: uint8 (height, width, 3) RGB."""
+        """Read the picture on the screen: uint8 (height, width, 3) RGB."""
         data = (Path(self._folder) / "Xvfb_screen0").read_bytes()  # an XWD file
         header = np.frombuffer(data, ">u4", 25)
         width, height, row_bytes, colours = (int(header[at]) for at in (4, 5, 12, 19))
@@ -81,24 +81,24 @@ class Screen:
         return rows.reshape(height, -1, 4)[:, :width, 2::-1]
 
     def window(self, name: str) -> int:
-        """Wait for a window whose title holds the name, and give it the keyboard."""
+        """Wait for a window whose title contains the name, and give it the keyboard focus."""
         found = wait_for(f"a window {name!r}", lambda: self._xdotool("search", "--name", name))
         window = int(found.split()[0])
-        wait_for("the keyboard", lambda: self._focused(window))
+        wait_for("the keyboard focus", lambda: self._focused(window))
         return window
 
     def place(self, window: int) -> tuple[int, int]:
-        """Where a window's upper left corner is."""
+        """Return the position of a window's upper left corner, in pixels."""
         lines = self._xdotool("getwindowgeometry", "--shell", str(window)).splitlines()
         values = dict(line.split("=", 1) for line in lines)
         return int(values["X"]), int(values["Y"])
 
     def key(self, how: str, name: str) -> None:
-        """`keydown` or `keyup` of a key, by its X name."""
+        """Send `keydown` or `keyup` of a key, by its X name."""
         self._xdotool(how, name)
 
     def close(self, window: int) -> None:
-        """Press a window's close button."""
+        """Send a window the event of its close button."""
         command = [sys.executable, "-c", _CLOSE, str(window)]
         subprocess.run(command, env=self.environment, check=True, timeout=60)
 
@@ -107,7 +107,7 @@ class Screen:
         return self._xdotool("getwindowfocus", "-f").strip() == str(window)
 
     def _xdotool(self, *arguments: str) -> str:
-        """What xdotool prints; nothing where it finds nothing."""
+        """Run xdotool and return its output, which is empty if it finds nothing."""
         done = subprocess.run(
             ["xdotool", *arguments],
             env=self.environment,

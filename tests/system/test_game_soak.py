@@ -1,4 +1,4 @@
-"""Random and hostile input over all shipped levels: no exception, no lost frame, no way out."""
+"""Random buttons in all shipped levels: no exception, no lost frame, the player stays inside."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import game
 from tests.helpers.game_world import Bench
 
 INTEGRATIONS = Path(game.__file__).parent / "integrations"
-FRAMES_PER_LEVEL = 2100  # 59 levels: above 100,000 frames in all
+FRAMES_PER_LEVEL = 2100  # more than 100,000 frames for all 59 levels
 HOLDS = ("RIGHT", "RIGHT B", "DOWN", "DOWN B", "LEFT", "LEFT B", "UP START A", "RIGHT LEFT", "")
 ODDS = (0.3, 0.25, 0.1, 0.1, 0.08, 0.07, 0.02, 0.03, 0.05)
 
 
 def soak(bench: Bench, frames: int, random: np.random.Generator) -> tuple[int, int]:
-    """Play one level; gives the highest CPU load (lines) and how often it began again."""
+    """Play a level; return the highest CPU load in lines and the number of restarts."""
     load, starts, played = 0, 0, 0
     while played < frames:
         before = bench["frame"]
         hold = str(random.choice(HOLDS, p=ODDS))
-        if random.random() < 0.2:  # every button at once, or any of them
+        if random.random() < 0.2:  # any combination of buttons
             hold = " ".join(np.array(["B", "A", "C", "UP", "DOWN", "LEFT", "RIGHT", "X"])[
                 random.random(8) < 0.5
             ])  # fmt: skip
@@ -54,5 +54,5 @@ def test_soak_of_the_shipped_levels(name: str) -> None:
             bench.env.reset()
             bench.done = False
             loads[path.stem], _ = soak(bench, FRAMES_PER_LEVEL, random)
-    # A line costs 488 of the frame's 128,000 cycles; the logic has 224 lines until the blank.
+    # A line is 488 of the 128,000 cycles of a frame; the logic has 224 lines until the blank.
     assert max(loads.values()) < 215, loads

@@ -28,20 +28,19 @@ def rehearse(*arguments: str, share: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_in_small_it_runs_from_start_to_end(tmp_path: Path) -> None:
+def test_a_rehearsal_runs_from_start_to_end(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     ran = rehearse(str(runs), share="0.002")
     assert ran.returncode == 0, ran.stderr[-2000:]
-    packed = load(runs / "pretrained")  # by itself it never packs over the shipped model
+    packed = load(runs / "pretrained")  # a rehearsal does not replace the shipped model
     assert packed.spec.preset == "compact"
     levels = Dataset(f"{runs / 'data-11'},{runs / 'data-12'}").summary()["levels"]
-    assert {Level.parse(level).game for level in levels} > {
-        "PangolinDash-Genesis"
-    }  # fresh ones too
+    games = {Level.parse(level).game for level in levels}
+    assert games > {"PangolinDash-Genesis"}  # and games of fresh levels
 
 
 @pytest.mark.parametrize("share", ["0", "2", "half"])
-def test_a_share_that_is_none_is_said(share: str, tmp_path: Path) -> None:
+def test_an_impossible_share_is_refused(share: str, tmp_path: Path) -> None:
     ran = rehearse(str(tmp_path / "runs"), share=share)
     assert ran.returncode == 2 and ran.stderr.count("\n") == 1
     assert f"SHARE is {share}: give a number above 0" in ran.stderr

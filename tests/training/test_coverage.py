@@ -42,9 +42,9 @@ def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     create_dataset(folder)
     write(folder, 0, "Game:One", "held", 0, 25)
-    write(folder, 1, "Game:Two", "movie", 0, 100)
-    write(folder, 2, "Game:Two", "departure", 70, 95)
-    write(folder, 3, "Game:Three", "departure", 70, 95)
+    write(folder, 1, "Game:Two", "demonstration", 0, 100)
+    write(folder, 2, "Game:Two", "perturbed", 70, 95)
+    write(folder, 3, "Game:Three", "perturbed", 70, 95)
     return folder
 
 
@@ -68,7 +68,7 @@ def test_the_command_writes_numbers_and_a_picture(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(coverage, "play", lambda movies, level: recorded(level))
+    monkeypatch.setattr(coverage, "replay", lambda folders, level: recorded(level))
     write(data, 4, "Game:One", "held", 0, SEEN_FRAMES)
     write(data, 5, "Game:One", "held", 0, SEEN_FRAMES)
     out = tmp_path / "report"
@@ -88,10 +88,12 @@ def test_the_command_writes_numbers_and_a_picture(
         coverage.main(["--data", str(empty)])
 
 
-def test_departures_are_placed_on_the_real_recording(tmp_path: Path) -> None:
+def test_perturbed_episodes_are_placed_on_the_real_demonstration(tmp_path: Path) -> None:
     level, out = "PangolinDash-Genesis:MeadowZone.Act1", tmp_path / "data"
-    arguments = ["--levels", level, "--policies", "departure", "--max-steps", "20"]
+    arguments = ["--levels", level, "--policies", "perturbed", "--max-steps", "20"]
     collect.main(["--out", str(out), *arguments, "--frames", "1", "--workers", "1"])
     (episode,) = list_episodes(out)
-    counts, unplaced = count([episode], [], functools.partial(coverage.play, [Path("game/movies")]))
+    counts, unplaced = count(
+        [episode], [], functools.partial(coverage.replay, [Path("game/movies")])
+    )
     assert unplaced == 0 and counts[level].sum() == episode.steps

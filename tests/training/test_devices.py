@@ -15,7 +15,6 @@ from agent.errors import UserError
 from tests.helpers.datasets import write_dataset
 from tests.helpers.small_models import TINY
 from training import train_memory, train_vision
-from training.data.dataset import NO_SPRITES
 from training.data.frames import Frames
 from training.data.latents import Sequences, cut_episodes
 from training.models.networks import MDNLSTM
@@ -27,13 +26,12 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA de
 
 
 def vision_trainer(device: str, precision: str | None) -> train_vision.Trainer:
-    """V's, tiny, on noise with a player, sprites and expert_action in it."""
+    """V's, tiny, on noise with a player and expert actions in it."""
     random = np.random.default_rng(1)
     frames = Frames(
         random.integers(0, 256, (24, TINY.frame_size, TINY.frame_size, 3), np.uint8),
         random.integers(0, 2, (24, 4), np.uint8),
         np.full((24, 2), 100, np.int16),
-        random.integers(0, 256, (24, *NO_SPRITES.shape), np.uint8),
     )
     options = train_vision.Options(data="", out=Path(), batch=8, device=device, precision=precision)
     return train_vision.Trainer(options, TINY, frames, frames)

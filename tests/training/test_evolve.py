@@ -1,4 +1,4 @@
-"""Evolving on the real emulator: fair rollouts, records, and going on bit for bit."""
+"""Evolving on the real emulator: results, continued runs, and what is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,22 @@ import pytest
 from agent.evolution import Evolution
 from agent.world_model.controller import Controller, n_parameters
 from agent.world_model.packed_model import EVOLUTION_ARRAYS
-from arena.environment.levels import Level, select
+from arena.environment.levels import select
 from arena.evaluation.run_folder import RunFolderError
 from tests.helpers.datasets import write_trained
+from tests.helpers.small_models import TINY
 from training import evolve
 from training.runs.resume import TrainingError
 from training.search.features import feature_sizes, logit_scale
-from training.search.history import HALL_OF_FAME, read_champion
-from training.search.rollouts import HOPELESS_STEPS, Rollout, Task, open_world_model, play
-
-BEST = Path(evolve.BEST_MEAN) / EVOLUTION_ARRAYS
+from training.search.history import read_hall_of_fame
+from training.search.imitation import read_imitation
+from training.search.rollouts import (
+    EARLY_STOP_STEPS,
+    Rollout,
+    open_world_model,
+    play,
+)
+from training.search.search import Search
 
 
 @pytest.fixture(scope="module")
@@ -97,102 +102,13 @@ def test_the_scale_moves_every_logit_by_one() -> None:
     np.testing.assert_allclose(deviations, np.sqrt((4 + (0.2 / 1.3) ** 2) / 5), rtol=0.06)
 
 
-class FakePool:
-    """Plays by a function in this process; remembers the tasks."""
-
-    def __init__(self, score: Callable[[Task], float]) -> None:
-        self.score = score
-        self.tasks: list[Task] = []
-
-    def run(self, tasks: list[Task]) -> list[tuple[Task, Rollout]]:
-        self.tasks += tasks
-        return [(task, Rollout(self.score(task), 10)) for task in reversed(tasks)]
-
-
-def search(folder: Path, levels: list[Level], **changes: Any) -> evolve.Search:
-    options = evolve.Options(vision=folder, memory=folder, out=folder, **changes)
-    return evolve.Search(options, levels, n_features=5)
-
-
-def test_all_candidates_of_a_generation_play_the_same_episodes(tmp_path: Path) -> None:
-    levels = [Level("Game", f"State{number}") for number in range(6)]
-    pool = FakePool(lambda task: 0.0)
-    trial = search(
-        tmp_path, levels, population=5, episodes=3, levels_per_generation=2, mean_every=100
-    )
-    generations = []
-    for _ in range(8):
-        pool.tasks.clear()
-        trial.generation(pool)  # type: ignore[arg-type]
-        of_each = [
-            [(task.level.name, task.seed) for task in pool.tasks if task.candidate == candidate]
-            for candidate in range(5)
-        ]
-        assert len(of_each[0]) == 6 and all(played == of_each[0] for played in of_each)
-        generations.append(of_each[0])
-    assert len({level for played in generations for level, _ in played}) == 6
-    assert len({seed for played in generations for _, seed in played}) == 3 * len(generations)
-
-
-def test_a_curriculum_opens_the_next_level_once_one_is_beaten(tmp_path: Path) -> None:
-    """The best candidate's mean on the newest level counts, over its episodes."""
-    levels = [Level("Game", f"State{number}") for number in range(4)]
-    worth = {level.name: 0.0 for level in levels}
-    lucky: dict[str, float] = {}
-
-    def score(task: Task) -> float:
-        return worth[task.level.name] + (lucky.get(task.level.name, 0.0) if task.seed % 2 else 0.0)
-
-    changes: dict[str, Any] = {"population": 4, "levels_per_generation": 3, "mean_every": 100}
-    pool = FakePool(score)
-    trial = search(tmp_path, levels, curriculum=500.0, **changes)
-
-    def generation() -> list[str]:
-        values = trial.generation(pool)  # type: ignore[arg-type]
-        assert values["levels_opened"] == max(int(name[-1]) for name in values["levels"]) + 1
-        return [name[-1] for name in values["levels"]]
-
-    assert [generation(), generation()] == [["0"], ["0"]]
-    worth["Game:State0"] = 500.0
-    assert [generation(), generation()] == [["0"], ["1", "0"]]
-    lucky["Game:State1"] = 900.0  # the mean of two episodes, one of them lucky at best, or both
-    worth["Game:State1"] = -500.0
-    assert [generation(), generation()] == [["1", "0"], ["1", "0"]]
-    trial.save()
-    trial = search(tmp_path, levels, curriculum=500.0, **changes)
-    worth["Game:State1"] = worth["Game:State2"] = worth["Game:State3"] = 600.0
-    lucky.clear()
-    assert generation() == ["1", "0"]
-    assert [sorted(generation()), generation()[0]] == [["0", "1", "2"], "3"]
-    assert trial.records.levels_opened == 4  # there is no other to open
-    others = {name for _ in range(10) for name in generation()[1:]}
-    assert others == {"0", "1", "2"}
-
-
-def test_validation_levels_are_measured_and_decide_nothing(tmp_path: Path) -> None:
-    levels, kept = [Level("Game", "State")], [Level("Game", "Kept"), Level("Game", "Apart")]
-    plain, measured = tmp_path / "plain", tmp_path / "measured"
-    trials = []
-    for folder, validation in ((plain, []), (measured, kept)):
-        folder.mkdir()
-        options = evolve.Options(vision=folder, memory=folder, out=folder, mean_every=2)
-        trials.append(evolve.Search(options, levels, 5, validation=validation))
-    pool = FakePool(lambda task: -1.0 if task.level in kept else float(task.parameters.sum()))
-    lines = [[trial.generation(pool) for _ in range(4)] for trial in trials]  # type: ignore[arg-type]
-    assert [line.pop("return_of_mean_validation", None) for line in lines[1]] == [None, -1.0] * 2
-    assert lines[0] == lines[1]
-    assert trials[0].records.best_mean == trials[1].records.best_mean
-    np.testing.assert_array_equal(trials[0].evolution.ask(), trials[1].evolution.ask())
-    assert {task.level.name for task in pool.tasks} == {"Game:State", "Game:Kept", "Game:Apart"}
-
-
-def test_a_level_can_not_teach_and_validate(trained: Path, tmp_path: Path) -> None:
+def test_a_level_can_not_be_for_training_and_validation(trained: Path, tmp_path: Path) -> None:
     level = "Airstriker-Genesis-v0:Level1"
     with pytest.raises(TrainingError, match=f"{level} is in --levels and in --validation"):
         run(trained, tmp_path / "run", "--validation", "airstriker")
 
 
-def test_validation_levels_may_be_of_a_kept_set(trained: Path, tmp_path: Path) -> None:
+def test_validation_levels_may_be_of_a_validation_set(trained: Path, tmp_path: Path) -> None:
     kept = "PangolinDash-Genesis:MeadowZone.Act3"
     assert run(trained, tmp_path / "run", "--validation", kept) == 0
     result = json.loads((tmp_path / "run/result.json").read_text())
@@ -204,77 +120,42 @@ def test_validation_levels_may_be_of_a_kept_set(trained: Path, tmp_path: Path) -
         run(trained, tmp_path / "other", "--levels", kept)
 
 
-def test_the_search_climbs_and_keeps_what_was_best(tmp_path: Path) -> None:
-    pool = FakePool(lambda task: -float(np.square(task.parameters - 2).sum()))
-    trial = search(tmp_path, [Level("Game", "State")], population=16, mean_every=1)
-    first = trial.generation(pool)["return_of_mean"]  # type: ignore[arg-type]
-    means = [trial.generation(pool)["return_of_mean"] for _ in range(60)]  # type: ignore[arg-type]
-    assert max(means) > 0.3 * first and trial.records.best_mean is not None
-    best = trial.records.best_mean
-    assert best["mean_return"] == max(means)
-    kept = Evolution.load(tmp_path / evolve.BEST_MEAN)
-    assert kept.generation == best["generation"]
-    assert -np.square(kept.mean.astype(np.float32) - 2).sum() == pytest.approx(max(means))
-    hall_of_fame = [entry["mean_return"] for entry in trial.records.hall_of_fame]
-    assert hall_of_fame == sorted(hall_of_fame, reverse=True) and len(hall_of_fame) == HALL_OF_FAME
-    assert trial.records.levels["Game:State"] >= hall_of_fame[0]
-    trial.save()
-    again = search(tmp_path, [Level("Game", "State")], population=16)
-    np.testing.assert_array_equal(again.evolution.ask(), trial.evolution.ask())
-    assert again.records.values() == trial.records.values()
-    np.testing.assert_array_equal(
-        again.records.hall_of_fame_parameters, trial.records.hall_of_fame_parameters
-    )
-
-
-def test_minutes_and_ctrl_c_end_between_generations(
+def test_ctrl_c_ends_a_run_after_the_current_generation(
     trained: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generation = evolve.Search.generation
+    run_generation = Search.run_generation
 
-    def interrupted(trial: evolve.Search, pool: Any) -> Any:
+    def interrupted(trial: Search, pool: Any) -> Any:
         os.kill(os.getpid(), signal.SIGINT)
-        return generation(trial, pool)
+        return run_generation(trial, pool)
 
-    monkeypatch.setattr(evolve.Search, "generation", interrupted)
+    monkeypatch.setattr(Search, "run_generation", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(trained, tmp_path, "--workers", "1")
     assert (tmp_path / "checkpoints/00000001/DONE").exists()
+    assert not (tmp_path / "result.json").exists()
     monkeypatch.undo()
-    assert run(trained, tmp_path, "--workers", "1", "--minutes", "0.0001") == 0
-    result = json.loads((tmp_path / "result.json").read_text())
-    assert result["generations"] == 1  # its time was over before
+    assert run(trained, tmp_path, "--workers", "1") == 0
+    assert (tmp_path / EVOLUTION_ARRAYS).read_bytes() == (finished / EVOLUTION_ARRAYS).read_bytes()
 
 
-def test_the_champion_is_who_scores_when_played_again(tmp_path: Path) -> None:
-    """A candidate that had luck when it got in loses its place."""
-    pool = FakePool(lambda task: float(task.parameters[0]))
-    trial = search(tmp_path, [Level("Game", "State")], mean_every=100, episodes=1)
-    for _ in range(3):
-        trial.generation(pool)  # type: ignore[arg-type]
-    before = [parameters[0] for parameters in trial.records.hall_of_fame_parameters]
-    assert before == sorted(before, reverse=True)
-    pool.score = lambda task: -float(task.parameters[0])
-    trial.measure_hall_of_fame(pool)  # type: ignore[arg-type]
-    assert [parameters[0] for parameters in trial.records.hall_of_fame_parameters] == before[::-1]
-    measured = [entry["measured_return"] for entry in trial.records.hall_of_fame]
-    assert measured == sorted(measured, reverse=True)
+def test_a_search_can_start_at_the_controller_that_m_learned(trained: Path, tmp_path: Path) -> None:
+    run(trained, tmp_path, "--imitate", "--sigma0", "1e-6", "--generations", "1")
+    expected = read_imitation(trained / "memory", TINY)
+    np.testing.assert_allclose(Evolution.load(tmp_path).mean, expected, atol=1e-4)
+    assert np.abs(expected).max() > 0.01
 
 
-def test_a_search_can_start_at_the_champion_of_another(
-    trained: Path, finished: Path, tmp_path: Path
-) -> None:
-    champion = read_champion(finished, Evolution.load(finished).n_parameters)
-    run(trained, tmp_path, "--start", str(finished), "--sigma0", "1e-6", "--generations", "1")
-    np.testing.assert_allclose(Evolution.load(tmp_path).mean, champion, atol=1e-4)
-    with pytest.raises(TrainingError, match="this model's controller 7"):
-        read_champion(finished, 7)
-    with pytest.raises(TrainingError, match="no finished run of evolve"):
-        run(trained, tmp_path / "new", "--start", str(trained))
+def test_the_hall_of_fame_of_another_model_is_refused(finished: Path) -> None:
+    size = Evolution.load(finished).n_parameters
+    hall_of_fame = read_hall_of_fame(finished, size)
+    assert hall_of_fame.shape == (2, size) and hall_of_fame.dtype == np.float32
+    with pytest.raises(TrainingError, match="controller has 7: run training.evolve"):
+        read_hall_of_fame(finished, 7)
 
 
 class Quiet:
-    """An environment that gives one reward at the start and then nothing."""
+    """An environment with one reward in the first step and none afterwards."""
 
     def __init__(self) -> None:
         self.steps = 0
@@ -297,9 +178,9 @@ class NoModel:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "steps"), [(None, 1000), (1.0, HOPELESS_STEPS + 1), (2.5, HOPELESS_STEPS)]
+    ("threshold", "steps"), [(None, 1000), (1.0, EARLY_STOP_STEPS + 1), (2.5, EARLY_STOP_STEPS)]
 )
-def test_a_hopeless_episode_ends_early_if_asked(threshold: float | None, steps: int) -> None:
+def test_an_episode_without_reward_is_stopped_early(threshold: float | None, steps: int) -> None:
     act = lambda features: np.zeros(4, np.uint8)  # noqa: E731
     rollout = play(Quiet(), NoModel(), act, threshold)  # type: ignore[arg-type]
     assert rollout == Rollout(600.0, steps)
@@ -317,5 +198,5 @@ def test_networks_that_do_not_belong_together_are_refused(
     shutil.copytree(finished, tmp_path / "copy")
     with pytest.raises(RunFolderError, match="another command"):
         run(other, tmp_path / "copy")
-    with pytest.raises(TrainingError, match="population|episodes is 0"):
+    with pytest.raises(TrainingError, match="--episodes is 0"):
         run(trained, tmp_path / "new", "--episodes", "0")

@@ -1,4 +1,4 @@
-"""No stage trains on a level that measures."""
+"""No stage trains on a level of a validation or test set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.helpers.datasets import write_trained
 from training import collect, evolve, train_memory, train_vision
 from training.data.dataset import create_dataset
 from training.data.episode_writer import EpisodeWriter
-from training.data.held_out import KEPT
+from training.data.held_out import HELD_OUT_ENDINGS
 from training.runs.resume import TrainingError
 
 
@@ -26,7 +26,7 @@ def test_training_and_measuring_share_no_level(game: str) -> None:
     for one, other in combinations(sets, 2):
         ours, theirs = ({level.name for level in sets[name]} for name in (one, other))
         assert not ours & theirs, (one, other)
-    assert all(name.endswith(KEPT) for name in sets if name != f"{game}-train")
+    assert all(name.endswith(HELD_OUT_ENDINGS) for name in sets if name != f"{game}-train")
 
 
 @pytest.mark.parametrize("name", ["pangolin-validation", "pangolin-test", "sonic-validation"])

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from agent.files import sha256
 from agent.hall_of_fame import read_hall_of_fame
-from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import (
     DECODER,
     EVOLUTION_ARRAYS,
@@ -29,7 +29,7 @@ from training.models.checkpoint import load_networks
 from training.models.untrained import random_networks
 from training.pack import write_new_card
 from training.runs.resume import TrainingError
-from training.search.history import HALL_OF_FAME_FILE, read_champion
+from training.search.history import CHAMPION
 
 
 @pytest.fixture(scope="module")
@@ -63,28 +63,16 @@ def test_what_is_packed_is_what_was_trained(runs: Path, tmp_path: Path) -> None:
     assert {DECODER, EXPECTATION} < set(packed.manifest["files"])
     frame = np.random.default_rng(1).integers(0, 256, (224, 320, 3), np.uint8)
     assert np.isfinite(Vision(out / "vision.onnx", TINY).encode(frame)).all()
-    champion = read_champion(runs / "evolution", n_parameters(TINY.n_features))
+    champion = load_file(runs / "evolution" / CHAMPION)["parameters"]
     hall_of_fame = read_hall_of_fame(packed)
     assert len(hall_of_fame) == 3  # the best of each generation
-    np.testing.assert_array_equal(hall_of_fame[0], champion.astype(np.float32))
+    np.testing.assert_array_equal(hall_of_fame[0], champion)
     card = (out / MODEL_CARD).read_text()
     for fact in ("95 frames of 3 episodes", "after generation 2", "Not measured yet."):
         assert fact in card
     assert packed.manifest["training"]["options"]["evolve"]["vision"] == "vision"
     assert str(runs) not in (out / MANIFEST).read_text()  # nor any other place of this machine
     assert [path.name for path in tmp_path.iterdir()] == ["pretrained"]
-
-
-def test_a_run_of_before_the_hall_of_fame_gives_its_champion(runs: Path, tmp_path: Path) -> None:
-    older = tmp_path / "evolution"
-    shutil.copytree(runs / "evolution", older)
-    (older / HALL_OF_FAME_FILE).unlink()
-    result = json.loads((older / "result.json").read_text())
-    del result["files"][HALL_OF_FAME_FILE]
-    (older / "result.json").write_text(json.dumps(result))
-    run(runs, tmp_path / "pretrained", "--evolution", str(older))
-    champion = read_champion(older, n_parameters(TINY.n_features)).astype(np.float32)
-    np.testing.assert_array_equal(read_hall_of_fame(load(tmp_path / "pretrained")), champion[None])
 
 
 def test_the_last_state_can_be_packed_over_the_best(runs: Path, tmp_path: Path) -> None:

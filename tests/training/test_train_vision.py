@@ -183,7 +183,7 @@ def test_a_run_in_the_folder_of_another_is_refused(
 def test_a_cut_dataset_or_checkpoint_is_named(data: Path, finished: Path, tmp_path: Path) -> None:
     shutil.copytree(data, tmp_path / "data")
     (tmp_path / "data/episode-00000000/frames/c/0/0/0").unlink()
-    with pytest.raises(DataError, match="nothing instead of"):
+    with pytest.raises(DataError, match="is missing"):
         run(tmp_path / "data", tmp_path / "run")
     shutil.copytree(finished, tmp_path / "copy")
     (tmp_path / "copy/checkpoints/00000004/arrays.safetensors").write_bytes(b"short")

@@ -1,15 +1,14 @@
-"""Episodes on disk: native frames, actions and rewards in zarr, whole or absent.
+"""Reads datasets: folders of episodes with native frames, actions and rewards, stored in zarr.
 
-An episode is a folder of its own, written under another name and renamed once complete: a killed
-process leaves no half of one, and readers may come while others write. Frames stay as the
-emulator drew them, so that a model of another size needs no new data: its core draws red, green
-and blue with 5, 6 and 5 bits, and with zstd they take some kilobytes of 143
-(benchmarks/speed/dataset_speed.py has figures).
+Each episode is one folder, which is renamed to its final name once it is complete. A killed process
+therefore leaves no partial episode, and a dataset can be read while it grows. Frames are stored at
+the emulator's resolution, so that a model with another frame size needs no new data. The emulator
+draws 5 bits of red, 6 of green and 5 of blue; benchmarks/speed/dataset_speed.py measures the size.
 
-    DATASET/dataset.json            format and version, frames a second, the fields of a step
-    DATASET/episode-00000012/       a zarr group: frames (T, 224, 320) uint16, red in the highest
-                                    bits; steps (T, 160) uint8, each row a STEP
-    DATASET/episode-00000012/episode.json   level, policy, seed, return, and the size of each file
+    DATASET/dataset.json            format, version, action buttons, fields of a step
+    DATASET/episode-00000012/       a zarr group: frames (T, 224, 320) uint16, RGB565;
+                                    steps (T, bytes of a STEP) uint8
+    DATASET/episode-00000012/episode.json   level, policy, seed, return, size of each file
 """
 
 from __future__ import annotations
@@ -29,24 +28,21 @@ from numpy.typing import NDArray
 from agent.buttons import ACTION_BUTTONS
 from agent.errors import UserError
 from agent.files import write_atomically
-from arena.environment.sprites import COLUMNS, ROWS
 
 FORMAT = "world-models-contest/dataset"
-VERSION = 3
+VERSION = 4
 DATASET_FILE = "dataset.json"
 EPISODE_FILE = "episode.json"
-CHUNK_FRAMES = 64  # four seconds of play in one file each: 9 MB in memory
-FPS = 15  # frames a second as the contest shows them
-HELD_OUT_EVERY = 8  # one episode of so many measures, and never trains
-NO_SPRITES = np.zeros((ROWS, COLUMNS // 8), np.uint8)
-# All that a step has beside its frame, in one array: each array costs files and time of its own.
+CHUNK_FRAMES = 64  # frames per zarr file: four seconds of play, 9 MB in memory
+FPS = 15  # frames per second of the contest, after its frame skip
+HELD_OUT_EVERY = 8  # one episode in eight is held out for evaluation
+# One array holds all values of a step except the frame: every further array costs files and time.
 STEP = np.dtype(
     [
         ("actions", "|u1", len(ACTION_BUTTONS)),
         ("rewards", "<f4"),
         ("expert_action", "|u1", len(ACTION_BUTTONS)),
         ("player", "<i2", 2),
-        ("sprites", "|u1", NO_SPRITES.shape),
         ("dones", "|u1"),
     ],
     align=True,
@@ -54,32 +50,38 @@ STEP = np.dtype(
 
 
 class DataError(UserError):
-    """A dataset that is missing, foreign, cut or too small; the text says which and what to do."""
+    """A dataset is missing, damaged, too small or has another format."""
 
 
 @dataclass(frozen=True)
-class Episode:
-    """One stored episode; step t is the frame seen, the action sent on it, and its reward."""
+class StoredEpisode:
+    """One episode of a dataset.
+
+    Step t holds the frame that the policy saw, the action that it sent, and the reward after it.
+    """
 
     path: Path
     index: int
     level: str
     policy: str
-    seed: int  # of the stickiness and of the policy
+    seed: int  # random seed of the sticky actions and of the policy
     steps: int
     episode_return: float
     files: Mapping[str, int]  # size of each file, in bytes
 
     @property
     def held_out(self) -> bool:
-        """Whether it only measures: decided by its index, so that growth changes no side."""
+        """Whether the episode is for evaluation only.
+
+        The index alone decides, so that an episode stays on its side while the dataset grows.
+        """
         return self.index % HELD_OUT_EVERY == 1
 
     def frames(self, start: int = 0, stop: int | None = None) -> NDArray[np.uint8]:
-        """Frames of steps start to stop, uint8 (T, 224, 320, 3) RGB.
+        """Read the frames of steps `start` to `stop`, uint8 (T, 224, 320, 3) RGB.
 
         Raises:
-            DataError: a file is cut or altered.
+            DataError: A file is missing or damaged.
         """
         stop = self.steps if stop is None else min(stop, self.steps)
         pixels = self._read("frames", slice(start, stop), "<u2")
@@ -89,42 +91,38 @@ class Episode:
         return frames.reshape(count, height, width, 3)
 
     def actions(self) -> NDArray[np.uint8]:
-        """Buttons as sent (not what stickiness made of them), uint8 (T, 4) of 0 and 1."""
-        return self._of_steps("actions")
+        """Read the buttons as the policy sent them, before stickiness: uint8 (T, 4) of 0 and 1."""
+        return self._read_steps("actions")
 
     def rewards(self) -> NDArray[np.float32]:
-        """Reward of each step, float32 (T,)."""
-        return self._of_steps("rewards")
+        """Read the reward of each step, float32 (T,)."""
+        return self._read_steps("rewards")
 
     def dones(self) -> NDArray[np.uint8]:
-        """1 where the episode ended in that step, uint8 (T,): the last step, or none."""
-        return self._of_steps("dones")
+        """Read whether the game ended the episode in each step, uint8 (T,) of 0 and 1."""
+        return self._read_steps("dones")
 
     def expert_action(self) -> NDArray[np.uint8]:
-        """What the level's recording would press on each frame, uint8 (T, 4); 255: no expert_action."""
-        return self._of_steps("expert_action")
+        """Read the expert's action on each frame, uint8 (T, 4); 255 where there is none."""
+        return self._read_steps("expert_action")
 
     def player(self) -> NDArray[np.int16]:
-        """Where on the screen the player is, int16 (T, 2) pixels x and y; -1: not known."""
-        return self._of_steps("player")
-
-    def sprites(self) -> NDArray[np.uint8]:
-        """Cells of the screen that sprites touch, uint8 (T, 28, 5), a bit each; 0 if not known."""
-        return self._of_steps("sprites")
+        """Read the player's screen position, int16 (T, 2), x and y in pixels; -1 if unknown."""
+        return self._read_steps("player")
 
     def chunks(self) -> Iterator[NDArray[np.uint8]]:
-        """All frames in order, a stored chunk at a time, uint8 (<= 64, 224, 320, 3)."""
+        """Yield all frames in order, one stored chunk at a time, uint8 (<= 64, 224, 320, 3)."""
         for start in range(0, self.steps, CHUNK_FRAMES):
             yield self.frames(start, start + CHUNK_FRAMES)
 
-    def _of_steps(self, field: str) -> NDArray[Any]:
+    def _read_steps(self, field: str) -> NDArray[Any]:
         rows = self._read("steps", slice(None), "|u1")
         if rows.shape != (self.steps, STEP.itemsize):
             raise _damaged(self.path / "steps", f"{rows.dtype} {rows.shape}")
         return np.ascontiguousarray(rows.view(STEP)[:, 0][field])
 
     def _read(self, name: str, part: slice, dtype: str) -> NDArray[Any]:
-        # zarr takes an absent chunk for zeros: without this a cut dataset would be black frames
+        # zarr reads a missing chunk as zeros: without this check it would become black frames
         for file, size in self.files.items():
             if file.startswith(f"{name}/"):
                 _check_size(self.path / file, size)
@@ -138,55 +136,49 @@ class Episode:
 
 
 class Dataset:
-    """The episodes of one or several dataset folders, in the order of folder and index."""
+    """The episodes of one or several dataset folders, sorted by folder and index."""
 
     def __init__(self, folders: str) -> None:
         """List the committed episodes.
 
         Args:
-            folders: dataset folders, separated by commas.
+            folders: Dataset folders, separated by commas.
 
         Raises:
-            DataError: not a dataset, of another version, without episodes, or of several rates.
+            DataError: A folder is no dataset or has another version, or there are too few episodes.
         """
         self.folders = [Path(part.strip()) for part in folders.split(",") if part.strip()]
         self.episodes = [episode for path in self.folders for episode in list_episodes(path)]
         if not self.episodes:
-            raise DataError(f"{folders or 'no folder'} holds no episode: collect some first")
+            raise DataError(
+                f"{folders or 'no folder'} holds no episode: run training.collect first"
+            )
         self.training = [episode for episode in self.episodes if not episode.held_out]
         self.held_out = [episode for episode in self.episodes if episode.held_out]
         if not self.training or not self.held_out:
             raise DataError(
-                f"{folders} holds {len(self.training)} episodes to train on and "
-                f"{len(self.held_out)} to measure with: collect more"
+                f"{folders} holds {len(self.training)} episodes for training and "
+                f"{len(self.held_out)} held-out ones: collect more, with a higher --frames"
             )
-        rates = {_header(path)["fps"] for path in self.folders}
-        if len(rates) > 1:
-            raise DataError(
-                f"{folders} have {' and '.join(map(str, sorted(rates)))} frames a second: give "
-                "datasets of one rate"
-            )
-        (self.fps,) = rates
 
     def summary(self) -> dict[str, Any]:
-        """Counts for a run's result: frames, episodes, levels, policies."""
+        """Count frames, episodes, levels and policies, as JSON values for a run's result."""
         return {
             "folders": [str(folder) for folder in self.folders],
-            "fps": self.fps,
             "episodes": len(self.episodes),
             "frames": sum(episode.steps for episode in self.episodes),
             "training_frames": sum(episode.steps for episode in self.training),
             "held_out_frames": sum(episode.steps for episode in self.held_out),
-            "levels": _counts(self.episodes, "level"),
-            "policies": _counts(self.episodes, "policy"),
+            "levels": _count_frames(self.episodes, "level"),
+            "policies": _count_frames(self.episodes, "policy"),
             "mean_return": float(np.mean([e.episode_return for e in self.episodes])),
         }
 
 
-def create_dataset(folder: Path, fps: int = FPS) -> None:
-    """Make a folder a dataset of so many frames a second; what a killed writer left is removed.
+def create_dataset(folder: Path) -> None:
+    """Make a folder a dataset, and remove partial episodes that a killed writer left.
 
-    The caller holds the folder's lock, so that nobody else is writing.
+    The caller must hold the folder's lock, so that no other process writes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / DATASET_FILE).exists():
@@ -194,7 +186,6 @@ def create_dataset(folder: Path, fps: int = FPS) -> None:
             "format": FORMAT,
             "version": VERSION,
             "action_buttons": list(ACTION_BUTTONS),
-            "fps": fps,
             "step": STEP.descr,
         }
         write_atomically(folder / DATASET_FILE, (json.dumps(values, indent=2) + "\n").encode())
@@ -202,45 +193,48 @@ def create_dataset(folder: Path, fps: int = FPS) -> None:
         shutil.rmtree(path)
 
 
-def list_episodes(folder: Path) -> list[Episode]:
-    """The committed episodes of a dataset folder, by index; it may be growing meanwhile.
+def list_episodes(folder: Path) -> list[StoredEpisode]:
+    """List the committed episodes of a dataset folder, sorted by index.
+
+    Another process may add episodes at the same time.
 
     Raises:
-        DataError: the folder is no dataset, of another version, or an episode's file is broken.
+        DataError: The folder is no dataset or has another version, or an episode.json is damaged.
     """
-    _header(folder)
+    _check_header(folder)
     return [_read_episode(path) for path in sorted(folder.glob("episode-*"))]
 
 
 def episode_path(dataset: Path, index: int) -> Path:
-    """Where episode `index` of a dataset is, once committed."""
+    """Return the folder of episode `index`, which exists once the episode is committed."""
     return dataset / f"episode-{index:08d}"
 
 
-def _header(folder: Path) -> dict[str, Any]:
-    header = _read_json(folder / DATASET_FILE, "give a folder made by training.collect")
-    if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
-        found = f"{header.get('format')!r} version {header.get('version')!r}"
+def _check_header(folder: Path) -> None:
+    path = folder / DATASET_FILE
+    header = _read_json(path, "give a folder made by training.collect")
+    found = (header.get("format"), header.get("version"), header.get("action_buttons"))
+    if found[:2] != (FORMAT, VERSION):
         raise DataError(
-            f"{folder / DATASET_FILE} is {found:.100}, not {FORMAT} {VERSION}: collect again"
+            f"{path} has format {found[0]!r:.60}, version {found[1]!r:.20}; expected {FORMAT!r}, "
+            f"version {VERSION}: collect the data again"
         )
-    if header.get("action_buttons") != list(ACTION_BUTTONS) or type(header.get("fps")) is not int:
+    if found[2] != list(ACTION_BUTTONS):
         raise DataError(
-            f"{folder} holds actions {header.get('action_buttons')}, {header.get('fps')} frames a "
-            "second: collect again"
+            f"{path} has the action buttons {found[2]!r:.60}; expected {list(ACTION_BUTTONS)}: "
+            "collect the data again"
         )
-    return header
 
 
-def _read_episode(path: Path) -> Episode:
-    values = _read_json(path / EPISODE_FILE, "remove that folder")
+def _read_episode(path: Path) -> StoredEpisode:
+    values = _read_json(path / EPISODE_FILE, "remove this folder")
     try:
-        episode = Episode(path=path, **values)
+        episode = StoredEpisode(path=path, **values)
         good = episode.steps >= 1 and all(type(size) is int for size in episode.files.values())
     except (TypeError, AttributeError):
         good = False
     if not good:
-        raise _damaged(path / EPISODE_FILE, "not the fields of an episode")
+        raise _damaged(path / EPISODE_FILE, "its fields are not those of an episode")
     return episode
 
 
@@ -259,15 +253,16 @@ def _read_json(path: Path, next_step: str) -> dict[str, Any]:
 def _check_size(path: Path, size: int) -> None:
     found = path.stat().st_size if path.is_file() else None
     if found != size:
-        raise _damaged(path, f"{'nothing' if found is None else found} instead of {size} bytes")
+        what = "is missing" if found is None else f"has {found} bytes"
+        raise _damaged(path, f"{what}, expected {size} bytes")
 
 
 def _damaged(path: Path, what: str) -> DataError:
     folder = next(p for p in (path, *path.parents) if p.name.startswith("episode-"))
-    return DataError(f"{path} is cut or altered ({what}): remove {folder}, or restore it")
+    return DataError(f"{path} is damaged ({what}): restore {folder} from a copy, or remove it")
 
 
-def _counts(episodes: Sequence[Episode], name: str) -> dict[str, int]:
+def _count_frames(episodes: Sequence[StoredEpisode], name: str) -> dict[str, int]:
     frames: dict[str, int] = {}
     for episode in episodes:
         key = getattr(episode, name)

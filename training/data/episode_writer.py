@@ -1,4 +1,4 @@
-"""Writes episodes into a dataset (`training.data.dataset`), each whole or not at all."""
+"""Writes episodes into a dataset (`training.data.dataset`), each one completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ from agent.files import write_atomically
 from training.data.dataset import (
     CHUNK_FRAMES,
     EPISODE_FILE,
-    NO_SPRITES,
     STEP,
     DataError,
-    Episode,
+    StoredEpisode,
     episode_path,
 )
 
-COMPRESSION = 3  # of zstd: smaller than with 1 and as fast; 5 takes several times as long
+COMPRESSION = (
+    3  # zstd level: smaller files than level 1 at the same speed; 5 is several times slower
+)
 NO_EXPERT_ACTION = np.full(len(ACTION_BUTTONS), 255, np.uint8)
 NO_PLAYER = (-1, -1)
 
 
 class EpisodeWriter:
-    """Takes an episode in step by step; it becomes part of the dataset with `commit`."""
+    """Stores an episode step by step; `commit` adds it to the dataset."""
 
     def __init__(self, dataset: Path, index: int) -> None:
-        """Start an episode in a folder that readers do not see yet."""
+        """Start episode `index` in a temporary folder that readers ignore."""
         self._final = episode_path(dataset, index)
         self._index = index
         self._path = dataset / f".{self._final.name}.{os.getpid()}"
-        self._frames = np.empty(0, np.uint16)  # of a chunk
+        self._frames = np.empty(0, np.uint16)  # the frames of one chunk
         self._filled = 0
         self._steps: list[NDArray[np.void]] = []
         self._done = False
@@ -54,21 +55,19 @@ class EpisodeWriter:
         done: bool,
         expert_action: NDArray[np.uint8] | None = None,
         player: tuple[int, int] | None = None,
-        sprites: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take a step.
+        """Add one step.
 
         Args:
-            frame: as it was seen, uint8 (224, 320, 3).
-            action: sent on it, uint8 (4,).
-            reward: of the step.
-            done: whether the episode ended in it.
-            expert_action: an expert's buttons, uint8 (4,).
-            player: x and y on the screen.
-            sprites: cells that they touch, (28, 40).
+            frame: Frame that the policy saw, uint8 (224, 320, 3) RGB.
+            action: Buttons that the policy sent, uint8 (4,) of 0 and 1.
+            reward: Reward of the step.
+            done: Whether the episode ended in this step.
+            expert_action: The expert's buttons on this frame, uint8 (4,); None if there are none.
+            player: The player's x and y on the screen, in pixels; None if unknown.
 
         Raises:
-            DataError: the frame has more colours than are stored.
+            DataError: The frame has more colours than RGB565 can store.
         """
         assert action.shape == (len(ACTION_BUTTONS),), action.shape
         assert not self._done, "a step after done"
@@ -76,26 +75,34 @@ class EpisodeWriter:
             self._frames = np.empty((CHUNK_FRAMES, *frame.shape[:2]), "<u2")
         pixels = self._frames[self._filled].view(np.uint8).reshape(*frame.shape[:2], 2)
         cv2.cvtColor(frame, cv2.COLOR_RGB2BGR565, dst=pixels)
-        # once a chunk: a core draws all its frames with the same bits
+        # Checked once per chunk: an emulator draws all its frames with the same colour depth.
         if not self._filled and (cv2.cvtColor(pixels, cv2.COLOR_BGR5652RGB) != frame).any():
-            raise DataError("frames of more colours than a Mega Drive's: they can't be stored")
+            raise DataError(
+                "a frame has more than 16 bits of colour: only a Mega Drive's colours can be "
+                "stored; choose other --levels"
+            )
         self._filled += 1
         step = np.zeros((), STEP)
         step["actions"] = action
         step["rewards"] = reward
         step["expert_action"] = NO_EXPERT_ACTION if expert_action is None else expert_action
         step["player"] = NO_PLAYER if player is None else player
-        step["sprites"] = NO_SPRITES if sprites is None else np.packbits(sprites, axis=1)
         step["dones"] = self._done = done
         self._steps.append(step)
         if self._filled == CHUNK_FRAMES:
             self._flush()
 
-    def commit(self, *, level: str, policy: str, seed: int) -> Episode:
+    def commit(self, *, level: str, policy: str, seed: int) -> StoredEpisode:
         """Complete the episode and move it into the dataset.
 
+        Args:
+            level: Name of the level, GAME:STATE.
+            policy: Name of the policy.
+            seed: Random seed of the sticky actions and of the policy.
+
         Raises:
-            OSError: the disk is full; the dataset is as it was.
+            OSError: The episode can't be written, for example because the disk is full. The dataset
+                is unchanged.
         """
         assert self._steps, "an episode without a step"
         if self._filled:
@@ -123,14 +130,14 @@ class EpisodeWriter:
         try:
             os.rename(self._path, self._final)
         except OSError:
-            # A worker whose driver was killed may have finished this very episode meanwhile.
+            # A worker that outlived a killed driver may have committed the same episode.
             if not (self._final / EPISODE_FILE).exists():
                 raise
         _fsync(self._final.parent)
-        return Episode(path=self._final, **values)
+        return StoredEpisode(path=self._final, **values)
 
     def discard(self) -> None:
-        """Drop an episode that was not committed; harmless after `commit`."""
+        """Delete an episode that was not committed. Does nothing after `commit`."""
         shutil.rmtree(self._path, ignore_errors=True)
 
     def _flush(self) -> None:
@@ -153,7 +160,7 @@ def _create(group: Path, name: str, shape: Sequence[int], chunk: int, dtype: str
         dtype=dtype,
         compressors=[ZstdCodec(level=COMPRESSION, checksum=True)],
         fill_value=0,
-        config={"write_empty_chunks": True},  # an absent file then always is a fault
+        config={"write_empty_chunks": True},  # a missing file is then always an error
     )
 
 

@@ -1,4 +1,4 @@
-"""Frames as V sees them, read out of a dataset and shrunk by the agent's own preprocessing."""
+"""Reads frames from a dataset and preprocesses them as the agent does in play."""
 
 from __future__ import annotations
 
@@ -10,89 +10,79 @@ from numpy.typing import NDArray
 
 from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
-from training.data.dataset import Episode
+from training.data.dataset import StoredEpisode
 from training.runs.progress import ProgressBar
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Preprocessed frames and what is known about each."""
+    """Preprocessed frames, with the expert's action and the player's position on each."""
 
     pixels: NDArray[np.uint8]  # (N, S, S, 3)
-    expert_action: NDArray[np.uint8]  # (N, 4); 255: none
-    player: NDArray[np.int16]  # (N, 2), x and y on the native screen; -1: not known
-    sprites: NDArray[np.uint8]  # (N, 28, 5), a bit for each cell of the screen; 0: none, or unknown
+    expert_action: NDArray[np.uint8]  # (N, 4) of 0 and 1; 255 where there is none
+    player: NDArray[np.int16]  # (N, 2), x and y in pixels of the native screen; -1 if unknown
 
     def take(self, chosen: NDArray[np.intp]) -> Frames:
-        """Some of them, in this order."""
-        return Frames(
-            self.pixels[chosen],
-            self.expert_action[chosen],
-            self.player[chosen],
-            self.sprites[chosen],
-        )
+        """Return the frames at some indices, in that order."""
+        return Frames(self.pixels[chosen], self.expert_action[chosen], self.player[chosen])
 
     def draw(self, random: np.random.Generator, size: int) -> Frames:
-        """So many of them, each drawn from all."""
+        """Draw `size` frames at random, with replacement."""
         return self.take(random.integers(len(self.pixels), size=size))
 
 
 def join(parts: Sequence[Frames]) -> Frames:
-    """Frames one after the other."""
+    """Concatenate frames."""
     return Frames(
         np.concatenate([part.pixels for part in parts]),
         np.concatenate([part.expert_action for part in parts]),
         np.concatenate([part.player for part in parts]),
-        np.concatenate([part.sprites for part in parts]),
     )
 
 
-def read_episode(episode: Episode, spec: ModelSpec) -> Frames:
-    """All frames of an episode, preprocessed.
+def read_episode(episode: StoredEpisode, spec: ModelSpec) -> Frames:
+    """Read and preprocess all frames of an episode.
 
     Raises:
-        DataError: a file of the dataset is cut or altered.
+        DataError: A file of the dataset is damaged.
     """
     pixels = np.empty((episode.steps, spec.frame_size, spec.frame_size, 3), np.uint8)
     frames = (frame for chunk in episode.chunks() for frame in chunk)
-    for place, frame in enumerate(frames):
-        pixels[place] = preprocess(frame, spec)
-    return Frames(pixels, episode.expert_action(), episode.player(), episode.sprites())
+    for number, frame in enumerate(frames):
+        pixels[number] = preprocess(frame, spec)
+    return Frames(pixels, episode.expert_action(), episode.player())
 
 
-def read_frames(episodes: Sequence[Episode], spec: ModelSpec) -> Frames:
-    """All frames of episodes, preprocessed, with a bar that shows how far it is.
+def read_frames(episodes: Sequence[StoredEpisode], spec: ModelSpec) -> Frames:
+    """Read and preprocess all frames of several episodes, and show the progress.
 
     Raises:
-        DataError: a file of the dataset is cut or altered.
+        DataError: A file of the dataset is damaged.
     """
     count, size = sum(episode.steps for episode in episodes), spec.frame_size
-    pixels = np.empty((count, size, size, 3), np.uint8)  # once: joining would need it twice
-    expert_action, player, sprites, done = [], [], [], 0
+    pixels = np.empty((count, size, size, 3), np.uint8)  # concatenating would need it twice
+    expert_action, player, done = [], [], 0
     with ProgressBar("frames read", count) as progress:
         for episode in episodes:
             part = read_episode(episode, spec)
             pixels[done : done + episode.steps] = part.pixels
             expert_action.append(part.expert_action)
             player.append(part.player)
-            sprites.append(part.sprites)
             done += episode.steps
             progress.update(done)
-    known = np.concatenate(expert_action), np.concatenate(player), np.concatenate(sprites)
-    return Frames(pixels, *known)
+    return Frames(pixels, np.concatenate(expert_action), np.concatenate(player))
 
 
-def sample_frames(episodes: Sequence[Episode], spec: ModelSpec, most: int) -> Frames:
-    """Frames of episodes, evenly spread over them, so many at most."""
+def sample_frames(episodes: Sequence[StoredEpisode], spec: ModelSpec, most: int) -> Frames:
+    """Read at most `most` frames, evenly spaced over all steps of the episodes."""
     total = sum(episode.steps for episode in episodes)
     chosen = np.unique(np.linspace(0, total - 1, most).astype(int))
     parts, first = [], 0
     for episode in episodes:
-        places = chosen[(chosen >= first) & (chosen < first + episode.steps)] - first
-        if len(places):
+        steps = chosen[(chosen >= first) & (chosen < first + episode.steps)] - first
+        if len(steps):
             native = episode.frames()
-            pixels = np.array([preprocess(native[place], spec) for place in places])
-            known = episode.expert_action(), episode.player(), episode.sprites()
-            parts.append(Frames(pixels, *(values[places] for values in known)))
+            pixels = np.array([preprocess(native[step], spec) for step in steps])
+            parts.append(Frames(pixels, episode.expert_action()[steps], episode.player()[steps]))
         first += episode.steps
     return join(parts)

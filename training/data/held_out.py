@@ -1,4 +1,4 @@
-"""Levels that are kept for measuring: no stage trains on them by mistake."""
+"""Keeps the levels of validation and test sets out of training."""
 
 from __future__ import annotations
 
@@ -7,35 +7,39 @@ from collections.abc import Iterable
 from arena.environment.levels import level_sets
 from training.runs.resume import TrainingError
 
-KEPT = ("-validation", "-test", "-final", "-leaderboard")  # endings of such sets' names
-HELP = "play levels of a validation or test set too: for data that only measures"
+HELD_OUT_ENDINGS = ("-validation", "-test", "-final", "-leaderboard")  # of level sets' names
+HELD_OUT_HELP = "allow levels of validation and test sets, for evaluation only"
 
 
-def refuse_held_out(levels: Iterable[str], way_out: str = "") -> None:
-    """Stop where a level belongs to a set that is kept for measuring.
+def refuse_held_out(levels: Iterable[str], alternative: str = "") -> None:
+    """Refuse to train on a level of a validation or test set.
 
     Args:
-        levels: names of levels to learn from.
-        way_out: what else can be done, for the message.
+        levels: Names of the levels to train on, GAME:STATE.
+        alternative: What else the user can do, appended to the message.
 
     Raises:
-        TrainingError: names the level and its set.
+        TrainingError: A level belongs to such a set; the message names both.
     """
-    kept = {
+    held_out = {
         level.name: name
         for name, levels_of_set in level_sets().items()
-        if name.endswith(KEPT)
+        if name.endswith(HELD_OUT_ENDINGS)
         for level in levels_of_set
     }
     for level in levels:
-        if level in kept:
+        if level in held_out:
             raise TrainingError(
-                f"{level} belongs to {kept[level]}, which measures what was learnt on other "
-                f"levels: give a training set{way_out}"
+                f"{level} belongs to {held_out[level]}, which is for evaluation only: give levels "
+                f"of a training set{alternative}"
             )
 
 
 def check_levels(levels: Iterable[str], allowed: bool) -> None:
-    """`refuse_held_out`, unless the user said that it is meant so."""
+    """Call `refuse_held_out`, unless the user allowed held-out levels with --held-out.
+
+    Raises:
+        TrainingError: A level belongs to a validation or test set, and this is not allowed.
+    """
     if not allowed:
-        refuse_held_out(levels, ", or --held-out to play it all the same")
+        refuse_held_out(levels, ", or --held-out to use them anyway")

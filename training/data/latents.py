@@ -20,7 +20,7 @@ from torch import Tensor
 
 from agent.files import write_atomically
 from agent.world_model.preprocess import preprocess
-from training.data.dataset import Dataset, Episode
+from training.data.dataset import Dataset, StoredEpisode
 from training.models.networks import VAE, sample_latent
 from training.runs.progress import ProgressBar
 from training.runs.resume import TrainingError
@@ -189,7 +189,7 @@ def _sequences(part: str, tensors: dict[str, Tensor], sequence_steps: int) -> Se
 
 
 @torch.no_grad()
-def _encode(part: str, episodes: Sequence[Episode], vae: VAE) -> dict[str, Tensor]:
+def _encode(part: str, episodes: Sequence[StoredEpisode], vae: VAE) -> dict[str, Tensor]:
     mu, log_variance = [], []
     with ProgressBar(f"{part} episodes encoded", len(episodes)) as progress:
         for number, episode in enumerate(episodes, 1):

@@ -1,4 +1,4 @@
-"""The packed agent while data is collected: what its distribution draws, and its mean."""
+"""Plays a packed model while data is collected: its distribution's mean, or a random candidate."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from agent.world_model.world_model import load_world_model
 
 
 class PackedAgent:
-    """The packed model: for even seeds its distribution's mean plays, else a fresh candidate."""
+    """A packed model. Even seeds play its distribution's mean, odd seeds a random candidate."""
 
     def __init__(self, folder: Path) -> None:
-        """Load its networks.
+        """Load the networks.
+
+        Args:
+            folder: Folder of the packed model.
 
         Raises:
-            PretrainedError: the packed model can't be used.
+            PretrainedError: The packed model is missing or damaged.
         """
         self._folder = folder
         self._world_model = load_world_model(load(folder))
 
     def start(self, seed: int) -> None:
-        """Draw the controller of an episode, and forget the episode before."""
+        """Begin an episode: choose its controller by the seed, and reset the hidden state."""
         evolution = Evolution.load(self._folder)
         if seed % 2:
             evolution.reseed(seed)
@@ -37,9 +40,9 @@ class PackedAgent:
         self._world_model.reset()
 
     def choose(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What the controller presses on a frame."""
+        """Return the controller's action on a frame, uint8 (4,) of 0 and 1."""
         return self._controller.act(self._world_model.observe(frame))
 
     def remember(self, action: NDArray[np.uint8]) -> None:
-        """Step the memory with what was pressed."""
+        """Advance the hidden state with the action that was sent, uint8 (4,)."""
         self._world_model.remember(action)

@@ -1,4 +1,4 @@
-"""Who plays while data is collected: by chance, by an expert's expert_action, the agent, or by turns."""
+"""The policies that play while data is collected."""
 
 from __future__ import annotations
 
@@ -9,52 +9,55 @@ from numpy.typing import NDArray
 
 from agent.buttons import ACTION_BUTTONS, press
 
-HELD_STEPS = 8  # mean; half a second: a jump of Sonic's, or a way across the screen
-RIGHT_STEPS, LEFT_STEPS = 100, 70  # JERK's: right, and back where a stretch gained nothing
+POLICIES = ("random", "held", "runner", "agent", "demonstration", "perturbed", "alternating")
+NEED_DEMONSTRATION = ("demonstration", "perturbed", "alternating")
+NEED_AGENT = ("agent", "alternating")
+START_ON_PATH = ("perturbed", "alternating")  # at a random step of the demonstration
+POLICIES_HELP = (
+    "policies, separated by commas, from which one is drawn for each episode; a repeated name is "
+    "drawn more often. random: new random buttons each step; held: random buttons kept for about "
+    "half a second; runner: right with jumps, and back when stuck; agent: the packed model; "
+    "demonstration: the level's recording; perturbed: the expert from a random step of the "
+    "recording on, under sticky actions and with random steps; alternating: from such a step on, "
+    "the agent and the expert in turns. Episodes of the last two have at most 400 steps"
+)
+
+HELD_STEPS = 8  # mean: half a second, long enough for a jump
+RIGHT_STEPS, LEFT_STEPS = 100, 70  # of JERK
 JUMP_PROBABILITY, JUMP_STEPS = 0.1, 4
-NOISE = (0.0, 1 / 60, 1 / 20)  # how often a step begins a departure from the expert's way
-NOISE_STEPS = 6  # its mean length
-AGENT_TURN, GUIDE_TURN = 60, 30  # mean steps of a turn
+PERTURBATION_RATES = (0.0, 1 / 60, 1 / 20)  # probability that random steps begin
+PERTURBATION_STEPS = 6  # mean length of random steps
+AGENT_STEPS, EXPERT_STEPS = 60, 30  # mean lengths of a turn
 
 Action = NDArray[np.uint8]  # (4,) of 0 and 1
 
 
 class Policy(Protocol):
-    """Chooses an episode's actions."""
+    """Chooses the actions of one episode."""
 
     def __call__(
         self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
     ) -> Action:
-        """Return the action on a frame, after the last step's reward, with an expert's expert_action."""
+        """Return the action on a frame, uint8 (4,) of 0 and 1.
+
+        Args:
+            frame: uint8 (224, 320, 3) RGB.
+            reward: Reward of the step before.
+            expert_action: The expert's action on the frame; None if there is none.
+        """
         ...
 
 
-class Slowed:
-    """Lets a policy decide in every so many steps only; what it chose holds in between."""
-
-    def __init__(self, policy: Policy, steps: int) -> None:
-        """Ask `policy` in one of `steps` steps."""
-        self._policy, self._steps = policy, steps
-        self._number, self._reward = 0, 0.0
-        self._action = np.zeros(len(ACTION_BUTTONS), np.uint8)
-
-    def __call__(
-        self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
-    ) -> Action:
-        """Return the action; the policy gets the rewards of all steps since it was asked."""
-        self._reward += reward
-        if self._number % self._steps == 0:
-            self._action = self._policy(frame, self._reward, expert_action)
-            self._reward = 0.0
-        self._number += 1
-        return self._action.copy()
-
-
 class HeldButtons:
-    """Presses each button by a coin, and keeps the choice for a random while."""
+    """Presses each button with probability 1/2, and keeps the choice for a random time."""
 
     def __init__(self, random: np.random.Generator, mean_steps: float = HELD_STEPS) -> None:
-        """Draw from `random`; a choice is kept `mean_steps` steps on average (geometric)."""
+        """Create the policy.
+
+        Args:
+            random: Source of the choices.
+            mean_steps: Mean number of steps for which a choice is kept (geometric distribution).
+        """
         self._random = random
         self._mean_steps = mean_steps
         self._left = 0
@@ -63,7 +66,7 @@ class HeldButtons:
     def __call__(
         self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
     ) -> Action:
-        """Return the action; nothing is looked at."""
+        """Return the action; all arguments are ignored."""
         if self._left == 0:
             self._action = self._random.integers(0, 2, len(ACTION_BUTTONS), np.uint8)
             self._left = int(self._random.geometric(1 / self._mean_steps))
@@ -71,8 +74,8 @@ class HeldButtons:
         return self._action.copy()
 
 
-class Runner:
-    """Runs right with jumps, and back for a while where a stretch gained nothing (as JERK does)."""
+class RunnerPolicy:
+    """Runs right with jumps, and left for a while if that gained no reward, as JERK does."""
 
     def __init__(self, random: np.random.Generator) -> None:
         """Draw the jumps from `random`."""
@@ -83,7 +86,7 @@ class Runner:
     def __call__(
         self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
     ) -> Action:
-        """Return the action: by the rewards alone."""
+        """Return the action, which depends on the rewards only."""
         self._gain += reward
         if self._right == 0 and self._left == 0:
             self._left = LEFT_STEPS if self._gain <= 0 else 0
@@ -101,86 +104,86 @@ class Runner:
         return press(direction, "B") if jump else press(direction)
 
 
-class FollowExpert:
-    """Takes the expert's expert_action, with departures: now and then some steps of random buttons."""
+class PerturbedExpert:
+    """Takes the expert's actions, interrupted by short runs of random buttons."""
 
     def __init__(self, random: np.random.Generator) -> None:
-        """Draw how often, and the departures, from `random`."""
+        """Draw the rate of the interruptions, and their buttons, from `random`."""
         self._random = random
-        self._noise = float(random.choice(NOISE))
+        self._rate = float(random.choice(PERTURBATION_RATES))
         self._left = 0
-        self._astray = HeldButtons(random, NOISE_STEPS)
+        self._perturbation = HeldButtons(random, PERTURBATION_STEPS)
 
     def __call__(
         self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
     ) -> Action:
-        """Return the expert_action, or what leads away from it."""
-        if self._left == 0 and (expert_action is None or self._random.random() < self._noise):
-            self._left = int(self._random.geometric(1 / NOISE_STEPS))
+        """Return the expert's action, or random buttons if there is none or they are due."""
+        if self._left == 0 and (expert_action is None or self._random.random() < self._rate):
+            self._left = int(self._random.geometric(1 / PERTURBATION_STEPS))
         if self._left:
             self._left -= 1
-            return self._astray(frame, reward, expert_action)
+            return self._perturbation(frame, reward, expert_action)
         assert expert_action is not None
         return expert_action
 
 
-class Player(Protocol):
-    """The agent: what it would press, and what was pressed in its place or by itself."""
+class RecurrentAgent(Protocol):
+    """An agent with a hidden state, which must be told the action that was sent."""
 
     def choose(self, frame: NDArray[np.uint8]) -> Action:
         """Return its action on a frame."""
         ...
 
     def remember(self, action: Action) -> None:
-        """Take the action that was sent on this frame, its own or another's."""
+        """Advance its hidden state with the action that was sent on this frame."""
         ...
 
 
-class Alone:
-    """The agent plays."""
+class AgentPolicy:
+    """Lets the agent play."""
 
-    def __init__(self, player: Player) -> None:
-        """Take the agent, at the start of an episode."""
-        self._player = player
+    def __init__(self, agent: RecurrentAgent) -> None:
+        """Take an agent that is at the start of an episode."""
+        self._agent = agent
 
     def __call__(
         self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
     ) -> Action:
-        """Return what the agent presses."""
-        action = self._player.choose(frame)
-        self._player.remember(action)
+        """Return the agent's action."""
+        action = self._agent.choose(frame)
+        self._agent.remember(action)
         return action
 
 
-class Turns:
-    """The agent and the expert play by turns.
+class Alternating:
+    """Lets the agent and the expert play in turns.
 
-    Alone, an agent that sticks shows its own mistakes at one place of a level only; the expert takes
-    it past that place, to the next ones (Ross et al. 2011, section 3, with expert and learner mixed
-    by stretches of time).
+    An agent alone that gets stuck shows its mistakes at one place of a level. The expert takes it
+    past that place. This is DAgger (Ross et al. 2011, section 3) with the mixture of expert and
+    learner drawn for runs of steps instead of for each step.
     """
 
-    def __init__(self, random: np.random.Generator, player: Player) -> None:
-        """Draw whose turn it is first, and the turns' lengths, from `random`."""
-        self._random, self._player, self._expert = random, player, FollowExpert(random)
+    def __init__(self, random: np.random.Generator, agent: RecurrentAgent) -> None:
+        """Draw who begins, and the lengths of the turns, from `random`."""
+        self._random, self._agent, self._expert = random, agent, PerturbedExpert(random)
         self._agents_turn = bool(random.integers(2))
         self._left = self._length()
 
     def __call__(
         self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
     ) -> Action:
-        """Return the action of whoever's turn it is; the agent remembers either."""
+        """Return the action of the player whose turn it is; the agent is told it either way."""
         if self._left == 0:
             self._agents_turn = not self._agents_turn
             self._left = self._length()
         self._left -= 1
-        own, expert_and_recording = (
-            self._player.choose(frame),
-            self._expert(frame, reward, expert_action),
-        )
-        action = own if self._agents_turn else expert_and_recording
-        self._player.remember(action)
+        # Both choose in every step, so that the agent's hidden state follows the whole episode.
+        by_agent = self._agent.choose(frame)
+        by_expert = self._expert(frame, reward, expert_action)
+        action = by_agent if self._agents_turn else by_expert
+        self._agent.remember(action)
         return action
 
     def _length(self) -> int:
-        return int(self._random.geometric(1 / (AGENT_TURN if self._agents_turn else GUIDE_TURN)))
+        mean_steps = AGENT_STEPS if self._agents_turn else EXPERT_STEPS
+        return int(self._random.geometric(1 / mean_steps))

@@ -1,4 +1,4 @@
-"""What the error of each pixel costs V: more where the player is, and other sprites."""
+"""What the error of each pixel costs V: more where the player is."""
 
 from __future__ import annotations
 
@@ -23,30 +23,10 @@ def player_box(player: NDArray[np.int16], size: int) -> tuple[slice, slice]:
     ), columns
 
 
-def sprite_pixels(sprites: NDArray[np.uint8], size: int) -> Tensor:
-    """Which pixels of frames of `size` lie in a cell with a sprite, bool (B, S, S).
-
-    Args:
-        sprites: uint8 (B, 28, 5), a bit for each cell of the native screen.
-        size: of the frames.
-    """
-    cells = np.unpackbits(sprites, axis=2)  # (B, 28, 40)
-    middles = np.arange(size) + 0.5
-    rows, columns = ((middles * count / size).astype(np.intp) for count in cells.shape[1:])
-    return torch.from_numpy(cells[:, rows[:, None], columns] > 0)
-
-
-def error_weights(
-    frames: Frames, size: int, player_weight: float, sprite_weight: float
-) -> Tensor | None:
-    """What each pixel's error costs, float32 (B, S, S); None where that is 1 everywhere.
-
-    It is `player_weight` around the player, `sprite_weight` where else sprites are.
-    """
+def error_weights(frames: Frames, size: int, player_weight: float) -> Tensor | None:
+    """What each pixel's error costs, float32 (B, S, S); None where that is 1 everywhere."""
     player = frames.player
     weights = torch.ones(len(player), size, size)
-    if sprite_weight != 1:
-        weights[sprite_pixels(frames.sprites, size)] = sprite_weight
     if player_weight != 1:
         for number in np.flatnonzero(player[:, 0] >= 0):
             weights[number, *player_box(player[number], size)] = player_weight

@@ -15,7 +15,7 @@ from training.models.networks import MDNLSTM, VAE
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.search.rollouts import SPEC
+from training.runs.stages import SPEC
 from training.train_memory import STAGE as MEMORY_STAGE
 from training.train_vision import STAGE as VISION_STAGE
 

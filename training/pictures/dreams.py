@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.world_model.preprocess import preprocess
-from training.data.dataset import Dataset, Episode
+from training.data.dataset import Dataset, StoredEpisode
 from training.models.networks import MDNLSTM, VAE, sample_mixture
 from training.pictures.rows import to_pixels, write_rows
 
@@ -68,7 +68,7 @@ class Views:
 
 @torch.no_grad()
 def view_dreams(
-    vae: VAE, memory: MDNLSTM, episode: Episode, temperatures: Sequence[float], steps: int
+    vae: VAE, memory: MDNLSTM, episode: StoredEpisode, temperatures: Sequence[float], steps: int
 ) -> Views:
     """What happened in an episode, V's view of it, and dreams of it.
 
@@ -107,7 +107,7 @@ def draw_strip(path: Path, views: Views) -> None:
     write_rows(path, rows, labels=views.labels)
 
 
-def _lengths(episode: Episode, steps: int) -> tuple[int, int]:
+def _lengths(episode: StoredEpisode, steps: int) -> tuple[int, int]:
     """Steps of warm-up and of the dream that fit an episode."""
     steps = min(steps, max(1, episode.steps // 2))
     return max(1, min(WARM_UP_STEPS, episode.steps - steps)), steps

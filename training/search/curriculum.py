@@ -1,4 +1,4 @@
-"""Which levels a generation of candidates plays."""
+"""Chooses the levels that a generation of candidates plays."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from arena.environment.levels import Level
 def draw_levels(
     levels: Sequence[Level], count: int, opened: int | None, random: np.random.Generator
 ) -> list[Level]:
-    """So many levels, all different: any of them, or of a curriculum.
+    """Draw levels without repetition, from all levels or from those the curriculum has reached.
 
-    The agent of 2018 was first trained so: the next level comes once one is beaten. Here the
-    newest one is always played, and the others are drawn from those before it.
+    The original 2018 agent was first trained on one level after another, each once the one before
+    was beaten. Here the newest level is always played, and the others are drawn from those before.
 
     Args:
-        levels: to draw from, in a curriculum's order.
-        count: how many, where there are as many.
-        opened: how many of them the curriculum has reached, 1 or more; None: no curriculum.
-        random: draws.
+        levels: Levels to draw from, in the curriculum's order.
+        count: Maximum number of levels to draw.
+        opened: Number of levels that the curriculum has reached, 1 or more; None for no curriculum.
+        random: Source of the draws.
     """
     if opened is None:
-        return [levels[place] for place in random.permutation(len(levels))[:count]]
-    places = random.permutation(opened - 1)[: count - 1]
-    return [levels[opened - 1], *(levels[place] for place in places)]
+        return [levels[index] for index in random.permutation(len(levels))[:count]]
+    others = random.permutation(opened - 1)[: count - 1]
+    return [levels[opened - 1], *(levels[index] for index in others)]

@@ -1,7 +1,7 @@
-"""How large the controller's features are in play, and what noise its weights can take for that.
+"""Measures the controller's features in play, and scales CMA-ES' first deviations by them.
 
-Of `compact` the root of the summed squares of z is 5, of h 7 and of c 130: noise of one size on all
-weights is c's noise, and little else. A candidate drawn so forgets what its distribution knows.
+With the model `compact` the norm of z is 5, of h 7 and of c 130. If all weights had the same
+deviation, a candidate's noise would come almost only from c, and hide what the mean has learned.
 """
 
 from __future__ import annotations
@@ -15,26 +15,29 @@ from agent.buttons import ACTION_BUTTONS, to_genesis
 from agent.world_model.world_model import WorldModel
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
-from training.experts.policies import Runner
+from training.experts.policies import RunnerPolicy
 
 MEASURED_LEVELS, MEASURED_STEPS = 8, 250
-SMALLEST_SHARE = 0.01  # of the largest feature's size: a feature that hardly moves bounds nothing
+SMALLEST_SHARE = 0.01  # of the largest size: keeps the deviation of an almost constant one finite
 
 
 def feature_sizes(
     world_model: WorldModel, levels: Sequence[Level], seed: int
 ) -> NDArray[np.float64]:
-    """Root mean square of each feature, (Z + 2H,), over steps of running right with jumps.
+    """Measure the root mean square of each feature while running right with jumps.
 
     Args:
-        world_model: what sees and remembers; its state is lost.
-        levels: up to eight of them are played, a quarter of a minute each.
-        seed: of the levels' choice, their stickiness and the jumps.
+        world_model: Encodes the frames; its hidden state is overwritten.
+        levels: Up to eight of them are played, 250 steps each.
+        seed: Random seed of the choice of levels, the sticky actions and the jumps.
+
+    Returns:
+        Sizes of z, h and c, float64 (Z + 2H,).
     """
     random = np.random.default_rng((seed, 4))
     total, steps = np.zeros(0), 0
-    for place in random.permutation(len(levels))[:MEASURED_LEVELS]:
-        env, runner = ContestEnv(levels[place], seed=seed), Runner(random)
+    for index in random.permutation(len(levels))[:MEASURED_LEVELS]:
+        env, runner = ContestEnv(levels[index], seed=seed), RunnerPolicy(random)
         try:
             frame, reward, done = env.reset(), 0.0, False
             world_model.reset()
@@ -52,12 +55,15 @@ def feature_sizes(
 
 
 def logit_scale(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Deviations of the parameters at which a button's logit deviates by 1, (n_parameters,).
+    """Return the parameters' deviations at which each button's logit has deviation 1.
 
-    Each weight adds as much to it as any other, and as the bias.
+    Every weight, and the bias, contributes the same share of it.
 
     Args:
-        sizes: of the features, as `feature_sizes` gives them, (Z + 2H,).
+        sizes: Sizes of the features from `feature_sizes`, (Z + 2H,).
+
+    Returns:
+        float64 (n_parameters,).
     """
     floored = np.append(np.maximum(sizes, SMALLEST_SHARE * sizes.max()), 1.0)
     weights = 1 / (floored * np.sqrt(len(floored)))

@@ -1,4 +1,4 @@
-"""What an evolution has seen so far: records by level, the hall of fame, the mean's measures."""
+"""The history of an evolution: best returns by level, the hall of fame, measures of the mean."""
 
 from __future__ import annotations
 
@@ -13,32 +13,51 @@ from safetensors.numpy import save as save_arrays
 from agent.files import write_atomically
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
+from training.runs.stages import EVOLVE
 
-CHAMPION = "champion.safetensors"  # the candidate that scored highest when played again
-HALL_OF_FAME_FILE = "hall_of_fame.safetensors"  # the hall of fame, the best when played again first
+CHAMPION = "champion.safetensors"  # the best candidate of the hall of fame
+HALL_OF_FAME_FILE = "hall_of_fame.safetensors"
 HALL_OF_FAME = 5  # candidates in the hall of fame
 
 
-class Records:
-    """What the search has seen so far, beside the distribution itself."""
+class SearchHistory:
+    """What a search has measured so far, besides the state of CMA-ES itself.
+
+    Attributes:
+        seconds: Duration of all generations so far.
+        steps: Environment steps so far.
+        episodes: Episodes so far.
+        levels: Highest return of a single episode, by level name.
+        mean_return: Latest return of the distribution's mean on the training levels.
+        validation_return: The same on the validation levels.
+        levels_opened: Number of levels that the curriculum has reached.
+        best_mean: `generation` and `mean_return` of the highest measure of the mean.
+        hall_of_fame: `generation`, `candidate` and `mean_return` of the best candidates, the best
+            first; also `measured_return` once they were measured again.
+        hall_of_fame_parameters: Parameters of these candidates, float32 (n,) each.
+    """
 
     def __init__(self) -> None:
-        """Start with nothing seen."""
+        """Start an empty history."""
         self.seconds = 0.0
-        self.steps = 0  # of the environment
+        self.steps = 0
         self.episodes = 0
-        self.levels: dict[str, float] = {}  # highest return of an episode, by level
-        self.mean_return: float | None = None  # newest measure of the distribution's mean
-        self.validation_return: float | None = None  # the same on levels that decide nothing
-        self.levels_opened = 1  # of a curriculum
-        self.best_mean: dict[str, float] | None = None  # generation and return of the highest
-        self.hall_of_fame: list[
-            dict[str, float]
-        ] = []  # generation, candidate, mean return; best first
+        self.levels: dict[str, float] = {}
+        self.mean_return: float | None = None
+        self.validation_return: float | None = None
+        self.levels_opened = 1
+        self.best_mean: dict[str, float] | None = None
+        self.hall_of_fame: list[dict[str, float]] = []
         self.hall_of_fame_parameters: list[NDArray[np.float32]] = []
 
     def admit(self, generation: int, returns: NDArray[np.float64], drawn: NDArray[Any]) -> None:
-        """Let the best candidate of a generation into the hall of fame, if it is good enough."""
+        """Add the best candidate of a generation to the hall of fame, if it is good enough.
+
+        Args:
+            generation: Number of the generation.
+            returns: Mean return of each candidate, (population,).
+            drawn: Parameters of the candidates, (population, n).
+        """
         best = int(returns.argmax())
         entry = {
             "generation": generation,
@@ -51,8 +70,8 @@ class Records:
         self.hall_of_fame = [entry for entry, _ in both[:HALL_OF_FAME]]
         self.hall_of_fame_parameters = [parameters for _, parameters in both[:HALL_OF_FAME]]
 
-    def measured(self, returns: NDArray[np.float64]) -> None:
-        """Put the hall of fame in the order of what its candidates scored when played again."""
+    def sort_hall_of_fame(self, returns: NDArray[np.float64]) -> None:
+        """Sort the hall of fame by the returns of a new measurement, (n_hall_of_fame,)."""
         order = np.argsort(-returns, kind="stable")
         self.hall_of_fame = [
             {**self.hall_of_fame[i], "measured_return": float(returns[i])} for i in order
@@ -60,61 +79,53 @@ class Records:
         self.hall_of_fame_parameters = [self.hall_of_fame_parameters[i] for i in order]
 
     def values(self) -> dict[str, Any]:
-        """All but the parameters, as JSON values."""
+        """Return everything except the parameters, as JSON values."""
         return {
             name: value for name, value in vars(self).items() if name != "hall_of_fame_parameters"
         }
 
     @classmethod
-    def restore(cls, values: Any, parameters: NDArray[np.float32]) -> Records:
-        """Read what `values` gave, with the hall of fame's parameters, (n_hall_of_fame, n)."""
-        records = cls()
-        vars(records).update(values)
-        records.hall_of_fame_parameters = list(parameters)
-        return records
+    def restore(cls, values: Any, parameters: NDArray[np.float32]) -> SearchHistory:
+        """Create a history from the result of `values` and the hall of fame's parameters.
+
+        Args:
+            values: Result of `values`.
+            parameters: float32 (n_hall_of_fame, n).
+        """
+        history = cls()
+        vars(history).update(values)
+        history.hall_of_fame_parameters = list(parameters)
+        return history
 
 
 def save_champion(folder: Path, parameters: NDArray[np.float32]) -> None:
-    """Write the parameters of the best candidate, float32 (n,)."""
+    """Write the parameters of the best candidate, float32 (n,), to the run folder."""
     write_atomically(folder / CHAMPION, save_arrays({"parameters": parameters}))
 
 
 def save_hall_of_fame(folder: Path, parameters: list[NDArray[np.float32]]) -> None:
-    """Write the parameters of the hall of fame, the best first, each float32 (n,)."""
+    """Write the parameters of the hall of fame, float32 (n,) each, the best first."""
     write_atomically(folder / HALL_OF_FAME_FILE, save_arrays({"parameters": np.array(parameters)}))
 
 
 def read_hall_of_fame(run: Path, n_parameters: int) -> NDArray[np.float32]:
-    """The hall of fame of a finished run, float32 (n_hall_of_fame, n_parameters), the best first.
+    """Read the hall of fame of a finished run.
 
-    A run of before there was such a file has its champion.
+    Args:
+        run: Run folder of training.evolve.
+        n_parameters: Number of parameters of the model's controller.
+
+    Returns:
+        The parameters, float32 (n_hall_of_fame, n_parameters), the best first.
 
     Raises:
-        TrainingError: the run is not finished or was altered, or is of another model.
+        TrainingError: The run is not finished, was altered, or is of another model.
     """
-    result = read_result(run, "evolve")
-    if HALL_OF_FAME_FILE not in result["files"]:
-        return read_champion(run, n_parameters).astype(np.float32)[None]
+    read_result(run, EVOLVE)
     hall_of_fame = load_arrays((run / HALL_OF_FAME_FILE).read_bytes())["parameters"]
     if hall_of_fame.shape[1:] != (n_parameters,):
         raise TrainingError(
-            f"the hall of fame of {run} is {hall_of_fame.shape}, this model's controllers have"
-            f" {n_parameters} parameters: evolve for this model"
+            f"{run / HALL_OF_FAME_FILE} has candidates of {hall_of_fame.shape[1:]} parameters, but "
+            f"this model's controller has {n_parameters}: run training.evolve for this model"
         )
     return hall_of_fame
-
-
-def read_champion(run: Path, n_parameters: int) -> NDArray[np.float64]:
-    """The champion of a finished run, float64 (n_parameters,).
-
-    Raises:
-        TrainingError: the run is not finished or was altered, or is of another model.
-    """
-    read_result(run, "evolve")
-    parameters = load_arrays((run / CHAMPION).read_bytes())["parameters"]
-    if parameters.shape != (n_parameters,):
-        raise TrainingError(
-            f"the champion of {run} has {parameters.size} parameters, this model's controller "
-            f"{n_parameters}: start from a run of the same model"
-        )
-    return parameters.astype(np.float64)

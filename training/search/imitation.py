@@ -1,4 +1,4 @@
-"""The controller that M learnt from recordings: where the search for a better one may start."""
+"""Makes a controller of M's prediction of the expert's actions, where the search can start."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ from agent.buttons import ACTION_BUTTONS
 from agent.world_model.packed_model import ModelSpec
 from training.models.weights import MEMORY_WEIGHTS
 from training.runs.run_folder import read_result
+from training.runs.stages import TRAIN_MEMORY
 
 
 def read_imitation(memory_run: Path, spec: ModelSpec) -> NDArray[np.float64]:
-    """The controller that a finished run of M learnt, float64 (n_parameters,).
+    """Read M's expert-action head as the parameters of a controller, float64 (n_parameters,).
+
+    Args:
+        memory_run: Run folder of training.train_memory.
+        spec: Sizes of M.
 
     Raises:
-        TrainingError: the run is not finished or was altered.
+        TrainingError: The run is not finished or was altered.
     """
-    read_result(memory_run, "train_memory")
+    read_result(memory_run, TRAIN_MEMORY)
     weights = load_file(memory_run / MEMORY_WEIGHTS)
     return as_controller(weights["expert_action.weight"], weights["expert_action.bias"], spec)
 
@@ -29,16 +34,16 @@ def read_imitation(memory_run: Path, spec: ModelSpec) -> NDArray[np.float64]:
 def as_controller(
     weights: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]], spec: ModelSpec
 ) -> NDArray[np.float64]:
-    """M's expert_action head as the parameters of a controller, float64 (n_parameters,).
+    """Convert M's expert-action head to the parameters of a controller, float64 (n_parameters,).
 
     The head reads z and h; the controller's weights for c are zero.
 
     Args:
-        weights: of the head, (4, latent + hidden).
-        bias: of the head, (4,).
-        spec: of M.
+        weights: Weights of the head, (4, latent + hidden).
+        bias: Biases of the head, (4,).
+        spec: Sizes of M.
     """
     assert weights.shape == (len(ACTION_BUTTONS), spec.latent + spec.hidden), weights.shape
-    of_c = np.zeros((len(ACTION_BUTTONS), spec.hidden))
-    rows = np.concatenate((weights.astype(np.float64), of_c), 1)
+    for_c = np.zeros((len(ACTION_BUTTONS), spec.hidden))
+    rows = np.concatenate((weights.astype(np.float64), for_c), 1)
     return np.concatenate((rows.ravel(), bias.astype(np.float64)))

@@ -1,6 +1,6 @@
-"""One candidate through one episode: what evolution's worker processes do.
+"""Plays one episode of one candidate, the task of evolution's worker processes.
 
-The loop is the agent's own, on the same exported networks, with the emulator in the process.
+It runs the agent's own loop on the exported networks, with the emulator in the same process.
 """
 
 from __future__ import annotations
@@ -22,61 +22,68 @@ from agent.world_model.vision import Vision
 from agent.world_model.world_model import WorldModel
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
+from training.runs.stages import SPEC
 
-SPEC = "spec.json"
-HOPELESS_STEPS = 300  # the window of the early stop
+EARLY_STOP_STEPS = 300  # steps whose mean reward the early stop compares
 
 
 @dataclass(frozen=True)
-class Task:
-    """One episode of one candidate."""
+class RolloutRequest:
+    """One episode of one candidate to play.
 
-    candidate: int  # place in the population; what the result is for
-    parameters: NDArray[np.float32]  # (n,)
+    Attributes:
+        candidate: Index of the candidate in the population.
+        parameters: Parameters of its controller, float32 (n,).
+        level: Level to play.
+        seed: Random seed of the sticky actions.
+    """
+
+    candidate: int
+    parameters: NDArray[np.float32]
     level: Level
-    seed: int  # of the stickiness
+    seed: int
 
     def __str__(self) -> str:
-        """For a message, without the numbers."""
+        """Describe the request in a message, without the parameters."""
         return f"candidate {self.candidate} on {self.level.name}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """What an episode gave."""
+    """Return and length of a played episode."""
 
     episode_return: float
     steps: int
 
 
 def open_world_model(networks: Path) -> WorldModel:
-    """Open the networks of a folder with vision.onnx, memory.onnx and spec.json."""
+    """Load the networks of a folder with vision.onnx, memory.onnx and spec.json."""
     spec = ModelSpec.from_json(json.loads((networks / SPEC).read_bytes())["spec"])
     return WorldModel(Vision(networks / VISION, spec), Memory(networks / MEMORY, spec), spec)
 
 
-class Player:
-    """Plays tasks in a worker process, with the networks loaded once."""
+class CandidatePlayer:
+    """Plays episodes of candidates; each worker process has one."""
 
-    def __init__(self, networks: Path, max_steps: int, hopeless_reward: float | None) -> None:
+    def __init__(self, networks: Path, max_steps: int, early_stop_reward: float | None) -> None:
         """Load the networks.
 
         Args:
-            networks: folder with vision.onnx, memory.onnx and spec.json.
-            max_steps: the contest's limit of an episode.
-            hopeless_reward: an episode ends once the mean reward of its last 300 steps is
-                below; None: it never does.
+            networks: Folder with vision.onnx, memory.onnx and spec.json.
+            max_steps: Maximum number of steps of an episode.
+            early_stop_reward: An episode ends once the mean reward of its last 300 steps is lower;
+                None for no early stop.
         """
         self._world_model = open_world_model(networks)
         self._max_steps = max_steps
-        self._hopeless_reward = hopeless_reward
+        self._early_stop_reward = early_stop_reward
 
-    def __call__(self, task: Task) -> Rollout:
-        """Play an episode of a candidate."""
-        controller = Controller(task.parameters)
-        env = ContestEnv(task.level, seed=task.seed, max_steps=self._max_steps)
+    def __call__(self, request: RolloutRequest) -> Rollout:
+        """Play the requested episode."""
+        controller = Controller(request.parameters)
+        env = ContestEnv(request.level, seed=request.seed, max_steps=self._max_steps)
         try:
-            return play(env, self._world_model, controller.act, self._hopeless_reward)
+            return play(env, self._world_model, controller.act, self._early_stop_reward)
         finally:
             env.close()
 
@@ -85,12 +92,20 @@ def play(
     env: ContestEnv,
     world_model: WorldModel,
     act: Callable[[NDArray[np.float32]], NDArray[np.uint8]],
-    hopeless_reward: float | None = None,
+    early_stop_reward: float | None = None,
 ) -> Rollout:
-    """Play an episode: see, act, remember, step."""
+    """Play an episode from the level's start.
+
+    Args:
+        env: Environment of the level.
+        world_model: Encodes frames and remembers; its hidden state is reset.
+        act: Maps features, float32 (Z + 2H,), to an action, uint8 (4,).
+        early_stop_reward: The episode ends once the mean reward of its last 300 steps is lower;
+            None for no early stop.
+    """
     frame = env.reset()
     world_model.reset()
-    recent: deque[float] = deque(maxlen=HOPELESS_STEPS)
+    recent: deque[float] = deque(maxlen=EARLY_STOP_STEPS)
     total, steps, done = 0.0, 0, False
     while not done:
         action = act(world_model.observe(frame))
@@ -99,6 +114,6 @@ def play(
         total += reward
         steps += 1
         recent.append(reward)
-        if hopeless_reward is not None and steps >= HOPELESS_STEPS:
-            done = done or sum(recent) / HOPELESS_STEPS < hopeless_reward
+        if early_stop_reward is not None and steps >= EARLY_STOP_STEPS:
+            done = done or sum(recent) / EARLY_STOP_STEPS < early_stop_reward
     return Rollout(total, steps)

@@ -1,0 +1,1 @@
+"""The pictures that all zones share: player, objects, font and their palette."""

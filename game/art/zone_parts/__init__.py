@@ -1,0 +1,1 @@
+"""The parts that the zones' pictures are made from: ground, special cells, background, sprites."""
