@@ -1,6 +1,6 @@
-"""The contest on this machine: `python -m arena serve|roms|levels`.
+"""Runs the contest's environment on this machine: `python -m arena serve|roms|levels`.
 
-The commands import what they need themselves: --help does not wait for the emulator's libraries.
+Each command imports its modules itself, so that --help does not load the emulator.
 """
 
 from __future__ import annotations
@@ -16,42 +16,46 @@ from agent.errors import UserError
 USAGE = """\
 python -m arena COMMAND ...
 
-  serve GAME LEVEL   a contest environment for any gym_remote agent (serve --help)
-  roms [import DIR]  which games are there, which are missing; import your own ROM files
-  levels [LEVELS]    the level sets by name, or the levels that SET|GAME:STATE|DIR,... names
+  serve GAME STATE   serve a level to any gym_remote agent (see serve --help)
+  roms [import DIR]  list the games that are present or missing, or import your own ROM files
+  levels [LEVELS]    list the level sets, or the levels that SET|GAME:STATE|DIR,... names
 """
 
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """Serve one level to one agent: a contest environment behind the socket DIR/sock."""
+    """Serve one level to one agent on the socket DIR/sock, under the contest's rules."""
 
     game: str = option("stable-retro's name of the game", positional=True)
-    level: str = option("the saved state that episodes start from", positional=True)
+    state: str = option("saved state that episodes start from", positional=True)
     socket_dir: Path = option(
-        "folder for the socket `sock` and the observation `ob`; made where it is missing",
+        "folder of the socket `sock` and the observation `ob`; created if it does not exist",
         Path("tmp/sock"),
     )
     levels_dir: Path | None = option(
-        "folder with the levels.json of a game of one's own (default: stable-retro's games)", None
+        "folder with the levels.json of your own game (default: stable-retro's games)", None
     )
-    seed: int | None = option("of the sticky actions (default: a random one)", None)
-    timestep_limit: int | None = option("budget of steps and resets together", None)
+    seed: int | None = option("random seed of the sticky actions (default: drawn)", None)
+    timestep_limit: int | None = option(
+        "budget in timesteps, resets included (default: no limit)", None
+    )
     wall_clock_limit: float | None = option(
-        "seconds from the moment that agents can connect to the end of the run", None
+        "time limit in seconds, from the moment that agents can connect (default: no limit)", None
     )
-    connect_limit: float | None = option("seconds to wait for the agent", None)
+    connect_limit: float | None = option(
+        "time limit in seconds for the agent to connect (default: no limit)", None
+    )
     monitor_dir: Path | None = option("folder for monitor.csv and log.csv", None)
     movies: Path | None = option("folder for a .bk2 movie of every episode", None)
 
 
 def serve(argv: list[str]) -> int:
-    """Serve a level; print how the run ended on the last line."""
-    from arena.environment.levels import select
-    from arena.server import serve, session
+    """Serve a level, and print how the session ended on the last line."""
+    from arena.environment.levels import Level, select
+    from arena.server import serve, session_result
 
     options = command_line.parse(ServeOptions, argv, prog="python -m arena serve")
-    name = f"{options.game}:{options.level}"
+    name = Level(options.game, options.state).name
     level = select(f"{options.levels_dir}:{name}" if options.levels_dir else name)[0]
     print(f"event=serve level={level.name} socket={options.socket_dir / 'sock'}", file=sys.stderr)
     result = serve.serve(
@@ -70,23 +74,24 @@ def serve(argv: list[str]) -> int:
         f" emulator_seconds={result.emulator_seconds:.2f}",
         file=sys.stderr,
     )
-    if result.reason in session.FAILURES:
+    if result.reason in session_result.FAILURES:
         raise UserError(result.detail or "no agent connected in time")
     return 0
 
 
 def levels(argv: list[str]) -> int:
-    """List the level sets, or the levels that a list names."""
-    from arena.environment.levels import describe_levels, describe_sets, select
+    """List the level sets, or the levels that the argument names."""
+    from arena.environment.availability import describe_levels, describe_sets
+    from arena.environment.levels import select
 
     if len(argv) > 1:
-        raise UserError(f"one list of levels is expected, not {len(argv)}: join them with commas")
+        raise UserError(f"{len(argv)} lists of levels are given: join them to one with commas")
     print(describe_levels(select(argv[0])) if argv else describe_sets())
     return 0
 
 
 def roms(argv: list[str]) -> int:
-    """Say which games are there, or import some."""
+    """List the ROMs that are present or missing, or import ROM files."""
     import arena.environment.roms
 
     return arena.environment.roms.main(argv)
@@ -100,7 +105,7 @@ def main() -> int:
         print(USAGE, end="")
         return 0
     if name not in commands:
-        raise UserError(f"{name!r} is no command: use serve, roms or levels (see --help)")
+        raise UserError(f"{name!r} is not a command: use serve, roms or levels (see --help)")
     return commands[name](rest)
 
 

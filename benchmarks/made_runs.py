@@ -6,17 +6,18 @@ import csv
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from agent.journal import EpisodeEntry
-from arena.evaluation.results import LevelError, LevelResult, Results, write_results
+from arena.environment.levels import Level
+from arena.evaluation.results import LevelFailure, LevelResult, RunResults, write_results
 from arena.evaluation.run_folder import FORMAT, VERSION
 from arena.evaluation.score import bootstrap_interval, level_score
-from arena.server.session import ServeResult
+from arena.server.session_result import SessionResult
 
 THRESHOLD = 2000.0
 PANGOLIN = "PangolinDash-Genesis"
@@ -31,7 +32,7 @@ class MadeLevel:
     locked_from: int | None = None
     length: int | Sequence[int] = 100  # agent steps of every episode, or of each
     status: str = "finished"
-    error: LevelError | None = None
+    error: LevelFailure | None = None
     scenario: str = "contest"
     integration: Path | None = None
     movies: Mapping[str, bytes] = field(default_factory=dict)
@@ -87,7 +88,7 @@ def write_run(
     results = [_level(folder, level, journal) for level in levels]
     scored = [list(level.returns) for level in levels if level.status == "finished"]
     interval = bootstrap_interval(scored)
-    write_results(folder, Results(agent, budget_steps, results, interval))
+    write_results(folder, RunResults(agent, budget_steps, results, interval))
     return folder
 
 
@@ -106,11 +107,9 @@ def _run(
         "version": VERSION,
         "settings": {
             "levels": [
-                {
-                    "level": level.name,
-                    "scenario": level.scenario,
-                    "integration": str(level.integration) if level.integration else None,
-                }
+                replace(
+                    Level.parse(level.name), scenario=level.scenario, integration=level.integration
+                ).to_json()
                 for level in levels
             ],
             "budget_steps": budget_steps,
@@ -129,7 +128,7 @@ def _run(
 
 
 def _level(folder: Path, level: MadeLevel, journal: bool) -> LevelResult:
-    place = folder / "levels" / level.name.replace(":", ".")
+    place = folder / "levels" / Level.parse(level.name).slug
     (place / "out").mkdir(parents=True)
     (place / "movies").mkdir()
     returns = list(level.returns)
@@ -140,7 +139,7 @@ def _level(folder: Path, level: MadeLevel, journal: bool) -> LevelResult:
     steps = sum(level.lengths) + len(returns)
     seconds = steps * 0.004
     if level.status != "pending":
-        end = ServeResult(steps, "timestep-limit", len(returns), seconds, "", seconds * 0.6)
+        end = SessionResult(steps, "timestep-limit", len(returns), seconds, "", seconds * 0.6)
         (place / "server.json").write_text(json.dumps(asdict(end)))
     if journal:
         (place / "out" / "journal.jsonl").write_text("".join(_journal(level)))

@@ -18,7 +18,8 @@ from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
 from agent.world_model.packed_model import load
-from arena.environment.levels import Level, available, select
+from arena.environment.availability import check_available
+from arena.environment.levels import Level, select
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from training.data.dataset import create_dataset, episode_path, list_episodes
 from training.data.held_out import HELD_OUT_HELP, check_levels
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     check_levels([level.name for level in levels], options.held_out)
     for level in levels:
-        available(level)
+        check_available(level)
     # Files are checked here, so that a mistake is reported before any worker starts.
     demonstrations = None
     if set(policies) & set(NEED_DEMONSTRATION):

@@ -24,7 +24,7 @@ from agent.command_line import option
 from agent.errors import UserError
 from agent.files import write_atomically
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import select
+from arena.environment.levels import Level, select
 from training.data.dataset import DataError, StoredEpisode, list_episodes
 from training.experts.demonstrations import (
     DEMONSTRATIONS_HELP,
@@ -195,7 +195,7 @@ def draw(path: Path, counts: Mapping[str, NDArray[np.int64]]) -> None:
     axes = figure.add_subplot()
     top = max(SEEN_FRAMES * 2, int(table.max()))
     image = axes.imshow(np.maximum(table, 0.5), aspect="auto", norm=LogNorm(1, top, clip=True))
-    axes.set_yticks(range(len(names)), [name.partition(":")[2] or name for name in names])
+    axes.set_yticks(range(len(names)), [Level.parse(name).state for name in names])
     axes.set_xticks(range(TENTHS), [f"{tenth}0%" for tenth in range(TENTHS)])
     axes.tick_params(labelsize=7)
     axes.set_xlabel("progress through the level")

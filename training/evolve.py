@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from agent import command_line
 from agent.command_line import option
 from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
-from arena.environment.levels import Level, available, select
+from arena.environment.availability import check_available
+from arena.environment.levels import Level, select
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from training.data.held_out import HELD_OUT_HELP, check_levels
 from training.runs.executors import FREE, open_executor
@@ -104,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     validation = select(options.validation) if options.validation else []
     _check_apart(levels, validation)
     for level in (*levels, *validation):
-        available(level)
+        check_available(level)
     with stage_run(EVOLVE, options, free=("generations", *FREE, "held_out", "validation")) as run:
         search, digests = _open_search(run, options, levels, validation)
         make = functools.partial(

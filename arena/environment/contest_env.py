@@ -1,7 +1,7 @@
-"""One contest level on the emulator: its scenario, the sticky frame skip, the time limit.
+"""A contest level on the emulator, with its scenario, the sticky frame skip and the time limit.
 
-It steps the emulator as stable-retro's own `step` does, but fetches the picture only of the frame
-that the agent sees: three of four would be thrown away.
+It steps the emulator as stable-retro's own `step` does, but reads the picture only of the frame
+that the agent sees: three of four are never used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import stable_retro
 from numpy.typing import NDArray
 
 from agent.errors import UserError
-from arena.environment.levels import Level, available, integrations
+from arena.environment.availability import check_available
+from arena.environment.levels import Level, register_integration
 
 FRAME_SKIP = 4
 STICKINESS = 0.25
@@ -24,22 +25,22 @@ MAX_STEPS = 4500  # 18,000 frames at 60 Hz: five minutes
 
 
 class EmulatorError(UserError):
-    """The emulator can't play the level. The text says why."""
+    """The emulator can't play the level; the message says why."""
 
 
 class EpisodeError(RuntimeError):
-    """A step where no episode is under way: a mistake of the caller."""
+    """The caller stepped the environment without an episode."""
 
 
 class StickyActions:
-    """The contest's sticky actions: which action holds in which frame of a step.
+    """The contest's sticky actions: chooses the action of the first frame of each step.
 
-    The first action after a reset acts at once. Afterwards the previous one holds with
-    probability `stickiness` for the first frame, and the new one from the second on.
+    The first action after a reset takes effect at once. Later, with probability `stickiness`, the
+    previous action is repeated in the first frame of a step; the other frames use the new action.
     """
 
     def __init__(self, stickiness: float, seed: int | None) -> None:
-        # The generator, the draw and the comparison are those of the contest's wrapper.
+        # Generator, draw and comparison are the same as in the contest's wrapper.
         self._random = np.random.RandomState(seed)
         self._stickiness = stickiness
         self._held: NDArray[np.uint8] | None = None
@@ -48,7 +49,7 @@ class StickyActions:
         self._held = None
 
     def first_frame(self, action: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The action of a step's first frame: this one or the one before. Draws once a step."""
+        """The action of a step's first frame: this one or the previous one. Call once per step."""
         if self._held is None or self._random.rand() > self._stickiness:
             first = action
         else:
@@ -63,13 +64,16 @@ def skip_frames(
     action: NDArray[np.uint8],
     frame_skip: int,
 ) -> tuple[float, bool]:
-    """One step of the contest: the frames' rewards summed, stopped early on done.
+    """Play one step of the contest: a number of frames, fewer if the episode is done.
 
     Args:
         frame: advances the emulator one frame under an action; returns (reward, done).
-        sticky: holds the action of the step before.
+        sticky: sticky actions of the episode.
         action: (n_buttons,) uint8.
-        frame_skip: frames a step.
+        frame_skip: frames per step.
+
+    Returns:
+        The sum of the rewards, and whether the episode is done.
     """
     total, done = frame(sticky.first_frame(action))
     for _ in range(frame_skip - 1):
@@ -81,7 +85,7 @@ def skip_frames(
 
 
 class ContestEnv:
-    """A level as the contest played it. One a process: the emulator allows no second one."""
+    """A level as the contest played it. The emulator allows one instance per process."""
 
     def __init__(
         self,
@@ -95,19 +99,21 @@ class ContestEnv:
         """Load the game, the state and the scenario of a level.
 
         Args:
-            level: what to play; its folder of integrations is registered.
-            seed: of the stickiness, 0 to 2**32 - 1; None draws one.
+            level: level to play; its integration folder is registered with stable-retro.
+            seed: random seed of the sticky actions, 0 to 2**32 - 1; None draws one.
             movies: folder for a .bk2 of every episode; None records none.
-            frame_skip: emulator frames a step.
-            stickiness: probability that the previous action holds for a step's first frame.
-            max_steps: steps after which an episode is done, whatever the game says.
+            frame_skip: emulator frames per step, 1 or more.
+            stickiness: probability, 0 to 1, that the previous action is repeated in a step's
+                first frame.
+            max_steps: time limit of an episode in steps, 1 or more.
 
         Raises:
-            LevelError: the game, the state or the scenario is missing, or the ROM is.
-            EmulatorError: they are there, but can't be loaded, or the process has an emulator.
+            LevelError: the game, the state, the scenario or the ROM is missing.
+            EmulatorError: the game can't be loaded, or the process already has an emulator.
+            UserError: a number is out of range.
         """
         _check(seed, frame_skip, stickiness, max_steps)
-        available(level)
+        check_available(level)
         if movies is not None:
             _make_folder(movies)
         self.level = level
@@ -126,10 +132,10 @@ class ContestEnv:
         """Start an episode from the level's state, or from another of the same game.
 
         Args:
-            state: as the emulator saves it; it is what later resets start from, too.
+            state: a state as the emulator saves it; later resets start from it, too.
 
         Returns:
-            frame: (224, 320, 3) uint8 RGB, a copy of one's own.
+            frame: (224, 320, 3) uint8 RGB, a copy.
         """
         if state is not None:
             self._env.initial_state = state
@@ -146,28 +152,28 @@ class ContestEnv:
                 LEFT RIGHT C Y X Z). Impossible combinations are filtered as in the contest.
 
         Returns:
-            frame (224, 320, 3) uint8 RGB, a copy of one's own; reward, the sum over the frames;
-            done; the game's variables as a dict.
+            frame (224, 320, 3) uint8 RGB, a copy; reward, the sum over the frames; done; the
+            game's variables as a dict.
 
         Raises:
             EpisodeError: the episode is done, or none was started.
-            ValueError: another number of buttons.
+            ValueError: the number of buttons is wrong.
         """
         self._check_step(buttons)
         action = self._filter(buttons)
         return self._after(*skip_frames(self._frame, self._sticky, action, self._frame_skip))
 
     def play_frames(self, buttons: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, bool, Any]:
-        """Play a recording's frames exactly, in place of a step: nothing sticks.
+        """Play the frames of a recording exactly, without sticky actions, as one step.
 
         Args:
-            buttons: (frames, n_buttons) of 0 and 1, those of one frame each.
+            buttons: (frames, n_buttons) of 0 and 1, one row per frame.
 
         Returns:
-            As `step`.
+            The same as `step`.
 
         Raises:
-            EpisodeError, ValueError: as `step`.
+            EpisodeError, ValueError: see `step`.
         """
         total, done = 0.0, False
         for pressed in buttons:
@@ -179,7 +185,7 @@ class ContestEnv:
         return self._after(total, done)
 
     def close(self) -> None:
-        """Finish the movie and free the emulator, so that the process may make another."""
+        """Finish the movie and free the emulator; the process may then create another one."""
         if self._env is not None:
             self._env.stop_record()
             self._env.close()
@@ -187,7 +193,7 @@ class ContestEnv:
 
     def _check_step(self, buttons: NDArray[np.uint8]) -> None:
         if not self._steps_left:
-            raise EpisodeError("no episode is under way: reset the environment first")
+            raise EpisodeError("there is no episode: reset the environment first")
         if len(buttons) != self.n_buttons:
             raise ValueError(f"{len(buttons)} buttons, expected {self.n_buttons}")
 
@@ -197,7 +203,7 @@ class ContestEnv:
         return frame, reward, not self._steps_left, self._env.data.lookup_all()
 
     def _filter(self, buttons: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """stable-retro's filter (no LEFT with RIGHT, ...), remembered: it is slow in Python."""
+        """Apply stable-retro's filter (no LEFT with RIGHT, ...); cached, because it is slow."""
         key = bytes(buttons)
         action = self._filtered.get(key)
         if action is None:
@@ -218,8 +224,8 @@ class ContestEnv:
     def _checked(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if frame.shape != self.observation_shape:
             raise EmulatorError(
-                f"{self.level.name} changed its picture from {self.observation_shape} to"
-                f" {frame.shape}: the contest's agents expect one size"
+                f"{self.level.name} changed the shape of its frames from {self.observation_shape}"
+                f" to {frame.shape}: contest agents expect one shape; this game can't be used"
             )
         return np.ascontiguousarray(frame)
 
@@ -228,18 +234,22 @@ def _make_folder(movies: Path) -> None:
     try:
         movies.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EmulatorError(f"no folder for movies at {movies}: {error.strerror}") from None
+        raise EmulatorError(
+            f"can't create the movie folder {movies}: {error.strerror}; give another"
+        ) from None
     if not os.access(movies, os.W_OK):
-        raise EmulatorError(f"the folder for movies {movies} can't be written")
+        raise EmulatorError(f"the movie folder {movies} is not writable: give another")
 
 
 def _check(seed: int | None, frame_skip: int, stickiness: float, max_steps: int) -> None:
     if seed is not None and not 0 <= seed < 1 << 32:
         raise UserError(f"the seed is {seed}: give one from 0 to {(1 << 32) - 1}")
     if frame_skip < 1 or max_steps < 1:
-        raise UserError(f"{frame_skip} frames a step and {max_steps} steps: give 1 or more of each")
+        raise UserError(
+            f"frame_skip is {frame_skip} and max_steps {max_steps}: give 1 or more for each"
+        )
     if not 0 <= stickiness <= 1:
-        raise UserError(f"the stickiness is {stickiness}: give a probability")
+        raise UserError(f"the stickiness is {stickiness}: give a probability from 0 to 1")
 
 
 def _load(level: Level) -> Any:
@@ -248,7 +258,7 @@ def _load(level: Level) -> Any:
             level.game,
             level.state,
             scenario=level.scenario,
-            inttype=integrations(level),
+            inttype=register_integration(level),
             use_restricted_actions=stable_retro.Actions.FILTERED,
             render_mode="rgb_array",  # the default opens a window
         )

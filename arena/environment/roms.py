@@ -1,8 +1,8 @@
-"""The user's own ROMs: which are there, which are missing, and importing them.
+"""Lists the ROMs that are present or missing, and imports the user's own ROM files.
 
-No ROM is shipped or downloaded. Files are recognised by SHA-1 alone, whatever they are called,
-and the six custom games of the contest are built from the patches that come with stable-retro,
-which nobody applies otherwise. Nothing is put in place before its SHA-1 is right.
+No ROM is shipped or downloaded. Files are recognised by SHA-1, whatever their names. The six
+custom games of the contest are built with the patches in stable-retro's data. A ROM is written to
+its place only if its SHA-1 is right.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from stable_retro.data import Integrations
 from agent.command_line import option, parse
 from agent.errors import UserError
 from agent.files import write_atomically
-from arena.environment.levels import built_from, joined_from, level_sets, rom_condition
-from arena.environment.rom_files import Report, dumps, forms, title
+from arena.environment.availability import PRESENT, rom_status
+from arena.environment.levels import built_from, joined_from, level_sets
+from arena.environment.rom_files import Log, rom_candidates, rom_forms, title
 from arena.environment.vcdiff import PatchError, apply_patch
 
 CONTEST_GAMES = Integrations.CONTRIB
@@ -27,27 +28,27 @@ ROM_FILE = "rom.md"
 
 
 class RomError(UserError):
-    """No folder, nothing recognised in it, or a place that can't be written."""
+    """A folder does not exist or contains no known ROM, or stable-retro's data is not writable."""
 
 
 @dataclass(frozen=True)
 class RomsOptions:
-    """Say which ROMs are there and which are missing; or import your own from a folder."""
+    """List the ROMs that are present or missing, or import your own from a folder."""
 
-    command: str = option("what to do", "status", choices=("status", "import"), positional=True)
-    folder: Path | None = option("the folder of your ROM files", None, positional=True)
+    command: str = option("action", "status", choices=("status", "import"), positional=True)
+    folder: Path | None = option("folder of your ROM files", None, positional=True)
 
 
 def main(argv: Sequence[str]) -> int:
-    """`python -m arena roms [import DIR]`: exit code 1 if something could not be built.
+    """Run `python -m arena roms [import DIR]`; returns the exit code, 1 if a build failed.
 
     Raises:
-        RomError: as of `import_folder`; or a folder given without `import`.
+        RomError: see `import_folder`; or a folder was given without `import`.
     """
     options = parse(RomsOptions, argv, prog="python -m arena roms")
     if options.command == "import":
         if options.folder is None:
-            raise RomError("which folder? python -m arena roms import FOLDER")
+            raise RomError("no folder is given: use python -m arena roms import FOLDER")
         return import_folder(options.folder, lambda line: print(line, flush=True))
     if options.folder is not None:
         raise RomError(f"to import {options.folder}: python -m arena roms import {options.folder}")
@@ -56,12 +57,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def status() -> str:
-    """A table of every game in the level sets: is its ROM there, where it goes, what it unlocks."""
+    """A table of every game in the level sets: its ROM's status, file, SHA-1 and levels."""
     rows = [("ROM", "file", "SHA-1", "unlocks")]
     missing = []
     for game in contest_games():
-        found = _condition(game)
-        if found != "there" and game not in built_from():
+        found = _status(game)
+        if found != PRESENT and game not in built_from():
             missing.append(game)
         place = f"{_folder(game).parent.name}/{game}/{ROM_FILE}"
         checksums = _accepted(game)
@@ -77,89 +78,89 @@ def status() -> str:
     )
 
 
-def import_folder(folder: Path, report: Report) -> int:
-    """Import every Mega Drive ROM in a folder that stable-retro knows; then build what can be.
+def import_folder(folder: Path, log: Log) -> int:
+    """Import the Mega Drive ROMs of a folder that stable-retro knows, then build further games.
 
     Args:
-        folder: searched with all its folders; .zip files are looked into. One file is taken too.
-        report: gets one line for each file that says something and each game that changes.
+        folder: searched with all its subfolders and .zip files; a single file is read too.
+        log: called with one line for each file with a problem and each game that changes.
 
     Returns:
-        0, or 1 if a game could not be built although all that it needs is there.
+        0, or 1 if a game could not be built although everything it needs is present.
 
     Raises:
-        RomError: there is no such folder, nothing in it is known, or stable-retro's data folder
-            can't be written.
+        RomError: the folder does not exist, contains no known ROM, or stable-retro's data folder
+            is not writable.
     """
     if not folder.exists():
         raise RomError(f"there is no folder {str(folder)!r}")
     known = _known_checksums()
     files = 0
     recognised: set[Path] = set()
-    for source, data in dumps(folder, report):
+    for source, data in rom_candidates(folder, log):
         files += 1
-        match = next((form for form in forms(data) if _sha1(form) in known), None)
+        match = next((form for form in rom_forms(data) if _sha1(form) in known), None)
         if match is not None:
             target = known[_sha1(match)]
             if target not in recognised:
-                _put(target, match, source, report)
+                _put(target, match, source, log)
             recognised.add(target)
         elif name := title(data):
-            report(f"not used  {source}: {name!r}, SHA-1 {_sha1(data)}: another revision or game")
+            log(f"not used  {source}: {name!r}, SHA-1 {_sha1(data)}: another revision or game")
     if not recognised:
         raise RomError(
             f"none of {files} files in {folder} is a ROM that stable-retro knows:"
             " `python -m arena roms` lists the SHA-1 it must have"
         )
-    return _build_all(report)
+    return _build_all(log)
 
 
 def contest_games() -> list[str]:
-    """Every game in the level sets whose data is stable-retro's own, in their order."""
+    """The games in the level sets whose data is stable-retro's own, in the order of the sets."""
     known = (level for levels in level_sets().values() for level in levels)
     return list(dict.fromkeys(level.game for level in known if level.integration is None))
 
 
-def _build_all(report: Report) -> int:
-    """Join the lock-on games, then patch: a joined ROM may be the base of a patch."""
+def _build_all(log: Log) -> int:
+    """Join the lock-on games, then apply patches: a joined ROM may be the base of a patch."""
     failed = 0
     for game, parts in joined_from().items():
-        if _condition(game) != "there" and all(_condition(part) == "there" for part in parts):
+        if _status(game) != PRESENT and all(_status(part) == PRESENT for part in parts):
             joined = b"".join(_rom_path(part).read_bytes() for part in parts)
-            failed += not _build(game, joined, " + ".join(parts), report)
+            failed += not _build(game, joined, " + ".join(parts), log)
     for game, base in built_from().items():
-        if _condition(game) == "there":
+        if _status(game) == PRESENT:
             continue
-        if _condition(base) != "there":
-            report(f"missing   {game}: it is built from {base}")
+        if _status(base) != PRESENT:
+            log(f"missing   {game}: it is built from {base}")
             continue
         try:
             delta = (_folder(game) / "rom.delta").read_bytes()
             patched = apply_patch(_rom_path(base).read_bytes(), delta)
         except (PatchError, OSError) as error:
-            report(f"failed    {game}: {error}")
+            log(f"failed    {game}: {error}")
             failed += 1
             continue
-        failed += not _build(game, patched, f"{base} and its patch", report)
+        failed += not _build(game, patched, f"{base} and its patch", log)
     return 1 if failed else 0
 
 
-def _build(game: str, data: bytes, source: str, report: Report) -> bool:
+def _build(game: str, data: bytes, source: str, log: Log) -> bool:
     if _sha1(data) not in _accepted(game):
-        report(f"failed    {game}: from {source} comes SHA-1 {_sha1(data)}, not what rom.sha says")
+        log(f"failed    {game}: SHA-1 {_sha1(data)} from {source} is not in rom.sha")
         return False
     _write(_rom_path(game), data)
-    report(f"built     {game}, from {source}")
+    log(f"built     {game}, from {source}")
     return True
 
 
-def _put(folder: Path, data: bytes, source: str, report: Report) -> None:
+def _put(folder: Path, data: bytes, source: str, log: Log) -> None:
     path = folder / ROM_FILE
     if path.is_file() and _sha1(path.read_bytes()) == _sha1(data):
-        report(f"there     {folder.name}: nothing to do for {source}")
+        log(f"present   {folder.name}: {source} is not needed")
         return
     _write(path, data)
-    report(f"imported  {folder.name}, from {source}")
+    log(f"imported  {folder.name}, from {source}")
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -174,7 +175,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def _known_checksums() -> dict[str, Path]:
     """SHA-1 -> the folder of its game, for the Mega Drive games of stable-retro."""
-    Integrations.clear_custom_paths()  # a game of one's own is complete as it is
+    Integrations.clear_custom_paths()  # a user's own game needs no import
     for folder in ("contrib", "experimental", "stable"):
         if not (_data() / folder).is_dir():
             raise RomError(f"{_data()} has no folder {folder}: is RETRO_DATA_PATH a whole copy?")
@@ -182,16 +183,16 @@ def _known_checksums() -> dict[str, Path]:
     for checksum, (game, extension, place) in stable_retro.data.get_known_hashes().items():
         if extension == Path(ROM_FILE).suffix:
             known[checksum.strip().lower()] = Path(place) / game
-    # Where two games share a ROM, the contest's gets it.
+    # If two games share a ROM, the contest's game gets it.
     return known | {sha: _folder(game) for game in contest_games() for sha in _accepted(game)}
 
 
-def _condition(game: str) -> str:
-    return rom_condition(game, CONTEST_GAMES)
+def _status(game: str) -> str:
+    return rom_status(game, CONTEST_GAMES)
 
 
 def _unlocks(game: str) -> str:
-    """Levels by set: the game's own, then those of the games built from it."""
+    """Number of levels by set: the game's own, then those of the games built from it."""
     built = [other for other, base in built_from().items() if base == game]
     text = _count([game])
     if built:
@@ -209,7 +210,7 @@ def _count(games: Sequence[str]) -> str:
 
 def _todo(missing: Sequence[str]) -> list[str]:
     if not missing:
-        return ["", "All ROMs that have to come from you are there."]
+        return ["", "Every ROM that you have to provide is present."]
     lines = [
         "",
         "To do: dump your own cartridges, or take the ROM files of a collection you bought;",
@@ -231,7 +232,7 @@ def _folder(game: str) -> Path:
 
 
 def _accepted(game: str) -> list[str]:
-    """The SHA-1s that a game's ROM may have."""
+    """The SHA-1s that a game accepts."""
     return (_folder(game) / "rom.sha").read_text(encoding="ascii").lower().split()
 
 

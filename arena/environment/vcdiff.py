@@ -1,9 +1,9 @@
-"""Applies a VCDIFF patch (RFC 3284, as xdelta3 writes it) to a ROM, through the kept library.
+"""Applies a VCDIFF patch (RFC 3284, as written by xdelta3) to a ROM, with `vcdiff_decoder`.
 
-`vcdiff_decoder` decodes windows rightly, but steps over neither an application header nor a
-compressor's number, ignores the lengths that a window declares, and takes a window on the target
-for one without a source. So the frame is read and checked here, and the library gets one window
-at a time.
+The library decodes windows correctly, but it does not skip an application header or a compressor's
+number, ignores the lengths that a window declares, and treats a window on the target as one without
+a source. Therefore this module reads and checks the file's structure and passes one window at a
+time to the library.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ WINDOW_SOURCE, WINDOW_TARGET, WINDOW_ADLER32 = 1, 2, 4
 
 
 class PatchError(UserError):
-    """A patch that is damaged, of a kind not supported, or made for another base."""
+    """A patch is damaged, not supported, or made for another base."""
 
 
 def apply_patch(base: bytes, delta: bytes, max_bytes: int = MAX_TARGET_BYTES) -> bytes:
     """Decode a patch against its base.
 
     Args:
-        base: the file that the patch was made from.
-        delta: the patch. Windows without a source or with one, with or without a checksum, an
-            application header. Not supported, and refused: compressed sections (xdelta3 needs
-            `-S none`), windows on the target (VCD_TARGET) and code tables of its own.
-        max_bytes: the longest target accepted.
+        base: content of the file that the patch was made for.
+        delta: the patch. Supported are windows with or without a source and a checksum, and an
+            application header. Not supported are compressed sections (xdelta3 needs `-S none`),
+            windows on the target (VCD_TARGET) and custom code tables.
+        max_bytes: largest target accepted.
 
     Returns:
-        The target. A window's checksum has been checked where the patch has one; the whole is for
-        the caller to check.
+        The target. The checksums of the windows have been checked, if the patch has any; the
+        caller checks the whole.
 
     Raises:
         PatchError: the patch can't be applied; nothing is decoded beyond `max_bytes`.
@@ -54,8 +54,8 @@ def apply_patch(base: bytes, delta: bytes, max_bytes: int = MAX_TARGET_BYTES) ->
 
 
 def _windows(delta: bytes, base_bytes: int) -> Iterator[tuple[bytes, int, int]]:
-    """The windows of a patch: bytes, length of the target, length of the instructions."""
-    reader = _Reader(delta)
+    """Yield the windows of a patch: bytes, length of the target, length of the instructions."""
+    reader = _ByteReader(delta)
     _read_header(reader)
     while not reader.at_end():
         start = reader.position
@@ -70,7 +70,7 @@ def _windows(delta: bytes, base_bytes: int) -> Iterator[tuple[bytes, int, int]]:
                 raise PatchError(
                     f"the patch needs a longer base: {end:,} bytes, not {base_bytes:,}"
                 )
-        body = _Reader(reader.take(reader.integer()))
+        body = _ByteReader(reader.take(reader.integer()))
         length = body.integer()
         if body.byte():
             raise PatchError("the patch has compressed sections (xdelta3 -S), not supported")
@@ -80,16 +80,18 @@ def _windows(delta: bytes, base_bytes: int) -> Iterator[tuple[bytes, int, int]]:
         yield delta[start : reader.position], length, sections[1]
 
 
-def _read_header(reader: _Reader) -> None:
+def _read_header(reader: _ByteReader) -> None:
     if reader.take(4) != MAGIC:
-        raise PatchError("this is not a VCDIFF patch of version 0: it does not begin d6 c3 c4 00")
+        raise PatchError(
+            "this is not a VCDIFF patch of version 0: it does not start with d6 c3 c4 00"
+        )
     indicator = reader.byte()
     if indicator & HEADER_CODE_TABLE:
-        raise PatchError("the patch has a code table of its own, which is not supported")
+        raise PatchError("the patch has a custom code table, which is not supported")
     if indicator & ~(HEADER_SECONDARY | HEADER_APPLICATION):
         raise PatchError(f"the patch is damaged: unknown header indicator {indicator:#x}")
     if indicator & HEADER_SECONDARY:
-        reader.byte()  # the compressor's number; whether it was used, each window says
+        reader.byte()  # the compressor's number; each window tells whether it was used
     if indicator & HEADER_APPLICATION:
         reader.take(reader.integer())
 
@@ -97,10 +99,10 @@ def _read_header(reader: _Reader) -> None:
 def _decode(base: bytes, window: bytes, length: int) -> bytes:
     delta = MAGIC + b"\x00" + window
     try:
-        # The library obeys a size of 4 GB: add the sizes up before it does anything with them.
+        # The library would allocate a declared size of 4 GB: check the sum of the sizes first.
         claimed = sum(item.size for item in vcdiff_decoder.parse_delta(delta).instructions)
         if claimed != length:
-            raise PatchError(f"the patch is damaged: a window of {length} bytes makes {claimed}")
+            raise PatchError(f"the patch is damaged: a window of {length} bytes has {claimed}")
         return bytes(vcdiff_decoder.decode(base, delta))
     except vcdiff_decoder.InvalidChecksumError:
         raise PatchError("a checksum is wrong: another base, or a damaged patch") from None
@@ -108,8 +110,8 @@ def _decode(base: bytes, window: bytes, length: int) -> bytes:
         raise PatchError(f"the patch is damaged: {error}") from None
 
 
-class _Reader:
-    """A cursor over bytes that fails when they end."""
+class _ByteReader:
+    """Reads bytes one after the other; raises PatchError at the end."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -131,7 +133,7 @@ class _Reader:
         return self.take(1)[0]
 
     def integer(self) -> int:
-        """RFC 3284 section 2: base 128, the most significant digit first, 32 bits."""
+        """Read a 32-bit integer: base 128, most significant digit first (RFC 3284 section 2)."""
         value = 0
         for _ in range(5):
             digit = self.byte()

@@ -1,7 +1,7 @@
 """Plays the levels of an evaluation on the nodes of a Ray cluster.
 
-A level's server and agent run together on one node, which sends the level's files when it has
-ended: the run folder looks as it does after a local run.
+A level's server and agent run together on one node, which sends the level's files at the end: the
+run folder has the same content as after a local run.
 """
 
 from __future__ import annotations
@@ -15,37 +15,36 @@ from typing import Any
 
 from arena.environment.levels import Level
 from arena.evaluation.agents import Agent
-from arena.evaluation.level_run import LevelRun, Limits, Stopped
-from arena.evaluation.results import LevelError, LevelResult
-from arena.workers.remote_errors import Answer, Answering, opened
+from arena.evaluation.level_run import LevelLimits, LevelRun, LevelStopped
+from arena.evaluation.results import LevelFailure, LevelResult
+from arena.workers.remote_errors import Outcome, OutcomeWorker, unwrap
 
-ATTEMPTS = 3  # of a level whose node died
+ATTEMPTS = 3  # per level: a level whose node died is played again
 POLL_SECONDS = 1.0
 SECONDS_TO_STOP = 15.0  # for a node to end its server and agent
 
-Files = dict[str, bytes]  # by path relative to the level's folder
-Played = tuple[LevelResult, Files]
+LevelFiles = dict[str, bytes]  # by path relative to the level's folder
 
 
 class ClusterLevelRun(LevelRun):
-    """A level that is played on a node; its progress is asked for.
+    """A level that is played on a node of the cluster.
 
-    See `arena.workers.ray_cluster.connect`.
+    Call `arena.workers.ray_cluster.connect` first.
     """
 
     def play(self, stop: threading.Event) -> LevelResult:
         """Play the level to its end, on another node if the first one dies.
 
         Raises:
-            Stopped: `stop` was set; everything this level started has ended.
-            OSError: the run folder can't be written.
+            LevelStopped: `stop` was set; everything this level started has ended.
+            OSError: the run folder is not writable.
         """
         import ray
 
         if stop.is_set():
-            raise Stopped
+            raise LevelStopped
         shutil.rmtree(self.folder, ignore_errors=True)
-        for name in ("movies", "out"):  # there in a local run too, even when they stay empty
+        for name in ("movies", "out"):  # a local run has these folders too, even if empty
             (self.folder / name).mkdir(parents=True)
         try:
             for _ in range(ATTEMPTS):
@@ -54,12 +53,13 @@ class ClusterLevelRun(LevelRun):
                     return self._play_on_a_node(ray, stop)
                 except ray.exceptions.RayActorError:
                     continue
-            return self._result(LevelError(f"{ATTEMPTS} nodes of the cluster died under it", ""))
+            failure = f"{ATTEMPTS} nodes of the cluster died while they played the level"
+            return self._result(LevelFailure(failure, ""))
         finally:
             self.state = "done"
 
     def _play_on_a_node(self, ray: Any, stop: threading.Event) -> LevelResult:
-        actor_class = ray.remote(num_cpus=1, max_restarts=0, max_concurrency=2)(_Node)
+        actor_class = ray.remote(num_cpus=1, max_restarts=0, max_concurrency=2)(_LevelActor)
         actor = actor_class.remote(self.level, self._agent, self._seed, self.limits)
         try:
             played = actor.play.remote()
@@ -67,9 +67,9 @@ class ClusterLevelRun(LevelRun):
                 if stop.is_set():
                     actor.stop.remote()
                     ray.wait([played], timeout=SECONDS_TO_STOP)
-                    raise Stopped
-                self._ask(ray, actor)
-            result, files = opened(ray.get(played))
+                    raise LevelStopped
+                self._read_progress(ray, actor)
+            result, files = unwrap(ray.get(played))
             for name, content in files.items():
                 path = self.folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,26 +79,26 @@ class ClusterLevelRun(LevelRun):
         finally:
             ray.kill(actor)
 
-    def _ask(self, ray: Any, actor: Any) -> None:
-        asked = actor.progress.remote()
-        if not ray.wait([asked], timeout=POLL_SECONDS)[0]:
-            return  # it waits for a node with a free CPU
-        state, self.timesteps, self.returns = ray.get(asked)
+    def _read_progress(self, ray: Any, actor: Any) -> None:
+        progress = actor.progress.remote()
+        if not ray.wait([progress], timeout=POLL_SECONDS)[0]:
+            return  # the actor still waits for a node with a free CPU
+        state, self.timesteps, self.returns = ray.get(progress)
         if state == "playing" and self.started is None:
             self.started = time.monotonic()
         self.state = state if state != "done" else "playing"
 
 
-class _Node:
-    """A level's process on a node."""
+class _LevelActor:
+    """Plays one level in a process on a node."""
 
-    def __init__(self, level: Level, agent: Agent, seed: int | None, limits: Limits) -> None:
-        self._order = level, agent, seed, limits
+    def __init__(self, level: Level, agent: Agent, seed: int | None, limits: LevelLimits) -> None:
+        self._arguments = level, agent, seed, limits
         self._stop = threading.Event()
         self._run: LevelRun | None = None
 
-    def play(self) -> Answer:
-        return Answering(lambda: self._play)(None)
+    def play(self) -> Outcome:
+        return OutcomeWorker(lambda: self._play)(None)
 
     def progress(self) -> tuple[str, int, list[float]]:
         if self._run is None:
@@ -108,8 +108,8 @@ class _Node:
     def stop(self) -> None:
         self._stop.set()
 
-    def _play(self, _: None) -> Played:
-        level, agent, seed, limits = self._order
+    def _play(self, _: None) -> tuple[LevelResult, LevelFiles]:
+        level, agent, seed, limits = self._arguments
         with tempfile.TemporaryDirectory(prefix="level-") as text:
             folder = Path(text)
             self._run = LevelRun(level, folder, agent, seed, limits)

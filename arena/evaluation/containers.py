@@ -1,17 +1,17 @@
-"""Runs a contest image as the contest did, and tighter: no network, nothing to write to but its
-output, no privileges.
+"""Runs a contest image as the contest did, with more isolation: no network, no privileges, and
+nothing writable except its output.
 
-Which user. An image of the contest keeps its agent in /root/compo and runs as root, and many a
-base image closes /root to everyone else (mode 0700). So, in this order:
+A contest image has its agent in /root/compo and runs as root, and many base images close /root to
+other users (mode 0700). The user is chosen in this order:
 
 1. An image with a user of its own (USER in its Dockerfile) keeps it.
-2. Rootless podman: root in the container *is* the unprivileged user outside; it stays.
-3. If others may enter /root and /root/compo, the agent runs as the caller, or as nobody (65534)
-   where the caller is root.
-4. Otherwise it runs as root without a single capability, which cannot override a file's mode,
-   mount, trace or open a raw socket, and may not gain privileges.
+2. Rootless podman: root in the container *is* the unprivileged user outside; it stays root.
+3. If other users may enter /root and /root/compo, the agent runs as the caller, or as nobody
+   (65534) if the caller is root.
+4. Otherwise it runs as root without any capability: it can't override a file's mode, mount, trace
+   or open a raw socket, and can't gain privileges.
 
-`CONTAINER_RUN_FLAGS` comes last and so can overrule all of it (`--user 0`, `--gpus all`).
+`CONTAINER_RUN_FLAGS` comes last and can override all of this (`--user 0`, `--gpus all`).
 """
 
 from __future__ import annotations
@@ -28,41 +28,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arena.evaluation.agents import AgentError, AgentProcess, Run, Workplace
+from arena.evaluation.agent_process import AgentError, AgentProcess, WorkingDirectory
+from arena.evaluation.agents import AgentOptions
 
 ENGINES = ("docker", "podman")
 COMPO = "/root/compo"  # the contest's working directory
 NOBODY = 65534
 PROCESSES = 512
 TMP_SIZE = "1g"
-SECONDS_TO_ANSWER = 30.0
-MAX_OUTPUT_BYTES = 256 * 2**20  # of what an agent leaves in `out`
+ENGINE_SECONDS = 30.0
+MAX_OUTPUT_BYTES = 256 * 2**20  # total size of the files copied from `out`
 
 
 @dataclass(frozen=True)
-class Engine:
-    """A container engine that answers."""
+class ContainerEngine:
+    """A container engine that runs."""
 
     program: str
     is_podman: bool
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run one of the engine's short commands; a hang counts as an error."""
+        """Run a short command of the engine; one that takes too long counts as an error."""
         command = [self.program, *arguments]
         try:
             return subprocess.run(
-                command, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER, check=False
+                command, capture_output=True, text=True, timeout=ENGINE_SECONDS, check=False
             )
         except subprocess.TimeoutExpired:
-            message = f"no answer in {SECONDS_TO_ANSWER:.0f} s"
+            message = f"no answer in {ENGINE_SECONDS:.0f} s"
             return subprocess.CompletedProcess(command, 1, "", message)
 
 
-def find_engines(environment: Mapping[str, str]) -> list[Engine]:
-    """The engine that CONTAINER_ENGINE names, or all of docker and podman that answer.
+def find_engines(environment: Mapping[str, str]) -> list[ContainerEngine]:
+    """The engine that CONTAINER_ENGINE names, or those of docker and podman that run.
 
     Raises:
-        AgentError: none is there, or none answers (the daemon is not running, say).
+        AgentError: none is installed, or none runs (for example, the daemon is stopped).
     """
     chosen = environment.get("CONTAINER_ENGINE")
     programs = [name for name in ([chosen] if chosen else ENGINES) if shutil.which(name)]
@@ -74,48 +75,56 @@ def find_engines(environment: Mapping[str, str]) -> list[Engine]:
         )
     engines, problems = [], []
     for program in programs:
-        answer = Engine(program, is_podman=False).call("version")
+        answer = ContainerEngine(program, is_podman=False).call("version")
         if answer.returncode == 0:
-            engines.append(Engine(program, "podman" in answer.stdout.lower()))
+            engines.append(ContainerEngine(program, "podman" in answer.stdout.lower()))
         else:
             lines = answer.stderr.strip().splitlines() or [f"exit code {answer.returncode}"]
             problems.append(f"{program}: {lines[-1]}")
     if not engines:
         raise AgentError(
-            f"no container engine answers ({'; '.join(problems)}): start it, or set"
-            " CONTAINER_ENGINE"
+            f"no container engine runs ({'; '.join(problems)}): start it, or set CONTAINER_ENGINE"
         )
     return engines
 
 
 @dataclass(frozen=True)
 class ImageAgent:
-    """A contest image, found and looked into.
+    """A contest image that an engine has.
 
     Attributes:
-        image: the name given.
+        engine: engine that has the image.
+        image: name of the image.
         image_id: the engine's id of the image's content.
-        user_flags: what chooses the user, and `user` says it in words.
-        extra_flags: of CONTAINER_RUN_FLAGS.
+        user_flags: flags that choose the user.
+        user: the chosen user in words.
+        extra_flags: flags from CONTAINER_RUN_FLAGS.
+        memory_gigabytes: memory limit of the container.
+        options: options of the run.
     """
 
-    engine: Engine
+    engine: ContainerEngine
     image: str
     image_id: str
     user_flags: tuple[str, ...]
     user: str
     extra_flags: tuple[str, ...]
     memory_gigabytes: float
-    run: Run
+    options: AgentOptions
 
     @classmethod
     def find(
-        cls, image: str, run: Run, memory_gigabytes: float, environment: Mapping[str, str]
+        cls,
+        image: str,
+        options: AgentOptions,
+        memory_gigabytes: float,
+        environment: Mapping[str, str],
     ) -> ImageAgent:
         """Look for the image with every engine, and choose the user it will run as.
 
         Raises:
-            AgentError: no engine, no such image, CONTAINER_RUN_FLAGS that can't be split.
+            AgentError: no engine runs, none has the image, or CONTAINER_RUN_FLAGS can't be
+                split.
         """
         try:
             extra = tuple(shlex.split(environment.get("CONTAINER_RUN_FLAGS", "")))
@@ -129,7 +138,7 @@ class ImageAgent:
             if inspected.returncode == 0:
                 image_id, _, own_user = inspected.stdout.strip().partition(" ")
                 flags, user = _choose_user(engine, image, own_user.strip())
-                return cls(engine, image, image_id, flags, user, extra, memory_gigabytes, run)
+                return cls(engine, image, image_id, flags, user, extra, memory_gigabytes, options)
         names = " and ".join(engine.program for engine in engines)
         raise AgentError(f"{names} has no image {image!r}: build it (./build.sh) or pull it first")
 
@@ -138,7 +147,7 @@ class ImageAgent:
         return self.image.rpartition("/")[2]
 
     def check(self) -> None:
-        """Nothing is left to check: `find` has."""
+        """Do nothing: `find` has checked the image."""
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -148,28 +157,28 @@ class ImageAgent:
             "engine": Path(self.engine.program).name,
             "user": self.user,
             "memory_gigabytes": self.memory_gigabytes,
-            **self.run.describe(),
+            **self.options.describe(),
         }
 
-    def start(self, workplace: Workplace) -> AgentProcess:
-        out = workplace.folder / "out"
+    def start(self, directory: WorkingDirectory) -> AgentProcess:
+        out = directory.folder / "out"
         out.mkdir()
-        # The container's user is another one outside, or root without the right to pass over a
-        # file's mode. These may be open to all: the folder around them is ours alone.
+        # The container's user is another user outside, or root that can't override a file's mode.
+        # These may be open to every user: only the caller may enter the folder around them.
         out.chmod(0o777)
-        for folder in (workplace.socket_dir.parent, workplace.socket_dir):
+        for folder in (directory.socket_dir.parent, directory.socket_dir):
             folder.chmod(0o755)
-        for channel in workplace.socket_dir.iterdir():
+        for channel in directory.socket_dir.iterdir():
             channel.chmod(0o666)
-        return ContainerProcess(self, f"contest-{secrets.token_hex(6)}", workplace)
+        return ContainerProcess(self, f"contest-{secrets.token_hex(6)}", directory)
 
-    def command(self, container: str, workplace: Workplace) -> list[str]:
+    def command(self, container: str, directory: WorkingDirectory) -> list[str]:
         """The engine's whole command line."""
         memory = f"{round(self.memory_gigabytes * 1024)}m"
-        variables = [f"--env={key}={value}" for key, value in self.run.environment().items()]
+        variables = [f"--env={key}={value}" for key, value in self.options.environment().items()]
         mounts = [
-            f"--mount=type=bind,source={workplace.socket_dir.parent},target={COMPO}/tmp",
-            f"--mount=type=bind,source={workplace.folder / 'out'},target={COMPO}/out",
+            f"--mount=type=bind,source={directory.socket_dir.parent},target={COMPO}/tmp",
+            f"--mount=type=bind,source={directory.folder / 'out'},target={COMPO}/out",
         ]
         return [
             *(self.engine.program, "run", "--rm", f"--name={container}"),
@@ -186,25 +195,30 @@ class ImageAgent:
 
 
 class ContainerProcess(AgentProcess):
-    """A running container, seen through the engine's foreground client."""
+    """A running container; the process is the engine's client in the foreground."""
 
-    def __init__(self, agent: ImageAgent, container: str, workplace: Workplace) -> None:
+    def __init__(self, agent: ImageAgent, container: str, directory: WorkingDirectory) -> None:
         self._engine = agent.engine
         self._container = container
-        self._workplace = workplace
-        super().__init__(agent.command(container, workplace), workplace)
+        self._directory = directory
+        super().__init__(agent.command(container, directory), directory)
 
     def stop(self) -> None:
         self._engine.call("rm", "--force", self._container)
         super().stop()
-        collect(self._workplace.folder / "out", self._workplace.output_dir)
+        collect(self._directory.folder / "out", self._directory.output_dir)
 
 
 def collect(source: Path, target: Path, limit: int = MAX_OUTPUT_BYTES) -> None:
-    """Copy the regular files an agent has left, as files of ours, up to a total size.
+    """Copy the regular files that an agent has written, up to a total size.
 
-    Links and special files stay behind: an image that can't be trusted must not choose what is
-    read here. Files that can't be read (closed by the container's user) stay behind too.
+    Links and special files are not copied: an untrusted image must not choose what is read here.
+    Files that the container's user has made unreadable are not copied either.
+
+    Args:
+        source: folder of the agent's files.
+        target: folder of the copies.
+        limit: total size of the copies, in bytes.
     """
     for folder, folders, names in os.walk(source):
         folders.sort()
@@ -225,8 +239,8 @@ def collect(source: Path, target: Path, limit: int = MAX_OUTPUT_BYTES) -> None:
                     shutil.copyfileobj(file, new)
 
 
-def _choose_user(engine: Engine, image: str, own_user: str) -> tuple[tuple[str, ...], str]:
-    """The flags that choose the user (see the top of this file), and the choice in words."""
+def _choose_user(engine: ContainerEngine, image: str, own_user: str) -> tuple[tuple[str, ...], str]:
+    """The flags that choose the user (see the module's docstring), and the choice in words."""
     if own_user.partition(":")[0] not in ("", "0", "root"):
         return (), f"{own_user} (the image's own)"
     if engine.is_podman and os.geteuid() != 0:
@@ -238,8 +252,8 @@ def _choose_user(engine: Engine, image: str, own_user: str) -> tuple[tuple[str, 
     return (), "root without capabilities (the image closes /root to others)"
 
 
-def _others_may_enter(engine: Engine, image: str, folders: Sequence[str]) -> bool:
-    """Whether folders of an image are open to every user; read without running the image."""
+def _others_may_enter(engine: ContainerEngine, image: str, folders: Sequence[str]) -> bool:
+    """Whether every user may enter folders of an image; the image is not run."""
     # An image without a command needs one to be created; it is never started.
     created = engine.call("create", "--pull=never", "--network=none", image, "true")
     if created.returncode != 0:
@@ -252,7 +266,7 @@ def _others_may_enter(engine: Engine, image: str, folders: Sequence[str]) -> boo
     return all(mode is not None and mode & 0o005 == 0o005 for mode in modes)
 
 
-def _mode(engine: Engine, container: str, folder: str) -> int | None:
+def _mode(engine: ContainerEngine, container: str, folder: str) -> int | None:
     """A folder's mode: the first header of the tar stream that `cp` makes of it."""
     command = [engine.program, "cp", f"{container}:{folder}", "-"]
     with subprocess.Popen(

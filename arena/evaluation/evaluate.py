@@ -1,64 +1,57 @@
-"""An evaluation: levels x one agent, several at once, resumable, into a run folder.
+"""Evaluates one agent on several levels, some at once, into a run folder that can be resumed.
 
-The main thread shows the progress and writes results.json after each level; each level has a
-thread that only waits on its processes (see arena.evaluation.level_run).
+The main thread shows the progress and writes results.json after each level. Each level has a thread
+that only waits for its processes (see arena.evaluation.level_run).
 """
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
 
 from agent.errors import UserError
-from arena.environment.levels import Level, available
+from arena.environment.availability import check_available
+from arena.environment.levels import Level
 from arena.evaluation.agents import Agent
-from arena.evaluation.level_run import LevelRun, Limits
-from arena.evaluation.progress import Display
-from arena.evaluation.results import FILE_NAME, LevelResult, Results, read_results, write_results
-from arena.evaluation.run_folder import RunFolder, RunFolderError, read_run
+from arena.evaluation.level_run import LevelLimits, LevelRun
+from arena.evaluation.progress import ProgressDisplay
+from arena.evaluation.results import FILE_NAME, LevelResult, RunResults, read_results, write_results
+from arena.evaluation.run_folder import RunFolder
 from arena.evaluation.score import bootstrap_interval, read_monitor
+from arena.server.monitor import MONITOR_FILE
+from arena.server.signals import signals_as_interrupt, signals_ignored
 
 REFRESH_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """What to evaluate.
 
     Attributes:
-        levels: each once.
-        agent: who plays them.
-        limits: of each level.
-        seed: of the stickiness, the same on every level; None draws one for each.
-        workers: how many levels at once; an emulator and an agent each.
+        levels: levels to play, each once.
+        agent: agent that plays them.
+        limits: limits of each level.
+        seed: random seed of the sticky actions on every level; None draws one for each level.
+        workers: number of levels played at once; each has an emulator and an agent.
     """
 
     levels: Sequence[Level]
     agent: Agent
-    limits: Limits
+    limits: LevelLimits
     seed: int | None
     workers: int
 
     def settings(self) -> dict[str, Any]:
-        """What moves the score, for run.json: a run is resumed under the same settings only."""
+        """The settings that change the score, for run.json; a run resumes only under the same."""
         return {
-            "levels": [
-                {
-                    "level": level.name,
-                    "scenario": level.scenario,
-                    "integration": str(level.integration) if level.integration else None,
-                }
-                for level in self.levels
-            ],
+            "levels": [level.to_json() for level in self.levels],
             "budget_steps": self.limits.budget_steps,
             "wall_clock_seconds": self.limits.wall_clock_seconds,
             "seed": self.seed,
@@ -66,66 +59,75 @@ class Plan:
         }
 
     def check(self) -> None:
-        """Find every mistake that can be found before something is started.
+        """Check the levels and the agent before anything is started.
 
         Raises:
-            UserError: a level that is not there, a missing ROM, an agent that can't start.
+            UserError: a level does not exist, a ROM is missing, or the agent can't start.
         """
         for level in self.levels:
-            available(level)
+            check_available(level)
         self.agent.check()
 
 
-class Interrupted(Exception):
-    """The user stopped the run; everything is ended and what was finished is kept."""
+class EvaluationInterrupted(Exception):
+    """The user stopped the run: every process has ended, and finished levels are kept.
+
+    Attributes:
+        finished: number of finished levels.
+    """
 
     def __init__(self, finished: int) -> None:
         super().__init__(f"{finished} levels are finished")
         self.finished = finished
 
 
-class Audience(Protocol):
-    """Whoever looks on, as `arena.pages.live.view` does."""
+class LevelObserver(Protocol):
+    """Observes the levels while they are played, as `arena.pages.live.view` does."""
 
     def show(self, runs: Sequence[LevelRun]) -> None:
-        """These are the levels that will be played."""
+        """Take the levels that will be played; called once, before the first starts."""
 
 
 def evaluate(
-    plan: Plan,
+    plan: EvaluationPlan,
     folder: RunFolder,
     console: Console,
-    audience: Audience | None = None,
+    observer: LevelObserver | None = None,
     level_run: type[LevelRun] = LevelRun,
-) -> Results:
-    """Play all levels that the run folder has no result of, and return the results of all.
+) -> RunResults:
+    """Play every level that has no result in the run folder, and return the results of all.
 
-    Levels that failed before are played again. An audience can look into each level's window.
-    `level_run` says where they are played: here, or on a cluster.
+    Levels that failed before are played again.
+
+    Args:
+        plan: what to evaluate.
+        folder: the open run folder.
+        console: where the progress is shown.
+        observer: a live view; with one, each level's server writes a frame ring.
+        level_run: where levels are played: LevelRun (this machine) or ClusterLevelRun.
 
     Raises:
-        Interrupted: Ctrl-C, or a request to end.
-        UserError: the run folder can't be written any more.
+        EvaluationInterrupted: Ctrl-C, SIGTERM or SIGHUP.
+        UserError: the run folder is not writable any more.
     """
-    book = _Book(plan, folder.path)
+    results_file = _ResultsFile(plan, folder.path)
+    watched = observer is not None
     runs = [
-        level_run(
-            level, folder.path, plan.agent, plan.seed, plan.limits, watched=audience is not None
-        )
+        level_run(level, folder.path, plan.agent, plan.seed, plan.limits, watched=watched)
         for level in plan.levels
-        if not book.is_finished(level)
+        if not results_file.is_finished(level)
     ]
     console.print(_announcement(plan, folder, len(runs)), highlight=False, markup=False)
-    if audience is not None:
-        audience.show(runs)
+    if observer is not None:
+        observer.show(runs)
     try:
-        book.write()
-        with end_request_as_interrupt():
-            _play_all(runs, book, plan.workers, console)
-        return book.close()
+        results_file.write()
+        with signals_as_interrupt():
+            _play_all(runs, results_file, plan.workers, console)
+        return results_file.finish()
     except KeyboardInterrupt:
-        results = book.close()
-        raise Interrupted(sum(_finished(level) for level in results.levels)) from None
+        results = results_file.finish()
+        raise EvaluationInterrupted(sum(_finished(level) for level in results.levels)) from None
     except OSError as error:
         raise UserError(
             f"{folder.path} can't be written ({error.strerror}): finished levels are kept; make"
@@ -133,34 +135,36 @@ def evaluate(
         ) from error
 
 
-def _announcement(plan: Plan, folder: RunFolder, to_play: int) -> str:
+def _announcement(plan: EvaluationPlan, folder: RunFolder, to_play: int) -> str:
     total = len(plan.levels)
     levels = f"{total} level{'s' if total > 1 else ''}"
     text = f"{plan.agent.name} on {levels}, {plan.limits.budget_steps:,} timesteps each"
     if not folder.resumed:
         return f"run {folder.path}: {text}"
-    return f"resuming {folder.path}: {text}, {total - to_play} finished already"
+    return f"resuming {folder.path}: {text}, {total - to_play} already finished"
 
 
-def _play_all(runs: Sequence[LevelRun], book: _Book, workers: int, console: Console) -> None:
+def _play_all(
+    runs: Sequence[LevelRun], results_file: _ResultsFile, workers: int, console: Console
+) -> None:
     stop = threading.Event()
     with ThreadPoolExecutor(workers, thread_name_prefix="level") as pool:
         futures = {pool.submit(run.play, stop): run for run in runs}
         try:
-            with Display(console, runs) as display:
-                for future in _as_they_end(futures, display):
-                    book.enter(future.result())
-                    display.ended(future.result())
+            with ProgressDisplay(console, runs) as display:
+                for future in _as_completed(futures, display):
+                    results_file.add(future.result())
+                    display.show_result(future.result())
         except BaseException:
-            with _uninterrupted():
+            with signals_ignored():
                 stop.set()
                 pool.shutdown(cancel_futures=True)  # waits until every child has ended
-                book.enter_ended(futures)
+                results_file.add_ended(futures)
             raise
 
 
-def _as_they_end(
-    futures: dict[Future[LevelResult], LevelRun], display: Display
+def _as_completed(
+    futures: dict[Future[LevelResult], LevelRun], display: ProgressDisplay
 ) -> Iterator[Future[LevelResult]]:
     pending = set(futures)
     while pending:
@@ -169,10 +173,10 @@ def _as_they_end(
         yield from done
 
 
-class _Book:
-    """The results so far, and their file."""
+class _ResultsFile:
+    """The results so far, written to results.json after each level."""
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: EvaluationPlan, folder: Path) -> None:
         self._folder = folder
         earlier = {}
         if (folder / FILE_NAME).exists():
@@ -182,87 +186,39 @@ class _Book:
             earlier[entry.level] if _finished(earlier.get(entry.level)) else entry
             for entry in blank
         ]
-        self._results = Results(plan.agent.name, plan.limits.budget_steps, levels)
+        self._results = RunResults(plan.agent.name, plan.limits.budget_steps, levels)
 
     def is_finished(self, level: Level) -> bool:
         return any(entry.level == level.name and _finished(entry) for entry in self._results.levels)
 
-    def enter(self, result: LevelResult) -> None:
+    def add(self, result: LevelResult) -> None:
         levels = [result if old.level == result.level else old for old in self._results.levels]
         self._results = replace(self._results, levels=levels)
         self.write()
 
-    def enter_ended(self, futures: dict[Future[LevelResult], LevelRun]) -> None:
-        """Enter what ended while the run was being stopped."""
+    def add_ended(self, futures: dict[Future[LevelResult], LevelRun]) -> None:
+        """Add the levels that ended while the run was being stopped."""
         for future in futures:
             if future.done() and not future.cancelled() and future.exception() is None:
-                self.enter(future.result())
+                self.add(future.result())
 
     def write(self) -> None:
         write_results(self._folder, self._results)
 
-    def close(self) -> Results:
-        """Add the interval of the mean, which takes all episodes of all levels."""
+    def finish(self) -> RunResults:
+        """Add the interval of the mean, which needs all episodes of all levels."""
         scored = [level for level in self._results.levels if level.score is not None]
         returns = [
-            [episode.episode_return for episode in read_monitor(self._monitor(level))]
+            [
+                episode.episode_return
+                for episode in read_monitor(self._folder / level.folder / MONITOR_FILE)
+            ]
             for level in scored
         ]
         self._results = replace(self._results, interval=bootstrap_interval(returns))
         self.write()
         return self._results
 
-    def _monitor(self, level: LevelResult) -> Path:
-        return self._folder / level.folder / "monitor.csv"
-
 
 def _finished(entry: LevelResult | None) -> bool:
     return entry is not None and entry.status == "finished"
-
-
-@contextmanager
-def end_request_as_interrupt() -> Iterator[None]:
-    """SIGTERM and a closed terminal end a run as Ctrl-C does: with everything cleaned up.
-
-    SIGINT is set too: a shell starts its background jobs with it ignored, and `kill -INT` is then
-    the only way to say it. A terminal's end stays ignored where it was (nohup).
-    """
-
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """A second Ctrl-C must not cut the clean-up short: it takes seconds at most."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def integration_of(movie: Path) -> Path | None:
-    """The folder of one's own game that a movie in a run folder was recorded on, if it was one."""
-    for parent in movie.absolute().parents:
-        try:
-            levels = read_run(parent)["settings"]["levels"]
-        except (RunFolderError, KeyError):
-            continue
-        for entry in levels:
-            level = Level(*entry["level"].split(":", 1))
-            if entry["integration"] and level.slug == movie.absolute().parent.parent.name:
-                return Path(entry["integration"])
-    return None

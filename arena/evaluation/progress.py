@@ -1,6 +1,6 @@
-"""What an evaluation shows: a progress bar with the time left, then the table of scores.
+"""Shows the progress of an evaluation with the time left, and then the table of scores.
 
-On a terminal the bars live; elsewhere (a log, a pipe) a line appears now and then.
+A terminal shows progress bars; a log or a pipe gets a line every 30 seconds.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from arena.environment.levels import Level
 from arena.evaluation.level_run import LevelRun
-from arena.evaluation.results import LevelResult, Results
+from arena.evaluation.results import LevelResult, RunResults
 from arena.evaluation.score import INTERVAL_METHOD, Interval, level_score
 
-SECONDS_A_LINE = 30.0  # between two lines of progress where there is no terminal
-SPEED_SECONDS = 20.0  # the speed behind the time left is that of so many seconds
-WIDE = 100  # columns of a terminal that has room for the intervals of the levels
-NOTHING = "–"
+SECONDS_PER_LINE = 30.0  # between two lines of progress without a terminal
+SPEED_SECONDS = 20.0  # the time left is computed from the speed in this period
+WIDE = 100  # columns; a narrower terminal has no room for the levels' intervals
+NO_VALUE = "–"
 
 
-class Display:
-    """Progress of the levels of a run; `refresh` reads how far they are."""
+class ProgressDisplay:
+    """Progress bars of the levels of a run. Use it as a context manager."""
 
     def __init__(self, console: Console, runs: Sequence[LevelRun]) -> None:
         self._console = console
@@ -60,7 +61,7 @@ class Display:
             "all levels", total=budget, visible=len(runs) > 1, speed="", score=""
         )
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> ProgressDisplay:
         self._progress.start()
         return self
 
@@ -73,7 +74,7 @@ class Display:
         self._progress.stop()
 
     def refresh(self) -> None:
-        """Show how far the levels are."""
+        """Show the current progress of the levels."""
         for run in self._runs:
             if run.state in ("starting", "playing"):
                 self._show(run)
@@ -85,13 +86,13 @@ class Display:
             completed=self._timesteps(),
             description=f"all levels, {done} of {len(self._runs)} done",
         )
-        if self._progress.disable and time.monotonic() - self._last_line > SECONDS_A_LINE:
+        if self._progress.disable and time.monotonic() - self._last_line > SECONDS_PER_LINE:
             self._line()
 
-    def ended(self, result: LevelResult) -> None:
-        """Say that a level has ended, where it scrolls by."""
+    def show_result(self, result: LevelResult) -> None:
+        """Print a line with the result of a level that has ended."""
         if len(self._runs) == 1 and result.status == "finished":
-            return  # the table follows at once
+            return  # the table follows immediately
         what = f"score {_number(result.score)}" if result.status == "finished" else "failed"
         reason = f": {result.error.reason}" if result.error else ""
         self._progress.console.print(
@@ -131,10 +132,10 @@ class Display:
         self._console.print(f"{used:,} of {budget:,} steps, {left}")
 
 
-def show_table(console: Console, results: Results) -> None:
-    """Print the levels, the mean, and what went wrong."""
+def show_table(console: Console, results: RunResults) -> None:
+    """Print a row per level, the mean, and the reasons of failures."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    games = {_game_and_state(level)[0] for level in results.levels}
+    games = {Level.parse(level.level).game for level in results.levels}
     one_game = games.pop() if len(games) == 1 else None
     table.add_column(one_game or "level", overflow="fold", min_width=16)
     wide = console.width >= WIDE
@@ -143,7 +144,7 @@ def show_table(console: Console, results: Results) -> None:
         table.add_column(header, justify="right", no_wrap=True)
     for level in results.levels:
         table.add_row(
-            _game_and_state(level)[1] if one_game else level.level,
+            Level.parse(level.level).state if one_game else level.level,
             _score(level),
             *([_pair(level.interval)] if wide else []),
             _number(level.best_return),
@@ -159,8 +160,8 @@ def show_table(console: Console, results: Results) -> None:
         _show_failure(console, level)
 
 
-def show_files(console: Console, results: Results, folder: Path) -> None:
-    """Say where the results are, and how to see the best episode."""
+def show_files(console: Console, results: RunResults, folder: Path) -> None:
+    """Print the path of the results, and the command that renders the best episode."""
     console.print()
     console.print(
         f"results  {folder / 'results.json'}", soft_wrap=True, highlight=False, markup=False
@@ -170,21 +171,21 @@ def show_files(console: Console, results: Results, folder: Path) -> None:
         best = max(played, key=lambda level: level.score or 0.0)
         movie = folder / best.movies.get("best", best.movies.get("first", ""))
         console.print(
-            f"watch    python local_eval.py --movie {movie}",
+            f"watch    python local_eval.py movie {movie}",
             soft_wrap=True,
             highlight=False,
             markup=False,
         )
 
 
-def _show_mean(console: Console, results: Results) -> None:
+def _show_mean(console: Console, results: RunResults) -> None:
     total = len(results.levels)
     if results.mean is None:
         console.print(Text(f"no score: 0 of {total} levels have one", style="bold red"))
         return
     over = f"over {results.levels_scored} of {total} level{'s' if total > 1 else ''}"
     missing = total - results.levels_scored
-    without = f", {missing} without a score left out" if missing else ""
+    without = f", {missing} without a score excluded" if missing else ""
     line = Text.assemble(
         ("mean score ", "bold"),
         (_number(results.mean), "bold green"),
@@ -203,11 +204,6 @@ def _show_failure(console: Console, level: LevelResult) -> None:
         console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
 
 
-def _game_and_state(level: LevelResult) -> tuple[str, str]:
-    game, _, state = level.level.partition(":")
-    return game, state
-
-
 def _score(level: LevelResult) -> Text:
     if level.status == "finished" and level.score is not None:
         return Text(_number(level.score), style="bold green")
@@ -220,12 +216,12 @@ def _style(level: LevelResult) -> str:
 
 
 def _number(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:,.1f}"
+    return NO_VALUE if value is None else f"{value:,.1f}"
 
 
 def _count(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:,.0f}"
+    return NO_VALUE if value is None else f"{value:,.0f}"
 
 
 def _pair(interval: Interval | None) -> str:
-    return NOTHING if interval is None else f"{_number(interval[0])} to {_number(interval[1])}"
+    return NO_VALUE if interval is None else f"{_number(interval[0])} to {_number(interval[1])}"

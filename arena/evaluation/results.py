@@ -1,35 +1,36 @@
-"""results.json of a run folder: what it holds, written and read with one set of names.
+"""results.json of a run folder: writes and reads it with one set of names.
 
-Schema, version 1 (numbers that don't exist are null, never 0):
+Schema, version 1 (a number that does not exist is null, never 0):
 
     format        "world-models-contest/results"
     version       1
-    complete      true once every level has ended, finished or failed
-    agent         the agent in a few words
-    budget_steps  timesteps a level; a reset counts as one, as in the contest
-    interval_method  how every interval here was made
+    complete      true once every level has finished or failed
+    agent         the agent's name in a few words
+    budget_steps  timesteps per level; a reset counts as one, as in the contest
+    interval_method  method of every interval in the file
     mean          score: mean over the levels that have a score; interval: [low, high];
-                  levels_scored, levels_total: over how many of how many (a level that failed or
-                  finished no episode has no score, and is left out of the mean)
+                  levels_scored, levels_total: the number of levels in the mean, and of all levels
+                  (a level that failed or finished no episode has no score and is excluded)
     levels        in the order played, each with
       level            "GAME:STATE"
       status           "pending", "finished" or "failed"; a failed level has no score
-      folder           its folder, relative to the run folder
-      ended_by         as the server saw it: "timestep-limit", "wall-clock-limit"; of a failed
-                       level "client-closed", "client-disconnected", "protocol-error",
-                       "never-connected", or null: the run was cut off or the server broke off
-      score, interval  mean return of the finished episodes; the first row of monitor.csv on
-      best_return, best_episode  the highest return, and which episode (from 0) had it first
-      episodes         finished episodes: rows of monitor.csv
-      timesteps        used of the budget
-      locked_in_at     timesteps used when the agent first began an episode locked in, from its
-                       journal; null: it never did, or keeps no journal
-      seconds          from the agent's connection to the end
+      folder           the level's folder, relative to the run folder
+      ended_by         "timestep-limit" or "wall-clock-limit"; for a failed level
+                       "client-closed", "client-disconnected", "protocol-error",
+                       "never-connected", or null if the server ended without a result
+      score, interval  mean return of the finished episodes (rows of monitor.csv)
+      best_return, best_episode  highest return, and the number of the first episode with it,
+                       from 0
+      episodes         number of finished episodes
+      timesteps        timesteps used of the budget
+      locked_in_at     timesteps used when the agent's first locked-in episode began, from its
+                       journal; null: there was none, or the agent writes no journal
+      seconds          seconds from the agent's connection to the end
       steps_per_second timesteps / seconds
       movies           first, best, typical (nearest to the median return): .bk2 files relative to
                        the run folder
-      movie_episodes   which episode (from 0) each of them shows; runs of before may lack it
-      error            failed: reason (one line) and stderr (the last lines of it)
+      movie_episodes   number of the episode that each movie shows, from 0
+      error            for a failed level: reason (one line) and stderr (its last lines)
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ from typing import Any
 
 from agent.errors import UserError
 from agent.files import write_atomically
+from arena.environment.level_files import LevelError
+from arena.environment.levels import Level
 from arena.evaluation.score import INTERVAL_METHOD, Interval, mean_score
 
 FILE_NAME = "results.json"
 FORMAT = "world-models-contest/results"
 VERSION = 1
-ADDED = ("movie_episodes",)  # fields that a file of this version may lack
 NUMBERS = (
     *("score", "best_return", "best_episode", "timesteps", "locked_in_at", "seconds"),
     "steps_per_second",
@@ -56,7 +58,7 @@ NUMBERS = (
 
 
 @dataclass(frozen=True)
-class LevelError:
+class LevelFailure:
     """Why a level failed."""
 
     reason: str
@@ -65,7 +67,7 @@ class LevelError:
 
 @dataclass(frozen=True)
 class LevelResult:
-    """One entry of `levels`; see the schema above."""
+    """One entry of `levels`; see the module's docstring for the fields."""
 
     level: str
     folder: str
@@ -81,13 +83,13 @@ class LevelResult:
     seconds: float | None = None
     steps_per_second: float | None = None
     movies: Mapping[str, str] = field(default_factory=dict)
-    error: LevelError | None = None
+    error: LevelFailure | None = None
     movie_episodes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Results:
-    """A whole results.json."""
+class RunResults:
+    """The content of a results.json."""
 
     agent: str
     budget_steps: int
@@ -96,17 +98,17 @@ class Results:
 
     @property
     def complete(self) -> bool:
-        """Every level has ended."""
+        """Whether every level has finished or failed."""
         return all(level.status != "pending" for level in self.levels)
 
     @property
     def mean(self) -> float | None:
-        """Mean over the levels that have a score."""
+        """Mean over the levels that have a score; None if none has one."""
         return mean_score([level.score for level in self.levels])
 
     @property
     def levels_scored(self) -> int:
-        """How many levels the mean is over."""
+        """Number of levels in the mean."""
         return sum(level.score is not None for level in self.levels)
 
     @property
@@ -115,12 +117,12 @@ class Results:
         return [level for level in self.levels if level.status == "failed"]
 
 
-class ResultsError(UserError):
-    """A results.json that this version can't read."""
+class RunResultsError(UserError):
+    """A results.json is missing or invalid."""
 
 
-def write_results(folder: Path, results: Results) -> None:
-    """Write FOLDER/results.json, whole or not at all."""
+def write_results(folder: Path, results: RunResults) -> None:
+    """Write FOLDER/results.json atomically."""
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -140,20 +142,22 @@ def write_results(folder: Path, results: Results) -> None:
     write_atomically(folder / FILE_NAME, text.encode() + b"\n")
 
 
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path) -> RunResults:
     """Read FOLDER/results.json.
 
     Raises:
-        ResultsError: not there, cut, of another format or version, with other fields, or with
-            values that no version ever wrote: who reads it counts on their types.
+        RunResultsError: the file is missing, cut, of another format or version, or has other
+            fields or values of another type.
     """
     path = folder / FILE_NAME
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         found = (content["format"], content["version"])
         if found != (FORMAT, VERSION):
-            raise ResultsError(f"{path} is {found[0]} version {found[1]}, not {FORMAT} {VERSION}")
-        results = Results(
+            raise RunResultsError(
+                f"{path} is {found[0]} version {found[1]}, not {FORMAT} {VERSION}"
+            )
+        results = RunResults(
             agent=content["agent"],
             budget_steps=content["budget_steps"],
             levels=[_level(entry) for entry in content["levels"]],
@@ -161,15 +165,15 @@ def read_results(folder: Path) -> Results:
         )
         _check(results)
         return results
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResultsError(f"{path} can't be read ({error}): choose another --out") from error
+    except (OSError, ValueError, KeyError, TypeError, LevelError) as error:
+        raise RunResultsError(f"{path} can't be read ({error}): choose another --out") from error
 
 
 def _level(entry: dict[str, Any]) -> LevelResult:
     names = [name.name for name in fields(LevelResult)]
-    values = {name: entry[name] for name in names if name in entry or name not in ADDED}
+    values = {name: entry[name] for name in names}
     values["interval"] = _interval(values["interval"])
-    values["error"] = LevelError(**values["error"]) if values["error"] else None
+    values["error"] = LevelFailure(**values["error"]) if values["error"] else None
     return LevelResult(**values)
 
 
@@ -177,17 +181,19 @@ def _interval(pair: list[float] | None) -> Interval | None:
     return (_finite(float(pair[0])), _finite(float(pair[1]))) if pair else None
 
 
-def _check(results: Results) -> None:
-    """Find values of another kind.
+def _check(results: RunResults) -> None:
+    """Check the types of all values.
 
     Raises:
-        TypeError, ValueError: names the first.
+        TypeError, ValueError: names the first value of another type.
+        LevelError: a level's name is not GAME:STATE.
     """
     _is(results.agent, str, "agent")
     _is(results.budget_steps, int, "budget_steps")
     for level in results.levels:
         for name in ("level", "folder", "status"):
             _is(getattr(level, name), str, name)
+        Level.parse(level.level)
         for name in ("movies", "movie_episodes"):
             _is(getattr(level, name), dict, name)
         for movie in level.movies.values():

@@ -1,12 +1,12 @@
-"""A run folder: its settings, so that the same command resumes it and no other command touches it.
+"""Run folders: the same command resumes a run, and no other command can change it.
 
     RUN/run.json       resolved settings, command, commit, package versions, seeds, device
     RUN/results.json   see arena.evaluation.results
-    RUN/levels/SLUG/   a folder a level, see arena.evaluation.level_run
+    RUN/levels/SLUG/   one folder per level, see arena.evaluation.level_run
 
-Without a folder given, the newest unfinished run with the same settings is resumed; where there
-is none, a new folder `runs/DATE-TIME-AGENT-LEVELS` is made. Which settings count is the caller's
-to say: those that move the score, not how many levels play at once.
+If no folder is given, the newest unfinished run with the same settings is resumed; if there is
+none, a new folder `runs/DATE-TIME-AGENT-LEVELS` is created. The caller decides which settings
+count: those that change the score, but not the number of levels played at once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import IO, Any
 
 from agent.errors import UserError
 from agent.files import write_atomically
-from arena.evaluation.results import ResultsError, read_results
+from arena.evaluation.results import RunResultsError, read_results
 
 FILE_NAME = "run.json"
 FORMAT = "world-models-contest/run"
@@ -39,15 +39,15 @@ PROJECT_DIR = Path(__file__).resolve().parents[2]
 
 
 class RunFolderError(UserError):
-    """A folder that can't hold this run: of another command, in use, not writable."""
+    """A run folder is of another command, in use, invalid or not writable."""
 
 
 class RunFolder:
-    """An open run folder, ours until it is closed or the process ends.
+    """An open run folder, locked until it is closed or the process ends.
 
     Attributes:
-        path: the folder.
-        resumed: it holds an earlier, unfinished run of the same settings.
+        path: path of the folder.
+        resumed: whether it contains an earlier, unfinished run with the same settings.
     """
 
     def __init__(self, path: Path, lock: IO[bytes], resumed: bool) -> None:
@@ -56,7 +56,7 @@ class RunFolder:
         self._lock = lock
 
     def close(self) -> None:
-        """Let another process have it."""
+        """Release the lock."""
         self._lock.close()
 
 
@@ -72,16 +72,16 @@ def open_run(
     """Open the folder of a run: a new one, or the one to resume.
 
     Args:
-        out: the folder; None chooses one under `root`, see the top of this file.
-        settings: what must be the same for a run to be resumed; JSON values.
-        name: of a new folder under `root`, after the date.
-        seeds: for run.json.
+        out: the folder; None chooses one under `root`, see the module's docstring.
+        settings: JSON values that must be equal for a run to be resumed.
+        name: name of a new folder under `root`, after the date.
+        seeds: random seeds, for run.json.
         argv: the command, for run.json and messages.
-        root: where folders are made and looked for when none is given.
+        root: folder in which run folders are searched and created if `out` is None.
 
     Raises:
-        RunFolderError: a run of another command, in use by another process, not a run folder,
-            or not writable.
+        RunFolderError: the folder contains a run of another command or other files, is in use by
+            another process, or is not writable.
     """
     settings = json.loads(json.dumps(settings))
     try:
@@ -98,10 +98,10 @@ def open_run(
 
 
 def read_run(path: Path) -> dict[str, Any]:
-    """The content of PATH/run.json.
+    """Read PATH/run.json.
 
     Raises:
-        RunFolderError: not there, or not of this format.
+        RunFolderError: the file is missing or has another format.
     """
     try:
         run: dict[str, Any] = json.loads((path / FILE_NAME).read_text(encoding="utf-8"))
@@ -124,21 +124,21 @@ def _open(
         run = read_run(path)
         _must_match(path, run, settings)
     elif path.is_dir() and any(entry.name != LOCK_NAME for entry in path.iterdir()):
-        raise RunFolderError(f"{path} holds other files and no {FILE_NAME}: give another --out")
+        raise RunFolderError(f"{path} contains other files and no {FILE_NAME}: give another --out")
     path.mkdir(parents=True, exist_ok=True)
     lock = _lock(path)
     if lock is None:
         raise RunFolderError(f"{path} is in use by another process: wait, or give another --out")
-    session = {
+    invocation = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(argv),
         **_provenance(),
     }
     if resumed:
-        run["resumed"].append(session)
+        run["resumed"].append(invocation)
     else:
         head = {"format": FORMAT, "version": VERSION, "settings": settings, "seeds": seeds}
-        run = {**head, **session, "resumed": []}
+        run = {**head, **invocation, "resumed": []}
     write_atomically(path / FILE_NAME, json.dumps(run, indent=2).encode() + b"\n")
     return RunFolder(path, lock, resumed)
 
@@ -151,8 +151,8 @@ def _must_match(path: Path, run: Mapping[str, Any], settings: Mapping[str, Any])
         key = different[0]
         others = f" and {len(different) - 1} more" if len(different) > 1 else ""
         raise RunFolderError(
-            f"{path} holds the run of another command ({key} {_short(there.get(key))} there,"
-            f" {_short(now.get(key))} now{others}): give another --out, or repeat"
+            f"{path} contains the run of another command ({key} is {_short(there.get(key))}"
+            f" there and {_short(now.get(key))} now{others}): give another --out, or repeat"
             f" `{run['command']}`"
         )
 
@@ -173,7 +173,7 @@ def _short(value: object) -> str:
 
 
 def _lock(path: Path) -> IO[bytes] | None:
-    """The folder's lock, which the kernel frees when the process ends; None: another has it."""
+    """Lock the folder until the process ends; None if another process has the lock."""
     lock = (path / LOCK_NAME).open("wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -186,14 +186,14 @@ def _lock(path: Path) -> IO[bytes] | None:
 def _find_unfinished(
     root: Path, settings: Mapping[str, Any], seeds: Mapping[str, int | None], argv: Sequence[str]
 ) -> RunFolder | None:
-    """The newest run under `root` with these settings and levels yet to play."""
+    """The newest run under `root` with these settings and levels that are not played yet."""
     candidates = sorted(root.iterdir(), reverse=True) if root.is_dir() else []
     for path in candidates:
         try:
             same = read_run(path)["settings"] == settings
             if not same or read_results(path).complete:
                 continue
-        except (RunFolderError, ResultsError):
+        except (RunFolderError, RunResultsError):
             continue
         lock = _lock(path)
         if lock is not None:
@@ -230,12 +230,12 @@ def _versions() -> dict[str, str]:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            continue  # a checkout that was not installed
+            continue  # the project is used without being installed
     return versions
 
 
 def _commit() -> str | None:
-    """The commit of the project, with `+changes` where the working tree differs from it."""
+    """The project's commit, with `+changes` if the working tree differs from it."""
     git = ["git", "-C", str(PROJECT_DIR)]
     try:
         head = subprocess.run(
@@ -248,7 +248,7 @@ def _commit() -> str | None:
             check=True,
         ).stdout
     except (OSError, subprocess.CalledProcessError):
-        return None  # no git, or not a checkout
+        return None  # git is not installed, or this is not a checkout
     return f"{head}+changes" if changes.strip() else head
 
 
@@ -262,5 +262,5 @@ def _processor() -> str:
 
 
 def current_command() -> list[str]:
-    """This process's command as one would type it again."""
+    """The command line of this process."""
     return [Path(sys.executable).name, *sys.argv]

@@ -1,7 +1,7 @@
-"""The contest's score, and how far it can be trusted.
+"""The contest's score and its confidence interval.
 
-A level's score is the mean return of its finished episodes over the whole budget; an agent's is
-the mean over its levels. The interval is a percentile bootstrap whose method the results name.
+A level's score is the mean return of its finished episodes over the whole budget; an agent's score
+is the mean over its levels. The interval is a percentile bootstrap (`INTERVAL_METHOD`).
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ Pairs = list[tuple[NDArray[np.float64], NDArray[np.float64]]]  # returns of two 
 
 
 @dataclass(frozen=True)
-class Episode:
+class MonitorRow:
     """One row of the contest's monitor.csv."""
 
     episode_return: float
-    length: int  # agent steps, without the reset
+    length: int  # in agent steps, without the reset
     seconds: float  # since the first reset
 
 
-def read_monitor(path: Path) -> list[Episode]:
-    """Read the finished episodes of a level; a missing file has none.
+def read_monitor(path: Path) -> list[MonitorRow]:
+    """Read the finished episodes of a level from its monitor.csv; [] if the file is missing.
 
-    The server may be writing: a last line without its line end, or cut in the middle, is left out.
+    The server may be writing the file: a last line without a line end is ignored.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -46,21 +46,21 @@ def read_monitor(path: Path) -> list[Episode]:
         return []
     whole_lines = text[: text.rfind("\n") + 1].splitlines()
     return [
-        Episode(float(row["r"]), int(float(row["l"])), float(row["t"]))
+        MonitorRow(float(row["r"]), int(float(row["l"])), float(row["t"]))
         for row in csv.DictReader(whole_lines)
     ]
 
 
 def level_score(returns: Sequence[float]) -> float | None:
-    """Mean return of a level's finished episodes; None where no episode was finished."""
+    """Mean return of a level's finished episodes; None without any."""
     return float(np.mean(returns)) if len(returns) else None
 
 
 def mean_score(scores: Sequence[float | None]) -> float | None:
-    """Mean over the levels that have a score; None where no level has one.
+    """Mean over the levels that have a score; None if no level has one.
 
-    A level without a score (failed, or no finished episode) counts neither as 0 nor at all: how
-    many of the levels were scored must be told beside this number.
+    A level without a score (failed, or without a finished episode) is excluded, not counted as 0:
+    always report the number of levels in the mean beside it.
     """
     return level_score([score for score in scores if score is not None])
 
@@ -74,19 +74,19 @@ def bootstrap_interval(
 ) -> Interval | None:
     """Percentile bootstrap interval of the mean over levels of the mean return.
 
-    Levels are resampled first, for an agent is worth its score on levels that it has not seen,
-    then the episodes within each. With one level it tells the luck within that level alone. It
-    does not tell how another run would go, since a lock-in ties the episodes of a run together:
-    for that, run other seeds.
+    The levels are resampled first, because an agent's score should hold on unseen levels, then
+    the episodes within each level. With one level the interval shows only the variation within
+    that level. It does not show the variation between runs, because a lock-in makes the episodes
+    of a run depend on each other: for that, run other seeds.
 
     Args:
-        returns: a sequence of episode returns for each level; levels without any are left out.
-        resamples: how often to resample.
+        returns: a sequence of episode returns for each level; levels without any are excluded.
+        resamples: number of resamples.
         confidence: probability mass between the two ends, within (0, 1).
-        seed: of the resampling.
+        seed: random seed of the resampling.
 
     Returns:
-        (low, high), or None where there is no level, or a single episode of a single one.
+        (low, high), or None if there is no level, or only one level with one episode.
     """
     levels = [np.asarray(level, dtype=np.float64) for level in returns if len(level)]
     if not levels or (len(levels) == 1 and len(levels[0]) == 1):
@@ -109,21 +109,21 @@ def bootstrap_difference(
     confidence: float = CONFIDENCE,
     seed: int = BOOTSTRAP_SEED,
 ) -> Interval | None:
-    """Percentile bootstrap interval of how much more the second agent has than the first.
+    """Percentile bootstrap interval of the second agent's mean score minus the first agent's.
 
-    The levels are resampled for both at once, since both played the same ones, then each one's
-    episodes within each.
+    Both agents played the same levels: the levels are resampled for both together, then the
+    episodes of each agent within each level.
 
     Args:
         first: a sequence of episode returns for each level.
-        second: the same levels in the same order; a level without an episode of either is left
-            out.
-        resamples: how often to resample.
+        second: the same levels in the same order; a level in which either agent finished no
+            episode is excluded.
+        resamples: number of resamples.
         confidence: probability mass between the two ends, within (0, 1).
-        seed: of the resampling.
+        seed: random seed of the resampling.
 
     Returns:
-        (low, high), or None where no level is left, or a single one with a single episode each.
+        (low, high), or None if no level is left, or only one with one episode of each agent.
     """
     pairs = _pairs(first, second)
     if pairs is None:
@@ -140,12 +140,12 @@ def bootstrap_ratio(
     confidence: float = CONFIDENCE,
     seed: int = BOOTSTRAP_SEED,
 ) -> Interval | None:
-    """Percentile bootstrap interval of how many times the second agent's mean is of the first's.
+    """Percentile bootstrap interval of the second agent's mean score divided by the first's.
 
-    Args and resampling are those of `bootstrap_difference`.
+    Arguments and resampling are the same as in `bootstrap_difference`.
 
     Returns:
-        (low, high), or None as there, and where a resampled mean of the first is not above 0.
+        (low, high), or None as there, or if a resampled mean of the first agent is not above 0.
     """
     pairs = _pairs(first, second)
     if pairs is None:
@@ -155,7 +155,7 @@ def bootstrap_ratio(
 
 
 def _pairs(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> Pairs | None:
-    """The levels that both have returns of; None where they tell nothing of luck."""
+    """The levels in which both agents have returns; None if they show no variation."""
     pairs = [
         (np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64))
         for one, other in zip(first, second, strict=True)
@@ -169,7 +169,7 @@ def _pairs(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) 
 def _paired_means(
     pairs: Pairs, resamples: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both agents' means in each resample, float64 (resamples,), on the same drawn levels."""
+    """Both agents' means in each resample of the levels, float64 (resamples,) each."""
     generator = np.random.default_rng(seed)
     firsts, seconds = np.zeros(resamples), np.zeros(resamples)
     for _ in pairs:

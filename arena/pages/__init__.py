@@ -1,0 +1,1 @@
+"""Writes HTML pages: reports, comparisons and the tuning page; serves the live view."""

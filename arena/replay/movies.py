@@ -19,7 +19,7 @@ import stable_retro
 from rich.progress import track
 
 from agent.errors import UserError
-from arena.environment.levels import Level, integrations
+from arena.environment.levels import Level, register_integration
 from arena.replay.video import write_video
 
 SCALE = 3  # 960 x 672 pixels
@@ -33,14 +33,14 @@ class MovieError(UserError):
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptMovie:
     """A movie that was kept, and the number of its episode, from 0."""
 
     path: Path
     episode: int
 
 
-def prune(folder: Path, returns: Sequence[float]) -> None:
+def prune_movies(folder: Path, returns: Sequence[float]) -> None:
     """Delete the movies of finished episodes, but for the first, the best and some in between.
 
     Args:
@@ -58,7 +58,7 @@ def prune(folder: Path, returns: Sequence[float]) -> None:
             recorded[number].unlink(missing_ok=True)
 
 
-def keep_chosen(folder: Path, returns: Sequence[float]) -> dict[str, Kept]:
+def keep_chosen_movies(folder: Path, returns: Sequence[float]) -> dict[str, KeptMovie]:
     """Leave FOLDER/first.bk2, best.bk2 and typical.bk2 when a level has ended.
 
     The best is the first with the highest return of the finished episodes, the typical one that
@@ -76,7 +76,7 @@ def keep_chosen(folder: Path, returns: Sequence[float]) -> dict[str, Kept]:
     kept = {}
     for name, number in chosen.items():
         if number in recorded:
-            kept[name] = Kept(folder / f"{name}.bk2", number)
+            kept[name] = KeptMovie(folder / f"{name}.bk2", number)
             shutil.copyfile(recorded[number], kept[name].path)
     for path in recorded.values():
         path.unlink()
@@ -226,7 +226,7 @@ def _open(movie: Path, integration: Path | None) -> tuple[Any, Any, int]:
             state=stable_retro.State.NONE,
             use_restricted_actions=stable_retro.Actions.ALL,
             players=recording.players,
-            inttype=integrations(level),
+            inttype=register_integration(level),
             render_mode="rgb_array",
         )
         emulator.initial_state = recording.get_state()

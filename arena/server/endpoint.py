@@ -1,7 +1,7 @@
-"""The server's files: the socket and the observation, there only while somebody serves.
+"""The server's files: the socket and the observation. They exist only while a server runs.
 
-Who may play is decided by the folder: the two files are open to all who can reach it, since an
-agent in a container runs under another user, often without a right to anything.
+The folder's permissions decide who may connect. The two files themselves are open to every user,
+because an agent in a container runs as another user, often without any privilege.
 """
 
 from __future__ import annotations
@@ -28,15 +28,19 @@ class EndpointError(UserError):
 
 
 class Endpoint:
-    """A listening socket `<base>/sock` and the array file `<base>/ob`. Leaves nothing behind."""
+    """A listening socket `<base>/sock` and the array file `<base>/ob`; `close` removes both."""
 
     def __init__(self, base: Path, array_bytes: int) -> None:
-        """Make the folder, the file and the socket, in this order.
+        """Create the folder, the file and the socket, in this order.
 
-        The socket appears under its name when all is ready: an agent that sees it can connect.
+        The socket gets its name when everything is ready: an agent that finds it can connect.
+
+        Args:
+            base: folder of the two files; created if it does not exist.
+            array_bytes: size of an observation, in bytes.
 
         Raises:
-            EndpointError: the path is too long, somebody serves there, or it can't be written.
+            EndpointError: the path is too long, another server uses it, or it is not writable.
         """
         self._socket_path = base / SOCKET
         self._new_path = base / NEW_SOCKET
@@ -60,10 +64,10 @@ class Endpoint:
             raise
 
     def write(self, array: NDArray[np.uint8]) -> None:
-        """Put a new observation into the file.
+        """Write a new observation into the file.
 
-        Written, not mapped: OpenAI's client truncates the file when it connects, and a map would
-        then kill the process that touches it; a write makes the file whole again.
+        The file is not memory-mapped: OpenAI's client truncates it when it connects, and access to
+        a map would then kill the process. A write restores the full size.
 
         Raises:
             EndpointError: the disk is full.
@@ -76,7 +80,7 @@ class Endpoint:
             raise EndpointError(f"{self._array_path}: only {written} of {array.nbytes} bytes fit")
 
     def close(self) -> None:
-        """Take the files away. It may be called twice."""
+        """Remove the files. A second call does nothing."""
         if self._array >= 0:
             os.close(self._array)
             self._array = -1
@@ -89,7 +93,7 @@ class Endpoint:
         self.listener.bind(os.fspath(self._new_path))
         os.chmod(self._new_path, FILE_MODE)
         self.listener.listen(1)
-        os.rename(self._new_path, self._socket_path)  # over the one that a killed run left
+        os.rename(self._new_path, self._socket_path)  # replaces the one that a killed run left
 
 
 def _check_length(path: Path) -> None:
@@ -104,14 +108,14 @@ def _check_length(path: Path) -> None:
 def _make_folder(base: Path) -> None:
     if not base.is_dir():
         base.mkdir(parents=True, exist_ok=True)
-        base.chmod(FOLDER_MODE)  # whatever the umask: an agent's container mounts this folder
+        base.chmod(FOLDER_MODE)  # independent of the umask: an agent's container mounts it
 
 
 def _refuse_if_served(path: Path) -> None:
-    """Find out whether a process holds a socket, without becoming its client.
+    """Raise EndpointError if a process listens on a socket, without becoming its client.
 
-    A datagram socket can't connect to a stream socket: the kernel says which kind lives there,
-    or that none does.
+    A datagram socket can't connect to a stream socket: the kernel's error tells which kind
+    listens there, or that none does.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
@@ -121,9 +125,7 @@ def _refuse_if_served(path: Path) -> None:
                 return  # no file, or one that a killed run left
             if error.errno not in (errno.EPROTOTYPE, errno.EACCES):
                 raise
-    raise EndpointError(
-        f"somebody serves at {path} already: stop that server, or give another folder"
-    )
+    raise EndpointError(f"another server listens at {path}: stop it, or give another folder")
 
 
 def _make_array(path: Path, size: int) -> int:
@@ -131,7 +133,9 @@ def _make_array(path: Path, size: int) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(path, flags, FILE_MODE)
     try:
-        os.fchmod(descriptor, FILE_MODE)  # whatever the umask: OpenAI's client opens it to write
+        os.fchmod(
+            descriptor, FILE_MODE
+        )  # independent of the umask: OpenAI's client opens it to write
         os.truncate(descriptor, size)
     except BaseException:
         os.close(descriptor)

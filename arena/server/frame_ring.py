@@ -1,14 +1,15 @@
-"""A window into a level's server: its last steps, for whoever looks, in a file that both know.
+"""A ring buffer of the last frames of a level, in a file that its server shares with a live view.
 
-The server writes only the steps that somebody has asked for, and after the agent has its answer, so
-that the copying happens while the agent thinks. Otherwise a step costs it one look at eight bytes.
+The server writes only the steps that a reader has requested, and only after it has answered the
+agent, so that the copy is made while the agent computes. Without a request a step costs one read of
+eight bytes. The file contains:
 
-    looks (uint32, how many there were), wanted (uint32, steps that the last one asked for),
+    requests (uint32, number of requests), wanted (uint32, steps of the last request),
     newest (uint64, sequence number of the last step; 0: none),
     height, width, channels, buttons (uint32 each)
-    SLOTS x (step header, frame, the step's sequence number once more)
+    SLOTS x (step header, frame, the step's sequence number again)
 
-A step that is being written while it is read has two different sequence numbers at its ends.
+A step that is written while it is read has different sequence numbers at its two ends.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-SLOTS = 24  # of 215 kB; a tenth of a second of play
-STALE_SECONDS = 2.0  # after so long without a look, what was shown before is no news
+SLOTS = 24  # 215 kB each; a tenth of a second of play
+STALE_SECONDS = 2.0  # after this time without a request, earlier steps are outdated
 _HEAD = struct.Struct("<2IQ4I")
-_LOOK = struct.Struct("<2I")
+_REQUEST = struct.Struct("<2I")
 # sequence, timesteps of the budget, episode, buttons as bits, return so far in the episode
 _STEP = struct.Struct("<QQQQd")
 _SEQUENCE = struct.Struct("<Q")
 _NO_BUTTONS = (1 << 64) - 1
-_MAX_SIDE = 4096  # a larger picture is none of ours
+_MAX_SIDE = 4096  # pixels; a file with a larger frame is not a frame ring
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class Step:
     """One timestep of play.
 
     Attributes:
-        sequence: counts the steps written, from 1; consecutive ones follow each other in play.
-        timesteps: used of the budget.
-        episode: from 0.
-        buttons: uint8 (n_buttons,) of 0 and 1, what led to the frame; None: a reset did.
+        sequence: number of the step, from 1; consecutive numbers are consecutive steps of play.
+        timesteps: timesteps used of the budget.
+        episode: number of the episode, from 0.
+        buttons: uint8 (n_buttons,) of 0 and 1, pressed before the frame; None after a reset.
         episode_return: sum of the episode's rewards up to the frame.
         frame: uint8 (height, width, 3) RGB.
     """
@@ -57,21 +58,21 @@ class Step:
     frame: NDArray[np.uint8]
 
 
-class WindowWriter:
-    """The server's end. What goes wrong with the file ends the showing, never the play."""
+class FrameRingWriter:
+    """The server's end. An error of the file stops the writing, never the play."""
 
     def __init__(self, path: Path, shape: Sequence[int], n_buttons: int) -> None:
-        """Make the file, which only its owner can read.
+        """Create the file, which only its owner can read.
 
         Args:
-            path: of the file.
-            shape: of the frames, (height, width, 3).
-            n_buttons: of the console, 63 at most.
+            path: path of the file.
+            shape: shape of a frame, (height, width, 3).
+            n_buttons: number of the console's buttons, at most 63.
         """
         self._path = path
         self._slot = _slot_bytes(shape)
         self._sequence = 0
-        self._looks = self._wanted = 0
+        self._requests = self._wanted = 0
         self._works = True
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         os.pwrite(self._file, _HEAD.pack(0, 0, 0, *shape, n_buttons), 0)
@@ -85,9 +86,9 @@ class WindowWriter:
         episode: int,
         episode_return: float,
     ) -> None:
-        """Show a step, if somebody wants it; see `Step` for the values.
+        """Write a step if a reader has requested it; see `Step` for the values.
 
-        A step that nobody wanted leaves a gap in the sequence numbers.
+        A step that was not requested leaves a gap in the sequence numbers.
         """
         self._sequence += 1
         try:
@@ -98,60 +99,60 @@ class WindowWriter:
             place = _HEAD.size + sequence % SLOTS * self._slot
             end = _SEQUENCE.pack(sequence)
             os.pwritev(self._file, [step, np.ascontiguousarray(frame).data, end], place)
-            os.pwrite(self._file, end, _LOOK.size)
+            os.pwrite(self._file, end, _REQUEST.size)
         except OSError:  # a full disk
             self._works = False
 
     def close(self) -> None:
-        """Take the file away."""
+        """Remove the file."""
         os.close(self._file)
         self._path.unlink(missing_ok=True)
 
     def _is_wanted(self) -> bool:
-        look = os.pread(self._file, _LOOK.size, 0)
-        if len(look) < _LOOK.size:
+        request = os.pread(self._file, _REQUEST.size, 0)
+        if len(request) < _REQUEST.size:
             return False
-        looks, wanted = _LOOK.unpack(look)
-        if looks != self._looks:
-            self._looks, self._wanted = looks, wanted
+        requests, wanted = _REQUEST.unpack(request)
+        if requests != self._requests:
+            self._requests, self._wanted = requests, wanted
         self._wanted = max(self._wanted - 1, -1)
         return self._wanted >= 0
 
 
-class WindowReader:
-    """The end of whoever looks. The server may come later, and go at any time."""
+class FrameRingReader:
+    """The live view's end. The server may start later and end at any time."""
 
     def __init__(self, path: Path) -> None:
-        """Look at a path, whether or not there is a window already."""
+        """Take the path of a frame ring, which need not exist yet."""
         self._path = path
         self._file = -1
         self._shape: tuple[int, ...] = ()
         self._n_buttons = 0
-        self._looks = 0
-        self._looked = -math.inf
-        self._before = 0  # the last step of an earlier look
+        self._requests = 0
+        self._requested_at = -math.inf
+        self._outdated = 0  # the last step of requests before a pause
 
-    def look(self, steps: int) -> None:
-        """Ask the server to show its next so many steps, from 1 on."""
+    def request(self, steps: int) -> None:
+        """Ask the server to write its next steps, 1 or more."""
         if self._file < 0 and not self._open():
             return
-        if time.monotonic() > self._looked + STALE_SECONDS:
-            self._before = self._newest()
-        self._looked = time.monotonic()
-        self._looks = (self._looks + 1) % (1 << 32)
+        if time.monotonic() > self._requested_at + STALE_SECONDS:
+            self._outdated = self._newest()
+        self._requested_at = time.monotonic()
+        self._requests = (self._requests + 1) % (1 << 32)
         with contextlib.suppress(OSError):
-            os.pwrite(self._file, _LOOK.pack(self._looks, steps), 0)
+            os.pwrite(self._file, _REQUEST.pack(self._requests, steps), 0)
 
     def newest(self) -> int:
-        """The sequence number of the last step shown; 0: none was since this look began."""
+        """Sequence number of the last step written; 0: none since the requests began."""
         newest = self._newest()
-        return newest if newest > self._before else 0
+        return newest if newest > self._outdated else 0
 
     def read(self, count: int) -> list[Step]:
-        """The last steps shown, at most `count`, without a gap, of one episode; maybe none."""
+        """The last steps written: at most `count`, consecutive, of one episode; possibly none."""
         steps: list[Step] = []
         newest = self.newest()
-        # The oldest slots are the next to be written over: they are left alone.
+        # The oldest slots are overwritten next: they are not read.
         for sequence in range(newest, max(0, newest - min(count, SLOTS - 4)), -1):
             step = self._step(sequence)
             if step is None or (steps and step.episode != steps[-1].episode):
@@ -162,7 +163,7 @@ class WindowReader:
         return steps[::-1]
 
     def close(self) -> None:
-        """Look no more."""
+        """Close the file."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -172,14 +173,14 @@ class WindowReader:
         return int(_HEAD.unpack(head)[2]) if len(head) == _HEAD.size else 0
 
     def _open(self) -> bool:
-        """Open the window; False: it is not there yet, not any more, or nothing of ours."""
+        """Open the file; False if it does not exist or is not a frame ring."""
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
             return False
         head = os.pread(file, _HEAD.size, 0)
         if len(head) == _HEAD.size:
-            self._looks, _, _, *shape, n_buttons = _HEAD.unpack(head)
+            self._requests, _, _, *shape, n_buttons = _HEAD.unpack(head)
             if all(0 < side <= _MAX_SIDE for side in shape) and shape[2] == 3 and n_buttons < 64:
                 self._file, self._shape, self._n_buttons = file, tuple(shape), n_buttons
                 return True
@@ -187,7 +188,7 @@ class WindowReader:
         return False
 
     def _step(self, sequence: int) -> Step | None:
-        """A step of the ring; None: never written, written over, or being written."""
+        """A step of the ring; None if it was never written, was overwritten or is being written."""
         slot = _slot_bytes(self._shape)
         data = os.pread(self._file, slot, _HEAD.size + sequence % SLOTS * slot)
         if len(data) != slot:

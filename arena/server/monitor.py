@@ -1,7 +1,7 @@
-"""The contest's monitor: `monitor.csv`, a row an episode, and `log.csv`, a row each 1,000 steps.
+"""The contest's monitor: `monitor.csv`, a row per episode, and `log.csv`, a row per 1,000 steps.
 
-The score of the contest is computed from them, so they are written as its own code wrote them: an
-episode's row at the *next* reset, hence none for the episode that the end of the budget cuts off.
+The contest's score is computed from them, so they are written as its own code wrote them: the row
+of an episode at the *next* reset, hence no row for the episode that the end of the budget cuts off.
 """
 
 from __future__ import annotations
@@ -19,21 +19,26 @@ STEPS_PER_LOG_ROW = 1000
 
 
 class MonitorError(UserError):
-    """The monitor's files can't be written."""
+    """The monitor's files are not writable."""
 
 
 class Monitor:
-    """Counts an environment's episodes; call `reset` before, `step` after the environment's own.
+    """Counts an environment's episodes.
+
+    Call `reset` before the environment's `reset`, and `step` after its `step`.
 
     Attributes:
-        episodes: how many episodes have a row, that is, count for the score.
+        episodes: number of episodes that have a row, that is, count for the score.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        """Begin the files anew; None counts without files.
+        """Create the files, and replace older ones.
+
+        Args:
+            folder: folder of the files; None counts without files.
 
         Raises:
-            MonitorError: the folder or the files can't be made.
+            MonitorError: the folder or the files are not writable.
         """
         self.episodes = 0
         self._return = 0.0
@@ -54,7 +59,7 @@ class Monitor:
         self._row(LOG_FILE, "l", "t")
 
     def reset(self) -> None:
-        """An episode is about to start: the one before gets its row."""
+        """Count the start of an episode, and write the row of the previous one."""
         if self._started is None:
             self._started = time.time()
         else:
@@ -64,7 +69,7 @@ class Monitor:
         self._length = 0
 
     def step(self, reward: float) -> None:
-        """A step was played."""
+        """Count a step and its reward."""
         assert self._started is not None, "a step before the first reset"
         self._length += 1
         self._total_length += 1
@@ -74,11 +79,11 @@ class Monitor:
 
     @property
     def episode_return(self) -> float:
-        """Sum of the rewards of the episode under way, or of the one that has just ended."""
+        """Sum of the rewards of the current episode, or of the one that has just ended."""
         return self._return
 
     def close(self) -> None:
-        """Close the files. An episode under way gets no row."""
+        """Close the files. The current episode gets no row."""
         for file in self._files.values():
             file.close()
         self._files = {}
@@ -88,6 +93,6 @@ class Monitor:
             return
         try:
             csv.writer(self._files[name]).writerow(values)
-            self._files[name].flush()  # an evaluation reads along
+            self._files[name].flush()  # an evaluation reads the file while it grows
         except OSError as error:
             raise MonitorError(f"{self._files[name].name}: {error.strerror}") from None

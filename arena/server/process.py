@@ -1,8 +1,8 @@
-"""The server process of one level of an evaluation: one emulator a process, and one order to it.
+"""The server process of one level of an evaluation: an emulator allows one instance per process.
 
-`python -m arena.server.process ORDER` is not for people (they have `python -m arena serve`): the
-order is JSON, the answer is server.json in the level's folder, and the process ends with the
-evaluation that started it, even where that was killed.
+The evaluation starts `python -m arena.server.process CONFIG`, where CONFIG is JSON; users start
+`python -m arena serve`. The process writes server.json into the level's folder, and ends with the
+evaluation that started it, even if that was killed.
 """
 
 from __future__ import annotations
@@ -14,71 +14,100 @@ import signal
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from agent import command_line
 from agent.files import write_atomically
 from arena.environment.levels import Level
 from arena.server.serve import serve
-from arena.server.session import ServeResult
+from arena.server.session_result import SessionResult
 
 RESULT_NAME = "server.json"
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 @dataclass(frozen=True)
-class Order:
-    """What to serve, where; JSON values only."""
+class ServerConfig:
+    """What a server process serves, and where.
 
-    game: str
-    state: str
-    scenario: str
-    integration: str | None
-    socket_dir: str
-    level_dir: str
+    Attributes:
+        level: level to serve.
+        socket_dir: folder of the socket and the observation.
+        level_dir: folder of the monitor's files, the movies and server.json.
+        seed: random seed of the sticky actions; None draws one.
+        timestep_limit: budget in timesteps, resets included.
+        wall_clock_seconds: time limit of the level.
+        connect_seconds: how long to wait for the agent.
+        parent: process id of the evaluation.
+        frame_ring: file of the frame ring for a live view; None for none.
+    """
+
+    level: Level
+    socket_dir: Path
+    level_dir: Path
     seed: int | None
     timestep_limit: int
     wall_clock_seconds: float
     connect_seconds: float
-    parent: int  # process id of the evaluation
-    window: str | None = None  # where others may look on
+    parent: int
+    frame_ring: Path | None = None
 
     def command(self) -> list[str]:
         """The command line of the process."""
-        return [sys.executable, "-m", "arena.server.process", json.dumps(asdict(self))]
+        return [sys.executable, "-m", "arena.server.process", json.dumps(self.to_json())]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        paths = {name: str(value) for name, value in values.items() if isinstance(value, Path)}
+        return values | paths | {"level": self.level.to_json()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ServerConfig:
+        """Read what `to_json` returned."""
+        paths = {
+            name: Path(values[name])
+            for name in ("socket_dir", "level_dir", "frame_ring")
+            if values[name] is not None
+        }
+        return cls(**{**values, **paths, "level": Level.from_json(values["level"])})
 
 
-def read_result(level_dir: Path) -> ServeResult | None:
-    """How the server of a level ended; None: it has not, or it broke off."""
+def read_result(level_dir: Path) -> SessionResult | None:
+    """How the server of a level ended; None if it has not ended, or ended without a result."""
     try:
-        return ServeResult(**json.loads((level_dir / RESULT_NAME).read_text(encoding="utf-8")))
+        return SessionResult(**json.loads((level_dir / RESULT_NAME).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
 
 
 def main() -> None:
-    """Serve the level that the order names and write down how it ended."""
-    order = Order(**json.loads(sys.argv[1]))
-    _end_with(order.parent)
-    level_dir = Path(order.level_dir)
-    integration = Path(order.integration) if order.integration else None
+    """Serve the level that the configuration names, and write how the session ended."""
+    config = ServerConfig.from_json(json.loads(sys.argv[1]))
+    end_with(config.parent)
     result = serve(
-        Level(order.game, order.state, order.scenario, integration),
-        Path(order.socket_dir),
-        seed=order.seed,
-        timestep_limit=order.timestep_limit,
-        wall_clock_seconds=order.wall_clock_seconds,
-        connect_seconds=order.connect_seconds,
-        monitor_dir=level_dir,
-        movies=level_dir / "movies",
-        window=Path(order.window) if order.window else None,
+        config.level,
+        config.socket_dir,
+        seed=config.seed,
+        timestep_limit=config.timestep_limit,
+        wall_clock_seconds=config.wall_clock_seconds,
+        connect_seconds=config.connect_seconds,
+        monitor_dir=config.level_dir,
+        movies=config.level_dir / "movies",
+        frame_ring=config.frame_ring,
     )
-    write_atomically(level_dir / RESULT_NAME, json.dumps(asdict(result), indent=2).encode())
+    text = json.dumps(asdict(result), indent=2)
+    write_atomically(config.level_dir / RESULT_NAME, text.encode())
 
 
-def _end_with(parent: int) -> None:
-    """Let the kernel send SIGTERM when the evaluation's thread that waits on us is gone."""
+def end_with(parent: int) -> None:
+    """Let the kernel send SIGTERM when the evaluation's thread that waits for this process ends.
+
+    Args:
+        parent: process id of the evaluation; if it has ended already, this process ends too.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
-    if hasattr(libc, "prctl"):  # Linux; elsewhere a killed evaluation leaves the budget to run out
+    if hasattr(libc, "prctl"):  # Linux; elsewhere the server of a killed evaluation plays on
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         sys.exit("the evaluation has ended")

@@ -1,16 +1,14 @@
-"""One agent's run: requests in, answers out, and the contest's rules in between.
+"""One agent's session: it answers the agent's requests under the contest's rules.
 
-A reset costs a timestep, a reset in mid-episode and a step after done are refused, the limits end
-the run. Whatever an agent sends, it ends in a `ServeResult`.
+A reset costs a timestep. A reset in mid-episode and a step after done are refused. The limits end
+the session. Every session ends with a `SessionResult`, whatever the agent sends.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import socket
 import time
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,24 +36,25 @@ from agent.gym_remote.messages import (
     shown,
 )
 from arena.server.endpoint import Endpoint
-from arena.server.frame_ring import WindowWriter
+from arena.server.frame_ring import FrameRingWriter
 from arena.server.monitor import Monitor
+from arena.server.session_result import (
+    CLIENT_CLOSED,
+    CLIENT_DISCONNECTED,
+    PROTOCOL_ERROR,
+    TIMESTEP_LIMIT,
+    WALL_CLOCK_LIMIT,
+    SessionLimits,
+    SessionResult,
+)
 
 RECEIVE_BYTES = 1 << 16
 SHORTEST_WAIT_SECONDS = 0.001  # 0 would make the socket non-blocking
-SEND_SECONDS = 10.0  # an agent that takes no answer for so long is gone
-
-TIMESTEP_LIMIT = "timestep-limit"
-WALL_CLOCK_LIMIT = "wall-clock-limit"
-CLIENT_CLOSED = "client-closed"
-CLIENT_DISCONNECTED = "client-disconnected"
-PROTOCOL_ERROR = "protocol-error"
-NEVER_CONNECTED = "never-connected"
-FAILURES = (PROTOCOL_ERROR, NEVER_CONNECTED)  # the others are ends that an agent may choose
+SEND_SECONDS = 10.0  # an agent that reads no answer for this long counts as disconnected
 
 
-class Environment(Protocol):
-    """What can be served: a `ContestEnv`, or a made-up one in a test."""
+class ServedEnvironment(Protocol):
+    """What a session can serve: a `ContestEnv`, or a made-up game in a test."""
 
     n_buttons: int
     observation_shape: tuple[int, ...]
@@ -65,50 +64,8 @@ class Environment(Protocol):
     def step(self, buttons: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, bool, Any]: ...
 
 
-@dataclass(frozen=True)
-class ServeResult:
-    """How a run ended.
-
-    Attributes:
-        timesteps: consumed of the budget, resets included.
-        reason: timestep-limit, wall-clock-limit, client-closed, client-disconnected,
-            protocol-error or never-connected.
-        episodes: those that count for the score: finished, and followed by a reset.
-        seconds: from the connection to the end.
-        detail: what the client did wrong, or the reason that it gave; else "".
-        emulator_seconds: of them, those that the environment computed.
-    """
-
-    timesteps: int
-    reason: str
-    episodes: int
-    seconds: float
-    detail: str = ""
-    emulator_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a run ends by itself. The clock starts with the object."""
-
-    timesteps: int | None = None
-    wall_clock_seconds: float | None = None
-    connect_seconds: float | None = None
-    started: float = field(default_factory=time.monotonic)
-
-    def seconds_left(self) -> float:
-        """To the wall-clock limit; infinite without one."""
-        if self.wall_clock_seconds is None:
-            return math.inf
-        return self.started + self.wall_clock_seconds - time.monotonic()
-
-    def budget_is_up(self, timesteps: int) -> bool:
-        """Whether this many timesteps use up the budget."""
-        return self.timesteps is not None and timesteps >= self.timesteps
-
-
 class _End(Exception):
-    """The run is over: what to tell the client, and what to write down."""
+    """The session has ended: the error for the client, and the reason for the result."""
 
     def __init__(self, error: GymRemoteError | None, reason: str, detail: str = "") -> None:
         super().__init__(reason)
@@ -118,23 +75,23 @@ class _End(Exception):
 
 
 class Session:
-    """One agent's run: requests in, answers out, the contest's rules in between."""
+    """Answers the requests of one agent under the contest's rules."""
 
     def __init__(
         self,
-        env: Environment,
+        env: ServedEnvironment,
         endpoint: Endpoint,
         connection: socket.socket,
-        limits: Limits,
+        limits: SessionLimits,
         monitor: Monitor,
-        window: WindowWriter | None = None,
+        ring: FrameRingWriter | None = None,
     ) -> None:
         self._env = env
         self._endpoint = endpoint
         self._connection = connection
         self._limits = limits
         self._monitor = monitor
-        self._window = window
+        self._ring = ring
         self._reader = MessageReader()
         self._channels = _channels(env)
         self._actions: dict[int, NDArray[np.uint8]] = {}  # unfolded before; at most 4,096
@@ -143,16 +100,16 @@ class Session:
         self._reward = 0.0
         self._timesteps = 0
         self._emulator_seconds = 0.0
-        # In poll, and not in recv: there the kernel wakes the process once more, when the client
-        # takes the answer.
+        # The timeout makes the process wait in poll: in recv, the kernel would wake it once more,
+        # when the client reads the answer.
         connection.settimeout(SEND_SECONDS)
 
-    def run(self) -> ServeResult:
-        """Play until a limit is reached or the client goes, and tell it why.
+    def run(self) -> SessionResult:
+        """Play until a limit is reached or the client disconnects, and tell the client why.
 
         Raises:
-            KeyboardInterrupt: the server is to stop; the client was told.
-            Exception: whatever the environment or a file raised; the client was told.
+            KeyboardInterrupt: the server was stopped; the client was told.
+            Exception: the environment or a file raised it; the client was told.
         """
         started = time.monotonic()
         try:
@@ -163,7 +120,7 @@ class Session:
                 self._close(end.error)
             seconds = time.monotonic() - started
             episodes = self._monitor.episodes
-            return ServeResult(
+            return SessionResult(
                 self._timesteps, end.reason, episodes, seconds, end.detail, self._emulator_seconds
             )
         except KeyboardInterrupt:
@@ -172,7 +129,7 @@ class Session:
         except Exception as error:
             self._close(GymRemoteError(f"the server failed: {type(error).__name__}"))
             raise
-        raise AssertionError("a run ends by _End")
+        raise AssertionError("a session ends by _End")
 
     def _play(self) -> None:
         while True:
@@ -183,12 +140,12 @@ class Session:
                     self._step()
                 else:
                     self._handle(request)
-                if self._limits.budget_is_up(self._timesteps):
+                if self._limits.budget_is_used(self._timesteps):
                     reason = f"all {self._timesteps} timesteps are used"
                     raise _End(TimestepTimeoutError(reason), TIMESTEP_LIMIT)
 
     def _requests(self, data: bytes) -> list[dict[str, Any] | NDArray[np.uint8]]:
-        """The messages that have arrived; one in plain form as its action."""
+        """The messages that have arrived; a message in the plain form as its action."""
         plain = None if self._reader.pending else PLAIN_ACTION.fullmatch(data)
         action = self._actions.get(int(plain[1])) if plain else None
         if action is not None:
@@ -212,7 +169,8 @@ class Session:
                 raise ProtocolError("the client sent neither an action nor a reset")
         except ProtocolError as error:
             raise _end_of(error) from None
-        # An update holds what changed, and old actions stay beside a reset: only the reset tells.
+        # An update contains only what changed, and an old action may accompany a reset: only
+        # the reset decides.
         if values.get("reset"):
             self._reset()
         else:
@@ -220,17 +178,16 @@ class Session:
 
     def _reset(self) -> None:
         if not self._done:
-            return self._refuse("a reset in mid-episode: play the episode out")
+            return self._refuse("a reset in mid-episode: play the episode to its end first")
         self._monitor.reset()
         frame = self._env.reset()
         self._endpoint.write(frame)
         self._answer(0.0, False)
-        if self._window is not None:
-            self._show(self._window, frame, None)
+        self._write_to_ring(frame, None)
 
     def _step(self) -> None:
         if self._done:
-            return self._refuse("a step where no episode is under way: reset first")
+            return self._refuse("a step without an episode: reset first")
         assert self._action is not None
         begun = time.perf_counter()
         frame, reward, done, _ = self._env.step(self._action)
@@ -238,16 +195,12 @@ class Session:
         self._monitor.step(reward)
         self._endpoint.write(frame)
         self._answer(reward, done)
-        if self._window is not None:
-            self._show(self._window, frame, self._action)
+        self._write_to_ring(frame, self._action)
 
-    def _show(
-        self,
-        window: WindowWriter,
-        frame: NDArray[np.uint8],
-        buttons: NDArray[np.uint8] | None,
-    ) -> None:
-        window.write(
+    def _write_to_ring(self, frame: NDArray[np.uint8], buttons: NDArray[np.uint8] | None) -> None:
+        if self._ring is None:
+            return
+        self._ring.write(
             frame,
             buttons,
             timesteps=self._timesteps,
@@ -276,7 +229,7 @@ class Session:
             raise _End(WallClockTimeoutError("the time is up"), WALL_CLOCK_LIMIT)
 
     def _receive(self) -> bytes:
-        """What the client has sent; nothing when it took its time."""
+        """What the client has sent; b"" if it sent nothing within the timeout."""
         left = self._limits.seconds_left()
         if left < SEND_SECONDS:
             self._connection.settimeout(max(left, SHORTEST_WAIT_SECONDS))
@@ -303,23 +256,23 @@ class Session:
             detail = f"it read no answer for {SEND_SECONDS:g} s"
             raise _End(None, CLIENT_DISCONNECTED, detail) from None
         except OSError:
-            self._hear_out()
+            self._read_close()
             raise _End(None, CLIENT_DISCONNECTED) from None
 
-    def _hear_out(self) -> None:
-        """The client has gone: it may have said goodbye, behind requests that nobody awaits."""
+    def _read_close(self) -> None:
+        """Read what a disconnected client sent last: it may have closed the session properly."""
         for message in self._requests(self._receive()):
             if isinstance(message, dict) and message["type"] == "close":
                 raise _End(None, CLIENT_CLOSED, _reason(message["content"]))
 
     def _close(self, error: GymRemoteError) -> None:
         content = {"reason": error.reason, "exception": error.id}
-        with contextlib.suppress(OSError):  # it may be the client's absence that ends the run
+        with contextlib.suppress(OSError):  # the client may be gone already
             self._connection.send(encode("close", content), socket.MSG_DONTWAIT)
 
 
-def _channels(env: Environment) -> dict[str, Channel]:
-    """The channels in the order and with the annotations of OpenAI's server."""
+def _channels(env: ServedEnvironment) -> dict[str, Channel]:
+    """The channels, in the order and with the annotations of OpenAI's server."""
     shape = tuple(env.observation_shape)
     buttons = {"n": str(env.n_buttons), "type": "MultiBinary"}
     box = {"type": "Box", "shape": str(shape)}
@@ -337,6 +290,6 @@ def _end_of(error: ProtocolError) -> _End:
 
 
 def _reason(content: object) -> str:
-    """The reason that a client's last message gives, as one line."""
+    """The reason in a client's last message, as one line."""
     reason = content.get("reason") if isinstance(content, dict) else None
     return printable(reason) if isinstance(reason, str) else ""

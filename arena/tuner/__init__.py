@@ -1,0 +1,1 @@
+"""Simulates lock-in rules on recorded runs and recommends one."""

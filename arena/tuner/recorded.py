@@ -20,6 +20,7 @@ from agent.candidates import DRAWN
 from agent.errors import UserError
 from agent.journal import EpisodeEntry
 from agent.journal_reader import read_journal
+from arena.environment.levels import Level
 from arena.evaluation.results import LevelResult, read_results
 from arena.evaluation.run_folder import read_run
 
@@ -162,7 +163,7 @@ def read_recording(runs: Sequence[Path]) -> Recording:
     reader = _Reader()
     for run in dict.fromkeys(runs):
         reader.read(run)
-    games = sorted({name.partition(":")[0] for name in reader.episodes})
+    games = sorted({Level.parse(name).game for name in reader.episodes})
     if len(games) > 1:
         raise RecordingError(
             f"the runs are of different games ({', '.join(games)}): their returns have different"

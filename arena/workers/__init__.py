@@ -1,0 +1,1 @@
+"""Runs tasks on worker processes of this machine or on a Ray cluster, with one interface."""

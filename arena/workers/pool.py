@@ -1,6 +1,6 @@
-"""Worker processes for episodes: one emulator and one thread each, replaced when they die.
+"""A pool of worker processes for episodes: one emulator and one thread each.
 
-A plain pool of its own: multiprocessing.Pool hangs when a worker is killed, and the one of
+A worker that dies is replaced. multiprocessing.Pool hangs when a worker is killed, and the pool of
 concurrent.futures loses all other tasks with it.
 """
 
@@ -11,49 +11,45 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from agent.errors import UserError
-from arena.workers.remote_errors import THREAD_VARIABLES, Answering, opened
+from arena.workers.remote_errors import (
+    THREAD_VARIABLES,
+    Outcome,
+    OutcomeWorker,
+    PendingTask,
+    unwrap,
+)
 
-ATTEMPTS = 3  # of one task, before the run gives up
-
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
 
 
 class WorkerError(UserError):
-    """Workers die or hang on one task again and again."""
+    """Several workers died or hung on one task."""
 
 
-@dataclass
-class _Job(Generic[Task]):
-    task: Task
-    attempts: int = 0
-    deadline: float = 0.0
-
-
-class Pool(Generic[Task, Result]):
+class Pool(Generic[TaskT, ResultT]):
     """Runs tasks on worker processes. Close it, or use it as a context manager."""
 
     def __init__(
         self,
-        make: Callable[[], Callable[[Task], Result]],
+        make: Callable[[], Callable[[TaskT], ResultT]],
         workers: int,
         task_seconds: float = 600.0,
     ) -> None:
         """Start the processes.
 
         Args:
-            make: called once in each process; what it returns is called with each task there.
-            workers: processes, 1 or more.
-            task_seconds: a worker that takes longer over a task is replaced.
+            make: called once in each process; returns the function that does a task there.
+            workers: number of processes, 1 or more.
+            task_seconds: a worker that takes longer for a task is replaced.
 
         Raises:
-            UserError: no worker at all was asked for.
+            UserError: `workers` is below 1.
         """
         if workers < 1:
             raise UserError(f"{workers} workers: give 1 or more")
@@ -61,21 +57,21 @@ class Pool(Generic[Task, Result]):
             os.environ.setdefault(variable, "1")
         self._make = make
         self._task_seconds = task_seconds
-        self._workers = [_Worker(make) for _ in range(workers)]
+        self._workers = [_WorkerProcess(make) for _ in range(workers)]
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Result]]:
+    def run(self, tasks: Iterable[TaskT]) -> Iterator[tuple[TaskT, ResultT]]:
         """Yield (task, result) as they finish, in any order.
 
-        A task whose worker died is given to another. `tasks` is read one at a time, when a
-        worker has nothing to do.
+        A task whose worker died is given to another worker. `tasks` is read one at a time, when
+        a worker is idle.
 
         Raises:
-            UserError, OSError: what a task raised.
-            WorkerError: a task that killed several workers, or that never ends.
-            RuntimeError: any other exception of a task, with its traceback.
+            UserError, OSError: a task raised it.
+            WorkerError: several workers died or hung on one task.
+            RuntimeError: a task raised any other exception; the message has its traceback.
         """
         source = iter(tasks)
-        again: list[_Job[Task]] = []
+        again: list[PendingTask[TaskT]] = []
         while True:
             for worker in self._workers:
                 if worker.job is None:
@@ -91,16 +87,17 @@ class Pool(Generic[Task, Result]):
                 worker.job = None
                 if message is None:
                     self._replace(worker)
-                    again.append(_once_more(job))
+                    job.count_attempt(WorkerError)
+                    again.append(job)
                 else:
-                    yield job.task, opened(message)
+                    yield job.task, unwrap(message)
 
     def close(self) -> None:
         """End the processes."""
         for worker in self._workers:
             worker.stop()
 
-    def __enter__(self) -> Pool[Task, Result]:
+    def __enter__(self) -> Pool[TaskT, ResultT]:
         return self
 
     def __exit__(
@@ -113,25 +110,25 @@ class Pool(Generic[Task, Result]):
 
     @property
     def process_ids(self) -> list[int]:
-        """Of the workers alive now."""
+        """Process ids of the current workers."""
         return [worker.process.pid for worker in self._workers if worker.process.pid is not None]
 
-    def _start(self, worker: _Worker, job: _Job[Task]) -> None:
+    def _start(self, worker: _WorkerProcess, job: PendingTask[TaskT]) -> None:
         job.deadline = time.monotonic() + self._task_seconds
         worker.job = job
         try:
             worker.connection.send(job.task)
-        except OSError:  # it died while it had nothing to do
+        except OSError:  # it died while it was idle
             self._replace(worker)
             worker.connection.send(job.task)
 
-    def _replace(self, worker: _Worker) -> None:
+    def _replace(self, worker: _WorkerProcess) -> None:
         worker.stop()
         worker.start(self._make)
 
 
-class _Worker:
-    """A process and the job it has."""
+class _WorkerProcess:
+    """A process and its current task."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self.job: Any = None
@@ -142,14 +139,14 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(make, theirs), daemon=True)
         self.process.start()
-        theirs.close()  # so that its death is seen as the end of the pipe
+        theirs.close()  # so that the pipe ends when the process dies
 
-    def receive(self) -> tuple[str, Any] | None:
-        """The worker's message; None when it died or hung."""
+    def receive(self) -> Outcome | None:
+        """The outcome of the task; None if the worker died or hung."""
         if not self.connection.poll():
             return None  # past its deadline
         try:
-            message: tuple[str, Any] = self.connection.recv()
+            message: Outcome = self.connection.recv()
         except (EOFError, OSError):
             return None
         return message
@@ -161,23 +158,23 @@ class _Worker:
 
 
 def _serve(make: Callable[[], Callable[[Any], Any]], connection: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
-    answering = Answering(make)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends its workers
+    worker = OutcomeWorker(make)
     try:
         while True:
-            connection.send(answering(connection.recv()))
+            connection.send(worker(connection.recv()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the parent is gone
+        return  # the parent has ended
 
 
-def _next_job(source: Iterator[Task]) -> _Job[Task] | None:
+def _next_job(source: Iterator[TaskT]) -> PendingTask[TaskT] | None:
     for task in source:
-        return _Job(task)
+        return PendingTask(task)
     return None
 
 
-def _ready(busy: list[_Worker]) -> list[_Worker]:
-    """Those with a message or a closed pipe, or past their deadline."""
+def _ready(busy: list[_WorkerProcess]) -> list[_WorkerProcess]:
+    """Workers that sent an outcome, died, or are past their deadline; waits for the first."""
     while True:
         now = time.monotonic()
         soonest = min(worker.job.deadline for worker in busy)
@@ -186,13 +183,3 @@ def _ready(busy: list[_Worker]) -> list[_Worker]:
         chosen = [worker for worker in busy if worker.connection in ready or worker in late]
         if chosen:
             return chosen
-
-
-def _once_more(job: _Job[Task]) -> _Job[Task]:
-    job.attempts += 1
-    if job.attempts == ATTEMPTS:
-        raise WorkerError(
-            f"{ATTEMPTS} workers died or hung on one episode ({str(job.task)[:80]}): is there "
-            "enough memory? The same command goes on"
-        )
-    return job

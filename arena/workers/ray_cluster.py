@@ -1,10 +1,10 @@
-"""Workers on a Ray cluster: the same tasks as local processes take, on any number of machines.
+"""Workers on a Ray cluster: they do the same tasks as `arena.workers.pool`, on several machines.
 
-A worker is an actor with one CPU and a process of its own, so it has room for one emulator. What a
-dead worker, or a whole dead node, had in hand is given to another. Every node needs the project
-at the same path, and the folders that a task names: a shared file system.
+A worker is an actor with one CPU and its own process, so it can have one emulator. The task of a
+worker or node that died is given to another worker. Every node needs the project at the same path,
+and the folders that a task names: use a shared file system.
 
-Ray sends Python objects by pickle: a cluster is trusted, as its machines are.
+Ray sends Python objects by pickle: use only machines that you trust.
 """
 
 from __future__ import annotations
@@ -19,38 +19,52 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from agent.errors import UserError
-from arena.workers.remote_errors import THREAD_VARIABLES, Answer, Answering, opened
+from arena.workers.remote_errors import (
+    ATTEMPTS,
+    THREAD_VARIABLES,
+    Outcome,
+    OutcomeWorker,
+    PendingTask,
+    unwrap,
+)
 
 EXECUTORS = ("local", "ray")
-EXECUTOR_HELP = "where the workers run: processes of this machine, or a Ray cluster"
+EXECUTOR_HELP = "where workers run: processes on this machine, or a Ray cluster"
 ADDRESS_HELP = "HOST:PORT of the cluster's head node, or `auto` [a new one on this machine]"
 
-ATTEMPTS = 3  # of one task, before the run gives up
 PROBE_SECONDS = 10.0
-WORKER_SECONDS = 600.0  # without a single worker, before the run gives up
-OBJECT_STORE_BYTES = 100 * 2**20  # of a cluster that is started here: tasks are small
+WORKER_SECONDS = 600.0  # without any worker, before a run gives up
+OBJECT_STORE_BYTES = 100 * 2**20  # for a cluster started on this machine: tasks are small
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
 
 
 class ClusterError(UserError):
-    """No cluster, no worker on it, or workers that die on one task again and again."""
+    """There is no cluster or no worker on it, or several workers died on one task."""
 
 
 def check_address(executor: str, address: str | None) -> None:
-    """Refuse an address that nobody would use."""
+    """Check that an address is given only with the executor "ray".
+
+    Raises:
+        UserError: an address is given with another executor.
+    """
     if executor != "ray" and address is not None:
-        raise UserError("--ray-address is for --executor ray: leave it out, or give both")
+        raise UserError("--ray-address needs --executor ray: give both, or leave it out")
 
 
 def connect(address: str | None, cpus: int) -> Any:
-    """Connect to a cluster, or start one of `cpus` workers here; returns the module `ray`.
+    """Connect to a cluster, or start one on this machine; returns the module `ray`.
 
-    No dashboard, and nothing is reported to Ray's makers.
+    Ray's dashboard and usage statistics are off.
+
+    Args:
+        address: HOST:PORT of the head node or "auto"; None starts a cluster on this machine.
+        cpus: number of workers of a cluster that is started here.
 
     Raises:
-        ClusterError: the package is missing, or no cluster answers.
+        ClusterError: the package is missing, or no cluster can be reached.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     for variable in THREAD_VARIABLES:
@@ -76,113 +90,110 @@ def connect(address: str | None, cpus: int) -> Any:
         reason = " ".join(str(error).split())[:120]
         raise ClusterError(
             f"no Ray cluster at {address or 'this machine'} ({reason}): `ray start --head` starts"
-            " one, and says its HOST:PORT"
+            " one, and prints its HOST:PORT"
         ) from None
     return ray
 
 
 def _probe(address: str) -> None:
-    """Find out whether anybody listens.
+    """Check that a process listens at an address.
 
     Raises:
-        OSError, ValueError: nobody, or it is no address.
+        OSError: no process listens there.
+        ValueError: it is not an address.
     """
     host, _, port = address.rpartition(":")
     socket.create_connection((host, int(port)), PROBE_SECONDS).close()
 
 
 def disconnect() -> None:
-    """Leave the cluster; one that `connect` started ends."""
+    """Disconnect from the cluster; one that `connect` started is ended."""
     import ray
 
     ray.shutdown()
 
 
 @dataclass
-class _Job(Generic[Task]):
-    task: Task
-    attempts: int = 0
-    deadline: float = 0.0
-
-
-@dataclass
-class _Worker:
-    """An actor; before `ready` it waits for a node with a free CPU."""
+class _ClusterWorker:
+    """An actor; until it is `ready`, it waits for a node with a free CPU."""
 
     actor: Any
-    answer: Any  # the reference of what it will say next
+    outcome: Any  # reference of its next outcome
     ready: bool = False
     job: Any = None
     created: float = field(default_factory=time.monotonic)
 
 
-class Cluster(Generic[Task, Result]):
+class Cluster(Generic[TaskT, ResultT]):
     """Runs tasks on actors of a Ray cluster. Close it, or use it as a context manager."""
 
     def __init__(
         self,
-        make: Callable[[], Callable[[Task], Result]],
+        make: Callable[[], Callable[[TaskT], ResultT]],
         workers: int,
         address: str | None = None,
         task_seconds: float = 600.0,
     ) -> None:
-        """Connect, and ask for the actors.
+        """Connect to the cluster and request the actors.
 
         Args:
-            make: called once in each actor; what it returns is called with each task there. It
-                travels by name: nodes import it.
-            workers: actors, 1 or more; those that no node has a CPU for wait for one.
+            make: called once in each actor; returns the function that does a task there. It is
+                sent by name: nodes import it.
+            workers: number of actors, 1 or more; some may wait for a node with a free CPU.
             address: see `connect`.
-            task_seconds: a worker that takes longer over a task is replaced.
+            task_seconds: a worker that takes longer for a task is replaced.
 
         Raises:
-            UserError: no worker at all was asked for.
-            ClusterError: no cluster.
+            UserError: `workers` is below 1.
+            ClusterError: no cluster can be reached.
         """
         if workers < 1:
             raise UserError(f"{workers} workers: give 1 or more")
         self._ray = connect(address, workers)
         self._make = make
         self._task_seconds = task_seconds
-        self._deaths = 0  # of workers that never were ready, since one was
+        self._failed_starts = 0  # since the last worker became ready
         actor = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Actor)
         self._new_actor = actor.remote
-        self._workers = [self._hire() for _ in range(workers)]
+        self._workers = [self._new_worker() for _ in range(workers)]
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Result]]:
+    def run(self, tasks: Iterable[TaskT]) -> Iterator[tuple[TaskT, ResultT]]:
         """Yield (task, result) as they finish, in any order.
 
-        A task whose worker died is given to another. `tasks` is read one at a time, when a
-        worker has nothing to do.
+        A task whose worker died is given to another worker. `tasks` is read one at a time, when
+        a worker is idle.
 
         Raises:
-            UserError, OSError: what a task raised.
-            ClusterError: a task that killed several workers, or never ends; no worker for long.
-            RuntimeError: any other exception of a task, with its traceback.
+            UserError, OSError: a task raised it.
+            ClusterError: several workers died or hung on one task, or none started in time.
+            RuntimeError: a task raised any other exception; the message has its traceback.
         """
         source = iter(tasks)
-        again: list[_Job[Task]] = []
+        again: list[PendingTask[TaskT]] = []
         while True:
             for worker in self._workers:
                 if worker.ready and worker.job is None:
-                    job = again.pop() if again else next((_Job(task) for task in source), None)
+                    job = (
+                        again.pop() if again else next((PendingTask(task) for task in source), None)
+                    )
                     if job is None:
                         break
                     self._start(worker, job)
             ready = [worker for worker in self._workers if worker.ready]
             if ready and not any(worker.job for worker in ready):
                 return
-            for worker in self._heard():
-                job, answer = worker.job, self._receive(worker)
-                if answer is None:
+            for worker in self._wait():
+                job, outcome = worker.job, self._receive(worker)
+                if outcome is None:
                     self._replace(worker)
                     if job is not None:
-                        again.append(_once_more(job))
+                        job.count_attempt(ClusterError)
+                        again.append(job)
                 elif job is not None:
                     worker.job = None
-                    yield job.task, opened(answer)
+                    yield job.task, unwrap(outcome)
                 else:
-                    worker.ready, self._deaths = True, 0
+                    worker.ready, self._failed_starts = True, 0
 
     def close(self) -> None:
         """End the actors, and the cluster if it was started here."""
@@ -190,7 +201,7 @@ class Cluster(Generic[Task, Result]):
             self._ray.kill(worker.actor)
         disconnect()
 
-    def __enter__(self) -> Cluster[Task, Result]:
+    def __enter__(self) -> Cluster[TaskT, ResultT]:
         return self
 
     def __exit__(
@@ -201,61 +212,61 @@ class Cluster(Generic[Task, Result]):
     ) -> None:
         self.close()
 
-    def _hire(self) -> _Worker:
+    def _new_worker(self) -> _ClusterWorker:
         actor = self._new_actor(self._make)
-        return _Worker(actor, actor.start.remote())
+        return _ClusterWorker(actor, actor.start.remote())
 
-    def _start(self, worker: _Worker, job: _Job[Task]) -> None:
+    def _start(self, worker: _ClusterWorker, job: PendingTask[TaskT]) -> None:
         job.deadline = time.monotonic() + self._task_seconds
-        worker.job, worker.answer = job, worker.actor.do.remote(job.task)
+        worker.job, worker.outcome = job, worker.actor.do.remote(job.task)
 
-    def _replace(self, worker: _Worker) -> None:
+    def _replace(self, worker: _ClusterWorker) -> None:
         self._ray.kill(worker.actor)
-        self._workers[self._workers.index(worker)] = self._hire()
+        self._workers[self._workers.index(worker)] = self._new_worker()
 
-    def _heard(self) -> list[_Worker]:
-        """Those that said something or died, or are past their deadline."""
+    def _wait(self) -> list[_ClusterWorker]:
+        """Workers that have an outcome, died, or are past their deadline; waits for the first."""
         expected = [worker for worker in self._workers if worker.job or not worker.ready]
         soonest = min(self._deadline(worker) for worker in expected)
-        answers = {worker.answer: worker for worker in expected}
+        outcomes = {worker.outcome: worker for worker in expected}
         timeout = max(0.0, soonest - time.monotonic())
-        said, _ = self._ray.wait(list(answers), timeout=timeout)
+        ready, _ = self._ray.wait(list(outcomes), timeout=timeout)
         now = time.monotonic()
         late = [worker for worker in expected if worker.job and self._deadline(worker) <= now]
-        heard = [answers[answer] for answer in said]
-        if not heard and not any(worker.ready for worker in self._workers):
+        chosen = [outcomes[outcome] for outcome in ready]
+        if not chosen and not any(worker.ready for worker in self._workers):
             raise ClusterError(
                 f"no node of the cluster had a free CPU for {WORKER_SECONDS:.0f} s: `ray status`"
-                " shows what is there; the same command goes on"
+                " shows its nodes; the same command continues"
             )
-        return heard + [worker for worker in late if worker not in heard]
+        return chosen + [worker for worker in late if worker not in chosen]
 
-    def _deadline(self, worker: _Worker) -> float:
+    def _deadline(self, worker: _ClusterWorker) -> float:
         if worker.job:
             return float(worker.job.deadline)
         if any(other.ready for other in self._workers):
-            return float("inf")  # those that wait for a node keep nobody waiting
+            return float("inf")  # workers that wait for a node do not delay the others
         return worker.created + WORKER_SECONDS
 
-    def _receive(self, worker: _Worker) -> Answer | None:
-        """The worker's answer; None when it died or is late."""
-        if not self._ray.wait([worker.answer], timeout=0)[0]:
+    def _receive(self, worker: _ClusterWorker) -> Outcome | None:
+        """The outcome of a worker's task; None if the worker died or is late."""
+        if not self._ray.wait([worker.outcome], timeout=0)[0]:
             return None
         try:
-            answer: Answer = self._ray.get(worker.answer)
-            return answer
+            outcome: Outcome = self._ray.get(worker.outcome)
+            return outcome
         except self._ray.exceptions.RayError as error:
             if not worker.ready:
-                self._stillborn(error)
+                self._count_failed_start(error)
             return None
 
-    def _stillborn(self, error: Exception) -> None:
-        self._deaths += 1
-        if self._deaths >= ATTEMPTS * len(self._workers):
+    def _count_failed_start(self, error: Exception) -> None:
+        self._failed_starts += 1
+        if self._failed_starts >= ATTEMPTS * len(self._workers):
             reason = str(error).strip().splitlines()[-1][:120]
             raise ClusterError(
-                f"workers on the cluster die as they start ({reason}): has every node this project"
-                " and its packages, at the same path?"
+                f"workers on the cluster die at their start ({reason}): install this project and"
+                " its packages on every node, at the same path"
             ) from None
 
 
@@ -263,20 +274,10 @@ class _Actor:
     """A worker's process on a node."""
 
     def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
-        self._answering = Answering(make)
+        self._worker = OutcomeWorker(make)
 
-    def start(self) -> Answer:
+    def start(self) -> Outcome:
         return "result", None
 
-    def do(self, task: Any) -> Answer:
-        return self._answering(task)
-
-
-def _once_more(job: _Job[Task]) -> _Job[Task]:
-    job.attempts += 1
-    if job.attempts == ATTEMPTS:
-        raise ClusterError(
-            f"{ATTEMPTS} workers died or hung on one episode ({str(job.task)[:80]}): is there "
-            "enough memory? The same command goes on"
-        )
-    return job
+    def do(self, task: Any) -> Outcome:
+        return self._worker(task)

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.command_line import option
-from arena.environment.levels import Level, available, select
+from arena.environment.availability import check_available
+from arena.environment.levels import Level, select
 from arena.workers.pool import Pool
 from benchmarks.ablations.results import AblationError, Results, Run
 from benchmarks.scores.calibration_results import rom_hashes
@@ -79,7 +80,7 @@ class Budget:
         )
         check_levels([level.name for level in select(self.levels)], allowed=False)
         for level in (*select(self.levels), *select(self.measure)):
-            available(level)
+            check_available(level)
 
     def settings(self) -> dict[str, Any]:
         """What is the same for runs that may be compared, as JSON."""

@@ -35,7 +35,8 @@ from agent.files import write_atomically
 from agent.world_model.packed_model import load
 from agent.world_model.preprocess import preprocess
 from arena.environment.contest_env import FRAME_SKIP
-from arena.evaluation.evaluate import integration_of
+from arena.environment.levels import Level
+from arena.evaluation.kept_movies import integration_of
 from arena.evaluation.results import LevelResult, read_results
 from arena.evaluation.run_folder import PROJECT_DIR
 from arena.replay.decoded_views import DecodedViews
@@ -135,8 +136,8 @@ def chosen_levels(run: Path) -> list[LevelResult]:
 
 
 def zone_of(level: LevelResult) -> str:
-    """The zone of "GAME:ZONE.ACT", or all behind the colon."""
-    return level.level.partition(":")[2].partition(".")[0]
+    """The zone of a state ZONE.ACT; a state of another form is its own zone."""
+    return Level.parse(level.level).state.partition(".")[0]
 
 
 def record(run: Path, level: LevelResult) -> Recording:

@@ -29,6 +29,7 @@ from agent.errors import UserError
 from agent.files import write_atomically
 from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
+from arena.environment.levels import Level
 from benchmarks.figures.things import Finder
 from training.data.dataset import DataError, StoredEpisode, list_episodes
 from training.models.encode import encode_frames
@@ -115,7 +116,7 @@ def look(episodes: Sequence[StoredEpisode], spec: ModelSpec, count: int) -> Seen
             there: dict[str, list[Box]] = {}
             if player[place][0] >= 0:
                 there[PLAYER] = [player_box(player[place], size)]
-            for thing in finder.find(native, episode.level.partition(":")[2]):
+            for thing in finder.find(native, Level.parse(episode.level).state):
                 box = _box(thing.left, thing.top, thing.width, thing.height, size)
                 there.setdefault(thing.kind, []).append(box)
             frames.append(preprocess(native, spec))
@@ -228,7 +229,7 @@ def _draw_interpolations(path: Path, vae: VAE, seen: Seen) -> None:
         steps = torch.linspace(0, 1, SHOWN - 2)[:, None]
         between = _pixels(vae, first + steps * (last - first))
         rows.append(np.concatenate((ends[:1], between, ends[1:])))
-        labels.append(levels[start].partition(":")[2][:16] or levels[start][:16])
+        labels.append(Level.parse(levels[start]).state[:16])
     write_rows(path, rows, labels=labels)
 
 

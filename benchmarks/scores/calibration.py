@@ -22,8 +22,9 @@ import stable_retro
 
 from agent.command_line import option, parse, run
 from agent.errors import UserError
+from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import Level, available, select
+from arena.environment.levels import Level, select
 from arena.workers.pool import Pool
 from baselines.jerk import Jerk
 from baselines.simple_agents import POLICIES
@@ -169,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise CalibrationError("seed, episodes, workers and jerk-steps are 1 or more")
     agents, levels = chosen("agents", options.agents, AGENTS), select(options.levels)
     for level in levels:
-        available(level)
+        check_available(level)
     settings = Settings(options.episodes, options.jerk_steps, options.seed, rom_hashes(levels))
     results = Results.open(options.out, settings, [level.name for level in levels])
     tasks = [Task(agent, level, options) for agent, level in itertools.product(agents, levels)]

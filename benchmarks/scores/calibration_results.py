@@ -18,7 +18,7 @@ import stable_retro
 
 from agent.errors import UserError
 from agent.files import write_atomically
-from arena.environment.levels import Level, integrations
+from arena.environment.levels import Level, register_integration
 from baselines.simple_agents import POLICIES
 
 FORMAT_VERSION = 2
@@ -163,10 +163,10 @@ class Results:
 
 
 def rom_hashes(levels: Iterable[Level]) -> dict[str, str]:
-    """Game -> the SHA-1 of its ROM, as its `rom.sha` says: `available` has checked it."""
+    """Game -> the SHA-1 of its ROM, as its `rom.sha` says: `check_available` has checked it."""
     shas = {}
     for level in levels:
-        path = stable_retro.data.get_file_path(level.game, "rom.sha", integrations(level))
+        path = stable_retro.data.get_file_path(level.game, "rom.sha", register_integration(level))
         shas[level.game] = Path(path).read_text().split()[0] if path else ""
     return shas
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from arena.environment.levels import Level
 from baselines.simple_agents import POLICIES
 from benchmarks.scores.calibration_results import JERK, PLANNER, Results
 
@@ -115,7 +116,7 @@ def _figure(value: float | None) -> str:
 
 
 def _short(level: str) -> str:
-    return level.rpartition(":")[2]
+    return Level.parse(level).state
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -165,7 +165,7 @@ def _draw_counts(axes: Any, name: str, plays: Sequence[Play]) -> None:
     axes.set_xticks([])
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(name.rpartition(":")[2], loc="left", fontsize=9, color=INK)
+    axes.set_title(Level.parse(name).state, loc="left", fontsize=9, color=INK)
     axes.legend(
         frameon=False, fontsize=7, ncols=3, loc="lower right", bbox_to_anchor=(1, 0.97), borderpad=0
     )

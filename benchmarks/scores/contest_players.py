@@ -27,14 +27,14 @@ from agent.settings import PLAY_SETTINGS, Settings
 from agent.world_model.packed_model import MODEL_CARD, Pretrained, PretrainedError, load
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
-from arena.evaluation.agents import LocalAgent, Run
-from arena.evaluation.evaluate import Plan, evaluate
-from arena.evaluation.level_run import LevelRun, Limits
+from arena.evaluation.agents import AgentOptions, LocalAgent
+from arena.evaluation.evaluate import EvaluationPlan, evaluate
+from arena.evaluation.level_run import LevelLimits, LevelRun
 from arena.evaluation.results import LevelResult
 from arena.evaluation.run_folder import current_command, open_run
 from arena.evaluation.score import read_monitor
 from arena.server.monitor import MONITOR_FILE, Monitor
-from arena.server.session import TIMESTEP_LIMIT
+from arena.server.session_result import TIMESTEP_LIMIT
 from baselines.jerk import Environment, Jerk
 from baselines.simple_agents import POLICIES, Buttons
 from benchmarks.scores.calibration_results import JERK
@@ -240,7 +240,7 @@ def our_agent(
 
 def _settings(name: str, pretrained: Path, budget_steps: int, seed: int) -> Settings:
     # The caller's environment variables say nothing here: a score must not depend on them.
-    agent = LocalAgent.configure({}, pretrained, Run(budget_steps, seed, None))
+    agent = LocalAgent.configure({}, pretrained, AgentOptions(budget_steps, seed, None))
     if name != AS_SEED:
         return agent.settings
     place = agent.settings.pretrained
@@ -288,8 +288,10 @@ def play_ours(
         UserError: a level failed.
     """
     settings = agent.settings
-    limits = Limits(settings.budget_steps, LEVEL_HOURS * 3600, SECONDS_TO_CONNECT, SECONDS_TO_HANG)
-    plan = Plan(levels, agent, limits, settings.seed, min(workers, len(levels)))
+    limits = LevelLimits(
+        settings.budget_steps, LEVEL_HOURS * 3600, SECONDS_TO_CONNECT, SECONDS_TO_HANG
+    )
+    plan = EvaluationPlan(levels, agent, limits, settings.seed, min(workers, len(levels)))
     plan.check()
     seeds = {"stickiness": settings.seed, "agent": settings.seed}
     run = open_run(folder, plan.settings(), name=folder.name, seeds=seeds, argv=current_command())

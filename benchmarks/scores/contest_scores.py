@@ -25,9 +25,11 @@ from rich.console import Console
 from agent.command_line import option, parse, run
 from agent.errors import INTERRUPTED_EXIT_CODE, UserError
 from agent.world_model.packed_model import MODEL_CARD, load
-from arena.environment.levels import Level, available, select
+from arena.environment.availability import check_available
+from arena.environment.levels import Level, select
 from arena.evaluation.agents import LocalAgent
-from arena.evaluation.evaluate import Interrupted, end_request_as_interrupt
+from arena.evaluation.evaluate import EvaluationInterrupted
+from arena.server.signals import signals_as_interrupt
 from arena.workers.pool import Pool
 from benchmarks.names import chosen
 from benchmarks.readme_tables import README, ROOT, renew, renewed
@@ -104,9 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         ]
         print(f"{book.count(keys)} of {len(keys)} plays are measured already", file=sys.stderr)
         try:
-            with end_request_as_interrupt():
+            with signals_as_interrupt():
                 measure(options, levels, keys, book)
-        except (KeyboardInterrupt, Interrupted):
+        except (KeyboardInterrupt, EvaluationInterrupted):
             book.save()  # it may have come between a play's entry and the file
             print(
                 f"interrupted: {book.count(keys)} of {len(keys)} plays are measured and kept in"
@@ -126,7 +128,7 @@ def chosen_levels(text: str) -> list[Level]:
     """
     levels = select(text)
     for level in levels:
-        available(level)
+        check_available(level)
         if level.scenario != SCENARIO:
             raise UserError(
                 f"{level.name} is scored by {level.scenario!r}, where a return tells no place on"
@@ -187,7 +189,7 @@ def measure(options: Options, levels: Sequence[Level], keys: Sequence[Key], book
     """Play what the results lack: first the rivals, in process, then ours through the socket.
 
     Raises:
-        Interrupted, KeyboardInterrupt: what was finished is kept.
+        EvaluationInterrupted, KeyboardInterrupt: what was finished is kept.
         UserError: a play can't be made.
     """
     todo = [key for key in keys if key not in book.results.plays]

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from agent.errors import UserError
 from agent.files import write_atomically
+from arena.environment.levels import Level
 from arena.evaluation.score import level_score
 
 FORMAT = "world-models-contest/contest-scores"
@@ -174,7 +175,7 @@ class Results:
 
     def key(self, budget_steps: int, agent: str, level: str, seed: int) -> Key:
         """Of a play by what the agent is now, on the ROM of now."""
-        game = level.partition(":")[0]
+        game = Level.parse(level).game
         player, rom = self.current.get(agent, ""), self.roms.get(game, "")
         return Key(budget_steps, agent, level, seed, player, rom)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from agent.settings import Settings
 from arena.environment.contest_env import MAX_STEPS
+from arena.environment.levels import Level
 from arena.evaluation.score import Interval, bootstrap_interval, bootstrap_ratio, mean_score
 from arena.pages.report.episode_ends import FULL_PROGRESS_RETURN
 from benchmarks.scores.calibration_results import JERK
@@ -213,7 +214,7 @@ def by_level(results: Results, budget_steps: int) -> str:
         ways = np.clip(returns / FULL_PROGRESS_RETURN, 0, 1)
         locked = [play.locked_in_at for play in plays.values()]
         cells = [
-            level.rpartition(":")[2],
+            Level.parse(level).state,
             _figure(mean_score([play.score for play in plays.values()])),
             _figure(mean_score(jerk.get(level, []))),
             *([f"{ways.mean():.0%}", f"{ways.max():.0%}"] if len(ways) else ["-", "-"]),
@@ -236,10 +237,10 @@ def by_level(results: Results, budget_steps: int) -> str:
 
 
 def zones(levels: Sequence[str]) -> dict[str, list[str]]:
-    """Zone -> its levels, of "GAME:ZONE.ACT"; of another form, the whole name is the zone."""
+    """Zone -> its levels, of "GAME:ZONE.ACT"; a state of another form is its own zone."""
     found: dict[str, list[str]] = {}
     for level in levels:
-        found.setdefault(level.rpartition(":")[2].partition(".")[0], []).append(level)
+        found.setdefault(Level.parse(level).state.partition(".")[0], []).append(level)
     return found
 
 

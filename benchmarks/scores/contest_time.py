@@ -22,9 +22,10 @@ from rich.console import Console
 from agent.command_line import option, parse, run
 from agent.errors import INTERRUPTED_EXIT_CODE, UserError
 from agent.world_model.packed_model import load
-from arena.evaluation.agents import LocalAgent, Run
-from arena.evaluation.evaluate import Interrupted, end_request_as_interrupt
+from arena.evaluation.agents import AgentOptions, LocalAgent
+from arena.evaluation.evaluate import EvaluationInterrupted
 from arena.evaluation.score import bootstrap_difference
+from arena.server.signals import signals_as_interrupt
 from benchmarks.names import chosen
 from benchmarks.readme_tables import README, renew
 from benchmarks.scores.calibration_results import rom_hashes
@@ -99,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         results = Results.open(options.out, known, rom_hashes(levels), names)
         book = Book(results, options.out, Console(stderr=True))
         try:
-            with end_request_as_interrupt():
+            with signals_as_interrupt():
                 # seed by seed, so that what is there when it is interrupted can be compared
                 for seed in range(1, options.seeds + 1):
                     for variant in variants:
@@ -118,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                                 options.workers,
                                 book,
                             )
-        except (KeyboardInterrupt, Interrupted):
+        except (KeyboardInterrupt, EvaluationInterrupted):
             book.save()  # it may have come between a play's entry and the file
             print("interrupted: the same command goes on", file=sys.stderr)
             return INTERRUPTED_EXIT_CODE
@@ -129,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def player(variant: str, pretrained: Path, budget_steps: int, seed: int) -> LocalAgent:
     """The shipped agent with the variant's settings."""
     # the caller's environment variables say nothing here
-    shipped = LocalAgent.configure({}, pretrained, Run(budget_steps, seed, None))
+    shipped = LocalAgent.configure({}, pretrained, AgentOptions(budget_steps, seed, None))
     return LocalAgent(replace(shipped.settings, **VARIANTS[variant]))
 
 

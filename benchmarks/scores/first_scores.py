@@ -27,8 +27,9 @@ from agent.files import sha256
 from agent.world_model.controller import Controller
 from agent.world_model.packed_model import EVOLUTION_ARRAYS, load
 from agent.world_model.world_model import load_world_model
+from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import Level, available, select
+from arena.environment.levels import Level, select
 from arena.evaluation.score import bootstrap_interval
 from arena.workers.pool import Pool
 from benchmarks.measured import write_measured
@@ -119,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UserError(f"{options.episodes} episodes: give 2 or more")
     levels = select(options.levels)
     for level in levels:
-        available(level)
+        check_available(level)
     load(options.pretrained)
     if not os.access(options.out.resolve().parent, os.W_OK):
         raise UserError(f"{options.out.parent} can't be written: give another --out")

@@ -29,9 +29,9 @@ from agent.settings import Settings
 from agent.world_model.packed_model import load
 from arena.environment.levels import Level, select
 from arena.evaluation.agents import LocalAgent
-from arena.evaluation.evaluate import Interrupted, Plan, evaluate
-from arena.evaluation.level_run import Limits
-from arena.evaluation.results import Results
+from arena.evaluation.evaluate import EvaluationInterrupted, EvaluationPlan, evaluate
+from arena.evaluation.level_run import LevelLimits
+from arena.evaluation.results import RunResults
 from arena.evaluation.run_folder import current_command, open_run
 from arena.tuner.advice import advise
 from arena.tuner.grid import SEED_RULE, Choice, candidate_thresholds, name_of, play_all, prior_of
@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         content = measure(options, levels, settings, Console(stderr=True))
-    except Interrupted as interrupted:
+    except EvaluationInterrupted as interrupted:
         print(f"{interrupted}; the same command goes on", file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
     write_measured(options.out, content)
@@ -158,18 +158,18 @@ def spread(levels: Sequence[Level], count: int) -> list[Level]:
 
 def play(
     options: Options, levels: Sequence[Level], settings: Settings, out: Path, console: Console
-) -> Results:
+) -> RunResults:
     """Play the levels that this folder has no result of.
 
     Raises:
-        Interrupted: Ctrl-C; what was finished is kept.
+        EvaluationInterrupted: Ctrl-C; what was finished is kept.
         UserError: a level failed.
     """
     seed = settings.seed or RECORDING_SEED
-    plan = Plan(
+    plan = EvaluationPlan(
         levels=levels,
         agent=LocalAgent(settings),
-        limits=Limits(options.steps, HOURS * 3600, SECONDS_TO_CONNECT, SECONDS_TO_HANG),
+        limits=LevelLimits(options.steps, HOURS * 3600, SECONDS_TO_CONNECT, SECONDS_TO_HANG),
         seed=seed,
         workers=min(options.workers, len(levels)),
     )

@@ -26,8 +26,9 @@ from agent.evolution import Evolution
 from agent.world_model.controller import Controller
 from agent.world_model.packed_model import NETWORKS, load
 from agent.world_model.world_model import load_world_model
+from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import available, select
+from arena.environment.levels import select
 from arena.evaluation.score import bootstrap_difference, bootstrap_interval
 from arena.workers.pool import Pool
 from benchmarks.measured import show_measured, write_measured
@@ -96,7 +97,7 @@ def measure(options: Options) -> dict[str, Any]:
 
     sets = {name.strip(): select(name.strip()) for name in options.sets.split(",")}
     for level in (level for levels in sets.values() for level in levels):
-        available(level)
+        check_available(level)
     model = load(options.pretrained)
     head = load_networks(options.pretrained / NETWORKS)[1].expert_action
     weights, bias = (part.detach().numpy() for part in (head.weight, head.bias))

@@ -27,8 +27,9 @@ from agent.buttons import to_genesis
 from agent.command_line import option
 from agent.errors import UserError
 from agent.world_model.packed_model import PRESETS
+from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import Level, available, select
+from arena.environment.levels import Level, select
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.speed.rounds import medians
 from training.data.dataset import StoredEpisode, create_dataset
@@ -71,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError("give positive numbers")
     levels = select(options.levels)
     for level in levels:
-        available(level)
+        check_available(level)
     result = measure(levels, options)
     write_measured(options.out, result)
     print(table(result))

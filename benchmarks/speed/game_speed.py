@@ -26,7 +26,8 @@ import stable_retro
 
 from agent.command_line import option, parse, run
 from agent.errors import UserError
-from arena.environment.levels import Level, available, integrations, select
+from arena.environment.availability import check_available
+from arena.environment.levels import Level, register_integration, select
 from baselines.simple_agents import run_and_jump
 from benchmarks.measured import write_measured
 
@@ -89,7 +90,7 @@ def _serve(level: Level, connection: Connection) -> None:
         level.game,
         level.state,
         scenario=level.scenario,
-        inttype=integrations(level),
+        inttype=register_integration(level),
         use_restricted_actions=stable_retro.Actions.ALL,
         render_mode="rgb_array",
     )
@@ -201,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not ours:
         raise UserError(f"{beside.name} is what the others are compared with: name another level")
     for level in (*ours, beside):
-        available(level)
+        check_available(level)
     rounds = measure([beside, *ours], options)
     result = {
         "command": {"steps": options.steps, "rounds": options.rounds, "resets": options.resets},

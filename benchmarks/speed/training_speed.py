@@ -34,8 +34,9 @@ from agent.errors import UserError
 from agent.evolution import Evolution
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import PRESETS, ModelSpec
+from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import Level, available, select
+from arena.environment.levels import Level, select
 from arena.workers.pool import Pool
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.speed.rounds import median_ratio, medians, ratio_text
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if min(numbers) <= 0 or options.generations <= WARM_GENERATIONS:
         raise UserError(f"give positive numbers, and more than {WARM_GENERATIONS} generations")
     level = select(options.level)[0]
-    available(level)
+    check_available(level)
     result = measure(level, options)
     write_measured(options.out, result)
     print(json.dumps(result, indent=2))

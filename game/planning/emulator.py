@@ -17,7 +17,8 @@ import numpy as np
 import stable_retro
 
 from agent.errors import UserError
-from arena.environment.levels import Level, available, integrations
+from arena.environment.availability import check_available
+from arena.environment.levels import Level, register_integration
 from game.ram import RAM, RAM_BASE
 
 FRAME_SKIP = 4
@@ -97,12 +98,12 @@ class Emulator:
             LevelError: the game, the state or the scenario is missing.
         """
         level = Level(game, state, "contest", folder.resolve())
-        available(level)
+        check_available(level)
         self.env = stable_retro.make(
             game=game,
             state=state,
             scenario="contest",
-            inttype=integrations(level),
+            inttype=register_integration(level),
             use_restricted_actions=stable_retro.Actions.ALL,
             render_mode="rgb_array",
             record=str(record) if record else False,

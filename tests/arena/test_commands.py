@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,12 +21,6 @@ from arena.environment.levels import Level
 ROOT = Path(__file__).parents[2]
 LEVEL = Level("Airstriker-Genesis-v0", "Level1", "scenario")
 Start = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def base() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="wm") as folder:  # short: a socket's path is limited
-        yield Path(folder) / "sock"
 
 
 @pytest.fixture
@@ -145,16 +138,16 @@ def test_a_run_that_fails_says_so_in_one_line(start: Start, base: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "'' is no command: use serve, roms or levels"),
-        (["play"], "'play' is no command"),
-        (["serve"], "arguments are required: game, level"),
+        ([], "'' is not a command: use serve, roms or levels"),
+        (["play"], "'play' is not a command"),
+        (["serve"], "arguments are required: game, state"),
         (["serve", "Airstriker-Genesis-v0", "Level9"], "did you mean Level1?"),
         (["serve", "Airstriker", "Level1"], "no game is called 'Airstriker'"),
         (["serve", "Airstriker-Genesis-v0", "Level1", "--speed", "9"], "--speed"),
         (["serve", "Airstriker-Genesis-v0", "Level1", "--seed", "-1"], "the seed is -1"),
         (["serve", "Airstriker-Genesis-v0", "Level1", "--timestep-limit", "0"], "limit is 0"),
         (["serve", "SonicTheHedgehog-Genesis-v0", "GreenHillZone.Act1"], "no ROM of Sonic"),
-        (["levels", "a", "b"], "one list of levels"),
+        (["levels", "a", "b"], "2 lists of levels are given: join them"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -18,13 +18,13 @@ from agent.errors import UserError
 from arena.environment.levels import Level
 from arena.evaluation import evaluate as evaluation
 from arena.evaluation import level_run
-from arena.evaluation.agents import CommandAgent, Run
-from arena.evaluation.evaluate import Plan, evaluate, integration_of
-from arena.evaluation.level_run import Limits
-from arena.evaluation.results import Results, read_results
-from arena.evaluation.run_folder import RunFolder, RunFolderError, open_run, read_run
+from arena.evaluation.agents import AgentOptions, CommandAgent
+from arena.evaluation.evaluate import EvaluationPlan, evaluate
+from arena.evaluation.level_run import LevelLimits
+from arena.evaluation.results import LevelResult, RunResults, read_results, write_results
+from arena.evaluation.run_folder import RunFolder, open_run, read_run
 from arena.evaluation.score import bootstrap_interval, read_monitor
-from arena.server.process import Order
+from arena.server.process import ServerConfig
 
 SERVER = """
 import json, sys
@@ -32,10 +32,10 @@ from dataclasses import asdict
 from pathlib import Path
 import numpy as np
 from agent.files import write_atomically
-from arena.server.process import Order, _end_with
+from arena.server.process import ServerConfig, end_with
 from arena.server.monitor import Monitor
 from arena.server.serve import serve_environment
-from arena.server.session import Limits
+from arena.server.session_result import SessionLimits
 
 class Game:
     n_buttons, observation_shape = 12, (4, 4, 3)
@@ -47,15 +47,15 @@ class Game:
         self.left -= 1
         return self.frame, float(buttons[0]), self.left == 0, {}
 
-order = Order(**json.loads(sys.argv[1]))
-_end_with(order.parent)
-level_dir = Path(order.level_dir)
+config = ServerConfig.from_json(json.loads(sys.argv[1]))
+end_with(config.parent)
+level_dir = config.level_dir
 for episode in range(4):
     (level_dir / "movies" / f"Made-Up-{episode:06d}.bk2").write_text(str(episode))
-if order.state == "Broken":
+if config.level.state == "Broken":
     sys.exit("error: the ROM is broken")
-limits = Limits(order.timestep_limit, order.wall_clock_seconds, order.connect_seconds)
-result = serve_environment(Game(), Path(order.socket_dir), limits, Monitor(level_dir))
+limits = SessionLimits(config.timestep_limit, config.wall_clock_seconds, config.connect_seconds)
+result = serve_environment(Game(), config.socket_dir, limits, Monitor(level_dir))
 write_atomically(level_dir / "server.json", json.dumps(asdict(result)).encode())
 """
 
@@ -104,7 +104,7 @@ for episode in range(10**9):
                                   "episode_return": episode, "steps_per_second": 9.0}) + "\n")
 """
 
-LIMITS = Limits(
+LIMITS = LevelLimits(
     budget_steps=100, wall_clock_seconds=60.0, connect_seconds=30.0, hang_seconds=30.0
 )  # 100 timesteps: four episodes of 21 with a row, and most of a fifth
 LEVELS = (Level("Made", "A"), Level("Made", "B"))
@@ -116,27 +116,31 @@ def made_up_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "player.py").write_text(AGENT)
     monkeypatch.setenv("PYTHONPATH", str(level_run.PROJECT_DIR))
     monkeypatch.setattr(
-        Order,
+        ServerConfig,
         "command",
-        lambda order: [sys.executable, str(tmp_path / "server.py"), json.dumps(order.__dict__)],
+        lambda config: [
+            sys.executable,
+            str(tmp_path / "server.py"),
+            json.dumps(config.to_json()),
+        ],
     )
     monkeypatch.setattr(level_run, "SECONDS_TO_NOTICE", 1.0)
 
 
-def plan(tmp_path: Path, what: str = "play", levels: tuple[Level, ...] = LEVELS) -> Plan:
-    run = Run(LIMITS.budget_steps, None, None)
+def plan(tmp_path: Path, what: str = "play", levels: tuple[Level, ...] = LEVELS) -> EvaluationPlan:
+    run = AgentOptions(LIMITS.budget_steps, None, None)
     agent = CommandAgent((sys.executable, str(tmp_path / "player.py"), what), run, tmp_path)
-    return Plan(levels, agent, LIMITS, seed=1, workers=2)
+    return EvaluationPlan(levels, agent, LIMITS, seed=1, workers=2)
 
 
-def folder_of(a_plan: Plan, out: Path | None, root: Path = Path("runs")) -> RunFolder:
+def folder_of(a_plan: EvaluationPlan, out: Path | None, root: Path = Path("runs")) -> RunFolder:
     seeds = {"stickiness": 1}
     return open_run(
         out, a_plan.settings(), name="x", seeds=seeds, argv=["the", "command"], root=root
     )
 
 
-def play(a_plan: Plan, out: Path) -> Results:
+def play(a_plan: EvaluationPlan, out: Path) -> RunResults:
     folder = folder_of(a_plan, out)
     try:
         return evaluate(a_plan, folder, Console(quiet=True))
@@ -176,7 +180,7 @@ def test_run_json_says_what_was_run_and_no_environment(
     folder_of(plan(tmp_path), tmp_path / "run").close()
     run = read_run(tmp_path / "run")
     assert run["settings"]["budget_steps"] == 100
-    assert [level["level"] for level in run["settings"]["levels"]] == ["Made:A", "Made:B"]
+    assert run["settings"]["levels"] == [level.to_json() for level in LEVELS]
     assert run["command"] == "the command"
     assert run["seeds"] == {"stickiness": 1}
     assert run["packages"]["numpy"]
@@ -255,44 +259,12 @@ def test_only_levels_without_a_result_are_played_again(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(folder: Path, results: Results) -> None:
+    def full(folder: Path, results: RunResults) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(evaluation, "write_results", full)
     with pytest.raises(UserError, match="No space left on device.*make room and repeat"):
         play(plan(tmp_path), tmp_path / "run")
-
-
-def test_the_folder_of_another_command_is_left_alone(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    folder_of(plan(tmp_path), out).close()
-    before = (out / "run.json").read_bytes()
-    other = replace(plan(tmp_path), limits=replace(LIMITS, budget_steps=200))
-    with pytest.raises(RunFolderError, match="budget_steps 100 there, 200 now.*the command"):
-        folder_of(other, out)
-    assert (out / "run.json").read_bytes() == before
-
-
-def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").touch()
-    with pytest.raises(RunFolderError, match="holds other files"):
-        folder_of(plan(tmp_path), tmp_path / "mine")
-    with pytest.raises(RunFolderError, match="is a file"):
-        folder_of(plan(tmp_path), tmp_path / "mine" / "thesis.txt")
-    with pytest.raises(RunFolderError, match="can't write"):
-        folder_of(plan(tmp_path), Path("/proc/nothing/here"))
-    (tmp_path / "mine" / "run.json").write_text("{}")
-    with pytest.raises(RunFolderError, match=r"run\.json is not a"):
-        folder_of(plan(tmp_path), tmp_path / "mine")
-
-
-def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
-    first = folder_of(plan(tmp_path), tmp_path / "run")
-    with pytest.raises(RunFolderError, match="in use by another process"):
-        folder_of(plan(tmp_path), tmp_path / "run")
-    first.close()
-    folder_of(plan(tmp_path), tmp_path / "run").close()
 
 
 def test_without_a_folder_the_unfinished_run_of_the_same_settings_is_resumed(
@@ -307,7 +279,8 @@ def test_without_a_folder_the_unfinished_run_of_the_same_settings_is_resumed(
     unfinished = folder_of(one, None, root)
     assert unfinished.path != finished.path
     assert not unfinished.resumed
-    evaluation._Book(one, unfinished.path).write()  # as an evaluation does before it plays
+    pending = [LevelResult(level.name, f"levels/{level.slug}") for level in one.levels]
+    write_results(unfinished.path, RunResults("player", LIMITS.budget_steps, pending))
 
     while_it_runs = folder_of(one, None, root)
     assert while_it_runs.path not in (finished.path, unfinished.path)
@@ -321,12 +294,3 @@ def test_without_a_folder_the_unfinished_run_of_the_same_settings_is_resumed(
     again = folder_of(one, None, root)
     assert (again.path, again.resumed) == (unfinished.path, True)
     again.close()
-
-
-def test_a_movie_knows_the_folder_of_its_game(tmp_path: Path) -> None:
-    levels = (Level("Own", "A", integration=tmp_path / "game"), Level("Made", "B"))
-    out = tmp_path / "run"
-    folder_of(plan(tmp_path, levels=levels), out).close()
-    assert integration_of(out / "levels" / "Own.A" / "movies" / "best.bk2") == tmp_path / "game"
-    assert integration_of(out / "levels" / "Made.B" / "movies" / "best.bk2") is None
-    assert integration_of(tmp_path / "best.bk2") is None

@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stable_retro
@@ -16,18 +17,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stable_retro.data import Integrations
 
-from arena.environment.levels import (
-    SLUG_LENGTH,
-    Level,
-    LevelError,
+from arena.environment.availability import (
     MissingRomError,
-    available,
+    check_available,
     describe_levels,
     describe_sets,
-    integrations,
-    level_sets,
-    select,
 )
+from arena.environment.level_files import LevelError
+from arena.environment.levels import SLUG_LENGTH, Level, level_sets, select
 
 DATA = Path(stable_retro.data.path())
 AIRSTRIKER = Level("Airstriker-Genesis-v0", "Level1", "scenario")
@@ -61,7 +58,7 @@ def test_the_projects_own_game_is_found_whichever_way_it_is_named() -> None:
     folder = Path(__file__).parents[2] / "game" / "integrations"
     assert {level.integration for level in levels} == {folder}
     for level in levels:
-        available(level)
+        check_available(level)
         assert select(level.name) == [level]
     with pytest.raises(LevelError, match=r"no state of PangolinDash-Genesis is called"):
         select("PangolinDash-Genesis:MeadowZone.Act9")
@@ -124,11 +121,11 @@ def test_select_sets_levels_and_mixtures_each_level_once() -> None:
         ("Airstriker", "did you mean airstriker"),
         ("qqqqqq", "there is airstriker, sonic-train.* more"),
         ("Airstriker-Genesis:Level1", "did you mean Airstriker-Genesis-v0"),
-        (SONIC, f"is a game: name a state of it, as in {SONIC}:GreenHillZone.Act1"),
+        (SONIC, f"is a game: add a state of it, as in {SONIC}:GreenHillZone.Act1"),
         (f"{SONIC}:greenhillzone.act1", "did you mean GreenHillZone.Act1"),
         (f"{SONIC}:GreenHill.Act9", "no state of .* did you mean GreenHillZone.Act"),
         (f"{SONIC}:", "no state of"),
-        (":Level1", "no game is called ''"),
+        (":Level1", "':Level1' is not a level's name: give GAME:STATE"),
         ("x" * 5000, "no level set"),
         ("y:" * 5000, "no game"),
         ("../stable:Level1", "no folder"),
@@ -151,13 +148,13 @@ def test_any_text_selects_or_says_why(text: str) -> None:
 
 
 def test_available_names_what_is_missing() -> None:
-    available(AIRSTRIKER)
+    check_available(AIRSTRIKER)
     with pytest.raises(LevelError, match="no game is called 'Airstryker-Genesis-v0': did you"):
-        available(Level("Airstryker-Genesis-v0", "Level1"))
+        check_available(Level("Airstryker-Genesis-v0", "Level1"))
     with pytest.raises(LevelError, match="no state of .* 'Level2': did you mean Level1"):
-        available(Level(AIRSTRIKER.game, "Level2"))
+        check_available(Level(AIRSTRIKER.game, "Level2"))
     with pytest.raises(LevelError, match="no scenario of .* 'contest': there is scenario"):
-        available(Level(AIRSTRIKER.game, "Level1", "contest"))
+        check_available(Level(AIRSTRIKER.game, "Level1", "contest"))
 
 
 @pytest.fixture(autouse=True)
@@ -180,22 +177,22 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_missing_rom_says_how_to_get_it(data: Path) -> None:
     for level in ALL_LEVELS:
         with pytest.raises(MissingRomError, match="roms import FOLDER") as error:
-            available(level)
+            check_available(level)
         assert "\n" not in str(error.value)
     with pytest.raises(MissingRomError, match="SonicTheHedgehog2-Genesis-v0, which it patches"):
-        available(level_sets()["sonic-leaderboard"][-1])
+        check_available(level_sets()["sonic-leaderboard"][-1])
 
 
 def test_another_rom_is_noticed(data: Path) -> None:
     (data / "stable" / AIRSTRIKER.game / "rom.md").write_bytes(b"another")
     with pytest.raises(MissingRomError, match="rom.md is damaged or another ROM"):
-        available(AIRSTRIKER)
+        check_available(AIRSTRIKER)
 
 
 def test_a_missing_contest_scenario_is_an_error(data: Path) -> None:
     (data / "stable" / SONIC / "contest.json").unlink()
     with pytest.raises(LevelError, match="no scenario of .* 'contest': there is scenario"):
-        available(Level(SONIC, "GreenHillZone.Act1", "contest"))
+        check_available(Level(SONIC, "GreenHillZone.Act1", "contest"))
 
 
 def test_descriptions(data: Path) -> None:
@@ -209,137 +206,6 @@ def test_descriptions(data: Path) -> None:
 def test_description_of_what_can_be_played() -> None:
     assert describe_sets().splitlines()[1].split()[:3] == ["airstriker", "1", "1"]
     assert describe_levels([AIRSTRIKER]) == "Airstriker-Genesis-v0:Level1  [scenario]"
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    """A folder as a generator of games writes it; the free ROM stands in for the game."""
-    folder = tmp_path / "own"
-    game = folder / "OwnGame-Genesis"
-    shutil.copytree(folder_of(AIRSTRIKER.game), game)
-    shutil.copy(game / "Level1.state", game / "hill.state")
-    (game / "progress.json").write_text((game / "scenario.json").read_text())
-    write(folder, {"train": ["Level1"], "test": ["hill"]})
-    return folder
-
-
-def write(folder: Path, sets: dict[str, list[str]], **more: object) -> None:
-    content = {
-        name: {"scenario": "progress", "levels": {"OwnGame-Genesis": states}}
-        for name, states in sets.items()
-    }
-    (folder / "levels.json").write_text(json.dumps({"format_version": 1, "sets": content} | more))
-
-
-def test_a_folder_of_ones_own_game(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = select(str(own))
-    assert first == Level("OwnGame-Genesis", "Level1", "progress", own.resolve())
-    assert second.state == "hill"
-    assert select(f"{own}:test") == select(f"{own}:OwnGame-Genesis:hill") == [second]
-    monkeypatch.chdir(own.parent)
-    assert select("own,airstriker") == [first, second, AIRSTRIKER]
-    for level in (first, second):
-        available(level)
-    available(AIRSTRIKER)
-    with pytest.raises(
-        LevelError, match=r"no set or level is called 'tset' in .*own: did you mean"
-    ):
-        select(f"{own}:tset")
-
-
-def test_a_folders_game_really_starts(own: Path) -> None:
-    (level,) = select(f"{own}:test")
-    environment = stable_retro.make(
-        level.game,
-        level.state,
-        scenario=level.scenario,
-        inttype=integrations(level),
-        render_mode="rgb_array",
-    )
-    try:
-        frame, _ = environment.reset()
-        assert frame.shape == (224, 320, 3) and frame.any()
-    finally:
-        environment.close()
-
-
-def test_a_folders_games_are_not_looked_for_elsewhere(own: Path) -> None:
-    write(own, {"train": ["Level1"]})
-    (level,) = select(str(own))
-    shutil.rmtree(own / "OwnGame-Genesis")
-    with pytest.raises(LevelError, match="no game is called 'OwnGame-Genesis' in"):
-        available(level)
-    with pytest.raises(LevelError, match="no game is called"):
-        available(Level(AIRSTRIKER.game, "Level1", "scenario", own))
-
-
-def test_what_is_missing_in_a_folder(own: Path) -> None:
-    level, _ = select(str(own))
-    (own / "OwnGame-Genesis/rom.md").unlink()
-    with pytest.raises(MissingRomError, match="own/OwnGame-Genesis has no rom.md"):
-        available(level)
-    (own / "OwnGame-Genesis/progress.json").unlink()
-    with pytest.raises(LevelError, match="scenario of OwnGame-Genesis is called 'progress' in"):
-        available(level)
-    (own / "OwnGame-Genesis/Level1.state").unlink()
-    with pytest.raises(LevelError, match="state of OwnGame-Genesis is called 'Level1' in"):
-        available(level)
-
-
-def test_games_in_a_folder_of_their_own(own: Path) -> None:
-    (own / "games").mkdir()
-    (own / "OwnGame-Genesis").rename(own / "games/OwnGame-Genesis")
-    write(own, {"train": ["hill"]}, integration="games")
-    (level,) = select(str(own))
-    assert level.integration == (own / "games").resolve()
-    available(level)
-
-
-def test_two_folders_with_a_level_of_one_name(own: Path, tmp_path: Path) -> None:
-    shutil.copytree(own, tmp_path / "other")
-    with pytest.raises(LevelError, match="OwnGame-Genesis:Level1 is named twice"):
-        select(f"{own},{tmp_path / 'other'}")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        "[]",
-        "null",
-        "{}",
-        '{"format_version": 2, "sets": {}}',
-        '{"format_version": 1}',
-        '{"format_version": 1, "sets": []}',
-        '{"format_version": 1, "sets": {"a": {}}}',
-        '{"format_version": 1, "sets": {"a": {"levels": ["b"]}}}',
-        '{"format_version": 1, "sets": {"a": {"levels": {"G": []}}}}',
-        '{"format_version": 1, "sets": {"a": {"levels": {"G": "s"}}}}',
-        '{"format_version": 1, "sets": {"a": {"levels": {"G": ["s", "s"]}}}}',
-        '{"format_version": 1, "sets": {"a": {"levels": {"G": [1]}}}}',
-        '{"format_version": 1, "sets": {"a": {"levels": {"../G": ["s"]}}}}',
-        '{"format_version": 1, "sets": {"a": {"levels": {"..": ["s"]}}}}',
-        '{"format_version": 1, "sets": {"a": {"levels": {"G": ["a:b"]}}}}',
-        '{"format_version": 1, "sets": {"a": {"scenario": "/x", "levels": {"G": ["s"]}}}}',
-        '{"format_version": 1, "integration": 5, "sets": {}}',
-        '{"format_version": 1, "sets": {}}',
-        "[" * 100_000,
-    ],
-)
-def test_a_level_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "levels.json").write_text(text)
-    with pytest.raises(LevelError, match=r"levels\.json") as error:
-        select(str(tmp_path))
-    assert "\n" not in str(error.value)
-
-
-def test_a_folder_without_a_level_file(tmp_path: Path) -> None:
-    with pytest.raises(LevelError, match=r"not a folder of levels: it has no levels\.json"):
-        select(str(tmp_path))
-    (tmp_path / "levels.json").write_bytes(b"\xff\xfe")
-    with pytest.raises(LevelError, match="can't be read as JSON"):
-        select(str(tmp_path))
 
 
 def test_names_and_slugs() -> None:
@@ -363,3 +229,17 @@ def test_slugs_are_safe_for_any_file_system(game: str, state: str) -> None:
 def test_the_same_letters_cut_elsewhere_are_another_slug(text: str, one: int, two: int) -> None:
     levels = {Level(text[:cut], text[cut + 1 :]) for cut in (one, two)}
     assert len({level.slug for level in levels}) == len(levels)
+
+
+def test_a_level_is_the_same_after_json() -> None:
+    for level in (Level("Game", "State"), Level("Game", "A:B", "contest", Path("/games"))):
+        assert Level.from_json(json.loads(json.dumps(level.to_json()))) == level
+        assert Level.parse(level.name).name == level.name
+
+
+@pytest.mark.parametrize(
+    "values", [{}, [], None, {"game": 1}, {**AIRSTRIKER.to_json(), "state": 1}]
+)
+def test_a_level_of_another_form_is_one_clear_error(values: Any) -> None:
+    with pytest.raises(LevelError, match="the level"):
+        Level.from_json(values)

@@ -130,7 +130,7 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(UserError, match="0 workers: give 1 or more"):
         Cluster(Harm, 0)
     with (
-        pytest.raises(UserError, match="--ray-address is for --executor ray"),
+        pytest.raises(UserError, match="--ray-address needs --executor ray"),
         open_executor("local", Harm, 1, "auto"),
     ):
         pass

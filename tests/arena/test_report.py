@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
-from arena.evaluation.results import LevelError
+from arena.evaluation.results import LevelFailure
 from arena.pages.page import json_for_script
 from arena.pages.report import advice, writing
 from arena.pages.report.record_reader import read_record
@@ -93,7 +93,7 @@ def test_the_plot_of_a_level_has_its_episodes_its_score_and_its_lock_in(tmp_path
 
 def test_what_comes_from_files_can_not_become_code(tmp_path: Path) -> None:
     nasty = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
-    error = LevelError(f"it said {nasty}", f"Traceback\n{nasty}")
+    error = LevelFailure(f"it said {nasty}", f"Traceback\n{nasty}")
     levels = [
         replace(lucky_level(f"Game:{nasty}".replace("/", "_"), 3), status="failed", error=error),
         lucky_level(GLACIER, 3),
@@ -209,7 +209,7 @@ def test_one_episode_has_no_interval_and_no_trouble(tmp_path: Path) -> None:
 
 
 def test_a_failed_level_tells_why_and_what_it_said(tmp_path: Path) -> None:
-    error = LevelError("the agent left with exit code 1", "ValueError: <nothing> to play")
+    error = LevelFailure("the agent left with exit code 1", "ValueError: <nothing> to play")
     failed = MadeLevel(GLACIER, [], status="failed", error=error)
     text = text_of(page_of(write_run(tmp_path / "run", [lucky_level(MEADOW, 3), failed])))
     assert "1 level failed" in text

@@ -10,10 +10,10 @@ import pytest
 
 from arena.evaluation import results
 from arena.evaluation.results import (
-    LevelError,
+    LevelFailure,
     LevelResult,
-    Results,
-    ResultsError,
+    RunResults,
+    RunResultsError,
     read_results,
     write_results,
 )
@@ -34,19 +34,19 @@ PLAYED = LevelResult(
     steps_per_second=200.0,
     movies={"first": "levels/G.A/movies/first.bk2"},
 )
-FAILED = LevelResult("G:B", "levels/G.B", "failed", error=LevelError("it crashed", "Traceback"))
+FAILED = LevelResult("G:B", "levels/G.B", "failed", error=LevelFailure("it crashed", "Traceback"))
 EMPTY = LevelResult("G:C", "levels/G.C", "finished", ended_by="timestep-limit")
 PENDING = LevelResult("G:D", "levels/G.D")
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    written = Results("agent", 100, [PLAYED, FAILED, EMPTY, PENDING], interval=(1.0, 3.0))
+    written = RunResults("agent", 100, [PLAYED, FAILED, EMPTY, PENDING], interval=(1.0, 3.0))
     write_results(tmp_path, written)
     assert read_results(tmp_path) == written
 
 
 def test_the_mean_says_over_how_many_levels(tmp_path: Path) -> None:
-    write_results(tmp_path, Results("agent", 100, [PLAYED, FAILED, EMPTY]))
+    write_results(tmp_path, RunResults("agent", 100, [PLAYED, FAILED, EMPTY]))
     content = json.loads((tmp_path / "results.json").read_text())
     assert content["mean"] == {
         "score": 2.0,
@@ -59,8 +59,8 @@ def test_the_mean_says_over_how_many_levels(tmp_path: Path) -> None:
 
 
 def test_a_run_with_a_level_to_play_is_not_complete() -> None:
-    assert not Results("agent", 100, [PLAYED, PENDING]).complete
-    assert Results("agent", 100, [PENDING]).mean is None
+    assert not RunResults("agent", 100, [PLAYED, PENDING]).complete
+    assert RunResults("agent", 100, [PENDING]).mean is None
 
 
 def test_every_field_is_documented() -> None:
@@ -83,5 +83,5 @@ def test_every_field_is_documented() -> None:
 )
 def test_another_file_is_one_clear_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "results.json").write_text(content)
-    with pytest.raises(ResultsError, match=r"results\.json"):
+    with pytest.raises(RunResultsError, match=r"results\.json"):
         read_results(tmp_path)

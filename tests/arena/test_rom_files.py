@@ -12,14 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arena.environment.rom_files import dumps, forms, title
+from arena.environment.rom_files import rom_candidates, rom_forms, title
 
 ROM = random.Random(1).randbytes(32 << 10)
 
 
 def found(folder: Path) -> tuple[dict[str, bytes], list[str]]:
     lines: list[str] = []
-    return dict(dumps(folder, lines.append)), lines
+    return dict(rom_candidates(folder, lines.append)), lines
 
 
 def interleaved(rom: bytes) -> bytes:
@@ -29,12 +29,12 @@ def interleaved(rom: bytes) -> bytes:
 
 
 def test_every_form_of_a_dump_holds_the_rom() -> None:
-    assert ROM in forms(ROM)
-    assert ROM in forms(bytes(512) + ROM)
-    assert ROM in forms(interleaved(ROM))
-    assert ROM[:5000] in forms(ROM[:5000])
-    assert list(forms(b"")) == [b""]
-    assert ROM not in forms(ROM[1:])
+    assert ROM in rom_forms(ROM)
+    assert ROM in rom_forms(bytes(512) + ROM)
+    assert ROM in rom_forms(interleaved(ROM))
+    assert ROM[:5000] in rom_forms(ROM[:5000])
+    assert list(rom_forms(b"")) == [b""]
+    assert ROM not in rom_forms(ROM[1:])
 
 
 def zip_bytes(**entries: bytes) -> bytes:

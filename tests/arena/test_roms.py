@@ -150,7 +150,7 @@ def test_the_whole_import(
     after = snapshot(data)
     code, lines = run_import(mine)  # once more: nothing to do
     assert code == 0 and snapshot(data) == after
-    assert {line.split()[0] for line in lines} == {"there"}
+    assert {line.split()[0] for line in lines} == {"present"}
 
 
 def test_an_own_lock_on_dump_will_do_too(
@@ -281,7 +281,7 @@ def test_status_names_every_game_its_checksum_and_its_place(data: Path) -> None:
     text = status()
     for game in roms.contest_games():
         (row,) = (line for line in text.splitlines() if f"/{game}/rom.md" in line)
-        assert row.startswith("there" if game == AIRSTRIKER else "missing")
+        assert row.startswith("present" if game == AIRSTRIKER else "missing")
         assert (data.rglob(f"{game}/rom.sha").__next__()).read_text().strip() in row
     assert "13 of sonic-train, 4 of sonic-validation; by patches 5 of sonic-final" in text
     assert "roms import FOLDER" in text and str(data) in text

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from arena.evaluation.score import (
-    Episode,
+    MonitorRow,
     bootstrap_difference,
     bootstrap_interval,
     bootstrap_ratio,
@@ -21,7 +21,7 @@ from arena.evaluation.score import (
 def test_rows_are_read_as_the_contest_wrote_them(tmp_path: Path) -> None:
     file = tmp_path / "monitor.csv"
     file.write_bytes(b"r,l,t\r\n12.5,300,1.25\r\n-3.0,4500,9\r\n")
-    assert read_monitor(file) == [Episode(12.5, 300, 1.25), Episode(-3.0, 4500, 9.0)]
+    assert read_monitor(file) == [MonitorRow(12.5, 300, 1.25), MonitorRow(-3.0, 4500, 9.0)]
 
 
 @pytest.mark.parametrize(

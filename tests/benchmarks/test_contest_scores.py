@@ -15,7 +15,7 @@ from agent.errors import UserError
 from agent.world_model.packed_model import MODEL_CARD, load
 from arena.environment.levels import Level
 from arena.evaluation.agents import LocalAgent
-from arena.evaluation.evaluate import Interrupted
+from arena.evaluation.evaluate import EvaluationInterrupted
 from benchmarks.readme_tables import ROOT
 from benchmarks.scores import contest_scores
 from benchmarks.scores.contest_players import AS_SEED, RANDOM, SHIPPED
@@ -42,7 +42,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch, pool: MadeUpPool) -> list[str]:
     def play(agent: LocalAgent, level: Level) -> Play:
         if len(played) == 2 and "interrupt" in played:
             played.remove("interrupt")
-            raise Interrupted(1)
+            raise EvaluationInterrupted(1)
         played.append(f"{agent.settings.learn} {level.state} {agent.settings.seed}")
         return Play([500.0], [5], agent.settings.budget_steps, 1.0)
 

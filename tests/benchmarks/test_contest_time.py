@@ -11,7 +11,7 @@ from agent.errors import UserError
 from agent.settings import PLAY_SETTINGS
 from arena.environment.levels import Level, select
 from arena.evaluation.agents import LocalAgent
-from arena.evaluation.evaluate import Interrupted
+from arena.evaluation.evaluate import EvaluationInterrupted
 from benchmarks.scores import contest_scores, contest_time
 from benchmarks.scores.contest_players import AS_SEED, SEED_PLAY, SHIPPED
 from benchmarks.scores.contest_store import Play, Results
@@ -30,7 +30,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], str, i
     def play(agent: LocalAgent, level: Level) -> Play:
         if len(found) == 5:
             found.append(({}, "interrupt", 0))
-            raise Interrupted(1)
+            raise EvaluationInterrupted(1)
         how = {name: getattr(agent.settings, name) for name in PLAY_SETTINGS}
         assert agent.settings.seed is not None
         found.append((how, level.state, agent.settings.seed))

@@ -39,7 +39,7 @@ class MadeUpGame:
 @pytest.fixture(autouse=True)
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset_speed, "ContestEnv", MadeUpGame)
-    monkeypatch.setattr(dataset_speed, "available", lambda level: None)
+    monkeypatch.setattr(dataset_speed, "check_available", lambda level: None)
 
 
 def test_every_figure_is_measured_and_written(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
-from arena.evaluation.results import LevelResult, Results, write_results
+from arena.evaluation.results import LevelResult, RunResults, write_results
 from arena.replay.decoded_views import DecodedViews
 from benchmarks.figures import gallery, gallery_film
 from benchmarks.figures.gallery import Recording, chosen_levels
@@ -50,9 +50,9 @@ def test_the_best_level_of_each_zone_is_chosen(tmp_path: Path) -> None:
         level("G:Canyon.Act2", 5.0),
         level("G:Cavern.Act1", None),
     ]
-    write_results(tmp_path, Results("someone", 1000, levels))
+    write_results(tmp_path, RunResults("someone", 1000, levels))
     assert [entry.level for entry in chosen_levels(tmp_path)] == ["G:Meadow.Act2", "G:Canyon.Act2"]
-    write_results(tmp_path, Results("someone", 1000, levels[-1:]))
+    write_results(tmp_path, RunResults("someone", 1000, levels[-1:]))
     with pytest.raises(UserError, match="has no movie"):
         chosen_levels(tmp_path)
 

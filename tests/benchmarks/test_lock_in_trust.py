@@ -14,7 +14,7 @@ from agent.errors import UserError
 from agent.lock_in.choose import LockIn, rule_of
 from agent.settings import Settings
 from arena.environment.levels import Level
-from arena.evaluation.results import LevelResult, Results
+from arena.evaluation.results import LevelResult, RunResults
 from benchmarks import measured
 from benchmarks.scores import lock_in_trust
 from tests.helpers.recorded_runs import Entry, entry, write_run
@@ -23,7 +23,7 @@ from tests.helpers.small_models import TINY, write_random_pretrained
 
 def made_up_play(
     options: Any, levels: Sequence[Level], settings: Settings, out: Path, console: Any
-) -> Results:
+) -> RunResults:
     """Budgets really followed by the agent's own code, on candidates with known returns."""
     journals: dict[str, list[Entry]] = {}
     results = []
@@ -46,7 +46,7 @@ def made_up_play(
         results.append(LevelResult(level.name, level.slug, status="finished", score=score))
     if settings.repeats and not out.exists():
         write_run(out, journals, budget_steps=options.steps)
-    return Results("made up", options.steps, results)
+    return RunResults("made up", options.steps, results)
 
 
 def test_what_is_predicted_is_what_is_played(

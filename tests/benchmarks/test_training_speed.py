@@ -63,7 +63,7 @@ class InProcess:
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (training_speed, collector, rollouts):
         monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
-    monkeypatch.setattr(training_speed, "available", lambda level: None)
+    monkeypatch.setattr(training_speed, "check_available", lambda level: None)
     monkeypatch.setattr(training_speed, "Pool", InProcess)
     monkeypatch.setattr(training_speed, "PRESETS", {"compact": TINY})
     monkeypatch.setattr(training_speed, "CMA_PARAMETERS", 50)

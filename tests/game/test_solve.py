@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
-from arena.environment.levels import available, read_folder
+from arena.environment.availability import check_available
+from arena.environment.levels import read_folder
 from game import play
 from game.cartridge import integration, rom
 from game.levels.finish import GeneratedLevel
@@ -213,7 +214,7 @@ def test_a_build_gives_the_same_bytes_twice_and_a_level_list(tmp_path: Path) -> 
     (levels,) = read_folder(folders[0]).values()
     assert [level.state for level in levels] == ["MeadowZone.Act1", "SkylineZone.Act1"]
     for level in levels:
-        available(level)
+        check_available(level)
 
 
 def test_an_unknown_level_gives_one_line() -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from arena.environment.levels import Level
-from arena.evaluation.level_run import LevelRun, Limits
-from arena.server.frame_ring import WindowWriter
+from arena.evaluation.level_run import LevelLimits, LevelRun
+from arena.server.frame_ring import FrameRingWriter
 
 SHAPE = (224, 320, 3)
-LIMITS = Limits(budget_steps=1000, wall_clock_seconds=60.0, connect_seconds=30.0, hang_seconds=30.0)
+LIMITS = LevelLimits(
+    budget_steps=1000, wall_clock_seconds=60.0, connect_seconds=30.0, hang_seconds=30.0
+)
 
 
 class Playing:
@@ -23,7 +25,7 @@ class Playing:
         self.run.window = folder / "window"
         self.run.state = "playing"
         self.run.started = time.monotonic()
-        self._writer = WindowWriter(self.run.window, SHAPE, 12)
+        self._writer = FrameRingWriter(self.run.window, SHAPE, 12)
         self._timesteps = 0
 
     def step(self, *, reset: bool = False, episode: int = 0) -> None:

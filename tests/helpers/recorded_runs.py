@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from arena.evaluation.results import LevelResult, Results, write_results
+from arena.environment.levels import Level
+from arena.evaluation.results import LevelResult, RunResults, write_results
 from arena.evaluation.run_folder import FORMAT, VERSION
 
 Entry = dict[str, Any]
@@ -57,7 +58,7 @@ def write_run(
     (folder / "run.json").write_text(json.dumps(head))
     results = []
     for number, (name, journal) in enumerate(levels.items()):
-        place = f"levels/{name.replace(':', '.')}"
+        place = f"levels/{Level.parse(name).slug}"
         out = folder / place / "out"
         out.mkdir(parents=True)
         text = (
@@ -66,5 +67,5 @@ def write_run(
         (out / "journal.jsonl").write_text(text)
         status = "pending" if number < unfinished else "finished"
         results.append(LevelResult(name, place, status=status))
-    write_results(folder, Results("made up", budget_steps, results))
+    write_results(folder, RunResults("made up", budget_steps, results))
     return folder

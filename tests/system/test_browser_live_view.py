@@ -18,10 +18,10 @@ import pytest
 from playwright import sync_api as playwright
 
 from arena.environment.levels import Level
-from arena.evaluation.level_run import LevelRun, Limits
+from arena.evaluation.level_run import LevelLimits, LevelRun
 from arena.pages.live.view import LiveView
 from arena.replay.decoded_views import DecodedViews
-from arena.server.frame_ring import WindowWriter
+from arena.server.frame_ring import FrameRingWriter
 from tests.helpers.small_models import TINY, write_random_pretrained
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -31,7 +31,7 @@ ARGUMENTS = [
     "--host-resolver-rules=MAP rebound.example 127.0.0.1",  # what DNS rebinding does
 ]
 PATIENCE_SECONDS = 120.0  # with a slow machine
-LIMITS = Limits(
+LIMITS = LevelLimits(
     budget_steps=50_000, wall_clock_seconds=60.0, connect_seconds=30.0, hang_seconds=30.0
 )
 
@@ -43,7 +43,7 @@ class Game:
         level = Level("Made", "<b>Up</b>")
         self.run = LevelRun(level, folder, None, 1, LIMITS, watched=True)  # type: ignore[arg-type]
         self.run.window = folder / "window"
-        self._window = WindowWriter(self.run.window, (224, 320, 3), 12)
+        self._window = FrameRingWriter(self.run.window, (224, 320, 3), 12)
         self._going = threading.Event()
         self._thread = threading.Thread(target=self._play, daemon=True)
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from playwright import sync_api as playwright
 
-from arena.evaluation.results import LevelError
+from arena.evaluation.results import LevelFailure
 from arena.pages.report import writing
 from arena.pages.report.advice import AdviceSummary
 from arena.pages.report.episode_ends import LevelMap
@@ -59,7 +59,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lucky_level(f"{PANGOLIN}:{state}", 30, seed, 12 if seed == 2 else None)
         for seed, state in enumerate(STATES, 1)
     ]
-    error = LevelError("the agent left with exit code 1", "Error: <b>bold</b> words")
+    error = LevelFailure("the agent left with exit code 1", "Error: <b>bold</b> words")
     failed = lucky_level(f"{PANGOLIN}:LagoonZone.Act4", 0)
     failed = type(failed)(failed.name, [], status="failed", error=error)
     made = write_run(folder / "run", [*levels, failed])

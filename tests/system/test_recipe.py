@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.world_model.packed_model import load
+from arena.environment.levels import Level
 from training.data.dataset import Dataset
 
 PROJECT = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ def test_a_rehearsal_runs_from_start_to_end(tmp_path: Path) -> None:
     packed = load(runs / "pretrained")  # a rehearsal does not replace the shipped model
     assert packed.spec.preset == "compact"
     levels = Dataset(f"{runs / 'data-11'},{runs / 'data-12'}").summary()["levels"]
-    games = {level.partition(":")[0] for level in levels}
+    games = {Level.parse(level).game for level in levels}
     assert games > {"PangolinDash-Genesis"}  # and games of fresh levels
 
 

@@ -80,5 +80,5 @@ def test_collecting_on_a_cluster_of_its_own_stores_the_same_episodes(tmp_path: P
 
 
 def test_an_address_without_ray_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--ray-address is for --executor ray"):
+    with pytest.raises(UserError, match="--ray-address needs --executor ray"):
         collected(tmp_path, "--ray-address", "auto")

@@ -1,0 +1,1 @@
+"""Serves a page that shows the levels of a run while they are played."""

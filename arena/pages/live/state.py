@@ -26,7 +26,7 @@ from agent.journal_reader import JournalFollower, lock_in_timesteps
 from arena.evaluation.level_run import LevelRun
 from arena.evaluation.score import level_score
 from arena.replay.decoded_views import DecodedViews
-from arena.server.frame_ring import Step, WindowReader
+from arena.server.frame_ring import FrameRingReader, Step
 
 # M's state is zero this many steps before the shown frame: enough (a quarter of a second) for M to
 # see how objects move.
@@ -48,7 +48,7 @@ class LevelObserver:
         self.run = run
         self._views = views
         self._journal = JournalProgress(run.folder / "out" / journal.FILE_NAME)
-        self._window: WindowReader | None = None
+        self._ring: FrameRingReader | None = None
         self._last: dict[str, Any] | None = None
 
     def look(self) -> dict[str, Any]:
@@ -66,6 +66,8 @@ class LevelObserver:
             timesteps = now["timesteps"]
         return {
             "name": run.level.name,
+            "game": run.level.game,
+            "game_state": run.level.state,
             "state": run.state,
             "timesteps": timesteps,
             "budget_steps": run.limits.budget_steps,
@@ -80,21 +82,21 @@ class LevelObserver:
         }
 
     def close(self) -> None:
-        """Close the window."""
-        if self._window is not None:
-            self._window.close()
-            self._window = None
+        """Close the frame ring."""
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
 
     def _now(self) -> dict[str, Any] | None:
-        if self.run.state != "playing" or self.run.window is None:
+        if self.run.state != "playing" or self.run.frame_ring is None:
             self.close()
             return None
-        if self._window is None:
-            self._window = WindowReader(self.run.window)
-        self._window.look(WARM_UP_STEPS + 1)
-        if self._last is not None and self._last["sequence"] == self._window.newest():
+        if self._ring is None:
+            self._ring = FrameRingReader(self.run.frame_ring)
+        self._ring.request(WARM_UP_STEPS + 1)
+        if self._last is not None and self._last["sequence"] == self._ring.newest():
             return self._last
-        steps = self._window.read(WARM_UP_STEPS + 1 if self._views else 1)
+        steps = self._ring.read(WARM_UP_STEPS + 1 if self._views else 1)
         self._last = self._step_state(steps) if steps else None
         return self._last
 

@@ -6,6 +6,7 @@ stops the report: it becomes a note on the page.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,9 +20,11 @@ from agent import journal
 from agent.journal import EpisodeEntry
 from agent.journal_reader import read_journal
 from agent.play.timing import Spent
+from arena.environment.level_files import LevelError
+from arena.environment.levels import Level
 from arena.evaluation import results, run_folder
 from arena.evaluation.level_run import LIMITS_REACHED
-from arena.evaluation.results import LevelResult, Results, ResultsError, read_results
+from arena.evaluation.results import LevelResult, RunResults, RunResultsError, read_results
 from arena.evaluation.run_folder import RunFolderError, read_run
 from arena.evaluation.score import bootstrap_interval, level_score, read_monitor
 from arena.pages.report.records import (
@@ -31,11 +34,10 @@ from arena.pages.report.records import (
     ReportError,
     RunRecord,
     mapping,
-    text,
 )
 from arena.server.monitor import MONITOR_FILE
 from arena.server.process import read_result
-from arena.server.session import ServeResult
+from arena.server.session_result import SessionResult
 
 COMPONENTS = tuple(Spent().rounded())
 
@@ -65,7 +67,7 @@ def read_record(folder: Path) -> RunRecord:
     found = _results(folder, run, list(settings), notes)
     levels = []
     for result in found.levels:
-        record, said = _level(folder, result, settings.get(result.level, {}))
+        record, said = _level(folder, result, settings.get(result.level))
         levels.append(record)
         notes += [f"{result.level}: {note}" for note in said]
     return RunRecord(folder, run, found, levels, notes)
@@ -73,13 +75,13 @@ def read_record(folder: Path) -> RunRecord:
 
 def _results(
     folder: Path, run: Mapping[str, Any], levels: Sequence[str], notes: list[str]
-) -> Results:
+) -> RunResults:
     try:
         found = read_results(folder)
         if not found.complete:
             notes.append("The run is not finished. The same command resumes it.")
         return found
-    except ResultsError as error:
+    except RunResultsError as error:
         notes.append(f"{_reason(error)}. The numbers below were computed from the levels' files.")
     rebuilt = [_rebuilt(folder, level) for level in levels or _level_folders(folder)]
     agent = mapping(mapping(run.get("settings")).get("agent"))
@@ -89,12 +91,12 @@ def _results(
         _episodes(folder / level.folder)[0].tolist() for level in rebuilt if level.score is not None
     ]
     interval = bootstrap_interval(returns)
-    return Results(name, budget if isinstance(budget, int) else 0, rebuilt, interval)
+    return RunResults(name, budget if isinstance(budget, int) else 0, rebuilt, interval)
 
 
 def _rebuilt(folder: Path, level: str) -> LevelResult:
     """Compute a level's entry from its files; it is finished if the server wrote so."""
-    place = f"levels/{level.replace(':', '.')}"
+    place = f"levels/{Level.parse(level).slug}"
     returns = _episodes(folder / place)[0]
     end = _server_end(folder / place)
     finished = end is not None and end.reason in LIMITS_REACHED
@@ -118,9 +120,7 @@ def _level_folders(folder: Path) -> list[str]:
     return [name.replace(".", ":", 1) for name in found]
 
 
-def _level(
-    folder: Path, result: LevelResult, settings: Mapping[str, Any]
-) -> tuple[LevelRecord, list[str]]:
+def _level(folder: Path, result: LevelResult, level: Level | None) -> tuple[LevelRecord, list[str]]:
     place = folder / result.folder
     returns, lengths, notes = _episodes(place)
     timesteps = np.cumsum(lengths + 1) if len(lengths) else np.zeros(0, np.int64)
@@ -141,8 +141,8 @@ def _level(
     end = _server_end(place)
     record = LevelRecord(
         result=result,
-        scenario=str(settings.get("scenario") or ""),
-        integration=text(settings.get("integration")) or None,
+        scenario=level.scenario if level else "",
+        integration=str(level.integration) if level and level.integration else None,
         returns=returns[finite],
         timesteps=timesteps[finite],
         numbers=np.flatnonzero(finite),
@@ -212,19 +212,22 @@ def _agent_seconds(entries: Sequence[EpisodeEntry]) -> AgentSeconds | None:
     return AgentSeconds(sums, sum(length for length, _ in timed))
 
 
-def _server_end(place: Path) -> ServeResult | None:
+def _server_end(place: Path) -> SessionResult | None:
     try:
         return read_result(place)
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _level_settings(run: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Settings of each level by its name, from run.json."""
+def _level_settings(run: Mapping[str, Any]) -> dict[str, Level]:
+    """Levels of run.json by name; entries of another form are left out."""
     entries = mapping(run.get("settings")).get("levels")
-    if not isinstance(entries, list):
-        return {}
-    return {str(entry["level"]): entry for entry in map(mapping, entries) if "level" in entry}
+    levels = {}
+    for entry in entries if isinstance(entries, list) else []:
+        with contextlib.suppress(LevelError):
+            level = Level.from_json(entry)
+            levels[level.name] = level
+    return levels
 
 
 def _reason(error: Exception) -> str:

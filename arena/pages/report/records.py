@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from agent.errors import UserError
 from agent.settings import RULES_WITHOUT_THRESHOLD
-from arena.evaluation.results import LevelResult, Results
+from arena.environment.levels import Level
+from arena.evaluation.results import LevelResult, RunResults
 
 Floats = NDArray[np.float64]
 
@@ -66,11 +67,11 @@ class LevelRecord:
 
     @property
     def game(self) -> str:
-        return self.result.level.partition(":")[0]
+        return Level.parse(self.result.level).game
 
     @property
     def state(self) -> str:
-        return self.result.level.partition(":")[2] or self.result.level
+        return Level.parse(self.result.level).state
 
     @property
     def used_archive(self) -> bool:
@@ -107,7 +108,7 @@ class RunRecord:
 
     folder: Path
     run: Mapping[str, Any]
-    results: Results
+    results: RunResults
     levels: Sequence[LevelRecord]
     notes: Sequence[str]
 

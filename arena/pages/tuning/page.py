@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from arena.environment.levels import Level
 from arena.pages import figures
 from arena.pages.page import render
 from arena.tuner.advice import Advice
@@ -26,8 +27,8 @@ def tuning_page(advice: Advice) -> bytes:
         "tuning.html",
         {"curve": curve},
         advice=advice,
-        game=advice.levels[0].partition(":")[0],
-        levels=list(zip(advice.levels, best_of_level, strict=True)),
+        game=Level.parse(advice.levels[0]).game,
+        levels=list(zip(map(Level.parse, advice.levels), best_of_level, strict=True)),
         is_default=[rule.settings == SEED_RULE for rule in advice.rules],
         peak=max(zip(advice.curve_scores, advice.curve_thresholds, strict=True)),
     )

@@ -26,10 +26,10 @@ function duration(seconds) {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
 }
 
-// "GAME:LEVEL" without the game, if all levels are of one game.
+// A level's name, without the game if all levels are of one game.
 let oneGame = false;
-function shortName(name) {
-  return oneGame ? name.slice(name.indexOf(":") + 1) : name;
+function shortName(level) {
+  return oneGame ? level.game_state : level.name;
 }
 
 function put(element, text) {
@@ -72,7 +72,7 @@ function show(state) {
 }
 
 function showTotals(state, playing) {
-  const games = new Set(state.levels.map((level) => level.name.split(":")[0]));
+  const games = new Set(state.levels.map((level) => level.game));
   oneGame = games.size === 1;
   put(find("#agent"), oneGame ? `${state.agent} plays ${[...games][0]}` : state.agent);
   document.title = `${number(state.mean)} · ${state.agent}`;
@@ -90,7 +90,7 @@ function showTotals(state, playing) {
 
 function makeCard(level) {
   const card = find("#level").content.firstElementChild.cloneNode(true);
-  put(find("h2", card), shortName(level.name));
+  put(find("h2", card), shortName(level));
   card.dataset.level = level.name;
   for (const button of BUTTONS) {
     const key = document.createElement("span");
@@ -173,7 +173,7 @@ function showOthers(levels) {
   const section = find("#others");
   section.hidden = levels.length === 0;
   const rows = levels.map((level) => [
-    shortName(level.name),
+    shortName(level),
     {waiting: "waiting", done: "done"}[level.state] || level.state,
     number(level.score, 1), number(level.best), number(level.episodes), number(level.locked_in_at),
   ]);

@@ -1,0 +1,155 @@
+"""The options of `local_eval.py run`, and the evaluation plan that they describe."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.command_line import option
+from agent.errors import UserError
+from agent.settings import RULES
+from arena.environment.levels import select
+from arena.evaluation.agents import Agent, AgentOptions, CommandAgent, LocalAgent
+from arena.evaluation.containers import ImageAgent
+from arena.evaluation.evaluate import EvaluationPlan
+from arena.evaluation.level_run import LevelLimits
+from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS, check_address
+
+DEFAULT_LEVELS = "pangolin-validation"  # the bundled game: needs no ROM of the user's
+# An episode that reaches the time limit takes 4,500 steps, and counts only at the next reset.
+DEFAULT_BUDGET_STEPS = 5_000
+FULL_BUDGET_STEPS = 1_000_000
+DEFAULT_SEED = 1
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Evaluate an agent on levels as the contest did, and print its score.
+
+    The same command resumes an interrupted run. Other commands: tune, movie, report (see their
+    --help).
+    """
+
+    levels: str = option("SET, GAME:STATE or DIR, or several with commas", DEFAULT_LEVELS)
+    budget_steps: int | None = option(
+        f"timesteps per level, resets included [{DEFAULT_BUDGET_STEPS:,}]", None
+    )
+    full: bool = option(f"use the contest's budget of {FULL_BUDGET_STEPS:,} timesteps", False)
+    workers: int | None = option("number of levels played at once [one per core]", None)
+    executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS)
+    ray_address: str | None = option(ADDRESS_HELP, None)
+    seed: int | None = option(
+        "random seed of the sticky actions and of the agent, 1 or more"
+        f" [{DEFAULT_SEED}, and the agent's own]",
+        None,
+    )
+    lock_in: float | None = option("lock-in score [the agent's own]", None, env="LOCK_IN_SCORE")
+    lock_in_rule: str | None = option(
+        "lock-in rule [the agent's own]", None, env="LOCK_IN_RULE", choices=RULES
+    )
+    repeats: int | None = option(
+        "episodes per candidate, without a lock-in, to record a run for `tune`", None
+    )
+    out: Path | None = option(
+        "run folder [the unfinished one of this command in runs/, or a new one there]", None
+    )
+    pretrained: Path | None = option("packed model of the local agent [pretrained]", None)
+    agent_command: str | None = option("program to play instead of the local agent", None)
+    image: str | None = option("contest image to play instead of the local agent", None)
+    image_memory_gigabytes: float = option(
+        "memory limit of the image's container, in gigabytes", 8.0
+    )
+    wall_clock_hours: float = option("time limit per level, in hours", 12.0)
+    connect_seconds: float = option("time limit for an agent to connect, in seconds", 120.0)
+    hang_seconds: float = option(
+        "seconds without a step after which an agent counts as failed", 900.0
+    )
+    watch: bool = option("serve a page on this machine that shows the play live", False)
+    report: bool = option("write report.html into the run folder at the end", True)
+
+    def __post_init__(self) -> None:
+        """Check the numbers, and options that exclude each other.
+
+        Raises:
+            UserError: names the option and what to give.
+        """
+        self._check_numbers()
+        other_agent = self.agent_command is not None or self.image is not None
+        conflicts = [
+            (
+                self.full and self.budget_steps is not None,
+                "--full and --budget-steps exclude each other: give one",
+            ),
+            (
+                self.agent_command is not None and self.image is not None,
+                "--agent-command and --image exclude each other: give one",
+            ),
+            (
+                self.watch and self.executor == "ray",
+                "--watch shows only levels played on this machine: leave out --executor ray",
+            ),
+            (
+                bool(self.pretrained) and other_agent,
+                "--pretrained is for the local agent only: leave it out",
+            ),
+        ]
+        for conflict, message in conflicts:
+            if conflict:
+                raise UserError(message)
+        check_address(self.executor, self.ray_address)
+
+    def _check_numbers(self) -> None:
+        for name in ("budget_steps", "workers", "seed", "repeats"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"--{name.replace('_', '-')} is {value}: give 1 or more")
+        for name in ("wall_clock_hours", "connect_seconds", "hang_seconds"):
+            value = getattr(self, name)
+            if not 0 < value < float("inf"):
+                raise UserError(f"--{name.replace('_', '-')} is {value}: give more than 0")
+        if not 0.01 <= self.image_memory_gigabytes < float("inf"):
+            raise UserError(
+                f"--image-memory-gigabytes is {self.image_memory_gigabytes}: give 0.01 or more"
+            )
+        if self.lock_in is not None and self.lock_in != self.lock_in:
+            raise UserError("--lock-in is NaN: give a number")
+
+
+def make_plan(options: RunOptions) -> EvaluationPlan:
+    """Resolve the options to levels, an agent and limits.
+
+    Raises:
+        UserError: a level, an image or a container engine does not exist, or a command is invalid.
+    """
+    levels = select(options.levels)
+    budget_steps = options.budget_steps or DEFAULT_BUDGET_STEPS
+    if options.full:
+        budget_steps = FULL_BUDGET_STEPS
+    limits = LevelLimits(
+        budget_steps=budget_steps,
+        wall_clock_seconds=options.wall_clock_hours * 3600,
+        connect_seconds=options.connect_seconds,
+        hang_seconds=options.hang_seconds,
+    )
+    agent_options = AgentOptions(
+        budget_steps, options.seed, options.lock_in, options.lock_in_rule, options.repeats
+    )
+    # A level's emulator and agent wait for each other most of the time: together they use one core.
+    workers = options.workers or len(os.sched_getaffinity(0))
+    return EvaluationPlan(
+        levels=levels,
+        agent=_make_agent(options, agent_options),
+        limits=limits,
+        seed=options.seed or DEFAULT_SEED,
+        workers=min(workers, len(levels)),
+    )
+
+
+def _make_agent(options: RunOptions, agent_options: AgentOptions) -> Agent:
+    if options.agent_command is not None:
+        return CommandAgent.parse(options.agent_command, agent_options)
+    if options.image is not None:
+        memory = options.image_memory_gigabytes
+        return ImageAgent.find(options.image, agent_options, memory, os.environ)
+    return LocalAgent.configure(os.environ, options.pretrained, agent_options)

@@ -1,0 +1,57 @@
+"""When a session ends by itself, and how it ended: the limits, the reasons, the result."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+TIMESTEP_LIMIT = "timestep-limit"
+WALL_CLOCK_LIMIT = "wall-clock-limit"
+CLIENT_CLOSED = "client-closed"
+CLIENT_DISCONNECTED = "client-disconnected"
+PROTOCOL_ERROR = "protocol-error"
+NEVER_CONNECTED = "never-connected"
+FAILURES = (PROTOCOL_ERROR, NEVER_CONNECTED)  # an agent may choose to end in any other way
+
+
+@dataclass(frozen=True)
+class SessionResult:
+    """How a session ended.
+
+    Attributes:
+        timesteps: timesteps used of the budget, resets included.
+        reason: timestep-limit, wall-clock-limit, client-closed, client-disconnected,
+            protocol-error or never-connected.
+        episodes: episodes that count for the score: finished, and followed by a reset.
+        seconds: seconds from the connection to the end.
+        detail: the client's mistake, or the reason that the client gave; otherwise "".
+        emulator_seconds: the part of `seconds` that the environment computed.
+    """
+
+    timesteps: int
+    reason: str
+    episodes: int
+    seconds: float
+    detail: str = ""
+    emulator_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class SessionLimits:
+    """Limits of a session; None means no limit. The clock starts with the object."""
+
+    timesteps: int | None = None
+    wall_clock_seconds: float | None = None
+    connect_seconds: float | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def seconds_left(self) -> float:
+        """Seconds until the wall-clock limit; infinite without one."""
+        if self.wall_clock_seconds is None:
+            return math.inf
+        return self.started + self.wall_clock_seconds - time.monotonic()
+
+    def budget_is_used(self, timesteps: int) -> bool:
+        """Whether this number of timesteps uses up the budget."""
+        return self.timesteps is not None and timesteps >= self.timesteps

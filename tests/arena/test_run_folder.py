@@ -1,0 +1,47 @@
+"""Folders of other commands, other files and running processes are left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arena.evaluation.run_folder import RunFolder, RunFolderError, open_run
+
+SETTINGS = {"budget_steps": 100, "agent": {"kind": "command"}}
+
+
+def open_folder(out: Path, settings: dict[str, object] = SETTINGS) -> RunFolder:
+    return open_run(out, settings, name="x", seeds={}, argv=["the", "command"])
+
+
+def test_the_folder_of_another_command_is_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    open_folder(out).close()
+    before = (out / "run.json").read_bytes()
+    with pytest.raises(RunFolderError, match="budget_steps is 100 there and 200 now.*the command"):
+        open_folder(out, SETTINGS | {"budget_steps": 200})
+    assert (out / "run.json").read_bytes() == before
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").touch()
+    with pytest.raises(RunFolderError, match="contains other files"):
+        open_folder(mine)
+    with pytest.raises(RunFolderError, match="is a file"):
+        open_folder(mine / "thesis.txt")
+    with pytest.raises(RunFolderError, match="can't write"):
+        open_folder(Path("/proc/nothing/here"))
+    (mine / "run.json").write_text("{}")
+    with pytest.raises(RunFolderError, match=r"run\.json is not a"):
+        open_folder(mine)
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
+    first = open_folder(tmp_path / "run")
+    with pytest.raises(RunFolderError, match="in use by another process"):
+        open_folder(tmp_path / "run")
+    first.close()
+    open_folder(tmp_path / "run").close()
