@@ -143,7 +143,7 @@ class Collector:
             fps: frames stored of a second, one of RATES.
 
         Raises:
-            PretrainedError: the packed model can't be used.
+            PackedModelError: the packed model can't be used.
         """
         self._dataset = dataset
         self._slowed = fps // FPS  # steps here to a step of the contest

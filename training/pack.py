@@ -164,7 +164,7 @@ def write_new_card(folder: Path, card: str) -> None:
     """Give a packed model another card; all else stays as it is, what it plays above all.
 
     Raises:
-        PretrainedError: it is no packed model, or a damaged one.
+        PackedModelError: it is no packed model, or a damaged one.
     """
     packed = load(folder)
     with _replacing(folder) as building:
@@ -181,7 +181,7 @@ def verify(folder: Path) -> None:
     """Load a packed model as the agent does and play some steps on frames of noise.
 
     Raises:
-        PretrainedError, EvolutionError, ModelError: it can't be used.
+        PackedModelError, EvolutionError, ModelError: it can't be used.
     """
     pretrained = load(folder)
     world_model, imagination = load_world_model(pretrained), Imagination(folder)

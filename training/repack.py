@@ -38,7 +38,7 @@ def repack(folder: Path) -> None:
     """Add what an older packed model lacks; a second time changes nothing.
 
     Raises:
-        PretrainedError: the model can't be used, or its torch weights are not there.
+        PackedModelError: the model can't be used, or its torch weights are not there.
     """
     packed = load(folder)
     vae, memory = load_networks(folder / NETWORKS)

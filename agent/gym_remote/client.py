@@ -23,7 +23,7 @@ from agent.gym_remote.channels import (
     parse_description,
     parse_update,
 )
-from agent.gym_remote.connection import ConnectError, Link, connect
+from agent.gym_remote.connection import ConnectError, Connection, connect
 from agent.gym_remote.messages import GymRemoteError, ProtocolError, ResetError, encode
 
 SECONDS_TO_CONNECT = 480.0
@@ -39,11 +39,13 @@ _TYPES = {
 }
 
 
-class RemoteEnv:
+class GymRemoteClient:
     """A contest environment on the other end of a socket. Made by `connect`."""
 
-    def __init__(self, link: Link, channels: Mapping[str, Channel], screen: _Screen) -> None:
-        self._link = link
+    def __init__(
+        self, connection: Connection, channels: Mapping[str, Channel], screen: _Screen
+    ) -> None:
+        self._connection = connection
         self._channels = channels
         self._screen = screen
         self._folds = channels["ac"].folds
@@ -58,7 +60,7 @@ class RemoteEnv:
         *,
         describe_seconds: float = SECONDS_TO_DESCRIBE,
         answer_seconds: float = SECONDS_TO_ANSWER,
-    ) -> RemoteEnv:
+    ) -> GymRemoteClient:
         """Connect to `<base>/sock`, waiting for it as long as need be.
 
         Args:
@@ -71,16 +73,16 @@ class RemoteEnv:
             ConnectError: nobody listened in time, the path is of no use, or the server refused.
             ProtocolError: what answered is not a contest environment.
         """
-        link = connect(base / "sock", patience_seconds)
+        connection = connect(base / "sock", patience_seconds)
         try:
-            link.allow_seconds(describe_seconds)
-            channels = _await_description(link, base)
+            connection.allow_seconds(describe_seconds)
+            channels = _await_description(connection, base)
             screen = _Screen(base / "ob", channels["ob"])
-            link.allow_seconds(answer_seconds)
+            connection.allow_seconds(answer_seconds)
         except BaseException:
-            link.close()
+            connection.close()
             raise
-        return cls(link, channels, screen)
+        return cls(connection, channels, screen)
 
     @property
     def n_buttons(self) -> int:
@@ -103,7 +105,7 @@ class RemoteEnv:
             GymRemoteError: by class, how the run ended.
             ProtocolError: the answer is not of the protocol.
         """
-        self._link.send(encode("update", {"reset": True}))
+        self._connection.send(encode("update", {"reset": True}))
         values = self._answer()
         if "ob" not in values or values.get("done") or values.get("reset"):
             raise ProtocolError(f"a reset was answered by {values}, expected a new ob and no done")
@@ -126,7 +128,7 @@ class RemoteEnv:
             if not self._reset_refused:
                 self._requests[key] = request
             self._reset_refused = False
-        self._link.send(request)
+        self._connection.send(request)
 
     def receive(self) -> tuple[NDArray[np.uint8], float, bool]:
         """Read the answer to the action sent.
@@ -139,7 +141,7 @@ class RemoteEnv:
             GymRemoteError: by class, how the run ended.
             ProtocolError: the answer is not of the protocol.
         """
-        plain = self._link.read_plain(PLAIN_ANSWER)
+        plain = self._connection.read_plain(PLAIN_ANSWER)
         if plain:
             return self._screen.copy(), float(plain[1]), plain[2] == b"true"
         values = self._answer()
@@ -154,7 +156,7 @@ class RemoteEnv:
 
     def close(self) -> None:
         """Tell the server that this was all, and leave. It may be called twice."""
-        self._link.close()
+        self._connection.close()
         self._screen.close()
 
     def _request(self, buttons: NDArray[np.uint8]) -> bytes:
@@ -165,15 +167,15 @@ class RemoteEnv:
         return encode("update", content)
 
     def _answer(self) -> dict[str, Value]:
-        message = self._link.read()
+        message = self._connection.read()
         if message["type"] == "update":
             return parse_update(message["content"], self._channels)
-        error = self._link.error_of(message)
+        error = self._connection.error_of(message)
         if message["type"] == "exception":
             # An update follows a refusal. Left unread, it would pass for the next answer.
-            follower = self._link.read()
+            follower = self._connection.read()
             if follower["type"] != "update":
-                raise self._link.error_of(follower) from error
+                raise self._connection.error_of(follower) from error
             self._reset_refused = isinstance(error, ResetError)
         raise error
 
@@ -238,11 +240,11 @@ def _open(path: Path) -> tuple[int, int]:
     return file, access
 
 
-def _await_description(link: Link, base: Path) -> dict[str, Channel]:
+def _await_description(connection: Connection, base: Path) -> dict[str, Channel]:
     try:
-        message = link.read()
+        message = connection.read()
         if message["type"] != "description":
-            raise link.error_of(message)
+            raise connection.error_of(message)
     except GymRemoteError as error:
         reason = str(error) or type(error).__name__
         raise ConnectError(

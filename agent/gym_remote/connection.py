@@ -45,7 +45,7 @@ class ConnectError(UserError):
     """There is no contest environment to be reached at this place."""
 
 
-class Link:
+class Connection:
     """The socket: whole messages in and out, and why it ended."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -160,7 +160,7 @@ class Link:
         return self._ended("the server closed the connection")
 
 
-def connect(path: Path, patience_seconds: float) -> Link:
+def connect(path: Path, patience_seconds: float) -> Connection:
     """Connect to a socket, waiting for it as long as need be.
 
     Raises:
@@ -173,7 +173,7 @@ def connect(path: Path, patience_seconds: float) -> Link:
         try:
             connection.settimeout(max(patience_seconds, FIRST_WAIT_SECONDS))
             connection.connect(os.fspath(path))
-            return Link(connection)
+            return Connection(connection)
         except _NOT_YET as error:
             connection.close()
             left = deadline - time.monotonic()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agent.buttons import ACTION_BUTTONS
 from agent.errors import ModelError
-from agent.world_model.onnx_network import Engine
+from agent.world_model.onnx_network import OnnxNetwork
 from agent.world_model.packed_model import ModelSpec
 
 State = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -26,7 +26,7 @@ class Memory:
         """Open memory.onnx.
 
         Raises:
-            PretrainedError: no such file, a broken one, or one of another model.
+            PackedModelError: no such file, a broken one, or one of another model.
         """
         self._spec = spec
         hidden = (1, spec.hidden)
@@ -36,10 +36,10 @@ class Memory:
             "h": (hidden, np.float32),
             "c": (hidden, np.float32),
         }
-        self._engine = Engine(path, inputs, {"next_h": hidden, "next_c": hidden})
-        self._inputs = {name: array[0] for name, array in self._engine.inputs.items()}
-        self._h = self._engine.outputs["next_h"][0]
-        self._c = self._engine.outputs["next_c"][0]
+        self._network = OnnxNetwork(path, inputs, {"next_h": hidden, "next_c": hidden})
+        self._inputs = {name: array[0] for name, array in self._network.inputs.items()}
+        self._h = self._network.outputs["next_h"][0]
+        self._c = self._network.outputs["next_c"][0]
 
     def initial(self) -> State:
         """The state at the start of a sequence: zeros, float32 (H,) twice."""
@@ -68,7 +68,7 @@ class Memory:
         """
         inputs = self._inputs
         inputs["z"][:], inputs["action"][:], inputs["h"][:], inputs["c"][:] = z, action, h, c
-        self._engine.run()
+        self._network.run()
         if not math.isfinite(self._h.sum() + self._c.sum()):
             raise ModelError("memory.onnx computes a state that is not finite: pack it again")
         return self._h.copy(), self._c.copy()

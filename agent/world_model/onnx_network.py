@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import DTypeLike, NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
-from agent.world_model.packed_model import PretrainedError
+from agent.world_model.packed_model import PackedModelError
 
 _LOAD_ERRORS = (
     onnxruntime_errors.Fail,
@@ -28,7 +28,7 @@ _LOAD_ERRORS = (
 )
 
 
-class Engine:
+class OnnxNetwork:
     """One network. Write into `inputs`, call `run`, read from `outputs`: all keep their place."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Engine:
             outputs: name -> shape; all are float32.
 
         Raises:
-            PretrainedError: no such file, a broken one, or a network of other shapes.
+            PackedModelError: no such file, a broken one, or a network of other shapes.
         """
         onnxruntime.disable_telemetry_events()
         self._session = _open(path)
@@ -55,7 +55,7 @@ class Engine:
         }
         expected = {name: shape for name, (shape, _) in inputs.items()} | dict(outputs)
         if declared != expected:
-            raise PretrainedError(
+            raise PackedModelError(
                 f"{path}: a network of {declared}, its specification needs {expected}: "
                 "it belongs to another model"
             )
@@ -87,6 +87,6 @@ def _open(path: Path) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except _LOAD_ERRORS as error:
         reason = " ".join(str(error).split())[:160]
-        raise PretrainedError(
+        raise PackedModelError(
             f"{path} can't be opened as a network ({reason}): restore it, or pack the model again"
         ) from None

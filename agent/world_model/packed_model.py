@@ -49,7 +49,7 @@ _KEYS = {"format_version", "spec", "action_buttons", "games", "training", "files
 _MANIFEST_BYTES = 1 << 20
 
 
-class PretrainedError(UserError):
+class PackedModelError(UserError):
     """A packed model that can't be used: says which file, what was expected and what was found."""
 
 
@@ -70,19 +70,19 @@ class ModelSpec:
         """Refuse sizes that no network can have.
 
         Raises:
-            PretrainedError: a size below 1, an unknown interpolation, a frame too small.
+            PackedModelError: a size below 1, an unknown interpolation, a frame too small.
         """
         sizes = {
             name: value for name, value in dataclasses.asdict(self).items() if type(value) is int
         }
         for name, value in sizes.items():
             if not 1 <= value <= 1 << 16:
-                raise PretrainedError(f"spec: {name} is {value}: not in 1 .. 65536")
+                raise PackedModelError(f"spec: {name} is {value}: not in 1 .. 65536")
         if self.interpolation not in INTERPOLATIONS:
             known = ", ".join(INTERPOLATIONS)
-            raise PretrainedError(f"spec: interpolation {self.interpolation!r} is none of {known}")
+            raise PackedModelError(f"spec: interpolation {self.interpolation!r} is none of {known}")
         if not self.channels or min(self.channels) < 1 or min(self.encoder_sizes) < 1:
-            raise PretrainedError(
+            raise PackedModelError(
                 f"spec: channels {list(self.channels)} do not fit {self.frame_size} pixels"
             )
 
@@ -109,20 +109,20 @@ class ModelSpec:
         """Read what `to_json` made.
 
         Raises:
-            PretrainedError: a field unknown, missing or of a wrong type or value.
+            PackedModelError: a field unknown, missing or of a wrong type or value.
         """
         if not isinstance(values, dict):
-            raise PretrainedError(f"spec: is {_shown(values)} instead of an object")
+            raise PackedModelError(f"spec: is {_shown(values)} instead of an object")
         hints = get_type_hints(cls)
         _check_keys("spec", values, set(hints))
         if not isinstance(values["channels"], list):
-            raise PretrainedError(f"spec: channels is {_shown(values['channels'])}: not a list")
+            raise PackedModelError(f"spec: channels is {_shown(values['channels'])}: not a list")
         checked = {**values, "channels": tuple(values["channels"])}
         for name, value in checked.items():
             kind = str if hints[name] is str else int
             parts = value if name == "channels" else (value,)
             if any(type(part) is not kind for part in parts):
-                raise PretrainedError(f"spec: {name} is {_shown(value)}: not of {kind.__name__}")
+                raise PackedModelError(f"spec: {name} is {_shown(value)}: not of {kind.__name__}")
         return cls(**checked)
 
 
@@ -138,7 +138,7 @@ PRESETS = {
 
 
 @dataclass(frozen=True)
-class Pretrained:
+class PackedModel:
     """A packed model whose files have been checked."""
 
     folder: Path
@@ -158,7 +158,7 @@ def write_manifest(
         training: JSON values of any kind: the commit, the commands, the scores.
 
     Raises:
-        PretrainedError: a file that is needed to play is missing.
+        PackedModelError: a file that is needed to play is missing.
     """
     files = {}
     for name, role in ROLES.items():
@@ -166,7 +166,7 @@ def write_manifest(
         if path.is_file():
             files[name] = {"role": role, "bytes": path.stat().st_size, "sha256": sha256(path)}
         elif role == "play" and name not in OPTIONAL:
-            raise PretrainedError(f"{path} is missing: write it before the manifest")
+            raise PackedModelError(f"{path} is missing: write it before the manifest")
     manifest = {
         "format_version": FORMAT_VERSION,
         "spec": spec.to_json(),
@@ -178,39 +178,39 @@ def write_manifest(
     write_atomically(folder / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
 
 
-def load(folder: Path) -> Pretrained:
+def load(folder: Path) -> PackedModel:
     """Check a packed model and read its manifest.
 
     Raises:
-        PretrainedError: by its one line, what is missing, cut, altered, or of another model.
+        PackedModelError: by its one line, what is missing, cut, altered, or of another model.
     """
     manifest = _read_json(folder / MANIFEST)
     version = manifest.get("format_version")
     if version != FORMAT_VERSION or type(version) is not int:
-        raise PretrainedError(
+        raise PackedModelError(
             f"{folder / MANIFEST}: format_version is {_shown(version)}, this program reads "
             f"{FORMAT_VERSION}: use the release that wrote the model, or pack it again"
         )
     _check_keys(str(folder / MANIFEST), manifest, _KEYS)
     if manifest["action_buttons"] != list(ACTION_BUTTONS):
-        raise PretrainedError(
+        raise PackedModelError(
             f"{folder / MANIFEST}: action_buttons are {_shown(manifest['action_buttons'])}, "
             f"this program presses {list(ACTION_BUTTONS)}"
         )
     try:
         spec = ModelSpec.from_json(manifest["spec"])
-    except PretrainedError as error:
-        raise PretrainedError(f"{folder / MANIFEST}: {error}") from None
+    except PackedModelError as error:
+        raise PackedModelError(f"{folder / MANIFEST}: {error}") from None
     files = manifest["files"]
     if not isinstance(files, dict):
-        raise PretrainedError(f"{folder / MANIFEST}: files is {_shown(files)}: not an object")
+        raise PackedModelError(f"{folder / MANIFEST}: files is {_shown(files)}: not an object")
     for name, role in ROLES.items():
         if name in files:
             _check_file(folder / name, files[name], role)
         elif role == "play" and name not in OPTIONAL:
-            raise PretrainedError(f"{folder / MANIFEST}: names no {name}: pack the model again")
+            raise PackedModelError(f"{folder / MANIFEST}: names no {name}: pack the model again")
     _check_evolution(folder / EVOLUTION, spec)
-    return Pretrained(folder, spec, manifest)
+    return PackedModel(folder, spec, manifest)
 
 
 def _check_file(path: Path, entry: object, role: str) -> None:
@@ -222,23 +222,23 @@ def _check_file(path: Path, entry: object, role: str) -> None:
         or not isinstance(entry["sha256"], str)
         or not re.fullmatch("[0-9a-f]{64}", entry["sha256"])
     ):
-        raise PretrainedError(
+        raise PackedModelError(
             f"{path.parent / MANIFEST}: the entry of {path.name} is {_shown(entry)} instead of "
             f'role "{role}", bytes and sha256'
         )
     if not path.is_file():
         if role != "play":
             return
-        raise PretrainedError(f"{path} is missing: restore it, or pack the model again")
+        raise PackedModelError(f"{path} is missing: restore it, or pack the model again")
     found = path.stat().st_size
     if found != entry["bytes"]:
-        raise PretrainedError(
+        raise PackedModelError(
             f"{path} has {found} bytes, its manifest says {entry['bytes']}: it was cut or "
             "replaced; restore it, or pack the model again"
         )
     digest = sha256(path)
     if digest != entry["sha256"]:
-        raise PretrainedError(
+        raise PackedModelError(
             f"{path} was altered: SHA-256 {digest[:16]}..., its manifest says "
             f"{entry['sha256'][:16]}...; restore it, or pack the model again"
         )
@@ -248,7 +248,7 @@ def _check_evolution(path: Path, spec: ModelSpec) -> None:
     found = _read_json(path).get("n_parameters")
     expected = n_parameters(spec.n_features)
     if found != expected:
-        raise PretrainedError(
+        raise PackedModelError(
             f"{path}: an evolution state of {_shown(found)} parameters, a controller of preset "
             f"{spec.preset!r} has {expected}: evolve for this model, then pack"
         )
@@ -259,26 +259,26 @@ def _read_json(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             data = file.read(_MANIFEST_BYTES + 1)
     except OSError as error:
-        raise PretrainedError(
+        raise PackedModelError(
             f"{path} can't be read ({error.strerror}): give the folder of a packed model"
         ) from None
     if len(data) > _MANIFEST_BYTES:
-        raise PretrainedError(f"{path} has more than {_MANIFEST_BYTES} bytes: not ours")
+        raise PackedModelError(f"{path} has more than {_MANIFEST_BYTES} bytes: not ours")
     try:
         values = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise PretrainedError(f"{path} is not JSON ({_shown(str(error))}): restore it") from None
+        raise PackedModelError(f"{path} is not JSON ({_shown(str(error))}): restore it") from None
     if not isinstance(values, dict):
-        raise PretrainedError(f"{path} holds {_shown(values)} instead of an object")
+        raise PackedModelError(f"{path} holds {_shown(values)} instead of an object")
     return values
 
 
 def _check_keys(where: str, values: Mapping[str, Any], expected: set[str]) -> None:
     unknown, missing = sorted(set(values) - expected), sorted(expected - set(values))
     if unknown:
-        raise PretrainedError(f"{where}: unknown field {_shown(unknown[0])}")
+        raise PackedModelError(f"{where}: unknown field {_shown(unknown[0])}")
     if missing:
-        raise PretrainedError(f"{where}: field {missing[0]!r} is missing")
+        raise PackedModelError(f"{where}: field {missing[0]!r} is missing")
 
 
 def _shown(value: object) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ModelError
-from agent.world_model.onnx_network import Engine
+from agent.world_model.onnx_network import OnnxNetwork
 from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
 
@@ -21,13 +21,13 @@ class Vision:
         """Open vision.onnx.
 
         Raises:
-            PretrainedError: no such file, a broken one, or one of another model.
+            PackedModelError: no such file, a broken one, or one of another model.
         """
         shape = (1, spec.frame_size, spec.frame_size, 3)
         self._spec = spec
-        self._engine = Engine(path, {"frame": (shape, np.uint8)}, {"mu": (1, spec.latent)})
-        self._pixels = self._engine.inputs["frame"][0]
-        self._mu = self._engine.outputs["mu"][0]
+        self._network = OnnxNetwork(path, {"frame": (shape, np.uint8)}, {"mu": (1, spec.latent)})
+        self._pixels = self._network.inputs["frame"][0]
+        self._mu = self._network.outputs["mu"][0]
 
     def encode(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Encode a frame, uint8 (height, width, 3) RGB, to its latent mean, float32 (Z,).
@@ -36,7 +36,7 @@ class Vision:
             ModelError: the latent is not finite.
         """
         self._pixels[:] = preprocess(frame, self._spec)
-        self._engine.run()
+        self._network.run()
         if not math.isfinite(self._mu.sum()):
             raise ModelError("vision.onnx computes a latent that is not finite: pack it again")
         z: NDArray[np.float32] = self._mu.copy()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.world_model.memory import Memory
-from agent.world_model.packed_model import MEMORY, VISION, ModelSpec, Pretrained
+from agent.world_model.packed_model import MEMORY, VISION, ModelSpec, PackedModel
 from agent.world_model.vision import Vision
 
 
@@ -61,11 +61,11 @@ class WorldModel:
             self._h, self._c = self._memory.step(self._z, action, self._h, self._c)
 
 
-def load_world_model(pretrained: Pretrained) -> WorldModel:
+def load_world_model(pretrained: PackedModel) -> WorldModel:
     """Open the two networks of a packed model.
 
     Raises:
-        PretrainedError: a network that does not open or is of another model.
+        PackedModelError: a network that does not open or is of another model.
     """
     spec = pretrained.spec
     vision = Vision(pretrained.folder / VISION, spec)

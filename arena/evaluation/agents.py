@@ -226,7 +226,6 @@ class LocalAgent:
             "lock_in_score": run.lock_in,
             "lock_in_rule": run.lock_in_rule,
             "repeats": run.repeats,
-            "budget_steps": run.budget_steps,
         }
         settings = replace(
             settings, **{name: value for name, value in given.items() if value is not None}

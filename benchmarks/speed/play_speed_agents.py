@@ -14,7 +14,7 @@ import numpy as np
 
 from agent import command_line
 from agent.command_line import option
-from agent.gym_remote.client import RemoteEnv
+from agent.gym_remote.client import GymRemoteClient
 from agent.gym_remote.messages import TimestepTimeoutError
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import select
@@ -38,7 +38,7 @@ def main() -> None:
     if options.program == "bare":
         play_bare(options)
         return
-    env = RemoteEnv.connect(Path(os.environ["SOCKET_DIR"]), 30.0)
+    env = GymRemoteClient.connect(Path(os.environ["SOCKET_DIR"]), 30.0)
     try:
         play_null(env) if options.program == "null" else play_eager(env)
     except TimestepTimeoutError:
@@ -62,7 +62,7 @@ def play_bare(options: Options) -> None:
     env.close()
 
 
-def play_null(env: RemoteEnv) -> None:
+def play_null(env: GymRemoteClient) -> None:
     """Send empty actions as fast as the server answers."""
     buttons = np.zeros(12, np.uint8)
     while True:
@@ -73,7 +73,7 @@ def play_null(env: RemoteEnv) -> None:
             done = env.receive()[2]
 
 
-def play_eager(env: RemoteEnv) -> None:
+def play_eager(env: GymRemoteClient) -> None:
     """Play the `seed` preset as its author did: eager torch, one thing after the other."""
     import torch
 

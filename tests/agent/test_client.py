@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from agent.errors import UserError
 from agent.gym_remote import client
 from agent.gym_remote.channels import Channel, describe, parse_description
-from agent.gym_remote.client import RemoteEnv
-from agent.gym_remote.connection import ConnectError, Link
+from agent.gym_remote.client import GymRemoteClient
+from agent.gym_remote.connection import ConnectError, Connection
 from agent.gym_remote.messages import (
     GymRemoteError,
     MessageReader,
@@ -116,9 +116,9 @@ def server(base: Path) -> Iterator[Server]:
     server.stop()
 
 
-def connected(server: Server, *answers: bytes, **how: Any) -> RemoteEnv:
+def connected(server: Server, *answers: bytes, **how: Any) -> GymRemoteClient:
     server.start(*answers, **how)
-    return RemoteEnv.connect(server.base, 10, describe_seconds=5, answer_seconds=5)
+    return GymRemoteClient.connect(server.base, 10, describe_seconds=5, answer_seconds=5)
 
 
 def test_an_episode_byte_for_byte(server: Server) -> None:
@@ -201,16 +201,16 @@ def test_no_server_is_one_clear_line(base: Path, stale: bool) -> None:
             dead.bind(str(base / "sock"))
     started = time.monotonic()
     with pytest.raises(ConnectError, match=r"no contest environment at .* after 0\.3 s"):
-        RemoteEnv.connect(base, 0.3)
+        GymRemoteClient.connect(base, 0.3)
     assert 0.3 <= time.monotonic() - started < 2
 
 
 def test_paths_of_no_use_are_one_clear_line(base: Path) -> None:
     with pytest.raises(ConnectError, match="too long"):
-        RemoteEnv.connect(base / ("x" * 120), 60)
+        GymRemoteClient.connect(base / ("x" * 120), 60)
     (base / "file").touch()
     with pytest.raises(ConnectError, match="Not a directory"):
-        RemoteEnv.connect(base / "file", 60)
+        GymRemoteClient.connect(base / "file", 60)
 
 
 def without(name: str, **changes: Any) -> bytes:
@@ -246,7 +246,7 @@ def test_a_bad_description_is_one_clear_line(server: Server, description: bytes,
 def test_a_server_that_says_nothing_is_not_waited_for_for_ever(server: Server) -> None:
     server.start(description=b"", stay=True)
     with pytest.raises(ConnectError, match="did not answer in time"):
-        RemoteEnv.connect(server.base, 5, describe_seconds=0.2)
+        GymRemoteClient.connect(server.base, 5, describe_seconds=0.2)
 
 
 def test_a_file_of_another_size_is_refused(server: Server) -> None:
@@ -335,7 +335,7 @@ def test_a_socket_closed_in_mid_message(server: Server) -> None:
 
 def test_a_server_that_hangs_is_left(server: Server) -> None:
     server.start(stay=True)
-    env = RemoteEnv.connect(server.base, 5, answer_seconds=0.2)
+    env = GymRemoteClient.connect(server.base, 5, answer_seconds=0.2)
     with pytest.raises(ServerDisconnectError, match="did not answer in time"):
         env.reset()
     env.close()
@@ -417,7 +417,7 @@ PIECES = st.sampled_from(
 def test_whatever_comes_is_an_answer_or_an_error(parts: list[bytes], reset_first: bool) -> None:
     ours, theirs = socket.socketpair()
     channels = parse_description(json.loads(DESCRIPTION[:-1])["content"])
-    env = RemoteEnv(Link(ours), channels, NoScreen())  # type: ignore[arg-type]
+    env = GymRemoteClient(Connection(ours), channels, NoScreen())  # type: ignore[arg-type]
     with ours, theirs:
         theirs.sendall(b"".join(parts))
         theirs.shutdown(socket.SHUT_WR)

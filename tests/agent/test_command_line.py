@@ -23,7 +23,7 @@ class Options:
     level: str = option("which level", positional=True)
     steps: int = option("how many steps", 100, env="STEPS")
     score: float | None = option("score to beat", None, env="SCORE")
-    learn: bool = option("learn on", True, env="LEARN")
+    fast: bool = option("play fast", True, env="FAST")
     out: Path = option("folder", Path("out"))
     mode: str = option("how", "fast", choices=("fast", "slow"), env="MODE")
 
@@ -32,7 +32,7 @@ def test_defaults_flags_and_variables() -> None:
     assert parse(Options, ["a"], environment={}) == Options(
         "a", 100, None, True, Path("out"), "fast"
     )
-    environment = {"STEPS": "7", "SCORE": "1.5", "LEARN": "no", "MODE": "slow"}
+    environment = {"STEPS": "7", "SCORE": "1.5", "FAST": "no", "MODE": "slow"}
     assert parse(Options, ["a"], environment=environment) == Options(
         "a", 7, 1.5, False, Path("out"), "slow"
     )
@@ -43,7 +43,7 @@ def test_a_flag_wins_over_the_variable_and_the_variable_over_the_preset() -> Non
     assert parse(Options, ["a", "--steps", "9"], environment=environment).steps == 9
     assert parse(Options, ["a", "--preset", "debug"], environment=environment).steps == 7
     assert parse(Options, ["a", "--preset", "debug"], environment={}).steps == 3
-    assert parse(Options, ["a", "--no-learn"], environment={"LEARN": "1"}).learn is False
+    assert parse(Options, ["a", "--no-fast"], environment={"FAST": "1"}).fast is False
 
 
 def test_an_empty_variable_is_no_variable() -> None:
@@ -60,7 +60,7 @@ def test_an_empty_variable_is_no_variable() -> None:
         (["a", "--mode", "odd"], {}, "odd"),
         (["a", "--preset", "huge"], {}, "huge"),
         (["a"], {"STEPS": "many"}, "STEPS='many'"),
-        (["a"], {"LEARN": "perhaps"}, "LEARN='perhaps'"),
+        (["a"], {"FAST": "perhaps"}, "FAST='perhaps'"),
         (["a"], {"MODE": "odd"}, "MODE='odd'"),
     ],
 )
@@ -78,7 +78,7 @@ def test_help_names_every_option_and_variable(capsys: pytest.CaptureFixture[str]
         "level",
         "--steps",
         "[STEPS]",
-        "--no-learn",
+        "--no-fast",
         "default: 100",
         "Options of the test.",
     ):

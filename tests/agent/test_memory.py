@@ -11,7 +11,7 @@ import torch
 
 from agent.errors import ModelError
 from agent.world_model.memory import Memory
-from agent.world_model.packed_model import PretrainedError
+from agent.world_model.packed_model import PackedModelError
 from tests.helpers.small_models import TINY
 from training.models.export import export_memory
 from training.models.untrained import random_networks
@@ -75,5 +75,5 @@ def test_a_state_that_is_not_finite_is_an_error_of_one_line(path: Path) -> None:
 
 
 def test_a_memory_of_another_size_is_named(path: Path) -> None:
-    with pytest.raises(PretrainedError, match=r"memory\.onnx: .*another model"):
+    with pytest.raises(PackedModelError, match=r"memory\.onnx: .*another model"):
         Memory(path, replace(TINY, hidden=16))

@@ -24,7 +24,7 @@ from agent.world_model.packed_model import (
     PRESETS,
     VISION,
     ModelSpec,
-    PretrainedError,
+    PackedModelError,
     load,
     write_manifest,
 )
@@ -43,7 +43,7 @@ def folder(packed: Path, tmp_path: Path) -> Path:
 
 
 def refused(folder: Path, *words: str) -> None:
-    with pytest.raises(PretrainedError) as error:
+    with pytest.raises(PackedModelError) as error:
         load(folder)
     message = str(error.value)
     assert "\n" not in message and len(message) < 600
@@ -170,13 +170,13 @@ def test_networks_of_another_model_are_refused(folder: Path) -> None:
     other = replace(TINY, hidden=TINY.hidden * 2)
     Evolution(n_parameters(other.n_features), 8, 0.5, seed=1).save(folder)
     write_manifest(folder, other, games=[], training={})
-    with pytest.raises(PretrainedError, match=r"memory\.onnx: .*another model"):
+    with pytest.raises(PackedModelError, match=r"memory\.onnx: .*another model"):
         load_world_model(load(folder))
 
 
 def test_a_manifest_needs_all_that_plays(folder: Path) -> None:
     (folder / VISION).unlink()
-    with pytest.raises(PretrainedError, match=r"vision\.onnx is missing"):
+    with pytest.raises(PackedModelError, match=r"vision\.onnx is missing"):
         write_manifest(folder, TINY, games=[], training={})
 
 
@@ -220,7 +220,7 @@ def test_fuzzed_manifests_load_or_end_in_one_line(packed: Path, data: st.DataObj
     try:
         (packed / MANIFEST).write_text(json.dumps(manifest))
         load(packed)
-    except PretrainedError as error:
+    except PackedModelError as error:
         assert "\n" not in str(error)
     else:
         assert not changed or path[0] in ("games", "training", "spec", "files")

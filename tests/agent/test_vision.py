@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from agent.errors import ModelError
-from agent.world_model.packed_model import PRESETS, PretrainedError
+from agent.world_model.packed_model import PRESETS, PackedModelError
 from agent.world_model.preprocess import preprocess
 from agent.world_model.vision import Vision
 from tests.helpers.small_models import TINY, real_frames
@@ -116,15 +116,15 @@ def test_a_latent_that_is_not_finite_is_an_error_of_one_line(tmp_path: Path) -> 
 
 def test_broken_and_foreign_networks_are_named(tmp_path: Path) -> None:
     path = tmp_path / "vision.onnx"
-    with pytest.raises(PretrainedError, match=r"vision\.onnx"):
+    with pytest.raises(PackedModelError, match=r"vision\.onnx"):
         Vision(path, TINY)
     vae, _ = random_networks(TINY)
     export_vision(vae, path)
-    with pytest.raises(PretrainedError, match="another model"):
+    with pytest.raises(PackedModelError, match="another model"):
         Vision(path, replace(TINY, latent=TINY.latent + 1))
     whole = path.read_bytes()
     for data in (b"", b"not a network", whole[: len(whole) // 2], whole[:100]):
         path.write_bytes(data)
-        with pytest.raises(PretrainedError, match=r"vision\.onnx") as error:
+        with pytest.raises(PackedModelError, match=r"vision\.onnx") as error:
             Vision(path, TINY)
         assert "\n" not in str(error.value) and len(str(error.value)) < 500

@@ -372,10 +372,10 @@ def test_the_tuners_advice_is_in_the_page_and_in_the_plots(
     assert line["y0"] == 700.0
     assert "grain of salt" not in text_of(page)
     record = json.loads((run / "run.json").read_text())
-    record["settings"]["agent"] |= {"retrace": True, "lock_in_score": 700.0}
+    record["settings"]["agent"] |= {"explore": True, "lock_in_score": 700.0}
     (run / "run.json").write_text(json.dumps(record))
     page = page_of(run)
-    assert "With a grain of salt: the agent went back to what had worked" in text_of(page)
+    assert "With a grain of salt: the agent explored" in text_of(page)
     layout = figures_of(page)["level-0"]["layout"]
     (note,) = layout["annotations"]  # one line, one note: two would lie on each other
     assert len(layout["shapes"]) == 1 and note["text"] == "advised threshold 700"

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import UserError
-from agent.gym_remote.client import RemoteEnv
+from agent.gym_remote.client import GymRemoteClient
 from agent.gym_remote.messages import (
     GymRemoteError,
     MessageReader,
@@ -98,8 +98,8 @@ class Running:
     def raw(self) -> Raw:
         return Raw(self.base)
 
-    def client(self) -> RemoteEnv:
-        return RemoteEnv.connect(self.base, 10, answer_seconds=10)
+    def client(self) -> GymRemoteClient:
+        return GymRemoteClient.connect(self.base, 10, answer_seconds=10)
 
 
 class Raw:

@@ -23,7 +23,7 @@ def entry(candidate: int, episode_return: float, length: int, **more: Any) -> En
     return {**values, "locked": False, **more}
 
 
-def survey(
+def recorded_journal(
     draw: Callable[[np.random.Generator], Player],
     random: np.random.Generator,
     timesteps: int,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from agent.world_model.packed_model import PretrainedError
+from agent.world_model.packed_model import PackedModelError
 from tests.helpers.small_models import TINY
 from training.models.checkpoint import load_networks, save_networks
 from training.models.untrained import random_networks
@@ -39,13 +39,13 @@ def test_weights_of_full_precision_are_read_as_they_are(tmp_path: Path) -> None:
 
 def test_missing_and_cut_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "networks.safetensors"
-    with pytest.raises(PretrainedError, match="missing"):
+    with pytest.raises(PackedModelError, match="missing"):
         load_networks(path)
     save_networks(path, *random_networks(TINY))
     whole = path.read_bytes()
     for data in (b"", whole[:50], whole[:-9], b"x" * 100):
         path.write_bytes(data)
-        with pytest.raises(PretrainedError, match=r"networks\.safetensors") as error:
+        with pytest.raises(PackedModelError, match=r"networks\.safetensors") as error:
             load_networks(path)
         assert "\n" not in str(error.value)
 
@@ -64,19 +64,19 @@ def rewritten(path: Path, drop: str = "", extra: str = "", **changed: object) ->
 def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     path = tmp_path / "networks.safetensors"
     load_networks(rewritten(path))
-    with pytest.raises(PretrainedError, match=r"memory\.heads\.bias is nothing"):
+    with pytest.raises(PackedModelError, match=r"memory\.heads\.bias is nothing"):
         load_networks(rewritten(path, drop="memory.heads.bias"))
-    with pytest.raises(PretrainedError, match=r"memory\.more.* neither"):
+    with pytest.raises(PackedModelError, match=r"memory\.more.* neither"):
         load_networks(rewritten(path, extra="memory.more"))
-    with pytest.raises(PretrainedError, match="neither network"):
+    with pytest.raises(PackedModelError, match="neither network"):
         load_networks(rewritten(path, extra="other"))
     wider = replace(TINY, hidden=16).to_json()
-    with pytest.raises(PretrainedError, match="instead of"):
+    with pytest.raises(PackedModelError, match="instead of"):
         load_networks(rewritten(path, spec=wider))
-    with pytest.raises(PretrainedError, match="format_version is '9'"):
+    with pytest.raises(PackedModelError, match="format_version is '9'"):
         load_networks(rewritten(path, format_version="9"))
-    with pytest.raises(PretrainedError, match="networks"):
+    with pytest.raises(PackedModelError, match="networks"):
         load_networks(rewritten(path, spec="{"))
     save_file(load_file(path), path, {"networks": "{"})
-    with pytest.raises(PretrainedError, match="no file of networks"):
+    with pytest.raises(PackedModelError, match="no file of networks"):
         load_networks(path)

@@ -16,7 +16,7 @@ from agent.world_model.packed_model import (
     MEMORY,
     NETWORKS,
     VISION,
-    PretrainedError,
+    PackedModelError,
     load,
     write_manifest,
 )
@@ -58,5 +58,5 @@ def test_an_older_model_gets_its_imagination(older: Path, capsys: pytest.Capture
 
 def test_a_model_without_its_torch_weights_is_refused(older: Path) -> None:
     (older / NETWORKS).unlink()
-    with pytest.raises(PretrainedError, match=r"networks\.safetensors is missing"):
+    with pytest.raises(PackedModelError, match=r"networks\.safetensors is missing"):
         repack.main([str(older)])

@@ -20,7 +20,7 @@ class PackedAgent:
         """Load its networks.
 
         Raises:
-            PretrainedError: the packed model can't be used.
+            PackedModelError: the packed model can't be used.
         """
         self._folder = folder
         self._world_model = load_world_model(load(folder))

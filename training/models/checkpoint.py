@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from agent.files import write_atomically
-from agent.world_model.packed_model import ModelSpec, PretrainedError
+from agent.world_model.packed_model import ModelSpec, PackedModelError
 from training.models.networks import MDNLSTM, VAE
 
 FORMAT_VERSION = "1"
@@ -44,20 +44,20 @@ def load_networks(path: Path) -> tuple[VAE, MDNLSTM]:
     Older files, whose weights are float32, are read as they are.
 
     Raises:
-        PretrainedError: no such file, a cut one, or weights that do not fit its specification.
+        PackedModelError: no such file, a cut one, or weights that do not fit its specification.
     """
     if not path.is_file():
-        raise PretrainedError(f"{path} is missing: train first, or give the right folder")
+        raise PackedModelError(f"{path} is missing: train first, or give the right folder")
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})[_METADATA])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         version, spec = about["format_version"], ModelSpec.from_json(about["spec"])
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError, PretrainedError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError, PackedModelError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise PretrainedError(f"{path} is no file of networks ({reason}): restore it") from None
+        raise PackedModelError(f"{path} is no file of networks ({reason}): restore it") from None
     if version != FORMAT_VERSION:
-        raise PretrainedError(
+        raise PackedModelError(
             f"{path}: format_version is {version!r}, this program reads {FORMAT_VERSION!r}"
         )
     vae, memory = VAE(spec), MDNLSTM(spec)
@@ -65,7 +65,7 @@ def load_networks(path: Path) -> tuple[VAE, MDNLSTM]:
     known = {f"{part}.{name}" for part, network in parts.items() for name in network.state_dict()}
     unknown = sorted(set(tensors) - known)
     if unknown:
-        raise PretrainedError(f"{path}: {unknown[0]!r:.80} belongs to neither network: restore it")
+        raise PackedModelError(f"{path}: {unknown[0]!r:.80} belongs to neither network: restore it")
     for part, network in parts.items():
         own = {
             name.removeprefix(f"{part}."): tensor
@@ -83,7 +83,7 @@ def _load_strictly(
         found = tensors.get(name)
         if found is None or found.shape != expected.shape or found.dtype not in _DTYPES:
             what = "nothing" if found is None else f"{found.dtype} {tuple(found.shape)}"
-            raise PretrainedError(
+            raise PackedModelError(
                 f"{path}: {part}.{name} is {what} instead of {expected.dtype} "
                 f"{tuple(expected.shape)}: it belongs to another specification"
             )

@@ -53,7 +53,7 @@ def prepare_packed(model: Path, folder: Path) -> tuple[ModelSpec, dict[str, str]
     """Export V and M of a packed model into the run folder, once, as `prepare_networks` does.
 
     Raises:
-        PretrainedError: it has no networks to go on from, or damaged ones.
+        PackedModelError: it has no networks to go on from, or damaged ones.
         TrainingError: the folder holds other networks.
     """
     vae, memory = load_networks(model / PACKED)

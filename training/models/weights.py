@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from agent.files import write_atomically
-from agent.world_model.packed_model import NETWORKS, ModelSpec, PretrainedError
+from agent.world_model.packed_model import NETWORKS, ModelSpec, PackedModelError
 from training.models.checkpoint import load_networks
 from training.models.networks import MDNLSTM, VAE
 from training.runs.resume import TrainingError
@@ -40,7 +40,7 @@ def load_network(path: Path, kind: type[Network]) -> Network:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         network = kind(spec)
         network.load_state_dict(tensors, strict=True)
-    except (SafetensorError, KeyError, ValueError, OSError, RuntimeError, PretrainedError) as error:
+    except (SafetensorError, KeyError, ValueError, OSError, RuntimeError, PackedModelError) as error:
         reason = " ".join(str(error).split())[:120]
         raise TrainingError(
             f"{path} holds no weights of {kind.__name__} ({reason}): train it again"
@@ -58,7 +58,7 @@ def copy_weights(start: Path, network: VAE | MDNLSTM) -> None:
 
     Raises:
         TrainingError: the stage is not finished, its weights can't be read, or are of another size.
-        PretrainedError: the packed model's can't be read.
+        PackedModelError: the packed model's can't be read.
     """
     other: VAE | MDNLSTM
     if (start / NETWORKS).is_file():

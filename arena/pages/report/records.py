@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from agent import journal
 from agent.errors import UserError
-from agent.play.timing import Spent
+from agent.play.timing import Timing
 from agent.settings import RULES_WITHOUT_THRESHOLD
 from arena.evaluation import results, run_folder
 from arena.evaluation.level_run import LIMITS_REACHED
@@ -30,7 +30,7 @@ from arena.server.process import read_result
 from arena.server.session import ServeResult
 
 Floats = NDArray[np.float64]
-PARTS = tuple(Spent().rounded())
+PARTS = tuple(Timing().rounded())
 
 
 class ReportError(UserError):
