@@ -1,7 +1,7 @@
-"""What a packed model is: its specification, its manifest, and the checks before it plays.
+"""A packed model: its specification, its manifest, and the checks before it plays.
 
-Every file is checked by size and SHA-256 before anything is opened. What is missing, cut,
-altered or of another model stops with one line: there is no falling back to untrained weights.
+Every file is checked by size and SHA-256 before a network is loaded. A file that is missing, cut,
+altered or of another model ends the program with one line; nothing falls back to untrained weights.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ NETWORKS = "networks.safetensors"
 DECODER = "decoder.onnx"
 EXPECTATION = "expectation.onnx"
 HALL_OF_FAME = "hall_of_fame.npz"
-# Only the files of role "play" must be there, as in the container. Those of role "imagine" show
-# people what V sees and M expects; those of role "train" continue the training.
+# Only the files of role "play" are required, as in the container. Those of role "imagine" show
+# people what V encodes and what M predicts; those of role "train" continue the training.
 ROLES = {
     VISION: "play",
     MEMORY: "play",
@@ -43,52 +43,55 @@ ROLES = {
     NETWORKS: "train",
     HALL_OF_FAME: "play",
 }
-OPTIONAL = {HALL_OF_FAME}  # a model may be packed without; what its manifest lists must be there
+OPTIONAL = {HALL_OF_FAME}  # may be absent from a manifest; a file that it lists must exist
 INTERPOLATIONS = ("nearest", "area")
 _KEYS = {"format_version", "spec", "action_buttons", "games", "training", "files"}
 _MANIFEST_BYTES = 1 << 20
 
 
 class PackedModelError(UserError):
-    """A packed model that can't be used: says which file, what was expected and what was found."""
+    """A packed model can't be used; the text names the file, the expected and the found value."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """The sizes that all parts of a model share."""
 
-    preset: str  # the name of these sizes
-    frame_size: int  # S: the encoder sees (S, S, 3)
-    interpolation: str  # how preprocess shrinks a frame to S x S
+    preset: str  # name of these sizes
+    frame_size: int  # S: the encoder's input is (S, S, 3)
+    interpolation: str  # how a frame is shrunk to S x S: "nearest" or "area"
     channels: tuple[int, ...]  # of the encoder's convolutions, kernel 4, stride 2
-    latent: int  # Z
-    hidden: int  # H: the memory's linear layer and LSTM
-    mixtures: int  # K: Gaussians per latent dimension, in training only
-    sequence_steps: int  # the memory forgets all every so many steps, in training as in play
+    latent: int  # Z, size of the latent
+    hidden: int  # H, size of the memory's linear layer and LSTM
+    mixtures: int  # K, Gaussians per latent dimension, in training only
+    sequence_steps: int  # after which the memory's state is reset, in training and in play
 
     def __post_init__(self) -> None:
-        """Refuse sizes that no network can have.
+        """Check the sizes.
 
         Raises:
-            PackedModelError: a size below 1, an unknown interpolation, a frame too small.
+            PackedModelError: a size below 1, an unknown interpolation, or a frame too small for
+                the convolutions.
         """
         sizes = {
             name: value for name, value in dataclasses.asdict(self).items() if type(value) is int
         }
         for name, value in sizes.items():
             if not 1 <= value <= 1 << 16:
-                raise PackedModelError(f"spec: {name} is {value}: not in 1 .. 65536")
+                raise PackedModelError(f"spec: {name} is {value}: use 1 to 65536")
         if self.interpolation not in INTERPOLATIONS:
             known = ", ".join(INTERPOLATIONS)
-            raise PackedModelError(f"spec: interpolation {self.interpolation!r} is none of {known}")
+            raise PackedModelError(
+                f"spec: interpolation is {self.interpolation!r}: use one of {known}"
+            )
         if not self.channels or min(self.channels) < 1 or min(self.encoder_sizes) < 1:
             raise PackedModelError(
-                f"spec: channels {list(self.channels)} do not fit {self.frame_size} pixels"
+                f"spec: {self.frame_size} pixels are too few for channels {list(self.channels)}"
             )
 
     @property
     def n_features(self) -> int:
-        """Z + 2H, what the controller sees: [z, h, c]."""
+        """Z + 2H, the number of the controller's features [z, h, c]."""
         return self.latent + 2 * self.hidden
 
     @property
@@ -101,36 +104,40 @@ class ModelSpec:
         return tuple(sizes)
 
     def to_json(self) -> dict[str, Any]:
-        """The specification as JSON values."""
+        """Return the specification as JSON values."""
         return {**dataclasses.asdict(self), "channels": list(self.channels)}
 
     @classmethod
     def from_json(cls, values: object) -> ModelSpec:
-        """Read what `to_json` made.
+        """Read a specification that `to_json` wrote.
 
         Raises:
-            PackedModelError: a field unknown, missing or of a wrong type or value.
+            PackedModelError: a field is unknown or missing, or has a wrong type or value.
         """
         if not isinstance(values, dict):
-            raise PackedModelError(f"spec: is {_shown(values)} instead of an object")
+            raise PackedModelError(f"spec: {_shown(values)} is not an object")
         hints = get_type_hints(cls)
         _check_keys("spec", values, set(hints))
         if not isinstance(values["channels"], list):
-            raise PackedModelError(f"spec: channels is {_shown(values['channels'])}: not a list")
+            raise PackedModelError(
+                f"spec: channels is {_shown(values['channels'])}, expected a list"
+            )
         checked = {**values, "channels": tuple(values["channels"])}
         for name, value in checked.items():
             kind = str if hints[name] is str else int
             parts = value if name == "channels" else (value,)
             if any(type(part) is not kind for part in parts):
-                raise PackedModelError(f"spec: {name} is {_shown(value)}: not of {kind.__name__}")
+                raise PackedModelError(
+                    f"spec: {name} is {_shown(value)}, expected type {kind.__name__}"
+                )
         return cls(**checked)
 
 
-# seed: the sizes of the agent of 2018 that this project continues (its encoder ends in 9216).
-# compact: those of World Models (Ha and Schmidhuber 2018), with half of the encoder's channels,
-# for at play the convolutions are what costs. On one core 32-64-128-256 take 0.35 ms a frame,
-# 24-48-96-192 take 0.22 and 16-32-64-128 take 0.12; with 0.07 for `preprocess` only the last
-# stays within 0.25 ms, a fifth of the 1.2 ms that the emulator needs for a whole step.
+# seed: the sizes of the original 2018 agent (the last convolution has 9,216 values).
+# compact: the sizes of World Models (Ha and Schmidhuber 2018) with half of the encoder's channels,
+# because the convolutions take most of the time in play. On one core 32-64-128-256 channels take
+# 0.35 ms per frame, 24-48-96-192 take 0.22 ms and 16-32-64-128 take 0.12 ms. With 0.07 ms for
+# `preprocess`, only the last stays below 0.25 ms, a fifth of the emulator's 1.2 ms per step.
 PRESETS = {
     "seed": ModelSpec("seed", 128, "nearest", (32, 64, 128, 256), 200, 1024, 8, 500),
     "compact": ModelSpec("compact", 64, "area", (16, 32, 64, 128), 32, 256, 5, 500),
@@ -143,22 +150,22 @@ class PackedModel:
 
     folder: Path
     spec: ModelSpec
-    manifest: dict[str, Any]
+    manifest: dict[str, Any]  # content of manifest.json
 
 
 def write_manifest(
     folder: Path, spec: ModelSpec, *, games: Sequence[str], training: Mapping[str, Any]
 ) -> None:
-    """Write the folder's manifest.json, with size and SHA-256 of each file that it holds.
+    """Write the folder's manifest.json, with size and SHA-256 of each file in the folder.
 
     Args:
-        folder: holds the files of `ROLES`; only those of role "play" must be there.
-        spec: of the networks packed there.
-        games: what the model was trained on.
-        training: JSON values of any kind: the commit, the commands, the scores.
+        folder: contains the files of `ROLES`; only those of role "play" are required.
+        spec: sizes of the networks.
+        games: games that the model was trained on.
+        training: JSON values of any kind, such as the commit, the commands and the scores.
 
     Raises:
-        PackedModelError: a file that is needed to play is missing.
+        PackedModelError: a file that play needs is missing.
     """
     files = {}
     for name, role in ROLES.items():
@@ -182,7 +189,7 @@ def load(folder: Path) -> PackedModel:
     """Check a packed model and read its manifest.
 
     Raises:
-        PackedModelError: by its one line, what is missing, cut, altered, or of another model.
+        PackedModelError: a file is missing, cut or altered, or belongs to another model.
     """
     manifest = _read_json(folder / MANIFEST)
     version = manifest.get("format_version")
@@ -203,12 +210,14 @@ def load(folder: Path) -> PackedModel:
         raise PackedModelError(f"{folder / MANIFEST}: {error}") from None
     files = manifest["files"]
     if not isinstance(files, dict):
-        raise PackedModelError(f"{folder / MANIFEST}: files is {_shown(files)}: not an object")
+        raise PackedModelError(f"{folder / MANIFEST}: files is {_shown(files)}, expected an object")
     for name, role in ROLES.items():
         if name in files:
             _check_file(folder / name, files[name], role)
         elif role == "play" and name not in OPTIONAL:
-            raise PackedModelError(f"{folder / MANIFEST}: names no {name}: pack the model again")
+            raise PackedModelError(
+                f"{folder / MANIFEST}: does not list {name}: pack the model again"
+            )
     _check_evolution(folder / EVOLUTION, spec)
     return PackedModel(folder, spec, manifest)
 
@@ -223,8 +232,8 @@ def _check_file(path: Path, entry: object, role: str) -> None:
         or not re.fullmatch("[0-9a-f]{64}", entry["sha256"])
     ):
         raise PackedModelError(
-            f"{path.parent / MANIFEST}: the entry of {path.name} is {_shown(entry)} instead of "
-            f'role "{role}", bytes and sha256'
+            f"{path.parent / MANIFEST}: the entry of {path.name} is {_shown(entry)}, expected "
+            f'role "{role}", bytes and sha256: pack the model again'
         )
     if not path.is_file():
         if role != "play":
@@ -249,8 +258,8 @@ def _check_evolution(path: Path, spec: ModelSpec) -> None:
     expected = n_parameters(spec.n_features)
     if found != expected:
         raise PackedModelError(
-            f"{path}: an evolution state of {_shown(found)} parameters, a controller of preset "
-            f"{spec.preset!r} has {expected}: evolve for this model, then pack"
+            f"{path}: the evolution state has {_shown(found)} parameters, but a controller of "
+            f"preset {spec.preset!r} has {expected}: evolve for this model, then pack again"
         )
 
 
@@ -260,16 +269,16 @@ def _read_json(path: Path) -> dict[str, Any]:
             data = file.read(_MANIFEST_BYTES + 1)
     except OSError as error:
         raise PackedModelError(
-            f"{path} can't be read ({error.strerror}): give the folder of a packed model"
+            f"{path} can't be read ({error.strerror}): use the folder of a packed model"
         ) from None
     if len(data) > _MANIFEST_BYTES:
-        raise PackedModelError(f"{path} has more than {_MANIFEST_BYTES} bytes: not ours")
+        raise PackedModelError(f"{path} has more than {_MANIFEST_BYTES} bytes: restore it")
     try:
         values = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise PackedModelError(f"{path} is not JSON ({_shown(str(error))}): restore it") from None
     if not isinstance(values, dict):
-        raise PackedModelError(f"{path} holds {_shown(values)} instead of an object")
+        raise PackedModelError(f"{path} contains {_shown(values)}, expected an object: restore it")
     return values
 
 
@@ -282,6 +291,6 @@ def _check_keys(where: str, values: Mapping[str, Any], expected: set[str]) -> No
 
 
 def _shown(value: object) -> str:
-    """A value in an error's line: one line, and short."""
+    """Format a value for an error message: one short line."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -1,4 +1,4 @@
-"""Vision V: encodes a frame of the game to its latent z with the beta-VAE's encoder."""
+"""Vision V: encodes a frame to its latent z with the beta-VAE's encoder."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from agent.world_model.preprocess import preprocess
 
 
 class Vision:
-    """The encoder of the beta-VAE; z is the mean, without sampling."""
+    """The encoder of the beta-VAE. The latent z is the mean, without sampling."""
 
     def __init__(self, path: Path, spec: ModelSpec) -> None:
         """Open vision.onnx.
 
         Raises:
-            PackedModelError: no such file, a broken one, or one of another model.
+            PackedModelError: the file is missing or damaged, or belongs to another model.
         """
         shape = (1, spec.frame_size, spec.frame_size, 3)
         self._spec = spec
@@ -38,6 +38,8 @@ class Vision:
         self._pixels[:] = preprocess(frame, self._spec)
         self._network.run()
         if not math.isfinite(self._mu.sum()):
-            raise ModelError("vision.onnx computes a latent that is not finite: pack it again")
+            raise ModelError(
+                "vision.onnx computes a latent that is not finite: pack the model again"
+            )
         z: NDArray[np.float32] = self._mu.copy()
         return z

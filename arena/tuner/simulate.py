@@ -22,78 +22,15 @@ from numpy.typing import NDArray
 
 from agent.lock_in.choose import AnyRule
 from arena.tuner.recorded import RecordedLevel
+from arena.tuner.spread import Spread, candidate_means, luck_share, spread_of
 
 COLUMNS = 2048  # candidates of a budget; a budget that draws more meets the first ones again
 CHANCES = 1024  # random numbers of a budget's episodes, used cyclically
 BLOCK = 64  # episodes simulated at once for a candidate that is locked in
-UNKNOWN_LUCK_SHARE = 0.5  # share of luck in the variance of returns if no candidate played twice
-MAX_REPEATS_WEIGHED = 4  # a candidate that played a thousand times must not outweigh all others
 LUCK_DRAWS = 64  # size of the normal sample that replaces missing deviations
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How a level's candidates differ, in points.
-
-    Attributes:
-        mean: mean of the drawn candidates' mean returns.
-        skill: standard deviation of these mean returns.
-        luck: standard deviation of a candidate's episodes around its mean.
-    """
-
-    mean: float
-    skill: float
-    luck: float
-
-
-def luck_share(levels: Sequence[RecordedLevel]) -> float:
-    """Return the share of luck in the variance of single returns, averaged over the levels.
-
-    Levels without repeated candidates are left out; `UNKNOWN_LUCK_SHARE` if there are no others.
-    """
-    shares = []
-    for level in levels:
-        within, repeats = _variance_within(level)
-        means = _candidate_means(level)[level.n_initial :]
-        if repeats and len(means) > 1:
-            between = float(means.var(ddof=1))
-            shares.append(within / (within + between) if within + between > 0 else 0.0)
-    return float(np.mean(shares)) if shares else UNKNOWN_LUCK_SHARE
-
-
-def spread_of(level: RecordedLevel, unknown_luck_share: float = UNKNOWN_LUCK_SHARE) -> Spread:
-    """Estimate the distribution of a level's candidates by the method of moments.
-
-    Args:
-        level: the level.
-        unknown_luck_share: share of the variance that is luck, if no candidate played twice.
-    """
-    means = _candidate_means(level)
-    drawn = means[level.n_initial :] if level.n_candidates > level.n_initial else means
-    tries = level.tries[-len(drawn) :]
-    observed = float(drawn.var(ddof=1)) if len(drawn) > 1 else 0.0
-    within, repeats = _variance_within(level)
-    luck = within if repeats else unknown_luck_share * observed
-    skill = max(observed - luck * float((1 / tries).mean()), 0.0)
-    return Spread(float(drawn.mean()), skill**0.5, luck**0.5)
-
-
-def _candidate_means(level: RecordedLevel) -> Floats:
-    return np.bincount(level.candidate, level.returns) / level.tries
-
-
-def _variance_within(level: RecordedLevel) -> tuple[float, int]:
-    """Return the variance of episodes around their candidate's mean, and its repeats."""
-    tries = level.tries
-    deviations = level.returns - _candidate_means(level)[level.candidate]
-    squares = np.bincount(level.candidate, deviations**2)
-    weights = np.minimum(tries - 1, MAX_REPEATS_WEIGHED)
-    variances = np.divide(squares, tries - 1, out=np.zeros(len(tries)), where=tries > 1)
-    repeats = int(weights.sum())
-    return (float((weights * variances).sum() / repeats) if repeats else 0.0), repeats
 
 
 class _Pool:
@@ -104,7 +41,7 @@ class _Pool:
         self.n_initial, self.tries = level.n_initial, level.tries
         self.first = np.cumsum(self.tries) - self.tries
         self.timesteps = level.timesteps[order]
-        means, skill, luck = _candidate_means(level), spread.skill**2, spread.luck**2
+        means, skill, luck = candidate_means(level), spread.skill**2, spread.luck**2
         trust = skill / np.maximum(skill + luck / self.tries, 1e-12)
         # An initial candidate is not a draw from the distribution, which tells nothing about it.
         trust[: self.n_initial] = 1.0

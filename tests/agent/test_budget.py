@@ -112,7 +112,7 @@ def test_locks_onto_the_first_above_and_journals_it(tmp_path: Path) -> None:
     assert all(entry["length"] == 3 and entry["steps_per_second"] > 0 for entry in entries)
 
 
-def test_the_journal_tells_where_the_seconds_went(
+def test_the_journal_contains_the_seconds_by_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(call: Any, seconds: float) -> Any:

@@ -46,7 +46,7 @@ def test_a_flag_wins_over_the_variable_and_the_variable_over_the_preset() -> Non
     assert parse(Options, ["a", "--no-fast"], environment={"FAST": "1"}).fast is False
 
 
-def test_an_empty_variable_is_no_variable() -> None:
+def test_an_empty_variable_counts_as_unset() -> None:
     assert parse(Options, ["a"], environment={"STEPS": "", "SCORE": ""}).steps == 100
 
 
@@ -103,7 +103,7 @@ def test_run_turns_errors_into_a_line_and_a_code(
     assert printed.count("\n") == 1
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_closed_output_pipe_is_not_an_error() -> None:
     code = "from agent.command_line import run; run(lambda: print('x\\n' * 200000))"
     command = f'{sys.executable} -c "{code}" | head -n 1; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
@@ -118,7 +118,7 @@ class Several:
     flag: bool = option("a flag", False)
 
 
-def test_a_positional_option_may_be_several() -> None:
+def test_a_positional_option_takes_several_values() -> None:
     files = (Path("a"), Path("b"))
     assert parse(Several, ["a", "b", "--flag"], environment={}) == Several(files, True)
     assert parse(Several, ["a"], environment={}) == Several((Path("a"),))

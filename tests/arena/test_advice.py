@@ -21,7 +21,8 @@ from arena.pages.tuning.command import show
 from arena.tuner.advice import BUDGETS, RECORDINGS, Advice, advise, advise_on
 from arena.tuner.grid import DEFAULT_RULE, rule_from, scaled, simulate_all
 from arena.tuner.recorded import RecordedLevel, read_recording
-from arena.tuner.simulate import SimulatedBudgets, luck_share, simulate, spread_of
+from arena.tuner.simulate import SimulatedBudgets, simulate
+from arena.tuner.spread import luck_share, spread_of
 from tests.helpers.recorded_runs import Player, entry, recorded_journal, write_run
 
 LENGTH = 299  # with its reset: 300 timesteps
