@@ -39,12 +39,12 @@ class Settings:
     )
     pretrained: Path = option("folder of the packed model", Path("pretrained"), env="PRETRAINED")
     lock_in_score: float = option(
-        "first-above: a candidate with an episode return above this is locked in",
+        "threshold of first-above: an episode return above it locks the candidate in",
         2000.0,
         env="LOCK_IN_SCORE",
     )
     seed: int | None = option(
-        "random seed of the candidates and of the explorer, 1 or more [the packed model's state]",
+        "random seed of candidates and explorer, 1 or more [stored in the packed model]",
         None,
         env="SEED",
     )
@@ -60,13 +60,13 @@ class Settings:
         choices=RULES,
     )
     lock_in_candidates: int = option(
-        "best-of: number of candidates that play one episode each before the best is locked in",
+        "candidates of best-of: each plays one episode, then the best is locked in",
         16,
         env="LOCK_IN_CANDIDATES",
     )
     candidate_order: str = option(
-        "distribution: all candidates are drawn; mean-first: the distribution's mean, then the"
-        " hall of fame, then draws",
+        "order of the candidates: all drawn (distribution), or the distribution's mean, then the"
+        " hall of fame, then draws (mean-first)",
         ORDERS[0],
         env="CANDIDATE_ORDER",
         choices=ORDERS,
@@ -77,8 +77,8 @@ class Settings:
         env="EXPLORE",
     )
     repeats: int = option(
-        "record for the tuner: each candidate plays this many episodes without the explorer, and"
-        " none is locked in; 0: off",
+        "episodes per candidate in a recording for the tuner, without explorer and lock-in; 0: no"
+        " recording",
         0,
         env="REPEATS",
     )

@@ -161,7 +161,7 @@ def test_a_disk_that_fills_up_ends_the_journal_only(
 
 
 def played(candidates: Candidates, index: int) -> int:
-    """The number of a candidate of `NumberedEvolution`, seen from its buttons: 0 or above."""
+    """Return 0 for candidate 0 of `NumberedEvolution`, which presses nothing, and 1 for others."""
     action = candidates.controller(index).act(np.ones(FEATURES, np.float32))
     return int(action[0])
 
@@ -202,7 +202,7 @@ def test_a_rule_can_return_to_a_candidate_of_a_past_population(tmp_path: Path) -
 
 
 class RewardedEnv(ScriptedEnv):
-    """One episode of the rewards of a list; then the run ends."""
+    """Plays one episode with the given rewards, then ends the run."""
 
     def __init__(self, rewards: list[float]) -> None:
         super().__init__([0.0])

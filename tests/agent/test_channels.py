@@ -1,4 +1,4 @@
-"""Channels: OpenAI's own descriptions, shapes that are code, values of every wrong type."""
+"""Channels: OpenAI's descriptions, shapes that contain code, and values of wrong types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client against scripted servers: the honest one, the slow one, and all that go wrong."""
+"""The client against scripted servers: correct ones, slow ones, and faulty ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ NO_BUTTONS = np.zeros(12, np.uint8)
 
 
 class Server:
-    """One connection served in a thread: a script of bytes to send, each after one request."""
+    """Serves one connection in a thread: sends one scripted answer after each request."""
 
     def __init__(self, base: Path) -> None:
         self.base = base

@@ -1,4 +1,4 @@
-"""The controller and the one encoding of actions."""
+"""The controller, and the conversion between actions and gamepad buttons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CMA-ES: ranks, search, and a state on disk that goes on bit for bit."""
+"""CMA-ES: ranks, search, and a saved state that continues bit for bit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SEED = n_parameters(PRESETS["seed"].n_features)
 
 
 def returns_of(candidates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Higher nearer to 1, in coarse steps, so that some are equal."""
+    """Returns that rise towards 1, in coarse steps, so that some are equal."""
     returns: NDArray[np.float64] = -np.round(np.abs(candidates - 1).mean(1), 2)
     return returns
 

@@ -1,4 +1,4 @@
-"""The explorer: what got past a place is found again, and a controller that needs no help stays."""
+"""The explorer: it finds and repeats progress, and leaves a good controller undisturbed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files are whole or absent, whatever goes wrong while they are written."""
+"""Atomic writing: a failed write leaves the old file unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime's telemetry stays off: nothing is kept in the home folder, nothing is reported."""
+"""ONNX Runtime's telemetry is off: no device id in the home folder, no reports."""
 
 from __future__ import annotations
 

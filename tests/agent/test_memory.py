@@ -1,4 +1,4 @@
-"""One step of the memory: against torch, and its ways to fail."""
+"""One step of the memory: compared with torch, and its errors."""
 
 from __future__ import annotations
 

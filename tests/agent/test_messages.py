@@ -1,4 +1,4 @@
-"""Messages and errors of the wire: exact bytes, strict reading, and thousands of broken streams."""
+"""Messages and errors of the protocol: exact bytes, strict parsing, and random byte streams."""
 
 from __future__ import annotations
 

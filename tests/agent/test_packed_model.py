@@ -1,4 +1,4 @@
-"""The packed model's checks: every way to break a folder ends in one line that names it."""
+"""The packed model's checks: every damage ends in one line that names the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one preprocessing, pixel for pixel, and the encoder's ONNX end."""
+"""The preprocessing, pixel for pixel, and the encoder as an ONNX network."""
 
 from __future__ import annotations
 

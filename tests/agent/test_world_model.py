@@ -1,4 +1,4 @@
-"""V and M together: order, forgetting, and the two engines held together on real frames."""
+"""V and M together: order of calls, resets, and ONNX against torch on real frames."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_reset_restarts_the_count_of_steps(tmp_path: Path) -> None:
 
 
 def lively(spec: ModelSpec) -> tuple[VAE, MDNLSTM]:
-    """Random networks whose states move as much as trained ones': initial weights hardly stir."""
+    """Random networks with larger weights, so that their states change as much as trained ones'."""
     vae, memory = random_networks(spec)
     with torch.no_grad():
         vae.mu.weight *= 10

@@ -40,7 +40,14 @@ def load_network(path: Path, kind: type[Network]) -> Network:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         network = kind(spec)
         network.load_state_dict(tensors, strict=True)
-    except (SafetensorError, KeyError, ValueError, OSError, RuntimeError, PackedModelError) as error:
+    except (
+        SafetensorError,
+        KeyError,
+        ValueError,
+        OSError,
+        RuntimeError,
+        PackedModelError,
+    ) as error:
         reason = " ".join(str(error).split())[:120]
         raise TrainingError(
             f"{path} holds no weights of {kind.__name__} ({reason}): train it again"
