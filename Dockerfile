@@ -1,14 +1,14 @@
 # The contest submission: the agent, its packed model, and the three packages that play needs.
-# Two stages, so that pip, its caches and what the packages carry for other uses stay behind.
+# Two stages, so that pip, its caches and unused parts of the packages are not in the image.
 ARG BASE=python:3.11-slim-bookworm
 
-# ---- build: packages and agent, pruned, compiled, and proven to load ----
+# ---- build: install and prune packages, compile, and check that the model loads ----
 FROM ${BASE} AS build
 WORKDIR /build
 ENV PYTHONDONTWRITEBYTECODE=1 PIP_ROOT_USER_ACTION=ignore \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 
-# What to install is said once, in pyproject.toml (extra `agent`); which version, in constraints.txt.
+# pyproject.toml (extra `agent`) names the packages, constraints.txt their versions.
 COPY pyproject.toml constraints.txt ./
 RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf,required=false \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem,required=false \
@@ -18,7 +18,7 @@ print(*project["optional-dependencies"]["agent"], sep="\n")' > requirements.txt 
     && pip install --no-cache-dir --no-compile --only-binary :all: --target /opt/packages \
         --requirement requirements.txt --constraint constraints.txt
 
-# Left out: tests, headers, stubs, and ONNX Runtime's tools for converting models.
+# Remove tests, headers, stubs, and ONNX Runtime's tools for converting models.
 WORKDIR /opt/packages
 RUN rm -rf bin numpy/f2py numpy/distutils numpy/_core/include numpy/_core/lib numpy/random/lib \
         onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/datasets \
@@ -26,10 +26,10 @@ RUN rm -rf bin numpy/f2py numpy/distutils numpy/_core/include numpy/_core/lib nu
         -exec rm -rf {} +
 
 COPY agent /root/compo/agent
-# What only people and training need, .dockerignore leaves out.
+# .dockerignore excludes the files that only people and training need.
 COPY pretrained /root/compo/pretrained
-# Compiled now: nothing may be written later, and a start must take less than two seconds. The
-# hashes are unchecked: a copied file's time says nothing. `out` takes the journal of any user.
+# Compile now, because the file system may be read-only later and a start must take less than two
+# seconds. Unchecked hashes, because copying changes file times. Any user may write to `out`.
 WORKDIR /root/compo
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/packages agent \
     && chmod -R a+rX /opt/packages /root/compo \
@@ -48,13 +48,13 @@ ENV PYTHONPATH=/opt/packages PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 COPY --from=build /opt/packages /opt/packages
 COPY --from=build /root/compo /root/compo
-# /root is closed to others in the base image; a user without rights must reach the agent too.
+# In the base image only root can enter /root; other users must be able to run the agent too.
 RUN chmod a+rx /root
 WORKDIR /root/compo
 
-# No USER: the contest's own environment owns the socket as root and leaves it closed to others.
-# Whoever runs the image as another user (--user) can, for nothing in it needs root.
-# As process 1 Python ignores SIGTERM but turns SIGINT into a clean end.
+# No USER: the contest's environment creates the socket as root, without access for others. The
+# image also runs as any other user (--user).
+# As process 1, Python ignores SIGTERM but ends cleanly on SIGINT.
 STOPSIGNAL SIGINT
 CMD ["python", "-m", "agent"]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the submission image with docker or podman, and pushes it when asked. See --help.
+# Builds the submission image with docker or podman, and can push it. See --help.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -9,19 +9,19 @@ usage() {
   cat <<'TEXT'
 usage: ./build.sh [--tag NAME:TAG] [--push REGISTRY/NAME:TAG]
 
-Checks pretrained/ against its manifest, builds the submission image, and prints its size and digest.
+Checks pretrained/ against its manifest, builds the submission image, and prints size and digest.
 
   --tag NAME:TAG             name of the image (default: world-models-contest:latest)
-  --push REGISTRY/NAME:TAG   push it under this name as well
-  --help                     this text
+  --push REGISTRY/NAME:TAG   also push it under this name
+  --help                     show this text
 
 environment:
-  CONTAINER_ENGINE           docker or podman (default: the first of them that is here)
-  CONTAINER_BUILD_FLAGS      further flags for `build`, split at blanks
-  CONTAINER_PUSH_FLAGS       further flags for `push`, split at blanks
-  BASE                       another base image than the Dockerfile's, with Python 3.11 or newer
+  CONTAINER_ENGINE           docker or podman (default: the first that is installed)
+  CONTAINER_BUILD_FLAGS      additional flags for `build`, separated by spaces
+  CONTAINER_PUSH_FLAGS       additional flags for `push`, separated by spaces
+  BASE                       base image with Python 3.11 or newer (default: the Dockerfile's)
 
-The build log goes to stderr, the result to stdout. Exit code 2: a mistake that the last line explains.
+The build log goes to stderr, the result to stdout. Exit code 2: an error that the last line explains.
 TEXT
 }
 
@@ -43,7 +43,7 @@ parse_arguments() {
     shift 2
   done
   if [ -n "$push_to" ] && [[ $push_to != */* ]]; then
-    fail "--push '$push_to' names no registry: give REGISTRY/NAME:TAG"
+    fail "--push '$push_to' names no registry: use REGISTRY/NAME:TAG"
   fi
 }
 
@@ -51,17 +51,17 @@ choose_engine() {
   engine=${CONTAINER_ENGINE:-}
   if [ -z "$engine" ]; then
     engine=$(command -v docker || command -v podman || true)
-    [ -n "$engine" ] || fail "neither docker nor podman is here: install one, or set CONTAINER_ENGINE"
+    [ -n "$engine" ] || fail "neither docker nor podman is installed: install one, or set CONTAINER_ENGINE"
   elif ! command -v "$engine" >/dev/null; then
-    fail "CONTAINER_ENGINE is '$engine', which is no program here: install it, or name another"
+    fail "CONTAINER_ENGINE is '$engine', which is not a program: install it, or set another"
   fi
-  "$engine" info >/dev/null 2>&1 || fail "'$engine info' fails: is its service running, and may you use it?"
+  "$engine" info >/dev/null 2>&1 || fail "'$engine info' fails: check that its service runs and that you may use it"
 }
 
-# The build itself loads the model as the agent does; this check only says so sooner, in one line.
+# The build itself loads the model as the agent does; this check fails earlier, with one line.
 check_pretrained() {
   [ -f pretrained/manifest.json ] ||
-    fail "pretrained/manifest.json is missing: train a model and run python -m training.pack"
+    fail "pretrained/manifest.json is missing: train a model, then run python -m training.pack"
   local python=python3
   command -v "$python" >/dev/null || return 0
   "$python" - <<'PYTHON' || exit "$USER_ERROR"
@@ -101,13 +101,13 @@ build_image() {
   read -ra flags <<<"${CONTAINER_BUILD_FLAGS:-}"
   base=${BASE:-$(sed -n 's/^ARG BASE=//p' Dockerfile)}
   "$engine" image inspect "$base" >/dev/null 2>&1 || "$engine" pull "$base" >&2 ||
-    fail "the base image '$base' can't be pulled: check the network, or set BASE"
+    fail "the base image '$base' can't be pulled: check the network, or set BASE to another image"
   DOCKER_BUILDKIT=1 "$engine" build ${flags[@]+"${flags[@]}"} --tag "$tag" \
     --build-arg "BASE=$base" \
     --build-arg "VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)" \
     --build-arg "REVISION=$(revision | paste -sd - -)" \
     --build-arg "MODEL=$(model_digest)" \
-    . >&2 || fail "'$engine build' failed: its messages are above"
+    . >&2 || fail "'$engine build' failed: see its messages above"
 }
 
 megabytes() { awk -v bytes="$1" 'BEGIN { printf "%.1f MB", bytes / 1e6 }'; }
@@ -123,7 +123,7 @@ print_image() {
   echo "added: $(megabytes $((total - $(image_size "$base")))) on top of $base"
 }
 
-# The digest that the registry answered with: podman writes it to a file, docker keeps it by name.
+# Prints the registry's digest: podman writes it to a file, docker stores it by repository.
 push_image() {
   local flags repository=$push_to
   read -ra flags <<<"${CONTAINER_PUSH_FLAGS:-}"
@@ -135,7 +135,7 @@ push_image() {
     flags+=(--digestfile "$digest_file")
   fi
   "$engine" push ${flags[@]+"${flags[@]}"} "$push_to" >&2 ||
-    fail "'$engine push $push_to' failed: are you logged in, and does the registry answer?"
+    fail "'$engine push $push_to' failed: check the login and the registry's address"
   echo "pushed: $push_to"
   if [ -n "${digest_file:-}" ]; then
     echo "digest: $(cat "$digest_file")"
@@ -154,5 +154,5 @@ if [ -n "$push_to" ]; then
   push_image
 else
   local_digest=$("$engine" image inspect --format '{{.Digest}}' "$tag" 2>/dev/null || true)
-  echo "digest: ${local_digest:-none} (in the local store; a registry gives its own when pushed)"
+  echo "digest: ${local_digest:-none} (of the local store; a registry may compute another one)"
 fi

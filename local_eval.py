@@ -26,7 +26,7 @@ from agent import command_line
 from agent.command_line import option
 from agent.errors import INTERRUPTED_EXIT_CODE, USER_ERROR_EXIT_CODE, UserError
 from agent.settings import RULES_WITHOUT_THRESHOLD
-from agent.world_model.packed_model import PretrainedError
+from agent.world_model.packed_model import PackedModelError
 
 try:
     from rich.console import Console
@@ -165,7 +165,7 @@ def watched(agent: Agent, console: Console) -> Iterator[LevelObserver]:
     if isinstance(agent, LocalAgent):
         try:
             views = DecodedViews(agent.settings.pretrained)
-        except PretrainedError as error:
+        except PackedModelError as error:
             console.print(f"watch   no pictures of V and M: {error}", soft_wrap=True, markup=False)
     lock_in = None
     if isinstance(agent, LocalAgent):

@@ -1,7 +1,7 @@
-"""The contest agent: all that ships in the container.
+"""The contest agent: everything that ships in the container.
 
-ONNX Runtime reports its use to its maker, and keeps a device id in the home folder, unless this
-variable is set before it is first imported; switching it off afterwards comes too late.
+ONNX Runtime sends telemetry and stores a device id in the home folder, unless this variable is set
+before its first import. Switching telemetry off after the import is too late.
 """
 
 import os

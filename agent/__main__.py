@@ -1,24 +1,24 @@
-"""Entrypoint of the container: `python -m agent` plays one contest run and exits.
+"""Entry point of the container: `python -m agent` plays one contest run and exits.
 
-Exit code 0: a limit of the contest was reached, and the last line names it. 2: a mistake that
-the last line explains. The model is loaded before the socket is touched.
+Exit code 0: a limit of the contest was reached; the last line names it. Exit code 2: a mistake,
+which the last line explains. The model is loaded before the program connects to the socket.
 """
 
 from __future__ import annotations
 
 from agent import command_line
-from agent.candidates import Candidates, Leader
+from agent.candidates import Candidates
 from agent.errors import UserError
 from agent.evolution import Evolution
-from agent.explore.explorer import Retrace
-from agent.gym_remote.client import RemoteEnv
+from agent.explore.explorer import Explorer
+from agent.gym_remote.client import GymRemoteClient
 from agent.gym_remote.messages import GymRemoteError, TimestepTimeoutError, WallClockTimeoutError
-from agent.hall_of_fame import read_hall_of_fame
+from agent.hall_of_fame import initial_candidates
 from agent.journal import Journal
-from agent.lock_in.choose import rule_of
+from agent.lock_in.choose import make_rule
 from agent.play.budget import play
-from agent.settings import Settings, read_settings
-from agent.world_model.packed_model import Pretrained, load
+from agent.settings import read_settings
+from agent.world_model.packed_model import load
 from agent.world_model.world_model import load_world_model
 
 
@@ -26,29 +26,31 @@ def main() -> None:
     """Load the packed model, connect, and play until the server ends the run.
 
     Raises:
-        UserError: bad settings, model or socket, or a server that broke off without a limit.
+        UserError: invalid settings, model or socket, or a server that ended the run without
+            reaching a limit.
     """
     settings = read_settings()
-    pretrained = load(settings.pretrained)
-    world_model = load_world_model(pretrained)
+    model = load(settings.pretrained)
+    world_model = load_world_model(model)
     evolution = Evolution.load(settings.pretrained)
     if settings.seed is not None:
         evolution.reseed(settings.seed)
-    learn = settings.learn and not settings.repeats
-    retrace = Retrace(settings.seed or 1) if settings.retrace and not settings.repeats else None
-    candidates = Candidates(evolution, learn, leaders(settings, pretrained, evolution))
-    rule = rule_of(settings)
+    first = initial_candidates(model, evolution) if settings.candidate_order == "mean-first" else []
+    candidates = Candidates(evolution, first)
+    # The tuner needs the returns of candidates that played by themselves.
+    explores = settings.explore and not settings.repeats
+    explorer = Explorer(settings.seed or 1) if explores else None
     journal = Journal(settings.output_dir)
     journal.event(
         "ready",
-        preset=pretrained.spec.preset,
+        preset=model.spec.preset,
         lock_in_rule="none" if settings.repeats else settings.lock_in_rule,
         lock_in_score=settings.lock_in_score,
     )
-    env = RemoteEnv.connect(settings.socket_dir, settings.connect_seconds)
+    env = GymRemoteClient.connect(settings.socket_dir, settings.connect_seconds)
     journal.event("connected", socket_dir=settings.socket_dir)
     try:
-        play(env, world_model, candidates, rule, journal, settings.switch_after_steps, retrace)
+        play(env, world_model, candidates, make_rule(settings), journal, explorer)
     except TimestepTimeoutError:
         journal.event("end", limit="timesteps")
     except WallClockTimeoutError:
@@ -57,20 +59,6 @@ def main() -> None:
         raise UserError(f"the server ended the run: {type(error).__name__} {error}") from error
     finally:
         env.close()
-
-
-def leaders(settings: Settings, pretrained: Pretrained, evolution: Evolution) -> list[Leader]:
-    """Who plays before the first draw: nobody, or the mean and then the hall of fame.
-
-    Raises:
-        PretrainedError: a hall of fame that can't be read or is of another model.
-    """
-    if settings.candidate_order != "mean-first":
-        return []
-    return [
-        ("mean", evolution.mean),
-        *(("hall_of_fame", known) for known in read_hall_of_fame(pretrained)),
-    ]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ Action = NDArray[np.uint8]  # (4,) of 0 and 1, in the order of ACTION_BUTTONS
 
 
 def to_genesis(action: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Spread an action, uint8 (4,) of 0 and 1, over the gamepad's buttons, uint8 (12,)."""
+    """Convert an action, uint8 (4,) of 0 and 1, to the gamepad's twelve buttons, uint8 (12,)."""
     assert action.shape == (len(ACTION_BUTTONS),), f"an action of shape {action.shape}"
     buttons = np.zeros(len(GENESIS_BUTTONS), np.uint8)
     buttons[_POSITIONS] = action
@@ -21,12 +21,12 @@ def to_genesis(action: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def from_genesis(buttons: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The agent's four of the gamepad's buttons: uint8 (12,) of 0 and 1 -> uint8 (4,)."""
+    """Convert the gamepad's buttons, uint8 (12,) of 0 and 1, to an action, uint8 (4,)."""
     assert buttons.shape == (len(GENESIS_BUTTONS),), f"buttons of shape {buttons.shape}"
     action: NDArray[np.uint8] = buttons[_POSITIONS]
     return action
 
 
 def press(*buttons: str) -> Action:
-    """The action that presses these of the four buttons."""
+    """Return the action that presses the given buttons, a subset of ACTION_BUTTONS."""
     return np.array([button in buttons for button in ACTION_BUTTONS], np.uint8)

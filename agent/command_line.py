@@ -1,8 +1,8 @@
 """Turns a frozen dataclass into flags and environment variables, and an error into one line.
 
-Every command of the project is a dataclass whose fields are its options: one place holds the
-name, the type, the default and the help of each. A contest container gets no flags, so a field
-may name an environment variable that stands in for its flag.
+Every command of the project is a dataclass whose fields are its options: name, type, default and
+help are written in one place. A contest container gets no flags, so a field may also name an
+environment variable.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ def option(
     """Declare one field of an options dataclass.
 
     Args:
-        help: one line, shown by --help.
-        default: value without flag and variable; left out, the option is required.
-        env: environment variable that stands in for the flag; an empty variable counts as unset.
-        choices: the only values accepted.
-        positional: given by position instead of by a flag; of type `tuple[X, ...]`, one or more.
+        help: one line for --help, which begins with a noun or a verb.
+        default: value without flag and variable; without a default, the option is required.
+        env: environment variable that sets the option; an empty variable counts as unset.
+        choices: the accepted values.
+        positional: the option is given by position, without a flag; the type `tuple[X, ...]` takes
+            one value or more.
     """
     metadata = {"help": help, "env": env, "choices": choices, "positional": positional}
     return dataclasses.field(default=default, metadata=metadata)
@@ -54,12 +55,18 @@ def parse(
 ) -> Options:
     """Read an options dataclass from the command line and the environment; flags win.
 
-    A class attribute `presets` (name -> field -> value) adds `--preset`, whose values stand in
-    for the defaults. So do `defaults` (field -> value), those of a settings file. The docstring
-    of the class is the description shown by --help.
+    A class attribute `presets` (name -> field -> value) adds `--preset`, whose values replace the
+    defaults. The docstring of the class is the description in --help.
+
+    Args:
+        options_class: a dataclass whose fields are declared with `option`.
+        argv: the arguments; None reads those of this process.
+        prog: the program's name in messages.
+        environment: the variables; None reads those of this process.
+        defaults: field -> value of a settings file; replaces the defaults of the class.
 
     Raises:
-        UserError: an unknown flag, a value of the wrong type, a missing required option.
+        UserError: an unknown flag, a value of the wrong type, or a missing required option.
     """
     environment = os.environ if environment is None else environment
     argv = sys.argv[1:] if argv is None else argv
@@ -67,7 +74,7 @@ def parse(
     defaults = {**(defaults or {}), **_chosen_preset(presets, argv)}
     parser = _Parser(prog=prog, description=options_class.__doc__, allow_abbrev=False)
     if presets:
-        parser.add_argument("--preset", choices=sorted(presets), help="set of values")
+        parser.add_argument("--preset", choices=sorted(presets), help="named set of default values")
     hints = typing.get_type_hints(options_class)
     for field in dataclasses.fields(options_class):  # type: ignore[arg-type]
         _add(parser, field, hints[field.name], defaults, environment)
@@ -83,10 +90,10 @@ def peek(
     *,
     environment: Mapping[str, str] | None = None,
 ) -> Any:
-    """One option's value alone, for what must be known before the others can be read.
+    """Read one option only, whose value is needed to read the others.
 
     Raises:
-        UserError: a value of the wrong type.
+        UserError: the value has the wrong type.
     """
     environment = os.environ if environment is None else environment
     parser = _Parser(add_help=False, allow_abbrev=False)
@@ -105,7 +112,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr, flush=True)
         code = INTERRUPTED_EXIT_CODE
-    except BrokenPipeError:  # the reader of our output went away (`| head`): nothing to say to it
+    except BrokenPipeError:  # the reader of our output has ended (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
@@ -117,7 +124,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _chosen_preset(presets: Presets, argv: Sequence[str]) -> Mapping[str, Any]:
-    """The values of the preset that --preset names, before the other flags are read."""
+    """Return the values of the preset that --preset names, before the other flags are read."""
     finder = _Parser(add_help=False, allow_abbrev=False)
     finder.add_argument("--preset", choices=sorted(presets))
     chosen = finder.parse_known_args(argv)[0].preset if presets else None
@@ -160,13 +167,15 @@ def _add(
         if default is not None:
             arguments["help"] += f" (default: {default})"
     if several:
-        assert field.metadata["positional"], f"{field.name}: only positional options may be several"
+        assert field.metadata["positional"], (
+            f"{field.name}: only positional options take several values"
+        )
         arguments |= {"nargs": "+", "action": _AsTuple}
     parser.add_argument(flag, **arguments)
 
 
 class _AsTuple(argparse.Action):
-    """Keeps the options hashable, as a frozen dataclass promises."""
+    """Stores several values as a tuple, so that the frozen dataclass stays hashable."""
 
     def __call__(
         self,
@@ -179,7 +188,7 @@ class _AsTuple(argparse.Action):
 
 
 def _value_type(hint: Any) -> type:
-    """The type to convert to: `X | None` converts as X."""
+    """Return the type to convert to; `X | None` converts to X."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         hint = next(part for part in typing.get_args(hint) if part is not type(None))
     assert isinstance(hint, type), f"option of an unsupported type {hint}"
@@ -191,13 +200,13 @@ def _from_text(variable: str, text: str, value_type: type, field: dataclasses.Fi
     if value_type is bool:
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         if text.lower() not in words:
-            raise UserError(f"{variable}={text!r} is neither true nor false: use 1 or 0")
+            raise UserError(f"{variable}={text!r} is not a boolean: use 1 or 0")
         return words[text.lower()]
     try:
         value = value_type(text)
     except ValueError:
-        raise UserError(f"{variable}={text!r} is not of type {value_type.__name__}") from None
+        raise UserError(f"{variable}={text!r}: use a value of type {value_type.__name__}") from None
     if field.metadata["choices"] and value not in field.metadata["choices"]:
         choices = ", ".join(field.metadata["choices"])
-        raise UserError(f"{variable}={text!r} is none of {choices}")
+        raise UserError(f"{variable}={text!r}: use one of {choices}")
     return value

@@ -1,7 +1,7 @@
 """The errors that a user sees as one line, and the exit codes of every command.
 
-An error of a more specific kind is defined beside the code that raises it, and derives from
-`UserError`: `agent.command_line.run` prints its text and exits with code 2.
+More specific errors derive from `UserError` and are defined in the module that raises them.
+`agent.command_line.run` prints the text of such an error and exits with code 2.
 """
 
 USER_ERROR_EXIT_CODE = 2
@@ -9,8 +9,8 @@ INTERRUPTED_EXIT_CODE = 130
 
 
 class UserError(Exception):
-    """A mistake of the user or a fault of the input: the text says what is wrong and what to do."""
+    """A mistake of the user or invalid input; the text says what is wrong and what to do."""
 
 
 class ModelError(UserError):
-    """A model that loads but computes values that are not finite."""
+    """The model was loaded, but it computes values that are not finite."""

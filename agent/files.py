@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writing, and the checksum that proves it."""
+"""Writes files atomically, and computes their checksums."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file under a temporary name, fsync it and rename it into place.
 
-    A reader sees the old file or the new one, never a part. The folder must exist.
+    A reader sees the old file or the new one, but never a part. The folder must exist.
 
     Raises:
-        OSError: the disk is full or the folder can't be written; the old file is untouched.
+        OSError: the disk is full or the folder is not writable; the old file is unchanged.
     """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -22,7 +22,9 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide the file from a container's user
+        os.chmod(
+            temporary, 0o644
+        )  # mkstemp's 0600 would make the file unreadable for a container's user
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
@@ -30,6 +32,6 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in lower-case hexadecimal."""
+    """Return the SHA-256 of a file, in lower-case hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,7 +1,7 @@
-"""What the agent tells of its play: a JSON line an episode to a file, `key=value` lines to stderr.
+"""Reports finished episodes: JSON lines in a file, and `key=value` lines on stderr.
 
-The file is for later tools (resume, report, tuning the lock-in); stderr is all that a contest
-shows of a container. Neither may ever stop the play: a disk that fills up ends the file only.
+The report and the tuner read the file; stderr is all that the contest shows of a container. A
+journal never stops the play: a full disk ends the file only.
 """
 
 from __future__ import annotations
@@ -14,50 +14,56 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from agent.candidates import DRAWN
-from agent.play.episode import Switch
 
 FILE_NAME = "journal.jsonl"
 
 
 @dataclass(frozen=True)
 class EpisodeEntry:
-    """One finished episode, in the order played. These are the keys of a journal line.
+    """A finished episode. The fields are the keys of a line in the journal.
 
-    `origin`, `switches` and `returned_to` stand in a line only where they say something.
+    A line contains `origin` only where it is not "drawn", and `returned_to` only where it is not
+    None.
+
+    Attributes:
+        episode: number of the episode, from 0.
+        candidate: index of the controller that played, in the order of drawing, from 0.
+        episode_return: sum of the rewards.
+        length: agent steps, without the reset.
+        timesteps: timesteps of the budget used so far, resets included.
+        locked: whether the candidate was locked in when the episode began.
+        steps_per_second: agent steps per wall-clock second.
+        origin: "drawn", or "mean" or "hall_of_fame" of the packed model.
+        returned_to: points that the explorer's recorded trajectories alone reached.
+        seconds: wall-clock seconds by part (see `agent.play.timing`).
     """
 
-    episode: int  # from 0
-    candidate: int  # index of the controller that played, as drawn, from 0
-    episode_return: float  # sum of the rewards
-    length: int  # agent steps, without the reset
-    timesteps: int  # of the budget used so far, resets included
-    locked: bool  # the candidate was locked in when the episode began
+    episode: int
+    candidate: int
+    episode_return: float
+    length: int
+    timesteps: int
+    locked: bool
     steps_per_second: float
-    origin: str = (
-        DRAWN  # of the candidate: "drawn", or "mean" or "hall_of_fame" of the packed model
-    )
-    switches: tuple[Switch, ...] = ()  # who took over in mid-episode, after which step
-    returned_to: float | None = None  # points that the memory of the level played alone
-    # seconds by part: vision, memory, controller, waiting (see agent.play.timing)
+    origin: str = DRAWN
+    returned_to: float | None = None
     seconds: Mapping[str, float] | None = None
 
     def values(self) -> dict[str, Any]:
-        """The entry as JSON values."""
+        """Return the entry as JSON values."""
         values = asdict(self)
         if self.origin == DRAWN:
             del values["origin"]
-        if not self.switches:
-            del values["switches"]
         if self.returned_to is None:
             del values["returned_to"]
         return values
 
 
 class Journal:
-    """Writes entries as they happen, each flushed at once."""
+    """Writes entries as they happen and flushes each at once."""
 
     def __init__(self, folder: Path) -> None:
-        """Open FOLDER/journal.jsonl for appending; where that can't be, say so and go on."""
+        """Open FOLDER/journal.jsonl for appending; if that fails, report it and write no file."""
         self._file: TextIO | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -68,10 +74,7 @@ class Journal:
     def episode(self, entry: EpisodeEntry) -> None:
         """Record a finished episode."""
         values = entry.values()
-        # stderr is for people: counts, and no tables
-        switches = {"switches": len(entry.switches)} if entry.switches else {}
-        told = {name: value for name, value in values.items() if name != "seconds"}
-        self.event("episode", **(told | switches))
+        self.event("episode", **{key: value for key, value in values.items() if key != "seconds"})
         if self._file is None:
             return
         try:
@@ -83,7 +86,7 @@ class Journal:
 
     @staticmethod
     def event(name: str, **values: object) -> None:
-        """Write one `key=value` line to stderr; a text with blanks is quoted."""
+        """Write one `key=value` line to stderr; a value that contains white space is quoted."""
         words = [f"event={name}", *(f"{key}={_word(value)}" for key, value in values.items())]
         print(" ".join(words), file=sys.stderr, flush=True)
 

@@ -186,7 +186,7 @@ def write_new_card(folder: Path, card: str) -> None:
         card: text of the new card.
 
     Raises:
-        PretrainedError: the folder holds no packed model, or a damaged one.
+        PackedModelError: the folder holds no packed model, or a damaged one.
     """
     packed = load(folder)
     with _replacing(folder) as building:
@@ -203,7 +203,7 @@ def verify(folder: Path) -> None:
     """Load a packed model as the agent does, and play some steps on random frames.
 
     Raises:
-        PretrainedError, EvolutionError, ModelError: the model can't be used.
+        PackedModelError, EvolutionError, ModelError: the model can't be used.
     """
     pretrained = load(folder)
     world_model, views = load_world_model(pretrained), DecodedViews(folder)

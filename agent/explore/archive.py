@@ -1,7 +1,8 @@
-"""Passages: how an episode crossed a stretch of a level, to be followed by later ones.
+"""The archive: what is known of each cell of a level, and the trajectories recorded there.
 
-A passage is looked up by place, speed and z, not by time, so that it survives the contest's sticky
-actions, which ruin a replay: one late button, and the rest of it is played into a wall.
+A trajectory is followed by looking up the present state (progress, speed and z) in it, not by
+time. It therefore survives the contest's sticky actions, which ruin an open-loop replay: after one
+delayed button, the rest of a replay would run into a wall.
 """
 
 from __future__ import annotations
@@ -11,97 +12,165 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-BEHIND, AHEAD = 8, 24  # steps of a passage among which the present state is looked up
-SPEED_WEIGHT = 2.0  # of a point a step, against a point of distance
-LATENT_WEIGHT = 10.0  # of a usual step's change of z
-STEP_WEIGHT = 1.0  # of a step before or after the one that is due
-SHARPNESS = 2.0  # what one success or failure counts in a draw
-SHORTEST_LOOP = 30  # steps
-SAME_POINTS = 1.0  # of place and of speed, at a loop's two ends
-SAME_LATENT = 0.5  # usual steps' changes of z
+from agent.explore.settings import ExplorerSettings
 
 Floats = NDArray[np.float64]
 
 
 @dataclass
 class Arm:
-    """What can play a stretch, and how often it has worked there."""
+    """One of the choices that can play a cell (as in a bandit), and how often it succeeded there.
 
-    worked: float = 0.0
-    failed: float = 0.0
+    Attributes:
+        successes, failures: counts; a shared failure counts less than 1.
+    """
+
+    successes: float = 0.0
+    failures: float = 0.0
 
     @property
     def mean(self) -> float:
         """Expected share of successes, from a uniform prior."""
-        return (1 + self.worked) / (2 + self.worked + self.failed)
+        return (1 + self.successes) / (2 + self.successes + self.failures)
 
-    def draw(self, random: np.random.Generator) -> float:
-        """A share of successes that its record allows (Thompson sampling)."""
-        return float(random.beta(1 + SHARPNESS * self.worked, 1 + SHARPNESS * self.failed))
+    def sample(self, random: np.random.Generator, evidence_weight: float) -> float:
+        """Draw a share of successes from the beta posterior (Thompson sampling)."""
+        weight = evidence_weight
+        return float(random.beta(1 + weight * self.successes, 1 + weight * self.failures))
 
 
 @dataclass(frozen=True)
-class Way:
-    """Steps of an episode.
+class Trajectory:
+    """Recorded steps of an episode.
 
     Attributes:
-        places: sum of the rewards before each step, (n,).
-        speeds: reward of the step before, (n,).
-        latents: z, in usual steps' changes, float32 (n, Z).
-        actions: what was pressed, uint8 (n, 4).
+        progress: sum of the rewards before each step, float64 (n,).
+        speeds: reward of the step before, float64 (n,).
+        latents: z in units of its median change per step, float32 (n, Z).
+        actions: the buttons pressed, uint8 (n, 4).
     """
 
-    places: Floats
+    progress: Floats
     speeds: Floats
     latents: NDArray[np.float32]
     actions: NDArray[np.uint8]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.progress)
 
-    def part(self, first: int, last: int) -> Way:
-        """The steps from `first` to before `last`, and none of those in which it went in a circle.
+    def part(self, first: int, stop: int, settings: ExplorerSettings) -> Trajectory:
+        """Return the steps from `first` to before `stop`, without loops.
 
-        It did where it came back to the same place, speed and z.
+        A loop returns to the same progress, speed and z; its steps are left out.
         """
-        steps, at, last = [], first, min(last, len(self))
-        while at < last:
-            later = np.arange(at + SHORTEST_LOOP, last)
-            later = later[np.abs(self.places[later] - self.places[at]) <= SAME_POINTS]
-            later = later[np.abs(self.speeds[later] - self.speeds[at]) <= SAME_POINTS]
+        steps, at, stop = [], first, min(stop, len(self))
+        while at < stop:
+            later = np.arange(at + settings.shortest_loop_steps, stop)
+            distances = np.abs(self.progress[later] - self.progress[at])
+            later = later[distances <= settings.loop_points]
+            later = later[np.abs(self.speeds[later] - self.speeds[at]) <= settings.loop_points]
             changes = np.linalg.norm(self.latents[later] - self.latents[at], axis=1)
-            later = later[changes <= SAME_LATENT]
+            later = later[changes <= settings.loop_latent]
             at = int(later[-1]) if len(later) else at
             steps.append(at)
             at += 1
-        return Way(self.places[steps], self.speeds[steps], self.latents[steps], self.actions[steps])
+        return Trajectory(
+            self.progress[steps], self.speeds[steps], self.latents[steps], self.actions[steps]
+        )
 
 
 @dataclass
-class Passage(Arm):
-    """How one episode crossed a stretch, and on into the next one.
+class TrajectoryArm(Arm):
+    """The arm that follows a trajectory through a cell and into the next one.
 
     Attributes:
-        trail: number of that episode.
-        way: its steps, at least one.
+        episode: number of the episode that recorded the trajectory.
+        trajectory: its steps, at least one.
     """
 
-    trail: int = field(kw_only=True)
-    way: Way = field(kw_only=True)
+    episode: int = field(kw_only=True)
+    trajectory: Trajectory = field(kw_only=True)
 
-    def look_up(self, place: float, speed: float, latent: NDArray[np.float32], due: int) -> int:
-        """The step of the way whose state is most like this one, near the step that is due.
+    def nearest_step(
+        self,
+        progress: float,
+        speed: float,
+        latent: NDArray[np.float32],
+        expected: int,
+        settings: ExplorerSettings,
+    ) -> int:
+        """Return the step of the trajectory whose state is most similar to the present one.
 
         Args:
-            place: sum of the rewards so far.
+            progress: sum of the rewards so far.
             speed: the last reward.
-            latent: z, in usual steps' changes, float32 (Z,).
-            due: a step of the way.
+            latent: z in units of its median change per step, float32 (Z,).
+            expected: the step that would come next; only steps near it are compared.
+            settings: the window around the expected step, and the weights of the distance.
         """
-        way = self.way
-        steps = np.arange(max(due - BEHIND, 0), min(due + AHEAD, len(way)))
-        cost = np.abs(way.places[steps] - place)
-        cost += SPEED_WEIGHT * np.abs(way.speeds[steps] - speed)
-        cost += LATENT_WEIGHT * np.linalg.norm(way.latents[steps] - latent, axis=1)
-        cost += STEP_WEIGHT * np.abs(steps - due)
+        known = self.trajectory
+        first = max(expected - settings.steps_behind, 0)
+        steps = np.arange(first, min(expected + settings.steps_ahead, len(known)))
+        cost = np.abs(known.progress[steps] - progress)
+        cost += settings.speed_weight * np.abs(known.speeds[steps] - speed)
+        cost += settings.latent_weight * np.linalg.norm(known.latents[steps] - latent, axis=1)
+        cost += np.abs(steps - expected)
         return int(steps[cost.argmin()])
+
+
+@dataclass
+class Balance:
+    """Points that a risky behaviour gained or lost against the safe return.
+
+    The behaviour is repeated while the balance is positive. It starts above 0, so that a behaviour
+    may lose something before its first gain.
+    """
+
+    points: float
+
+    def is_worth_a_try(self, random: np.random.Generator, retry_chance: float) -> bool:
+        """Return whether to repeat the behaviour: the balance is positive, or by chance."""
+        return self.points > 0 or random.random() < retry_chance
+
+
+class ArchiveCell:
+    """What is known of a cell: the arms that can play it, and whether risks pay there.
+
+    Attributes:
+        controller: the arm that leaves the cell to the candidate's controller.
+        delayed_jump, random_buttons: the arms that begin with this macro-action.
+        trajectories: the arms that follow a recorded trajectory.
+        recovery: balance of trying macro-actions when an episode is stuck here.
+        exploration: balance of exploring in episodes that are expected to end here.
+    """
+
+    def __init__(self, settings: ExplorerSettings) -> None:
+        self.controller = Arm()
+        self.delayed_jump = Arm(failures=settings.jump_prior_failures)
+        self.random_buttons = Arm(failures=settings.random_buttons_prior_failures)
+        self.trajectories: list[TrajectoryArm] = []
+        self.recovery = Balance(settings.initial_balance)
+        self.exploration = Balance(settings.initial_balance)
+
+    @property
+    def basic_arms(self) -> list[Arm]:
+        """The arms that every cell has."""
+        return [self.controller, self.delayed_jump, self.random_buttons]
+
+    def continuation(self, previous: TrajectoryArm, reliable: float) -> TrajectoryArm | None:
+        """Return the trajectory of the same episode as the previous cell's, if it is reliable.
+
+        Args:
+            previous: the trajectory that led into this cell.
+            reliable: lowest expected share of successes.
+        """
+        for arm in self.trajectories:
+            if arm.episode == previous.episode and arm.mean >= reliable:
+                return arm
+        return None
+
+    def keep(self, arm: TrajectoryArm, limit: int) -> None:
+        """Add a trajectory, and keep the `limit` trajectories with the highest expected success."""
+        self.trajectories.append(arm)
+        self.trajectories.sort(key=lambda arm: -arm.mean)
+        del self.trajectories[limit:]

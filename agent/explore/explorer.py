@@ -1,279 +1,279 @@
-"""Return first, then explore: what got past a place once is tried there again in later episodes.
+"""The explorer: first return along what worked in earlier episodes, then explore from there.
 
-A level is the same in every episode but for the sticky actions, and the contest's reward is
-progress, so the sum of an episode's rewards tells the place. The way is cut into stretches, and
-who crosses one leaves a passage. From then on several arms can play that stretch: its passages,
-the candidate's controller, the controller with a leap, a burst of held buttons. Which of them does
-is drawn from how often each has worked there: it has when the next stretch is crossed too, and has
-not when the episode ends before, or nothing moves on. A passage that has proved reliable leads on
-to the same episode's next one. So an episode returns to the farthest place that is safe to reach,
-and explores from there; some leave the known way a little earlier, for what kills at a place may
-have been decided before it.
+A level is the same in every episode except for the sticky actions, and the contest's reward is
+progress, so the sum of an episode's rewards tells where in the level it is. The level is divided
+into cells by progress. An episode that crosses a cell records a trajectory, and from then on
+several arms can play that cell: its trajectories, the candidate's controller, the controller with
+one jump, and random buttons. Thompson sampling chooses among them. An arm has succeeded when the
+next cell is crossed too; it has failed when the episode ends before that or makes no progress. A
+reliable trajectory is continued in the next cell by the same episode's trajectory. So an episode
+returns to the farthest point that is safe to reach, and explores from there. Some episodes leave
+the known trajectories a few cells earlier, because the cause of a death may lie before it.
 
 After Ecoffet et al., "First return, then explore" (Nature 590, 2021). Their agent returns by saved
-states or by a policy trained for it; the contest has no states, and no time to train.
+emulator states or by a policy trained for it; the contest offers no states and no time to train.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import Action
-from agent.explore.archive import Arm, Passage, Way
-from agent.explore.macro_actions import Plan, burst, leap, retreat
+from agent.explore.archive import ArchiveCell, Arm, Balance, Trajectory, TrajectoryArm
+from agent.explore.macro_actions import MacroAction, delayed_jump, random_buttons, run_back_and_on
+from agent.explore.settings import DEFAULT_SETTINGS, ExplorerSettings
 
-# Raise it by hand when the behaviour of the explorer changes (this module, passages and plans).
-# It is part of what identifies a measured play: plays of another version are excluded from tables.
+# Raise it by hand when the behaviour of the explorer changes (any module of this folder). It is
+# part of what identifies a measured play: plays of another version are excluded from tables.
 EXPLORER_VERSION = 1
 
-STRETCH = 200.0  # points of reward; a level has some 9,000
-MARGIN_STEPS = 8  # that a passage goes on into the next stretch
-LONGEST_PASSAGE = 450  # steps: half a minute
-PASSAGES_KEPT = 8  # of a stretch
-SURE = 0.66  # a passage's expected share of successes from which its trail is not left
-SHARED_BLAME = 0.5  # of a failure, for the stretch before: it may have led there
-STUCK_STEPS = 45  # three seconds without a new highest return
-FARTHER = 20.0  # points that make a record
-END_POINTS = 100.0  # of a single step: only a level's end gives so many
-EXPLORING = 0.5  # share of the episodes that leave the known way before its end, while it pays
-BACK_STRETCHES = 2.5  # how many stretches before, on average
-RECENT = 5  # episodes that tell where the known way ends, and what is safe
-HOPE = 2000.0  # points that a venture may lose before it has gained anything
-CURIOSITY = 0.03  # chance of one that does not pay
-
 
 @dataclass
-class Venture:
-    """What risks a safe return: done while it gained more than it lost, or hope lasts.
+class _CellVisit:
+    """A cell that the episode has entered.
 
     Attributes:
-        balance: points gained against what was safe, the hope included.
+        cell: its number.
+        step: the step of the episode at which it was entered.
+        arm: the arm that plays it; None: macro-actions of a recovery.
+        is_open: whether it is not yet known if the arm succeeds.
     """
 
-    balance: float = HOPE
-
-    def pays(self, random: np.random.Generator) -> bool:
-        """Whether to do it once more."""
-        return self.balance > 0 or random.random() < CURIOSITY
-
-
-@dataclass
-class _Stretch:
-    """Who can play a stretch."""
-
-    controller: Arm = field(default_factory=Arm)
-    leap: Arm = field(default_factory=lambda: Arm(failed=0.5))
-    burst: Arm = field(default_factory=lambda: Arm(failed=1.0))
-    passages: list[Passage] = field(default_factory=list)
-    rescue: Venture = field(default_factory=Venture)
-    exploration: Venture = field(default_factory=Venture)  # of episodes whose known way ends here
-
-
-@dataclass
-class _Entry:
-    """A stretch that the episode has entered."""
-
-    stretch: int
+    cell: int
     step: int
-    arm: Arm | None  # who plays it; None: whoever came to the rescue
-    is_open: bool = True  # whether it is still to be seen if that worked
+    arm: Arm | None
+    is_open: bool = True
 
 
 @dataclass
-class _Play:
-    """An episode so far."""
+class _EpisodeState:
+    """The present episode.
 
-    explore_from: float = np.inf  # stretch
-    exploration: Venture | None = None
-    places: list[float] = field(default_factory=list)
+    Attributes:
+        explore_from: the first cell in which trajectories are not followed on purpose.
+        exploration: the balance of exploring, if the episode may explore.
+        progress, latents, actions: what was seen and pressed in each step.
+        visits: the cells entered, in order.
+        macro_action: actions still to be pressed.
+        expected_step: the step of the trajectory being followed that should come next.
+        highest: highest sum of rewards so far.
+        steps_since: steps since a new highest sum, or since another arm took over.
+        recoveries: balances of the recoveries tried, each with the sum of rewards before it.
+        is_hopeless: whether the episode is stuck where a recovery does not pay.
+        returned_to: points reached when the first arm that is no trajectory took over.
+    """
+
+    explore_from: float = np.inf
+    exploration: Balance | None = None
+    progress: list[float] = field(default_factory=list)
     latents: list[NDArray[np.float32]] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
-    entries: list[_Entry] = field(default_factory=list)
-    plan: Plan = field(default_factory=list)
-    due: int = 0  # step of the passage that is followed
+    visits: list[_CellVisit] = field(default_factory=list)
+    macro_action: MacroAction = field(default_factory=list)
+    expected_step: int = 0
     highest: float = 0.0
-    since: int = 0  # steps without a new highest return, or since somebody else plays
-    rescued: list[tuple[Venture, float]] = field(default_factory=list)  # with what was safe
-    stays: bool = False  # where it is stuck: to try more would cost more than it gains
+    steps_since: int = 0
+    recoveries: list[tuple[Balance, float]] = field(default_factory=list)
+    is_hopeless: bool = False
     returned_to: float | None = None
 
     @property
-    def stretch(self) -> int:
-        return self.entries[-1].stretch if self.entries else -1
+    def cell(self) -> int:
+        return self.visits[-1].cell if self.visits else -1
 
     @property
     def arm(self) -> Arm | None:
-        return self.entries[-1].arm if self.entries else None
+        return self.visits[-1].arm if self.visits else None
 
 
-class Retrace:
-    """Call `begin` at a reset, then `action` and `pressed` in turn, and `finished` at the end."""
+class Explorer:
+    """Call `begin` at a reset, `action` and `pressed` once per step, and `finished` at the end."""
 
-    def __init__(self, seed: int = 1) -> None:
-        """Know nothing of the level yet.
+    def __init__(self, seed: int = 1, settings: ExplorerSettings = DEFAULT_SETTINGS) -> None:
+        """Start with an empty archive.
 
         Args:
-            seed: of all draws.
+            seed: random seed of all draws.
+            settings: the constants.
         """
         self._random = np.random.default_rng(seed)
-        self._stretches: defaultdict[int, _Stretch] = defaultdict(_Stretch)
+        self._settings = settings
+        self._cells = defaultdict[int, ArchiveCell](lambda: ArchiveCell(settings))
         self._episodes = 0
         self._record = 0.0
-        self._usual = 1.0  # change of z in a step
-        self._ends: deque[int] = deque(maxlen=RECENT)  # stretches in which episodes ended
-        self._safe: deque[float] = deque(maxlen=RECENT)  # returns of those that did not explore
-        self._won = False  # the last one reached the level's end
-        self._play = _Play()
+        self._latent_unit = 1.0  # median change of z per step in the first episode
+        self._ends: deque[int] = deque(maxlen=settings.recent_episodes)  # last cells of episodes
+        self._safe: deque[float] = deque(maxlen=settings.recent_episodes)  # without exploration
+        self._won = False  # whether the last episode reached the level's end
+        self._episode = _EpisodeState()
 
     @property
     def returned_to(self) -> float:
-        """Points up to which passages alone have played in this episode."""
-        play = self._play
-        return play.highest if play.returned_to is None else play.returned_to
+        """Points up to which trajectories alone have played the present episode."""
+        episode = self._episode
+        return episode.highest if episode.returned_to is None else episode.returned_to
 
     def begin(self) -> None:
-        """An episode starts."""
-        self._play = play = _Play()
-        if not self._safe or self._won or self._random.random() >= EXPLORING:
+        """Start an episode, and decide whether it explores before the known end."""
+        self._episode = episode = _EpisodeState()
+        settings = self._settings
+        if not self._safe or self._won or self._random.random() >= settings.exploring_share:
             return
         end = max(self._ends)
-        if self._stretches[end].exploration.pays(self._random):
-            play.exploration = self._stretches[end].exploration
-            play.explore_from = end + 1 - int(self._random.geometric(1 / BACK_STRETCHES))
+        exploration = self._cells[end].exploration
+        if exploration.is_worth_a_try(self._random, settings.retry_chance):
+            episode.exploration = exploration
+            cells_back = int(self._random.geometric(1 / settings.mean_cells_back))
+            episode.explore_from = end + 1 - cells_back
 
-    def action(self, place: float, latent: NDArray[np.float32]) -> Action | None:
-        """What to press on the frame just seen; None: what the candidate's controller chooses.
+    def action(self, progress: float, latent: NDArray[np.float32]) -> Action | None:
+        """Return the buttons to press on the present frame; None leaves them to the controller.
 
         Args:
-            place: sum of the episode's rewards so far.
+            progress: sum of the episode's rewards so far.
             latent: z of the frame, float32 (Z,).
         """
-        play = self._play
-        speed = place - play.places[-1] if play.places else 0.0
-        play.since = 0 if place > play.highest else play.since + 1
-        play.highest = max(play.highest, place)
-        play.places.append(place)
-        play.latents.append(latent)
-        if play.highest // STRETCH > play.stretch:
-            self._enter(int(play.highest // STRETCH))
-        elif play.since > self._patience():
-            self._give_up()
-        if isinstance(play.arm, Passage):
-            step = play.arm.look_up(place, speed, latent / np.float32(self._usual), play.due)
-            play.due = min(step + 1, len(play.arm.way) - 1)
-            action: Action = play.arm.way.actions[step]
+        episode = self._episode
+        speed = progress - episode.progress[-1] if episode.progress else 0.0
+        episode.steps_since = 0 if progress > episode.highest else episode.steps_since + 1
+        episode.highest = max(episode.highest, progress)
+        episode.progress.append(progress)
+        episode.latents.append(latent)
+        if episode.highest // self._settings.cell_points > episode.cell:
+            self._enter(int(episode.highest // self._settings.cell_points))
+        elif episode.steps_since > self._patience_steps():
+            self._recover()
+        if isinstance(episode.arm, TrajectoryArm):
+            unit = np.float32(self._latent_unit)
+            expected = episode.expected_step
+            step = episode.arm.nearest_step(
+                progress, speed, latent / unit, expected, self._settings
+            )
+            episode.expected_step = min(step + 1, len(episode.arm.trajectory) - 1)
+            action: Action = episode.arm.trajectory.actions[step]
             return action
-        if play.returned_to is None:
-            play.returned_to = play.highest
-        return play.plan.pop() if play.plan else None
+        if episode.returned_to is None:
+            episode.returned_to = episode.highest
+        return episode.macro_action.pop() if episode.macro_action else None
 
     def pressed(self, action: Action) -> None:
-        """Take note of the action that was pressed in the end, uint8 (4,)."""
-        self._play.actions.append(action)
+        """Record the buttons that were pressed in the end, uint8 (4,)."""
+        self._episode.actions.append(action)
 
     def finished(self, episode_return: float) -> None:
-        """The episode is done: judge who played, and keep the passages that are new."""
-        play = self._play
-        self._won = episode_return - play.places[-1] > END_POINTS
-        for entry in play.entries:
-            if entry.is_open and entry.arm is not None:
+        """End the episode: judge its arms, and keep the trajectories that are new."""
+        episode, settings = self._episode, self._settings
+        self._won = episode_return - episode.progress[-1] > settings.end_points
+        for visit in episode.visits:
+            if visit.is_open and visit.arm is not None:
                 if self._won:
-                    entry.arm.worked += 1
+                    visit.arm.successes += 1
                 else:
-                    entry.arm.failed += 1 if entry is play.entries[-1] else SHARED_BLAME
-        reach = max(play.highest, episode_return)
-        self._keep_passages(is_record=reach > self._record + FARTHER)
+                    is_last = visit is episode.visits[-1]
+                    visit.arm.failures += 1 if is_last else settings.shared_failure
+        reach = max(episode.highest, episode_return)
+        self._keep_trajectories(is_record=reach > self._record + settings.record_points)
         self._record = max(self._record, reach)
         self._episodes += 1
-        self._ends.append(play.stretch)
-        for venture, safe in play.rescued:
-            venture.balance += episode_return - safe
-        if play.exploration is None:
+        self._ends.append(episode.cell)
+        for recovery, before in episode.recoveries:
+            recovery.points += episode_return - before
+        if episode.exploration is None:
             self._safe.append(episode_return)
         else:
-            play.exploration.balance += episode_return - float(np.mean(self._safe))
+            episode.exploration.points += episode_return - float(np.mean(self._safe))
 
-    def _enter(self, stretch: int) -> None:
-        play = self._play
-        for entry in play.entries[:-1]:
-            if entry.is_open and entry.arm is not None:
-                entry.arm.worked += 1
-                entry.is_open = False
-        arm = self._choose(stretch)
-        play.entries.append(_Entry(stretch, len(play.places) - 1, arm))
-        play.due = play.since = 0
-        play.plan = []
-        if arm is self._stretches[stretch].leap:
-            play.plan = leap(self._random)
-        elif arm is self._stretches[stretch].burst:
-            play.plan = burst(self._random)
+    def _enter(self, cell: int) -> None:
+        """Enter a new cell: earlier arms have succeeded, and an arm for this cell is chosen."""
+        episode = self._episode
+        for visit in episode.visits[:-1]:
+            if visit.is_open and visit.arm is not None:
+                visit.arm.successes += 1
+                visit.is_open = False
+        arm = self._choose(cell)
+        episode.visits.append(_CellVisit(cell, len(episode.progress) - 1, arm))
+        episode.expected_step = episode.steps_since = 0
+        episode.macro_action = []
+        if arm is self._cells[cell].delayed_jump:
+            episode.macro_action = delayed_jump(self._random, self._settings)
+        elif arm is self._cells[cell].random_buttons:
+            episode.macro_action = random_buttons(self._random, self._settings)
 
-    def _choose(self, stretch: int) -> Arm:
-        play, known = self._play, self._stretches[stretch]
-        arms: list[Arm] = [known.controller, known.leap, known.burst]
-        if play.explore_from <= stretch <= max(self._ends, default=-1):
-            return max(arms, key=lambda arm: arm.draw(self._random))
-        if isinstance(play.arm, Passage):
-            for passage in known.passages:
-                if passage.trail == play.arm.trail and passage.mean >= SURE:
-                    return passage
-        return max([*arms, *known.passages], key=lambda arm: arm.draw(self._random))
+    def _choose(self, cell: int) -> Arm:
+        """Choose the arm that plays a cell."""
+        episode, known = self._episode, self._cells[cell]
+        if episode.explore_from <= cell <= max(self._ends, default=-1):
+            return self._sample(known.basic_arms)
+        if isinstance(episode.arm, TrajectoryArm):
+            continuation = known.continuation(episode.arm, self._settings.reliable_success)
+            if continuation:
+                return continuation
+        return self._sample([*known.basic_arms, *known.trajectories])
 
-    def _patience(self) -> int:
-        """Steps without a new highest return; a passage may go back in order to get on."""
-        arm = self._play.arm
-        return STUCK_STEPS + (len(arm.way) if isinstance(arm, Passage) else 0)
+    def _sample(self, arms: Sequence[Arm]) -> Arm:
+        weight = self._settings.evidence_weight
+        return max(arms, key=lambda arm: arm.sample(self._random, weight))
 
-    def _give_up(self) -> None:
-        """Nothing moves on: who entered the stretch has failed, and anything may be tried."""
-        play = self._play
-        entry = play.entries[-1]
-        play.since = 0
-        play.plan = []
-        if entry.is_open:  # it is stuck here for the first time
-            if entry.arm is not None:
-                entry.arm.failed += 1
-            entry.arm, entry.is_open = None, False
-            rescue = self._stretches[entry.stretch].rescue
-            play.stays = not rescue.pays(self._random)
-            if not play.stays:
-                play.rescued.append((rescue, play.highest))
-        if not play.stays:
-            way_out = (burst, retreat, None)[
-                self._random.integers(3)
-            ]  # None: as the controller will
-            play.plan = way_out(self._random) if way_out else []
+    def _patience_steps(self) -> int:
+        """Steps without a new highest sum of rewards; a trajectory may go back before it gains."""
+        arm = self._episode.arm
+        steps = len(arm.trajectory) if isinstance(arm, TrajectoryArm) else 0
+        return self._settings.stuck_steps + steps
 
-    def _keep_passages(self, *, is_record: bool) -> None:
-        """Keep how stretches were crossed where no passage led; of a record, all of them."""
-        play = self._play
-        if not self._episodes:
-            changes = np.linalg.norm(np.diff(np.array(play.latents), axis=0), axis=1)
-            self._usual = float(np.median(changes)) if len(changes) else 1.0
-            self._usual = max(self._usual, 1e-6)
-        places = np.array(play.places)
-        way = Way(
-            places,
-            np.diff(places, prepend=0.0),
-            np.array(play.latents) / np.float32(self._usual),
-            np.array(play.actions),
-        )
-        ends = [*(entry.step for entry in play.entries[1:]), *[len(way)] * self._won]
-        for number, (entry, end) in enumerate(zip(play.entries, ends, strict=False)):
-            led = entry.arm if isinstance(entry.arm, Passage) else None
-            if led and not is_record:
+    def _recover(self) -> None:
+        """The episode is stuck: its arm has failed, and macro-actions are tried while they pay."""
+        episode, settings = self._episode, self._settings
+        visit = episode.visits[-1]
+        episode.steps_since = 0
+        episode.macro_action = []
+        if visit.is_open:  # stuck in this cell for the first time
+            if visit.arm is not None:
+                visit.arm.failures += 1
+            visit.arm, visit.is_open = None, False
+            recovery = self._cells[visit.cell].recovery
+            pays = recovery.is_worth_a_try(self._random, settings.retry_chance)
+            episode.is_hopeless = not pays
+            if pays:
+                episode.recoveries.append((recovery, episode.highest))
+        if not episode.is_hopeless:
+            options = (random_buttons, run_back_and_on, None)  # None: the controller
+            chosen = options[self._random.integers(3)]
+            episode.macro_action = chosen(self._random, settings) if chosen else []
+
+    def _keep_trajectories(self, *, is_record: bool) -> None:
+        """Keep how cells were crossed without a trajectory; of a record episode, every cell."""
+        settings, visits = self._settings, self._episode.visits
+        recorded = self._recorded()
+        ends = [*(visit.step for visit in visits[1:]), *[len(recorded)] * self._won]
+        for number, (visit, end) in enumerate(zip(visits, ends, strict=False)):
+            followed = visit.arm if isinstance(visit.arm, TrajectoryArm) else None
+            if followed and not is_record:
                 continue
-            proven = self._won or number + 2 < len(play.entries)
-            record = (1.0, 0.0) if proven else (0.0, SHARED_BLAME)
-            if led:
-                record = (led.worked, led.failed)
-            crossing = way.part(entry.step, end + MARGIN_STEPS)
-            if len(crossing) <= LONGEST_PASSAGE:
-                passages = self._stretches[entry.stretch].passages
-                passages.append(Passage(*record, trail=self._episodes, way=crossing))
-                passages.sort(key=lambda passage: -passage.mean)
-                del passages[PASSAGES_KEPT:]
+            has_succeeded = self._won or number + 2 < len(visits)
+            counts = (1.0, 0.0) if has_succeeded else (0.0, settings.shared_failure)
+            if followed:
+                counts = (followed.successes, followed.failures)
+            crossing = recorded.part(visit.step, end + settings.overlap_steps, settings)
+            if len(crossing) <= settings.longest_trajectory_steps:
+                arm = TrajectoryArm(*counts, episode=self._episodes, trajectory=crossing)
+                self._cells[visit.cell].keep(arm, settings.trajectories_per_cell)
+
+    def _recorded(self) -> Trajectory:
+        """Return the present episode as a trajectory; the first one sets the unit of z."""
+        episode = self._episode
+        if not self._episodes:
+            changes = np.linalg.norm(np.diff(np.array(episode.latents), axis=0), axis=1)
+            median = float(np.median(changes)) if len(changes) else 1.0
+            self._latent_unit = max(median, 1e-6)
+        progress = np.array(episode.progress)
+        return Trajectory(
+            progress,
+            np.diff(progress, prepend=0.0),
+            np.array(episode.latents) / np.float32(self._latent_unit),
+            np.array(episode.actions),
+        )

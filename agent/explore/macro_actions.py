@@ -1,62 +1,51 @@
-"""What may be tried where the controller makes no way: random buttons for the next steps."""
+"""Macro-actions: buttons for several steps, tried where the controller makes no progress."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from agent.buttons import Action, press
+from agent.explore.settings import ExplorerSettings
 
-Plan = list[Action | None]  # of the next steps, the last one first; None: the controller's choice
-
-BURST_STEPS = 8, 60
-HELD_STEPS = 8  # on average
-WAIT_STEPS = 0, 14  # before a leap
-LEAP_STEPS = 4, 16
-RETREAT_STEPS = 10, 80
-RETURN_STEPS = 30, 90
-JUMP_CHANCE = 0.1  # in a step of a retreat or a return, as in JERK
-
-# What a burst holds, and how often: mostly onward, for a level's end lies to the right.
-HELD = {
-    ("RIGHT",): 0.3,
-    ("RIGHT", "B"): 0.32,
-    ("LEFT",): 0.1,
-    ("LEFT", "B"): 0.1,
-    ("B",): 0.06,
-    ("RIGHT", "DOWN"): 0.06,
-    ("DOWN",): 0.06,
-}
-_HELD, _SHARES = [press(*buttons) for buttons in HELD], list(HELD.values())
+# The actions of the coming steps, in reverse order: the next one is popped off the end. None
+# leaves a step to the controller.
+MacroAction = list[Action | None]
 
 
-def leap(random: np.random.Generator) -> Plan:
-    """The controller's play, with one jump to the right at some time."""
-    wait, hold = int(random.integers(*WAIT_STEPS)), int(random.integers(*LEAP_STEPS))
-    return [*[press("RIGHT", "B")] * hold, *[None] * wait]
+def delayed_jump(random: np.random.Generator, settings: ExplorerSettings) -> MacroAction:
+    """Leave some steps to the controller, then jump to the right."""
+    delay = int(random.integers(*settings.jump_delay_steps))
+    hold = int(random.integers(*settings.jump_steps))
+    return [*[press("RIGHT", "B")] * hold, *[None] * delay]
 
 
-def burst(random: np.random.Generator) -> Plan:
-    """Buttons held at random, each for about half a second."""
-    plan: Plan = []
-    steps = int(random.integers(*BURST_STEPS))
-    while len(plan) < steps:
-        held = _HELD[random.choice(len(_HELD), p=_SHARES)]
-        plan += [held] * int(random.geometric(1 / HELD_STEPS))
-    return plan[:steps]
+def random_buttons(random: np.random.Generator, settings: ExplorerSettings) -> MacroAction:
+    """Hold random button combinations, each for about half a second."""
+    combinations = [press(*buttons) for buttons, _ in settings.held_buttons]
+    probabilities = [probability for _, probability in settings.held_buttons]
+    actions: MacroAction = []
+    steps = int(random.integers(*settings.random_buttons_steps))
+    while len(actions) < steps:
+        held = combinations[random.choice(len(combinations), p=probabilities)]
+        actions += [held] * int(random.geometric(1 / settings.mean_hold_steps))
+    return actions[:steps]
 
 
-def retreat(random: np.random.Generator) -> Plan:
-    """Back to the left and on again, with jumps: out of a dead end."""
-    there = _run("LEFT", int(random.integers(*RETREAT_STEPS)), random)
-    back = _run("RIGHT", int(random.integers(*RETURN_STEPS)), random)
-    return back + there  # the last one first
+def run_back_and_on(random: np.random.Generator, settings: ExplorerSettings) -> MacroAction:
+    """Run to the left and then to the right, with random jumps: a way out of a dead end."""
+    back = _run("LEFT", int(random.integers(*settings.run_back_steps)), random, settings)
+    on = _run("RIGHT", int(random.integers(*settings.run_on_steps)), random, settings)
+    return on + back  # in reverse order
 
 
-def _run(direction: str, steps: int, random: np.random.Generator) -> Plan:
-    plan: Plan = []
-    while len(plan) < steps:
-        if random.random() < JUMP_CHANCE:
-            plan += [press(direction, "B")] * int(random.integers(*LEAP_STEPS))
+def _run(
+    direction: str, steps: int, random: np.random.Generator, settings: ExplorerSettings
+) -> MacroAction:
+    actions: MacroAction = []
+    while len(actions) < steps:
+        if random.random() < settings.jump_chance:
+            jump = press(direction, "B")
+            actions += [jump] * int(random.integers(*settings.jump_steps))
         else:
-            plan.append(press(direction))
-    return plan[:steps]
+            actions.append(press(direction))
+    return actions[:steps]

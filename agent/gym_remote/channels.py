@@ -1,7 +1,7 @@
 """The channels of gym_remote: the named values that client and server share.
 
-OpenAI's client runs `eval` on what the server says of their shapes. Here a shape is one of two
-written forms, read by regular expressions, and every value that arrives is checked by its type.
+OpenAI's client runs `eval` on the shapes that the server sends. Here a shape must have one of two
+written forms, which regular expressions parse, and the type of every received value is checked.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ Value = int | float | bool
 
 @dataclass(frozen=True)
 class Channel:
-    """One named value that both ends share.
+    """One named value that client and server share.
 
     Attributes:
-        name: `ac`, `ob`, `reward`, `done`, `reset`; for `np`, the file's name too.
+        name: `ac`, `ob`, `reward`, `done` or `reset`; of an `np` channel, also its file's name.
         type: int, float, bool, int_fold or np.
-        shape: of an `np` array; else None.
-        dtype: of an `np` array; else None.
-        folds: of an `int_fold`: how many values each digit takes (2 for a button); else ().
-        annotations: texts about the gym space behind the channel: `type`, `n`, `shape`.
+        shape: shape of an `np` array; None for other types.
+        dtype: dtype of an `np` array; None for other types.
+        folds: number of values of each digit of an `int_fold` (2 for a button); () for others.
+        annotations: texts about the gym space of the channel: `type`, `n`, `shape`.
     """
 
     name: str
@@ -54,14 +54,15 @@ class Channel:
 
 
 def parse_description(content: object) -> dict[str, Channel]:
-    """Read the description of the channels, which is the server's first message.
+    """Parse the description of the channels, which is the server's first message.
 
     Args:
         content: {name: [type, shape, annotations]}; a shape is null or Python source of one of
             two forms, `[2, 2],` and `(224, 320, 3), dtype("|u1")`.
 
     Raises:
-        ProtocolError: anything else; an unknown type, a shape that is other code, absurd sizes.
+        ProtocolError: another form, an unknown type, a shape that is other code, or a size out of
+            range.
     """
     if not isinstance(content, dict):
         raise ProtocolError(f"the description is {shown(content)}, expected channels by name")
@@ -71,7 +72,7 @@ def parse_description(content: object) -> dict[str, Channel]:
 
 
 def describe(channels: Mapping[str, Channel]) -> dict[str, list[Any]]:
-    """The content of the description of these channels, in the form that OpenAI's client reads."""
+    """Return the description of these channels, in the form that OpenAI's client reads."""
     return {
         name: [channel.type, _shape_source(channel), dict(channel.annotations)]
         for name, channel in channels.items()
@@ -79,14 +80,14 @@ def describe(channels: Mapping[str, Channel]) -> dict[str, list[Any]]:
 
 
 def parse_update(content: object, channels: Mapping[str, Channel]) -> dict[str, Value]:
-    """Check the content of an `update`: known channels only, each with a value of its type.
+    """Check the content of an `update`: only known channels, each with a value of its type.
 
     Returns:
-        The values by channel: int or int_fold -> int, float -> finite float, bool -> bool,
-        np -> True.
+        Channel -> value: an int for int and int_fold, a finite float for float, a bool for bool,
+        True for np.
 
     Raises:
-        ProtocolError: an unknown channel or a value of another type, NaN included.
+        ProtocolError: an unknown channel, or a value of another type or NaN.
     """
     if not isinstance(content, dict):
         raise ProtocolError(f"an update is {shown(content)}, expected values by channel")
@@ -99,9 +100,9 @@ def parse_update(content: object, channels: Mapping[str, Channel]) -> dict[str, 
     return values
 
 
-# The steps of a run are nearly all of these two forms, which OpenAI's ends write byte for byte. A
-# regular expression reads them in a fraction of what JSON takes when the caches are cold, as they
-# are after each wait. Whatever does not match goes the general way.
+# Nearly all messages of a run have one of these two forms, byte for byte as OpenAI's client and
+# server write them. After each wait the caches are cold, and then a regular expression takes a
+# fraction of the time of a JSON parser. Other messages are parsed as JSON.
 PLAIN_ACTION = re.compile(rb'{"type": "update", "content": {"ac": ([0-9]{1,18})}}\f')
 PLAIN_ANSWER = re.compile(
     rb'{"type": "update", "content": {"ob": true, "reward": '
@@ -111,7 +112,7 @@ PLAIN_ANSWER = re.compile(
 
 
 def plain_answer(reward: float, done: bool) -> bytes:
-    """The answer to a step or a reset, as `encode` would write it.
+    """Return the answer to a step or a reset, as `encode` would write it.
 
     Raises:
         ProtocolError: the reward is NaN or infinite.
@@ -128,14 +129,14 @@ def plain_answer(reward: float, done: bool) -> bytes:
 
 
 def fold_buttons(buttons: NDArray[Any] | Sequence[int], folds: Sequence[int]) -> int:
-    """Fold digits into one integer; button i becomes bit i where every fold is 2.
+    """Fold digits into one integer; if every fold is 2, button i becomes bit i.
 
     Args:
         buttons: (n,) integers or booleans, digit i in [0, folds[i]).
-        folds: n numbers of values.
+        folds: n, the number of values of each digit.
 
     Raises:
-        ValueError: another number of digits, or a digit out of its range.
+        ValueError: the numbers of digits and folds differ, or a digit is out of its range.
     """
     digits = buttons.tolist() if isinstance(buttons, np.ndarray) else buttons
     folded, weight = 0, 1
@@ -148,7 +149,7 @@ def fold_buttons(buttons: NDArray[Any] | Sequence[int], folds: Sequence[int]) ->
 
 
 def unfold_buttons(folded: int, folds: Sequence[int]) -> NDArray[np.uint8]:
-    """Take an integer apart again: (n,) uint8, the inverse of `fold_buttons`.
+    """Unfold an integer to uint8 (n,): the inverse of `fold_buttons`.
 
     Raises:
         ValueError: the integer is negative or has more digits than there are folds.
@@ -163,7 +164,7 @@ def unfold_buttons(folded: int, folds: Sequence[int]) -> NDArray[np.uint8]:
 
 
 def _parse_channel(name: str, entry: object) -> Channel:
-    # The name becomes a file's name: nothing that could leave the folder or hide in it.
+    # The name becomes a file name, so it must not leave the folder or be hidden in it.
     if not re.fullmatch(r"[A-Za-z0-9_]{1,64}", name):
         raise ProtocolError(f"a channel has the name {shown(name)}, expected letters and digits")
     if not isinstance(entry, list) or len(entry) != 3:
@@ -203,7 +204,7 @@ def _parse_folds(name: str, source: object) -> tuple[int, ...]:
             f"channel {name} has the shape {shown(source)}, expected one like '[2, 2],'"
         )
     if len(folds) > MAX_FOLDS or min(folds) < 1 or math.prod(folds) > 1 << 64:
-        raise ProtocolError(f"channel {name} has absurd folds: {shown(source)}")
+        raise ProtocolError(f"channel {name} has folds out of range: {shown(source)}")
     return folds
 
 
@@ -221,7 +222,7 @@ def _parse_array(name: str, source: object) -> tuple[tuple[int, ...], np.dtype[A
         raise ProtocolError(f"channel {name} has the unknown dtype {match[3]!r}") from None
     size = math.prod(shape) * dtype.itemsize
     if len(shape) > MAX_DIMENSIONS or not 0 < size <= MAX_ARRAY_BYTES:
-        raise ProtocolError(f"channel {name} has an absurd size: {shown(source)}")
+        raise ProtocolError(f"channel {name} has a size out of range: {shown(source)}")
     return shape, dtype
 
 

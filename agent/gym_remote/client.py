@@ -1,7 +1,7 @@
-"""The client end of gym_remote: connect patiently, reset, step.
+"""The client of gym_remote: connects to the contest's socket, resets and steps the environment.
 
-The action is sent and the answer read in two calls, so that the agent's memory can be stepped
-while the emulator computes. This is the hot path: one send, normally one recv, one copy a step.
+Sending an action and reading its answer are two calls, so that the agent can step its memory while
+the emulator computes. This is the hot path: one send, usually one recv, and one copy per step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from agent.gym_remote.channels import (
     parse_description,
     parse_update,
 )
-from agent.gym_remote.connection import ConnectError, Link, connect
+from agent.gym_remote.connection import ConnectError, Connection, connect
 from agent.gym_remote.messages import GymRemoteError, ProtocolError, ResetError, encode
 
 SECONDS_TO_CONNECT = 480.0
@@ -39,11 +39,13 @@ _TYPES = {
 }
 
 
-class RemoteEnv:
-    """A contest environment on the other end of a socket. Made by `connect`."""
+class GymRemoteClient:
+    """A contest environment at the other end of a socket. Create it with `connect`."""
 
-    def __init__(self, link: Link, channels: Mapping[str, Channel], screen: _Screen) -> None:
-        self._link = link
+    def __init__(
+        self, connection: Connection, channels: Mapping[str, Channel], screen: _Screen
+    ) -> None:
+        self._connection = connection
         self._channels = channels
         self._screen = screen
         self._folds = channels["ac"].folds
@@ -58,66 +60,66 @@ class RemoteEnv:
         *,
         describe_seconds: float = SECONDS_TO_DESCRIBE,
         answer_seconds: float = SECONDS_TO_ANSWER,
-    ) -> RemoteEnv:
-        """Connect to `<base>/sock`, waiting for it as long as need be.
+    ) -> GymRemoteClient:
+        """Connect to `<base>/sock`, and wait until it accepts connections.
 
         Args:
-            base: the folder of the socket and of the observation's file.
-            patience_seconds: how long to wait for a server; an agent often starts first.
-            describe_seconds: how long the server may take to say what it is.
-            answer_seconds: how long it may take for the answer to one request.
+            base: folder of the socket and of the observation's file.
+            patience_seconds: longest wait for a server; the agent often starts first.
+            describe_seconds: longest wait for the server's description of itself.
+            answer_seconds: longest wait for the answer to one request.
 
         Raises:
-            ConnectError: nobody listened in time, the path is of no use, or the server refused.
-            ProtocolError: what answered is not a contest environment.
+            ConnectError: no server listened in time, the path is unusable, or the server refused.
+            ProtocolError: the server is not a contest environment.
         """
-        link = connect(base / "sock", patience_seconds)
+        connection = connect(base / "sock", patience_seconds)
         try:
-            link.allow_seconds(describe_seconds)
-            channels = _await_description(link, base)
+            connection.allow_seconds(describe_seconds)
+            channels = _await_description(connection, base)
             screen = _Screen(base / "ob", channels["ob"])
-            link.allow_seconds(answer_seconds)
+            connection.allow_seconds(answer_seconds)
         except BaseException:
-            link.close()
+            connection.close()
             raise
-        return cls(link, channels, screen)
+        return cls(connection, channels, screen)
 
     @property
     def n_buttons(self) -> int:
-        """How many buttons an action has: 12 on a Mega Drive."""
+        """Number of buttons of an action: 12 on a Mega Drive."""
         return len(self._folds)
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        """(height, width, 3) of a frame."""
+        """Shape of a frame, (height, width, 3)."""
         return self._screen.shape
 
     def reset(self) -> NDArray[np.uint8]:
         """Start an episode. It consumes a timestep of the budget.
 
         Returns:
-            frame: (H, W, 3) uint8 RGB, a copy of one's own.
+            The frame, uint8 (H, W, 3) RGB, a copy that the caller may keep.
 
         Raises:
-            ResetError: the episode before is not done. It goes on; the next step is a step.
-            GymRemoteError: by class, how the run ended.
-            ProtocolError: the answer is not of the protocol.
+            ResetError: the previous episode is not done. It continues with the next step.
+            GymRemoteError: the run ended; the class tells how.
+            ProtocolError: the answer does not follow the protocol.
         """
-        self._link.send(encode("update", {"reset": True}))
+        self._connection.send(encode("update", {"reset": True}))
         values = self._answer()
         if "ob" not in values or values.get("done") or values.get("reset"):
             raise ProtocolError(f"a reset was answered by {values}, expected a new ob and no done")
         return self._screen.copy()
 
     def send_action(self, buttons: NDArray[np.uint8]) -> None:
-        """Send an action and return at once; `receive` reads what came of it.
+        """Send an action and return at once; `receive` reads the answer.
 
         Args:
             buttons: (n_buttons,) uint8, 1 where pressed.
 
         Raises:
-            ValueError: another number of buttons, or one that is neither 0 nor 1.
-            GymRemoteError: by class, how the run ended.
+            ValueError: another number of buttons, or a value other than 0 and 1.
+            GymRemoteError: the run ended; the class tells how.
         """
         key = buttons.tobytes()
         request = self._requests.get(key)
@@ -126,20 +128,21 @@ class RemoteEnv:
             if not self._reset_refused:
                 self._requests[key] = request
             self._reset_refused = False
-        self._link.send(request)
+        self._connection.send(request)
 
     def receive(self) -> tuple[NDArray[np.uint8], float, bool]:
-        """Read the answer to the action sent.
+        """Read the answer to the action that was sent.
 
         Returns:
-            frame (H, W, 3) uint8 RGB, a copy of one's own; reward; whether the episode is done.
+            The frame, uint8 (H, W, 3) RGB, a copy that the caller may keep; the reward; whether the
+            episode is done.
 
         Raises:
-            ResetError: a step after done, or before the first reset.
-            GymRemoteError: by class, how the run ended.
-            ProtocolError: the answer is not of the protocol.
+            ResetError: the step came after done, or before the first reset.
+            GymRemoteError: the run ended; the class tells how.
+            ProtocolError: the answer does not follow the protocol.
         """
-        plain = self._link.read_plain(PLAIN_ANSWER)
+        plain = self._connection.read_plain(PLAIN_ANSWER)
         if plain:
             return self._screen.copy(), float(plain[1]), plain[2] == b"true"
         values = self._answer()
@@ -148,38 +151,38 @@ class RemoteEnv:
         return self._screen.copy(), float(values["reward"]), bool(values["done"])
 
     def step(self, buttons: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, bool]:
-        """`send_action` and `receive` in one."""
+        """Send an action and read its answer."""
         self.send_action(buttons)
         return self.receive()
 
     def close(self) -> None:
-        """Tell the server that this was all, and leave. It may be called twice."""
-        self._link.close()
+        """Close the connection. A second call has no effect."""
+        self._connection.close()
         self._screen.close()
 
     def _request(self, buttons: NDArray[np.uint8]) -> bytes:
         content: dict[str, Value] = {"ac": fold_buttons(buttons, self._folds)}
         if self._reset_refused:
-            # OpenAI's server keeps the reset that it refused and would refuse all that follows.
+            # OpenAI's server keeps a refused reset and would refuse all later actions.
             content["reset"] = False
         return encode("update", content)
 
     def _answer(self) -> dict[str, Value]:
-        message = self._link.read()
+        message = self._connection.read()
         if message["type"] == "update":
             return parse_update(message["content"], self._channels)
-        error = self._link.error_of(message)
+        error = self._connection.error_of(message)
         if message["type"] == "exception":
-            # An update follows a refusal. Left unread, it would pass for the next answer.
-            follower = self._link.read()
+            # An update follows a refusal. If it is not read, it is taken for the next answer.
+            follower = self._connection.read()
             if follower["type"] != "update":
-                raise self._link.error_of(follower) from error
+                raise self._connection.error_of(follower) from error
             self._reset_refused = isinstance(error, ResetError)
         raise error
 
 
 class _Screen:
-    """The observation, memory-mapped from the server's file."""
+    """The observation, a memory map of the server's file."""
 
     def __init__(self, path: Path, channel: Channel) -> None:
         if channel.dtype != np.uint8 or channel.shape is None or channel.shape[2:] != (3,):
@@ -202,7 +205,7 @@ class _Screen:
         self._frame = np.ndarray(self.shape, np.uint8, self._map)
 
     def copy(self) -> NDArray[np.uint8]:
-        # Reading a map past the end of its file kills the process, without an exception.
+        # Reading a map beyond the end of its file kills the process without an exception.
         self._check_size("ob")
         return self._frame.copy()
 
@@ -223,8 +226,8 @@ class _Screen:
 
 
 def _open(path: Path) -> tuple[int, int]:
-    """Open the observation's file as `r+` does: nothing is created and nothing truncated."""
-    flags = os.O_NONBLOCK | os.O_CLOEXEC  # non-blocking: a pipe of that name would hold us
+    """Open the observation's file for reading and writing, or for reading only, if it exists."""
+    flags = os.O_NONBLOCK | os.O_CLOEXEC  # non-blocking, because a pipe of that name would block
     try:
         try:
             file, access = os.open(path, os.O_RDWR | flags), mmap.ACCESS_WRITE
@@ -238,16 +241,16 @@ def _open(path: Path) -> tuple[int, int]:
     return file, access
 
 
-def _await_description(link: Link, base: Path) -> dict[str, Channel]:
+def _await_description(connection: Connection, base: Path) -> dict[str, Channel]:
     try:
-        message = link.read()
+        message = connection.read()
         if message["type"] != "description":
-            raise link.error_of(message)
+            raise connection.error_of(message)
     except GymRemoteError as error:
         reason = str(error) or type(error).__name__
         raise ConnectError(
-            f"{base / 'sock'} answers, but does not serve ({reason}): is another agent connected"
-            " already?"
+            f"{base / 'sock'} accepts connections but does not serve ({reason}): check whether"
+            " another agent is connected"
         ) from None
     channels = parse_description(message["content"])
     for name, types in _TYPES.items():

@@ -1,7 +1,7 @@
-"""The client's socket: a patient connect, whole messages in and out, and why it ended.
+"""The client's connection: waits for the server, sends and reads messages, and knows how it ended.
 
-The agent often starts before the server, and a server that goes says why in its last message,
-which must be found even when sending fails.
+The agent often starts before the server. A server that ends the run tells why in its last message,
+which must be read even if sending fails.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from agent.gym_remote.messages import (
     shown,
 )
 
-FIRST_WAIT_SECONDS = 0.05  # a server that is about ready is met at once
+FIRST_WAIT_SECONDS = 0.05  # short, for a server that is almost ready
 LONGEST_WAIT_SECONDS = 2.0
 RECEIVE_BYTES = 1 << 16
-LAST_WORDS = 100  # messages read in search of the one that says why the server went
+LAST_WORDS = 100  # messages read in search of the one that tells why the server ended
 
-# What another try can cure: the socket is not there yet, nobody listens yet, somebody is before
-# us in the queue, or the server has not opened the socket to us yet.
+# Errors that a later attempt can avoid: the socket does not exist yet, no server listens yet,
+# another client is first in the queue, or the socket's permissions are not set yet.
 _NOT_YET = (
     FileNotFoundError,
     ConnectionRefusedError,
@@ -42,34 +42,34 @@ _NOT_YET = (
 
 
 class ConnectError(UserError):
-    """There is no contest environment to be reached at this place."""
+    """No contest environment can be reached at this path."""
 
 
-class Link:
-    """The socket: whole messages in and out, and why it ended."""
+class Connection:
+    """A connection to the server, for whole messages. It remembers how it ended."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._socket = connection
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
         self._reader = MessageReader()
         self._messages: deque[dict[str, Any]] = deque()
         self._end: GymRemoteError | None = None
 
     def allow_seconds(self, seconds: float) -> None:
-        """Limit what one send or one recv may take."""
-        # Waits in poll, which a plain recv would not: there the kernel wakes the process once more,
-        # when the other end takes our message.
+        """Limit the seconds of one send or one recv."""
+        # With a timeout Python waits in poll. Without one it waits in recv, where the kernel also
+        # wakes the process when the server reads our message.
         self._socket.settimeout(seconds)
 
     def send(self, data: bytes) -> None:
         """Send one encoded message.
 
         Raises:
-            GymRemoteError: the server has ended the run; by class, how.
-            ProtocolError: the server spoke unasked.
+            GymRemoteError: the server has ended the run; the class tells how.
+            ProtocolError: the server sent a message without a request.
         """
         if self._end is not None:
             raise self._end
-        if self._messages:  # in lock-step, only an end may come unasked
+        if self._messages:  # without a request, only the end of the run may arrive
             raise self.error_of(self._messages.popleft())
         try:
             self._socket.sendall(data)
@@ -79,7 +79,7 @@ class Link:
             raise self._last_words() from None
 
     def read_plain(self, form: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """The next message, if it arrives alone and has this form; else None, and `read` has it."""
+        """Return the next message if it arrives alone and has this form; else None: use `read`."""
         if not self._messages and not self._reader.pending:
             data = self._receive()
             match = form.fullmatch(data)
@@ -89,11 +89,11 @@ class Link:
         return None
 
     def read(self) -> dict[str, Any]:
-        """The next message.
+        """Return the next message.
 
         Raises:
-            ServerDisconnectError: there will be none.
-            ProtocolError: what arrived is no message.
+            ServerDisconnectError: the server has closed the connection or did not answer in time.
+            ProtocolError: the received bytes are not a message.
         """
         while not self._messages:
             self._messages.extend(self._reader.feed(self._receive()))
@@ -115,14 +115,14 @@ class Link:
         return data
 
     def error_of(self, message: dict[str, Any]) -> GymRemoteError:
-        """What an `exception` or a `close` message stands for; a close ends the link.
+        """Return the error of an `exception` or `close` message; a close ends the connection.
 
         Raises:
-            ProtocolError: another message, or one of another form.
+            ProtocolError: the message has another type or form.
         """
         kind, content = message["type"], message["content"]
         if kind not in ("exception", "close"):
-            raise ProtocolError(f"the server sent {shown(kind)} where it had nothing to say")
+            raise ProtocolError(f"the server sent {shown(kind)} without a request")
         if not isinstance(content, dict):
             raise ProtocolError(f"the content of {kind} is {shown(content)}, expected an object")
         id, reason = content.get("exception"), content.get("reason")
@@ -135,12 +135,12 @@ class Link:
         return error
 
     def close(self) -> None:
-        """Say goodbye and hang up. It may be called twice."""
+        """Close the connection politely. A second call has no effect."""
         if self._end is None:
             try:
                 self._socket.send(encode("close", {"reason": None}), socket.MSG_DONTWAIT)
             except OSError:
-                pass  # it was a courtesy
+                pass  # the server may have closed it already
             self._ended("this end closed the connection")
 
     def _ended(self, reason: str) -> GymRemoteError:
@@ -149,7 +149,7 @@ class Link:
         return self._end
 
     def _last_words(self) -> GymRemoteError:
-        """Sending failed: the server has gone, and what it said last may still lie here."""
+        """Find the server's last message after a failed send, among what has been received."""
         try:
             for _ in range(LAST_WORDS):
                 message = self.read()
@@ -160,22 +160,22 @@ class Link:
         return self._ended("the server closed the connection")
 
 
-def connect(path: Path, patience_seconds: float) -> Link:
-    """Connect to a socket, waiting for it as long as need be.
+def connect(path: Path, patience_seconds: float) -> Connection:
+    """Connect to a socket, and wait until it accepts connections.
 
     Raises:
-        ConnectError: nobody listened in time, or the path is of no use.
+        ConnectError: no server listened in time, or the path is unusable.
     """
     deadline = time.monotonic() + patience_seconds
     wait = FIRST_WAIT_SECONDS
     while True:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        candidate = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.settimeout(max(patience_seconds, FIRST_WAIT_SECONDS))
-            connection.connect(os.fspath(path))
-            return Link(connection)
+            candidate.settimeout(max(patience_seconds, FIRST_WAIT_SECONDS))
+            candidate.connect(os.fspath(path))
+            return Connection(candidate)
         except _NOT_YET as error:
-            connection.close()
+            candidate.close()
             left = deadline - time.monotonic()
             if left <= 0:
                 raise ConnectError(
@@ -185,10 +185,10 @@ def connect(path: Path, patience_seconds: float) -> Link:
             time.sleep(min(wait, left))
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
         except OSError as error:
-            connection.close()
+            candidate.close()
             raise ConnectError(
-                f"can't connect to {path} ({error}): give the folder that holds the socket `sock`"
+                f"can't connect to {path} ({error}): use the folder that contains the socket `sock`"
             ) from None
         except BaseException:
-            connection.close()
+            candidate.close()
             raise

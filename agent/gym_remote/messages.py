@@ -1,7 +1,7 @@
 """The gym_remote wire format: messages and errors, shared by client and server.
 
-Wire-compatible with OpenAI's support code of the Retro Contest. What arrives is parsed strictly
-and limited in size: what is not of the protocol is a `ProtocolError`.
+Wire-compatible with OpenAI's support code of the Retro Contest. Received messages are parsed
+strictly and limited in size; everything else raises `ProtocolError`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any, ClassVar, NoReturn
 
 from agent.errors import UserError
 
-MAX_MESSAGE_BYTES = 1 << 16  # the longest honest message, a description, is under 2 KB
+MAX_MESSAGE_BYTES = 1 << 16  # the longest real message, a description, is below 2 KB
 SEPARATOR = b"\f"
 
 
 class ProtocolError(UserError):
-    """What arrived is not gym_remote. The text says what it was."""
+    """The received bytes do not follow gym_remote; the text says what they are."""
 
 
 class GymRemoteError(Exception):
-    """How a run ended, or why a request was refused, in the words of the other end."""
+    """The run ended or a request was refused; the text is the reason that the other end gave."""
 
     ID: ClassVar[int] = 0
 
@@ -31,31 +31,31 @@ class GymRemoteError(Exception):
 
 
 class TimestepTimeoutError(GymRemoteError):
-    """The budget of timesteps is used up: a normal end."""
+    """The budget of timesteps is used up, which is a normal end."""
 
     ID = 1
 
 
 class WallClockTimeoutError(GymRemoteError):
-    """The time is up: a normal end."""
+    """The wall-clock time is used up, which is a normal end."""
 
     ID = 2
 
 
 class ClientDisconnectError(GymRemoteError):
-    """The client went away."""
+    """The client closed the connection."""
 
     ID = 3
 
 
 class ServerDisconnectError(GymRemoteError):
-    """The server went away without reaching a limit."""
+    """The server closed the connection before a limit was reached."""
 
     ID = 4
 
 
 class ResetError(GymRemoteError):
-    """A reset in mid-episode, or a step after done: refused, and the episode stands as it was."""
+    """A reset before done or a step after done was refused; the episode is unchanged."""
 
     ID = 5
 
@@ -74,14 +74,14 @@ _ERRORS: dict[int, type[GymRemoteError]] = {
 
 
 def exception_from_id(id: object, reason: object) -> GymRemoteError:
-    """The exception that an `exception` or a `close` message stands for.
+    """Return the error of an `exception` or `close` message.
 
     Args:
-        id: 0 to 5; another number gives a `GymRemoteError` that carries it.
+        id: 0 to 5; for any other integer, the result is a `GymRemoteError` with this id.
         reason: a text or None.
 
     Raises:
-        ProtocolError: the id is not an integer, or the reason is no text.
+        ProtocolError: the id is not an integer, or the reason is not a text.
     """
     if not isinstance(id, int) or isinstance(id, bool):
         raise ProtocolError(f"the id of an exception is {shown(id)}, expected an integer")
@@ -96,10 +96,10 @@ def exception_from_id(id: object, reason: object) -> GymRemoteError:
 
 
 def encode(type: str, content: object) -> bytes:
-    """One message, ready to send: JSON in UTF-8 and a form feed.
+    """Encode one message: JSON in UTF-8, followed by a form feed.
 
     Raises:
-        ProtocolError: a NaN or an infinity, which JSON does not have.
+        ProtocolError: a value is NaN or infinite, which JSON does not allow.
     """
     try:
         return _ENCODER.encode({"type": type, "content": content}).encode() + SEPARATOR
@@ -108,21 +108,22 @@ def encode(type: str, content: object) -> bytes:
 
 
 class MessageReader:
-    """Cuts a stream of bytes into messages. After an error it is of no further use."""
+    """Splits a stream of bytes into messages. After an error it must not be used again."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     @property
     def pending(self) -> int:
-        """How many bytes of an unfinished message have arrived."""
+        """Number of bytes of an incomplete message."""
         return len(self._rest)
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """Take what a `recv` gave; return the messages it completes, each {type, content}.
+        """Add received bytes and return the messages that they complete, each {type, content}.
 
         Raises:
-            ProtocolError: not JSON, not UTF-8, not of this form, or over `MAX_MESSAGE_BYTES`.
+            ProtocolError: a message is not JSON in UTF-8, has another form, or is longer than
+                `MAX_MESSAGE_BYTES`.
         """
         *complete, rest = data.split(SEPARATOR)
         if complete:
@@ -139,13 +140,13 @@ class MessageReader:
 
 
 def printable(text: str, limit: int = 200) -> str:
-    """A text of the other end as one line that is safe to print on a terminal."""
+    """Return a received text as one line that is safe to print on a terminal."""
     cut = text if len(text) <= limit else text[:limit] + "..."
     return "".join(letter if letter.isprintable() else "?" for letter in cut)
 
 
 def shown(value: object) -> str:
-    """A value in an error message: one line, cut, whatever it is."""
+    """Format any received value for an error message: one short line."""
     if isinstance(value, list | dict):
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, int) and value.bit_length() > 64:
@@ -157,7 +158,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-# One decoder for all messages: json.loads builds one at every call that has an option.
+# One decoder for all messages: with an option, json.loads builds a new one at every call.
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 _ENCODER = json.JSONEncoder(allow_nan=False)
 

@@ -1,1 +1,1 @@
-"""The lock-in rules, a module each: pure, and shared by the agent and by the tuner's simulator."""
+"""The lock-in rules, one module each, which the agent and the tuner's simulator share."""

@@ -1,6 +1,7 @@
-"""The first m candidates play an episode each; the best of them plays all that remains.
+"""Lock-in rule: the best of the first candidates plays all later episodes.
 
-It needs no threshold, so it asks nothing of the level's scale of returns.
+Each of them plays one episode. The rule has no threshold, so it does not depend on the scale of a
+level's returns.
 """
 
 from __future__ import annotations
@@ -9,38 +10,42 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from agent.lock_in.rule import Floats, Integers, Lanes, each
+from agent.lock_in.rule import Floats, Integers, RuleState, per_row
 
 
 @dataclass(frozen=True)
-class BestLanes(Lanes):
-    """With the best so far, of how many."""
+class BestOfState(RuleState):
+    """The state of `BestOf`.
+
+    Attributes:
+        candidates: how many candidates play before one is locked in.
+        best: index of the candidate with the highest return so far.
+        best_return: its return.
+    """
 
     candidates: Floats
-    best: Integers  # candidate
+    best: Integers
     best_return: Floats
 
 
 @dataclass(frozen=True)
 class BestOf:
-    """Lock in on the best of the first `candidates`."""
+    """Lock in on the best of the first `candidates` (one number, or one per budget)."""
 
-    candidates: float | Floats  # one, or one a lane
-    final = True
+    candidates: float | Floats
 
-    def start(self, count: int) -> BestLanes:
-        best = np.zeros(count, np.int64)
-        return BestLanes.start(
-            count,
-            candidates=each(self.candidates, count),
-            best=best,
-            best_return=np.full(count, -np.inf),
+    def initial_state(self, batch_size: int) -> BestOfState:
+        return BestOfState.initial(
+            batch_size,
+            candidates=per_row(self.candidates, batch_size),
+            best=np.zeros(batch_size, np.int64),
+            best_return=np.full(batch_size, -np.inf),
         )
 
-    def after(self, lanes: BestLanes, returns: Floats, timesteps: Floats) -> BestLanes:
-        better = ~lanes.locked & (returns > lanes.best_return)
-        best = np.where(better, lanes.candidate, lanes.best)
-        best_return = np.where(better, returns, lanes.best_return)
-        locked = lanes.fresh >= lanes.candidates
-        after = lanes.chosen(~locked, locked, best=best, best_return=best_return)
+    def update(self, state: BestOfState, returns: Floats) -> BestOfState:
+        better = ~state.locked & (returns > state.best_return)
+        best = np.where(better, state.candidate, state.best)
+        best_return = np.where(better, returns, state.best_return)
+        locked = state.next_untried >= state.candidates
+        after = state.advance(~locked, locked, best=best, best_return=best_return)
         return replace(after, candidate=np.where(locked, best, after.candidate))

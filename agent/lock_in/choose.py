@@ -1,7 +1,7 @@
-"""Which candidate plays the next episode: following a lock-in rule through one budget.
+"""Chooses the candidate of the next episode by following a lock-in rule through one budget.
 
-The rules themselves are pure functions in `agent.rules`: they know no environment, no model and
-no clock, so that the tuner simulates thousands of budgets with the code that plays.
+The rules are pure functions in modules of their own. They know no environment, model or clock, so
+the tuner simulates thousands of budgets with the same code that plays.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ import numpy as np
 
 from agent.lock_in.best_of import BestOf
 from agent.lock_in.first_above import FirstAbove
-from agent.lock_in.k_of_n import KOfN
-from agent.lock_in.optimal import NO_PRIOR, Optimal, Prior
+from agent.lock_in.record_candidates import RecordCandidates
 from agent.lock_in.rule import Rule
-from agent.lock_in.survey import Survey
-from agent.lock_in.watched import Watched
 from agent.settings import Settings
 
 AnyRule = Rule[Any]
@@ -25,59 +22,39 @@ AnyRule = Rule[Any]
 
 @dataclass(frozen=True)
 class Choice:
-    """The candidate that plays next; the first index not tried yet asks for a fresh one."""
+    """The candidate that plays the next episode.
+
+    Attributes:
+        candidate: its index; the first index that was not chosen before asks for a new candidate.
+        locked: whether it is locked in.
+    """
 
     candidate: int
     locked: bool
 
 
 class LockIn:
-    """A rule on its way through one budget: ask for the `choice`, tell what came of it."""
+    """Follows a rule through one budget: read `choice`, play, call `finished`, and repeat."""
 
     def __init__(self, rule: AnyRule) -> None:
-        """Stand before the first episode, which candidate 0 plays."""
+        """Start before the first episode, which candidate 0 plays."""
         self._rule = rule
-        self._lanes = rule.start(1)
+        self._state = rule.initial_state(1)
 
     @property
     def choice(self) -> Choice:
-        """Who plays the next episode."""
-        return Choice(int(self._lanes.candidate[0]), bool(self._lanes.locked[0]))
+        """The candidate of the next episode."""
+        return Choice(int(self._state.candidate[0]), bool(self._state.locked[0]))
 
-    def finished(self, episode_return: float, timesteps: int) -> None:
-        """Take in the episode that the choice has played.
-
-        Args:
-            episode_return: of this candidate alone, see `agent.play.episode`.
-            timesteps: of the budget, the reset included.
-        """
-        self._lanes = self._rule.after(
-            self._lanes, np.array([episode_return]), np.array([float(timesteps)])
-        )
+    def finished(self, episode_return: float) -> None:
+        """Update the rule with the return of the episode that the chosen candidate played."""
+        self._state = self._rule.update(self._state, np.array([episode_return]))
 
 
-def rule_of(settings: Settings) -> AnyRule:
-    """The lock-in rule that the settings name."""
+def make_rule(settings: Settings) -> AnyRule:
+    """Build the rule that the settings name; `repeats` above 0 selects the recording rule."""
     if settings.repeats:
-        return Survey(settings.repeats)
-    threshold = settings.lock_in_score
-    if settings.lock_in_rule == "k-of-n":
-        return KOfN(threshold, settings.lock_in_successes, settings.lock_in_tries)
+        return RecordCandidates(settings.repeats)
     if settings.lock_in_rule == "best-of":
         return BestOf(settings.lock_in_candidates)
-    if settings.lock_in_rule == "watched":
-        return Watched(threshold, settings.lock_in_watch, settings.lock_in_keep)
-    if settings.lock_in_rule == "optimal":
-        return Optimal(settings.budget_steps, _prior(settings))
-    return FirstAbove(threshold)
-
-
-def _prior(settings: Settings) -> Prior:
-    mean, spread, luck = (
-        settings.lock_in_prior_mean,
-        settings.lock_in_prior_spread,
-        settings.lock_in_prior_luck,
-    )
-    if mean is None or spread is None or luck is None:
-        return NO_PRIOR
-    return Prior(mean, spread, luck)
+    return FirstAbove(settings.lock_in_score)

@@ -1,33 +1,32 @@
-"""The first candidate with a return above a threshold plays all that remains: the seed's rule.
+"""Lock-in rule: the first candidate whose return exceeds a threshold plays all later episodes.
 
-World Models applied to Sonic (2018), threshold 2000. One episode, not a mean, decides, and a
-later bad return does not unlock.
+This is the rule of the original 2018 agent ("World Models applied to Sonic"), with threshold 2000.
+A single episode decides, and a later bad return does not unlock the candidate.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.lock_in.rule import Floats, Lanes, each
+from agent.lock_in.rule import Floats, RuleState, per_row
 
 
 @dataclass(frozen=True)
-class ThresholdLanes(Lanes):
-    """With each lane's threshold."""
+class ThresholdState(RuleState):
+    """The state of `FirstAbove`, with the threshold of each budget."""
 
     threshold: Floats
 
 
 @dataclass(frozen=True)
 class FirstAbove:
-    """Lock in on the first return above the threshold."""
+    """Lock in on the first return above `threshold` (one value, or one per budget)."""
 
-    threshold: float | Floats  # one, or one a lane
-    final = True
+    threshold: float | Floats
 
-    def start(self, count: int) -> ThresholdLanes:
-        return ThresholdLanes.start(count, threshold=each(self.threshold, count))
+    def initial_state(self, batch_size: int) -> ThresholdState:
+        return ThresholdState.initial(batch_size, threshold=per_row(self.threshold, batch_size))
 
-    def after(self, lanes: ThresholdLanes, returns: Floats, timesteps: Floats) -> ThresholdLanes:
-        locked = lanes.locked | (returns > lanes.threshold)
-        return lanes.chosen(~locked, locked)
+    def update(self, state: ThresholdState, returns: Floats) -> ThresholdState:
+        locked = state.locked | (returns > state.threshold)
+        return state.advance(~locked, locked)

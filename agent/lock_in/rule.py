@@ -1,8 +1,8 @@
-"""What a lock-in rule is: a pure state machine that follows many budgets at once, a lane each.
+"""The interface of a lock-in rule: a pure state machine over a batch of budgets.
 
-The agent follows one lane. The tuner follows thousands, so every state is an array: a rule that
-plays is the rule that is simulated, to the letter, and an episode of all lanes is a few array
-operations.
+A state has one row per budget. The agent follows a batch of one, the tuner a batch of thousands,
+so the rule that plays is exactly the rule that is simulated, and one episode of the whole batch
+takes a few array operations.
 """
 
 from __future__ import annotations
@@ -19,59 +19,67 @@ Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Lanes:
-    """Where a rule stands; every field of it and of its heirs is an array (lanes, ...)."""
+class RuleState:
+    """What a rule knows about each budget. Every field, of subclasses too, has shape (batch, ...).
 
-    candidate: Integers  # plays the next episode: an index, 0, 1, 2, ... as drawn
-    locked: Booleans  # it does so locked in, not on trial
-    fresh: Integers  # the index of the next candidate that was never tried
+    Attributes:
+        candidate: index of the candidate that plays the next episode, in the order of drawing.
+        locked: whether that candidate is locked in, rather than on trial.
+        next_untried: index of the first candidate that has not played yet.
+    """
+
+    candidate: Integers
+    locked: Booleans
+    next_untried: Integers
 
     @classmethod
-    def start(cls, count: int, **more: NDArray[Any]) -> Self:
-        """So many lanes, each before its first episode, which candidate 0 plays."""
-        zeros = np.zeros(count, np.int64)
-        return cls(candidate=zeros, locked=zeros > 0, fresh=zeros + 1, **more)
+    def initial(cls, batch_size: int, **more: NDArray[Any]) -> Self:
+        """Return the state before the first episode, which candidate 0 plays."""
+        zeros = np.zeros(batch_size, np.int64)
+        return cls(candidate=zeros, locked=zeros > 0, next_untried=zeros + 1, **more)
 
-    def take(self, lanes: NDArray[Any]) -> Self:
-        """Only these lanes, by index or by mask."""
-        return type(self)(
-            **{field.name: getattr(self, field.name)[lanes] for field in fields(self)}
-        )
+    def select(self, rows: NDArray[Any]) -> Self:
+        """Return the state of some budgets only, given by indices or by a mask."""
+        return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
-    def chosen(self, draw: Booleans, locked: Booleans, **more: NDArray[Any]) -> Self:
-        """The state after an episode: a fresh candidate where `draw`, else the one that played."""
+    def advance(self, draw_new: Booleans, locked: Booleans, **more: NDArray[Any]) -> Self:
+        """Return the state after an episode.
+
+        Args:
+            draw_new: (batch,), where a new candidate plays next; elsewhere the same one plays on.
+            locked: (batch,), whether the candidate that plays next is locked in.
+            more: new values of the subclass's own fields.
+        """
         return replace(
             self,
-            candidate=np.where(draw, self.fresh, self.candidate),
-            fresh=self.fresh + draw,
+            candidate=np.where(draw_new, self.next_untried, self.candidate),
+            next_untried=self.next_untried + draw_new,
             locked=locked,
             **more,
         )
 
 
-def each(value: float | Floats, count: int) -> Floats:
-    """A number for every lane: the same one, or one a lane."""
-    return np.array(np.broadcast_to(value, count), np.float64)
+def per_row(value: float | Floats, batch_size: int) -> Floats:
+    """Broadcast a setting to float64 (batch,): it is one number, or already one per budget."""
+    return np.array(np.broadcast_to(value, batch_size), np.float64)
 
 
-L = TypeVar("L", bound=Lanes)
+State = TypeVar("State", bound=RuleState)
 
 
-class Rule(Protocol[L]):
-    """A lock-in rule: settings that never change, and two pure functions."""
+class Rule(Protocol[State]):
+    """A lock-in rule: settings that never change, and two pure functions.
 
-    @property
-    def final(self) -> bool:
-        """Whether a candidate that is locked in plays all that remains, whatever it scores."""
+    Once a rule has locked a candidate in, that candidate plays all remaining episodes.
+    """
 
-    def start(self, count: int) -> L:
-        """The state of so many budgets before their first episode."""
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state of `batch_size` budgets before their first episode."""
 
-    def after(self, lanes: L, returns: Floats, timesteps: Floats) -> L:
-        """The state after one more episode in each lane, whose `candidate` played it.
+    def update(self, state: State, returns: Floats) -> State:
+        """Return the state after one more episode of each budget.
 
         Args:
-            lanes: the state before.
-            returns: (lanes,) episode returns; one that is not finite never counts as good.
-            timesteps: (lanes,) of the budget that the episode took, its reset included.
+            state: the state before the episode, which its `candidate` played.
+            returns: (batch,) episode returns; a return that is not finite never counts as good.
         """

@@ -1,4 +1,4 @@
-"""The budget: episode after episode until the server ends the run."""
+"""Plays episode after episode until the server ends the run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from typing import NoReturn
 
 from agent.candidates import Candidates
-from agent.explore.explorer import Retrace
+from agent.explore.explorer import Explorer
 from agent.journal import EpisodeEntry, Journal
 from agent.lock_in.choose import AnyRule, LockIn
 from agent.play.episode import Environment, play_episode
@@ -19,30 +19,29 @@ def play(
     candidates: Candidates,
     rule: AnyRule,
     journal: Journal,
-    switch_after_steps: int = 0,
-    retrace: Retrace | None = None,
+    explorer: Explorer | None = None,
 ) -> NoReturn:
     """Play episodes with the candidates that the rule chooses, until the server ends the run.
 
     Args:
-        env: not in mid-episode.
+        env: an environment that is not in the middle of an episode.
         world_model: V and M.
-        candidates: who can play.
-        rule: who does.
-        journal: gets an entry an episode.
-        switch_after_steps: see `agent.play.episode`; 0: never switch.
-        retrace: the memory of the level, empty as yet; None: every episode begins from nothing.
+        candidates: the controllers that can play.
+        rule: the lock-in rule, which chooses among them.
+        journal: receives one entry per episode.
+        explorer: an explorer that knows nothing of the level yet; None: every episode is played
+            by its controller alone.
 
     Raises:
-        GymRemoteError: by class, how the run ended; a reached limit is the normal end.
+        GymRemoteError: the run ended; the class tells how. Reaching a limit is the normal end.
     """
     lock_in = LockIn(rule)
     episodes = timesteps = 0
     while True:
         choice = lock_in.choice
-        controllers = candidates.taking_turns(choice.candidate)
+        controller = candidates.controller(choice.candidate)
         started = time.perf_counter()
-        episode = play_episode(env, world_model, controllers, switch_after_steps, retrace)
+        episode = play_episode(env, world_model, controller, explorer)
         seconds = time.perf_counter() - started
         timesteps += episode.timesteps
         journal.episode(
@@ -55,11 +54,10 @@ def play(
                 locked=choice.locked,
                 steps_per_second=episode.length / seconds,
                 origin=candidates.origin(choice.candidate),
-                switches=episode.switches,
                 returned_to=episode.returned_to,
-                seconds=episode.spent.rounded(),
+                seconds=episode.timing.rounded(),
             )
         )
-        candidates.finished(choice.candidate, episode.own_return)
-        lock_in.finished(episode.own_return, episode.timesteps)
+        candidates.finished(choice.candidate, episode.episode_return)
+        lock_in.finished(episode.episode_return)
         episodes += 1

@@ -1,33 +1,27 @@
-"""One episode, from its reset to done: never reset in mid-episode, never stepped after done.
+"""Plays one episode from its reset to done.
 
-A hopeless episode, stuck for so many steps, can't be given up: the contest refuses a reset before
-done, and its steps are spent anyway. So other candidates may try their luck from where it stands.
-What the episode returns then is no candidate's own. What the first one had when it was relieved
-is: stuck, it would have added little.
-
-With a memory of the level (`agent.explore.explorer`) the controller plays where that leaves it the
-choice. The episode's return is still the candidate's: it is what comes of playing so.
+The contest refuses a reset before done and a step after done, so an episode is always played to
+its end. With an explorer, the controller plays the steps that the explorer leaves to it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.buttons import to_genesis
-from agent.explore.explorer import Retrace
-from agent.play.timing import Spent
+from agent.buttons import Action, to_genesis
+from agent.explore.explorer import Explorer
+from agent.play.timing import Timing
 from agent.world_model.controller import Controller
 from agent.world_model.world_model import WorldModel
 
 
 class Environment(Protocol):
-    """A contest environment whose emulator computes while the agent goes on."""
+    """A contest environment whose emulator computes while the agent continues."""
 
     def reset(self) -> NDArray[np.uint8]: ...
 
@@ -37,92 +31,83 @@ class Environment(Protocol):
 
 
 @dataclass(frozen=True)
-class Switch:
-    """A candidate that took over in mid-episode."""
+class FinishedEpisode:
+    """A finished episode.
 
-    step: int  # after so many steps of the episode
-    candidate: int
-    episode_return: float  # so far
+    Attributes:
+        episode_return: sum of all rewards, which is what the contest counts.
+        length: agent steps, without the reset.
+        returned_to: points that recorded trajectories alone reached; None without an explorer.
+        timing: wall-clock seconds by part.
+    """
 
-
-@dataclass(frozen=True)
-class Episode:
-    """A finished episode."""
-
-    episode_return: float  # sum of all rewards: what the contest counts
-    length: int  # agent steps, without the reset
-    switches: tuple[Switch, ...] = ()
-    returned_to: float | None = None  # points up to which the level's memory alone played
-    spent: Spent = field(default_factory=Spent, compare=False)
-
-    @property
-    def own_return(self) -> float:
-        """What the candidate that began it can be credited with: nothing after it was relieved."""
-        return self.switches[0].episode_return if self.switches else self.episode_return
+    episode_return: float
+    length: int
+    returned_to: float | None = None
+    timing: Timing = field(default_factory=Timing, compare=False)
 
     @property
     def timesteps(self) -> int:
-        """Of the budget: the contest counts the reset too."""
+        """Timesteps of the budget: the contest counts the reset too."""
         return self.length + 1
 
 
 def play_episode(
     env: Environment,
     world_model: WorldModel,
-    controllers: Iterator[tuple[int, Controller]],
-    switch_after_steps: int = 0,
-    retrace: Retrace | None = None,
-) -> Episode:
+    controller: Controller,
+    explorer: Explorer | None = None,
+) -> FinishedEpisode:
     """Play one episode from its reset to done.
 
     Args:
-        env: not in mid-episode.
-        world_model: forgets the episode before; it goes on remembering across switches.
-        controllers: (candidate, controller): who begins, then who takes over, and over.
-        switch_after_steps: without a new highest return for so many steps, the next takes over;
-            0: the one who begins plays to the end.
-        retrace: what is remembered of the level; None: nothing is.
+        env: an environment that is not in the middle of an episode.
+        world_model: V and M; their state is reset.
+        controller: chooses the buttons of the steps that the explorer leaves to it.
+        explorer: the explorer of this level; None lets the controller play every step.
     """
-    clock = time.perf_counter  # some 50 ns a call, of a step's 3 ms
-    spent = Spent()
+    clock = time.perf_counter  # a call takes 50 ns, a step 3 ms
+    timing = Timing()
     frame = env.reset()
     world_model.reset()
-    if retrace is not None:
-        retrace.begin()
-    _, controller = next(controllers)
-    switches: list[Switch] = []
-    episode_return, highest, length, since, done = 0.0, 0.0, 0, 0, False
+    if explorer is not None:
+        explorer.begin()
+    episode_return, length, done = 0.0, 0, False
     while not done:
         begun = clock()
         features = world_model.observe(frame)
-        seen = clock()
-        action = None
-        if retrace is not None:
-            action = retrace.action(episode_return, features[: world_model.latent])
-        if action is None:
-            action = controller.act(features)
-        if retrace is not None:
-            retrace.pressed(action)
+        encoded = clock()
+        action = _choose(features, world_model.latent, episode_return, controller, explorer)
         chosen = clock()
         env.send_action(to_genesis(action))
         sent = clock()
         world_model.remember(action)  # while the emulator computes
         remembered = clock()
         frame, reward, done = env.receive()
-        spent.vision += seen - begun
-        spent.controller += chosen - seen
-        spent.memory += remembered - sent
-        spent.waiting += sent - chosen + clock() - remembered
+        timing.vision += encoded - begun
+        timing.controller += chosen - encoded
+        timing.memory += remembered - sent
+        timing.waiting += sent - chosen + clock() - remembered
         episode_return += reward
         length += 1
-        since = 0 if episode_return > highest else since + 1
-        highest = max(highest, episode_return)
-        if since == switch_after_steps > 0 and not done:
-            candidate, controller = next(controllers)
-            switches.append(Switch(length, candidate, episode_return))
-            since = 0
-    returned_to = None
-    if retrace is not None:
-        retrace.finished(episode_return)
-        returned_to = retrace.returned_to
-    return Episode(episode_return, length, tuple(switches), returned_to, spent)
+    if explorer is not None:
+        explorer.finished(episode_return)
+    returned_to = None if explorer is None else explorer.returned_to
+    return FinishedEpisode(episode_return, length, returned_to, timing)
+
+
+def _choose(
+    features: NDArray[np.float32],
+    latent_size: int,
+    progress: float,
+    controller: Controller,
+    explorer: Explorer | None,
+) -> Action:
+    """Choose the buttons of one step; the explorer comes first and is told what was pressed."""
+    if explorer is None:
+        return controller.act(features)
+    action = explorer.action(progress, features[:latent_size])
+    if action is None:
+        action = controller.act(features)
+    explorer.pressed(action)
+    return action

@@ -1,4 +1,4 @@
-"""Where the seconds of an episode went, as the agent sees it."""
+"""The wall-clock seconds of an episode, by the part of the agent that spent them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Spent:
-    """Seconds by part, added up over an episode's steps.
+class Timing:
+    """Seconds by part, summed over the steps of an episode.
 
-    `memory` runs while the emulator computes, so the emulator's time is longer than `waiting`,
-    which is what was left of it, and the socket. `controller` is whoever chose the buttons, the
-    memory of the level included.
+    Attributes:
+        vision: encoding frames.
+        memory: stepping the LSTM, while the emulator computes.
+        controller: choosing buttons, by the controller or by the explorer.
+        waiting: sending actions and waiting for answers. The emulator's own time is longer: it
+            also computes while `memory` runs.
     """
 
     vision: float = 0.0
@@ -20,5 +23,5 @@ class Spent:
     waiting: float = 0.0
 
     def rounded(self) -> dict[str, float]:
-        """By name, to the microsecond, as a journal's line holds them."""
+        """Return the seconds by name, rounded to microseconds, as the journal stores them."""
         return {part: round(value, 6) for part, value in vars(self).items()}

@@ -1,7 +1,6 @@
-"""The controller C: one linear layer from [z, h, c] to four buttons, and the action encoding.
+"""The controller C: one linear layer from [z, h, c] to four buttons.
 
-It is the only part that evolution changes, so its parameters are one flat vector; the bias is
-part of that vector. The four buttons here are the agent's whole action space.
+It is the only part that evolution changes, so its parameters, bias included, are one flat vector.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from agent.errors import ModelError
 
 
 def n_parameters(n_features: int) -> int:
-    """How long the flat parameter vector is: a weight a feature and a bias for each button."""
+    """Return the length of the parameter vector: weights of all features and a bias per button."""
     return len(ACTION_BUTTONS) * (n_features + 1)
 
 
 class Controller:
-    """A button is pressed iff sigmoid(w . features + b) > 0.5, that is iff the sum is positive."""
+    """Presses a button iff sigmoid(w . features + b) > 0.5, that is, iff the sum is positive."""
 
     def __init__(self, parameters: NDArray[np.floating]) -> None:
         """Take parameters (4 * (n_features + 1),): the rows of the weights, then the four biases.
@@ -32,17 +31,17 @@ class Controller:
         assert parameters.ndim == 1 and remainder == 0 and n_features > 0, parameters.shape
         if not np.isfinite(parameters).all():
             raise ModelError(
-                f"a controller of {parameters.size} parameters has one that is not finite: "
-                "the evolution state is broken, restore or evolve it again"
+                f"the controller's {parameters.size} parameters include values that are not finite:"
+                " restore the evolution state, or evolve again"
             )
         flat = parameters.astype(np.float32)
         self._weights = flat[: -len(ACTION_BUTTONS)].reshape(len(ACTION_BUTTONS), n_features)
         self._bias = flat[-len(ACTION_BUTTONS) :]
 
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the sigmoids see: features float32 (Z + 2H,) -> float32 (4,)."""
+        """Compute the inputs of the sigmoids: features float32 (Z + 2H,) -> float32 (4,)."""
         assert features.shape == self._weights.shape[1:], (
-            f"{features.shape} features for a controller of {self._weights.shape}"
+            f"features of shape {features.shape}, weights of shape {self._weights.shape}"
         )
         logits: NDArray[np.float32] = self._weights @ features + self._bias
         return logits
@@ -51,12 +50,12 @@ class Controller:
         """Choose the buttons: features float32 (Z + 2H,) -> uint8 (4,) of 0 and 1.
 
         Raises:
-            ModelError: a feature is NaN, which would silently press nothing.
+            ModelError: a feature is NaN, which would press no button without any notice.
         """
         logits = self.logits(features)
         if np.isnan(logits).any():
             raise ModelError(
                 f"{np.count_nonzero(~np.isfinite(features))} of {features.size} features are not "
-                "finite: the networks compute nonsense, pack them again"
+                "finite: pack the model again"
             )
         return (logits > 0).view(np.uint8)

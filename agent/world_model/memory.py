@@ -1,6 +1,7 @@
-"""Memory M: what (z, action) does to (h, c). One step of the LSTM, without the mixture heads.
+"""Memory M: one step of the MDN-LSTM, which updates (h, c) from (z, action).
 
-The heads predict the next latent; they serve training and dreams only, and stay there.
+The mixture heads, which predict the next latent, are needed for training and dreams only and are
+not part of the packed network.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from numpy.typing import NDArray
 
 from agent.buttons import ACTION_BUTTONS
 from agent.errors import ModelError
-from agent.world_model.onnx_network import Engine
+from agent.world_model.onnx_network import OnnxNetwork
 from agent.world_model.packed_model import ModelSpec
 
 State = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class Memory:
-    """The recurrent part of the MDN-LSTM. It keeps no state itself: the caller passes (h, c)."""
+    """The recurrent part of the MDN-LSTM. It has no state of its own: the caller passes (h, c)."""
 
     def __init__(self, path: Path, spec: ModelSpec) -> None:
         """Open memory.onnx.
 
         Raises:
-            PretrainedError: no such file, a broken one, or one of another model.
+            PackedModelError: the file is missing or damaged, or belongs to another model.
         """
         self._spec = spec
         hidden = (1, spec.hidden)
@@ -36,13 +37,13 @@ class Memory:
             "h": (hidden, np.float32),
             "c": (hidden, np.float32),
         }
-        self._engine = Engine(path, inputs, {"next_h": hidden, "next_c": hidden})
-        self._inputs = {name: array[0] for name, array in self._engine.inputs.items()}
-        self._h = self._engine.outputs["next_h"][0]
-        self._c = self._engine.outputs["next_c"][0]
+        self._network = OnnxNetwork(path, inputs, {"next_h": hidden, "next_c": hidden})
+        self._inputs = {name: array[0] for name, array in self._network.inputs.items()}
+        self._h = self._network.outputs["next_h"][0]
+        self._c = self._network.outputs["next_c"][0]
 
     def initial(self) -> State:
-        """The state at the start of a sequence: zeros, float32 (H,) twice."""
+        """Return the state at the start of a sequence: zeros, float32 (H,) twice."""
         return np.zeros(self._spec.hidden, np.float32), np.zeros(self._spec.hidden, np.float32)
 
     def step(
@@ -52,23 +53,25 @@ class Memory:
         h: NDArray[np.float32],
         c: NDArray[np.float32],
     ) -> State:
-        """Take in one step of play.
+        """Compute the state after one step of play.
 
         Args:
-            z: float32 (Z,), the latent of the frame that was seen.
-            action: uint8 (4,) of 0 and 1, what was pressed on seeing it.
+            z: float32 (Z,), the latent of the frame.
+            action: uint8 (4,) of 0 and 1, the buttons pressed on that frame.
             h: float32 (H,), before this step.
             c: float32 (H,), before this step.
 
         Returns:
-            (h, c) after it, float32 (H,) each, the caller's own.
+            (h, c) after the step, float32 (H,) each; copies that the caller may keep.
 
         Raises:
             ModelError: the state is not finite.
         """
         inputs = self._inputs
         inputs["z"][:], inputs["action"][:], inputs["h"][:], inputs["c"][:] = z, action, h, c
-        self._engine.run()
+        self._network.run()
         if not math.isfinite(self._h.sum() + self._c.sum()):
-            raise ModelError("memory.onnx computes a state that is not finite: pack it again")
+            raise ModelError(
+                "memory.onnx computes a state that is not finite: pack the model again"
+            )
         return self._h.copy(), self._c.copy()

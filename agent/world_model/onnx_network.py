@@ -1,7 +1,7 @@
-"""Opens a network's ONNX file on one thread, with its buffers allocated once.
+"""Runs an ONNX network on one thread, with buffers that are allocated once.
 
-Vision and memory share it. Play is a loop of single frames: more threads would only wait for
-each other, and take the core on which the emulator computes.
+Vision and memory both use it. Play computes single frames in a loop: more threads would only wait
+for each other and take the core on which the emulator runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import DTypeLike, NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
-from agent.world_model.packed_model import PretrainedError
+from agent.world_model.packed_model import PackedModelError
 
 _LOAD_ERRORS = (
     onnxruntime_errors.Fail,
@@ -28,8 +28,8 @@ _LOAD_ERRORS = (
 )
 
 
-class Engine:
-    """One network. Write into `inputs`, call `run`, read from `outputs`: all keep their place."""
+class OnnxNetwork:
+    """One network: write into `inputs`, call `run`, read from `outputs`; all stay in place."""
 
     def __init__(
         self,
@@ -41,11 +41,11 @@ class Engine:
 
         Args:
             path: an ONNX file.
-            inputs: name -> (shape, dtype), as the network must declare them.
+            inputs: name -> (shape, dtype), as the network declares them.
             outputs: name -> shape; all are float32.
 
         Raises:
-            PretrainedError: no such file, a broken one, or a network of other shapes.
+            PackedModelError: the file is missing or damaged, or the network has other shapes.
         """
         onnxruntime.disable_telemetry_events()
         self._session = _open(path)
@@ -55,9 +55,9 @@ class Engine:
         }
         expected = {name: shape for name, (shape, _) in inputs.items()} | dict(outputs)
         if declared != expected:
-            raise PretrainedError(
-                f"{path}: a network of {declared}, its specification needs {expected}: "
-                "it belongs to another model"
+            raise PackedModelError(
+                f"{path} declares {declared}, but the specification needs {expected}: it belongs"
+                " to another model; restore it, or pack the model again"
             )
         self.inputs = {name: np.zeros(shape, dtype) for name, (shape, dtype) in inputs.items()}
         self.outputs: dict[str, NDArray[np.float32]] = {
@@ -82,11 +82,11 @@ def _open(path: Path) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # what goes wrong is raised; stderr is the journal's
+    options.log_severity_level = 4  # errors are raised; stderr belongs to the journal
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except _LOAD_ERRORS as error:
         reason = " ".join(str(error).split())[:160]
-        raise PretrainedError(
-            f"{path} can't be opened as a network ({reason}): restore it, or pack the model again"
+        raise PackedModelError(
+            f"{path} can't be loaded as a network ({reason}): restore it, or pack the model again"
         ) from None

@@ -1,7 +1,7 @@
-"""The project's only preprocessing: shrinks a frame to the size that the encoder takes.
+"""The project's only preprocessing: shrinks a frame to the size of the encoder's input.
 
-Training and play read the same pixels through this function; the scaling to [0, 1] is the first
-operation of the network itself, so that no caller can get it wrong.
+Training and play both use this function, so they see the same pixels. The network itself scales
+them to [0, 1] in its first operation, so that no caller can do it differently.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from agent.world_model.packed_model import ModelSpec
 
 
 def preprocess(frame: NDArray[np.uint8], spec: ModelSpec) -> NDArray[np.uint8]:
-    """Shrink a frame to what the encoder sees.
+    """Shrink a frame to the encoder's input.
 
     Args:
         frame: uint8 (height, width, 3) RGB, of any size.
-        spec: its frame_size S and interpolation. "nearest" equals OpenCV's INTER_NEAREST bit
-            for bit; "area" is the mean over the area that a small pixel covers, to which any
-            shot or ring contributes (benchmarks/figures/frame_sizes.py has the evidence).
+        spec: gives frame_size S and the interpolation. "nearest" equals OpenCV's INTER_NEAREST
+            bit for bit. "area" is the mean over the area of each small pixel, so that small things
+            such as shots and rings remain visible (see benchmarks/figures/frame_sizes.py).
 
     Returns:
-        uint8 (S, S, 3) RGB, not inverted, contiguous, the caller's own.
+        uint8 (S, S, 3) RGB, not inverted, contiguous; a copy that the caller may keep.
     """
     assert frame.ndim == 3 and frame.shape[2] == 3 and frame.dtype == np.uint8, (
         f"a frame of {frame.dtype} {frame.shape}"
@@ -40,9 +40,9 @@ def preprocess(frame: NDArray[np.uint8], spec: ModelSpec) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=16)
 def _samples(height: int, width: int, size: int) -> NDArray[np.int64]:
-    """Position in the flat frame of each value of the small one, (S * S * 3,).
+    """Return the position in the flat frame of each value of the small one, (S * S * 3,).
 
-    One gather over a flat table takes a tenth of the time of indexing by rows and columns.
+    A single gather on the flat frame takes a tenth of the time of indexing by row and column.
     """
     pixels = _nearest(height, size)[:, None] * width + _nearest(width, size)
     samples: NDArray[np.int64] = (pixels[..., None] * 3 + np.arange(3)).reshape(-1)
@@ -50,18 +50,18 @@ def _samples(height: int, width: int, size: int) -> NDArray[np.int64]:
 
 
 def _nearest(source: int, target: int) -> NDArray[np.int64]:
-    """Which source row (or column) OpenCV's INTER_NEAREST takes for each target row, (target,)."""
-    scale = 1.0 / (target / source)  # in this order: OpenCV rounds twice as well
+    """Return the source row (or column) that INTER_NEAREST takes for each target row, (target,)."""
+    scale = 1.0 / (target / source)  # in this order, because OpenCV rounds twice as well
     places = np.floor(np.arange(target) * scale).astype(np.int64)
     clipped: NDArray[np.int64] = np.minimum(places, source - 1)
     return clipped
 
 
 def _shrink_by_7_2_and_5(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Mean over 3.5 x 5 pixels, as 224 x 320 -> 64 x 64 needs: integers only, rounded once.
+    """Average 3.5 x 5 pixels, as 224 x 320 -> 64 x 64 needs, in integers and with one rounding.
 
-    Seven rows give two: the first counts rows 0, 1, 2 twice and row 3 once, the second row 3
-    once and rows 4, 5, 6 twice. Both are computed in one go, as slices of step 4 and 2.
+    Seven rows give two: the first counts rows 0, 1, 2 twice and row 3 once; the second counts row
+    3 once and rows 4, 5, 6 twice. Slices of step 4 and 2 compute both together.
     """
     rows = frame.reshape(size // 2, 7, -1)
     sums = np.add(rows[:, 0:5:4], rows[:, 1:6:4], dtype=np.uint16)  # (S / 2, 2, width * 3)
@@ -69,13 +69,13 @@ def _shrink_by_7_2_and_5(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint
     sums += sums
     sums += rows[:, 3:4]
     flat = sums.reshape(-1)
-    # Sums over five neighbours at every place cost less than gathering the five first.
+    # Sums over five neighbours at every position cost less than gathering the five first.
     runs = flat[:-12] + flat[3:-9]
     runs += flat[6:-6]
     runs += flat[9:-3]
     runs += flat[12:]
     chosen = runs.take(_every_fifth_pixel(size * size))
-    chosen += 17  # half of 35, the weights' sum, which is odd: there are no ties
+    chosen += 17  # half of 35, the sum of the weights; as it is odd, there are no ties
     chosen //= 35
     return chosen.astype(np.uint8).reshape(size, size, 3)
 
@@ -87,7 +87,7 @@ def _every_fifth_pixel(n_pixels: int) -> NDArray[np.int64]:
 
 
 def _shrink_by_area(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Mean over the area that each small pixel covers, for frames of other sizes; slower."""
+    """Average the area of each small pixel, for frames of any other size; slower."""
     rows, columns = _coverage(frame.shape[0], size), _coverage(frame.shape[1], size)
     mean = np.einsum("yh,hwc,xw->yxc", rows, frame, columns, optimize=True)
     rounded: NDArray[np.uint8] = (mean + 0.5).astype(np.uint8)
@@ -96,7 +96,7 @@ def _shrink_by_area(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=16)
 def _coverage(source: int, target: int) -> NDArray[np.float64]:
-    """Weights (target, source) of each source row in each target row; a row sums to 1."""
+    """Return the weights (target, source) of source rows in target rows; each row sums to 1."""
     assert source >= target, f"{source} pixels can't be shrunk to {target}"
     edges = np.arange(target + 1)[:, None] * (source / target)
     pixel = np.arange(source)

@@ -1,4 +1,4 @@
-"""Vision V: encodes a frame of the game to its latent z with the beta-VAE's encoder."""
+"""Vision V: encodes a frame to its latent z with the beta-VAE's encoder."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ModelError
-from agent.world_model.onnx_network import Engine
+from agent.world_model.onnx_network import OnnxNetwork
 from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
 
 
 class Vision:
-    """The encoder of the beta-VAE; z is the mean, without sampling."""
+    """The encoder of the beta-VAE. The latent z is the mean, without sampling."""
 
     def __init__(self, path: Path, spec: ModelSpec) -> None:
         """Open vision.onnx.
 
         Raises:
-            PretrainedError: no such file, a broken one, or one of another model.
+            PackedModelError: the file is missing or damaged, or belongs to another model.
         """
         shape = (1, spec.frame_size, spec.frame_size, 3)
         self._spec = spec
-        self._engine = Engine(path, {"frame": (shape, np.uint8)}, {"mu": (1, spec.latent)})
-        self._pixels = self._engine.inputs["frame"][0]
-        self._mu = self._engine.outputs["mu"][0]
+        self._network = OnnxNetwork(path, {"frame": (shape, np.uint8)}, {"mu": (1, spec.latent)})
+        self._pixels = self._network.inputs["frame"][0]
+        self._mu = self._network.outputs["mu"][0]
 
     def encode(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Encode a frame, uint8 (height, width, 3) RGB, to its latent mean, float32 (Z,).
@@ -36,8 +36,10 @@ class Vision:
             ModelError: the latent is not finite.
         """
         self._pixels[:] = preprocess(frame, self._spec)
-        self._engine.run()
+        self._network.run()
         if not math.isfinite(self._mu.sum()):
-            raise ModelError("vision.onnx computes a latent that is not finite: pack it again")
+            raise ModelError(
+                "vision.onnx computes a latent that is not finite: pack the model again"
+            )
         z: NDArray[np.float32] = self._mu.copy()
         return z

@@ -1,7 +1,7 @@
-"""V and M stepped together: what the controller sees at each step of an episode.
+"""The world model in play: V and M together compute the controller's features at every step.
 
-The memory is stepped after the action was sent, while the emulator computes; the state is cut
-at the same steps as the sequences were in training.
+The memory is stepped after the action is sent, while the emulator computes. Its state is reset
+after as many steps as a training sequence has.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.world_model.memory import Memory
-from agent.world_model.packed_model import MEMORY, VISION, ModelSpec, Pretrained
+from agent.world_model.packed_model import MEMORY, VISION, ModelSpec, PackedModel
 from agent.world_model.vision import Vision
 
 
 class WorldModel:
-    """Call `reset` at an episode's start, then `observe` and `remember` in turn."""
+    """Call `reset` at the start of an episode, then `observe` and `remember` once per step."""
 
     def __init__(self, vision: Vision, memory: Memory, spec: ModelSpec) -> None:
-        """Join the two networks of one specification."""
+        """Combine two networks of one specification."""
         self._vision = vision
         self._memory = memory
         self._spec = spec
@@ -26,18 +26,18 @@ class WorldModel:
 
     @property
     def latent(self) -> int:
-        """Size of z, with which the features begin."""
+        """Z, the size of the latent, which is the first part of the features."""
         return self._spec.latent
 
     def reset(self) -> None:
-        """Forget everything: an episode starts."""
+        """Start an episode with a state of zeros."""
         self._steps = 0  # since the state was last zero
         self._h, self._c = self._memory.initial()
 
     def observe(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See a frame, uint8 (height, width, 3); return [z, h, c], float32 (Z + 2H,).
+        """Encode a frame, uint8 (height, width, 3), and return [z, h, c], float32 (Z + 2H,).
 
-        h and c hold the steps before this frame, as the memory had them when it predicted it.
+        h and c summarise the steps before this frame.
 
         Raises:
             ModelError: the networks compute values that are not finite.
@@ -46,10 +46,10 @@ class WorldModel:
         return np.concatenate((self._z, self._h, self._c))
 
     def remember(self, action: NDArray[np.uint8]) -> None:
-        """Take in the action, uint8 (4,), pressed on the frame last observed.
+        """Step the memory with the action, uint8 (4,), pressed on the frame last observed.
 
-        After every spec.sequence_steps steps the state is zero again: in training a sequence
-        ends there and the next one starts without a past.
+        After every spec.sequence_steps steps the state returns to zero, as it does between two
+        sequences in training.
 
         Raises:
             ModelError: the networks compute values that are not finite.
@@ -61,12 +61,12 @@ class WorldModel:
             self._h, self._c = self._memory.step(self._z, action, self._h, self._c)
 
 
-def load_world_model(pretrained: Pretrained) -> WorldModel:
-    """Open the two networks of a packed model.
+def load_world_model(model: PackedModel) -> WorldModel:
+    """Load the two networks of a packed model.
 
     Raises:
-        PretrainedError: a network that does not open or is of another model.
+        PackedModelError: a network can't be loaded or belongs to another model.
     """
-    spec = pretrained.spec
-    vision = Vision(pretrained.folder / VISION, spec)
-    return WorldModel(vision, Memory(pretrained.folder / MEMORY, spec), spec)
+    spec = model.spec
+    vision = Vision(model.folder / VISION, spec)
+    return WorldModel(vision, Memory(model.folder / MEMORY, spec), spec)

@@ -102,7 +102,6 @@ class LocalAgent:
             "lock_in_score": options.lock_in,
             "lock_in_rule": options.lock_in_rule,
             "repeats": options.repeats,
-            "budget_steps": options.budget_steps,
         }
         settings = replace(
             settings, **{name: value for name, value in given.items() if value is not None}

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.world_model.memory import Memory
-from agent.world_model.onnx_network import Engine
+from agent.world_model.onnx_network import OnnxNetwork
 from agent.world_model.packed_model import (
     DECODER,
     EXPECTATION,
     MEMORY,
     VISION,
-    PretrainedError,
+    PackedModelError,
     load,
 )
 from agent.world_model.vision import Vision
@@ -38,24 +38,24 @@ class DecodedViews:
         """Open a packed model.
 
         Raises:
-            PretrainedError: The model can't be used, or was packed without its decoder.
+            PackedModelError: The model can't be used, or was packed without its decoder.
         """
         packed = load(folder)
         self.spec = spec = packed.spec
         for name in (DECODER, EXPECTATION):
             if not (folder / name).is_file():
-                raise PretrainedError(
+                raise PackedModelError(
                     f"{folder / name} is missing: the model can play, but its reconstructions and"
                     " predictions can't be decoded; pack it again with `python -m training.pack`"
                 )
         self._vision = Vision(folder / VISION, spec)
         self._memory = Memory(folder / MEMORY, spec)
-        self._decoder = Engine(
+        self._decoder = OnnxNetwork(
             folder / DECODER,
             {"z": ((1, spec.latent), np.float32)},
             {"frame": (1, spec.frame_size, spec.frame_size, 3)},
         )
-        self._expectation = Engine(
+        self._expectation = OnnxNetwork(
             folder / EXPECTATION,
             {"h": ((1, spec.hidden), np.float32)},
             {"z": (1, spec.latent)},

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from agent import command_line
 from agent.buttons import GENESIS_BUTTONS, from_genesis
 from agent.files import write_atomically
-from agent.world_model.packed_model import PretrainedError
+from agent.world_model.packed_model import PackedModelError
 from arena.environment.contest_env import FRAME_SKIP
 from arena.replay import movies
 from arena.replay.decoded_views import DecodedViews
@@ -97,7 +97,7 @@ def open_views(pretrained: str | None) -> tuple[DecodedViews | None, str]:
         return None, ""
     try:
         return DecodedViews(Path(pretrained)), ""
-    except PretrainedError as error:
+    except PackedModelError as error:
         return None, str(error)
 
 

@@ -1,11 +1,10 @@
-"""Which lock-in rule would have scored best on new levels, from what runs have recorded.
+"""Recommends the lock-in rule that would score best on new levels, from recorded runs.
 
     advise([Path("runs/RUN"), ...]) -> Advice
 
-plays every rule of a grid over simulated budgets (arena.tuner.simulate). A rule is judged on
-levels that did not choose it: leave one level out, choose by the others, look at the one left
-out. Intervals resample levels, then worlds within each, alike for all rules, so that
-differences are those of the same levels.
+simulates a grid of rules (arena.tuner.grid) in budgets drawn from the recordings
+(arena.tuner.simulate). How much a recommendation gains is measured on levels that did not choose
+it: for each level, a rule is chosen on all others.
 """
 
 from __future__ import annotations
@@ -16,111 +15,56 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from arena.evaluation.score import Interval
-from arena.tuner.grid import SEED_RULE, Choice, grid, name_of, play_all, stretched
-from arena.tuner.recorded import Recording, RecordingError, read_recording
-from arena.tuner.simulate import Outcome, Worlds
+from arena.tuner.grid import DEFAULT_RULE, grid, scaled, simulate_all
+from arena.tuner.recorded import RecordedLevel, Recording, RecordingError, read_recording
+from arena.tuner.score_table import RESAMPLES, HeldOut, RuleScore, ScoreTable, mean_score
+from arena.tuner.simulate import SimulatedBudgets
 
-WORLDS = 16
-BUDGETS = 4  # of each world
-RESAMPLES = 2000
-TAILS = (0.025, 0.975)
-SURE = 0.95
-UNLIKE = (0.5, 2.0)  # returns of a level that is unlike the recorded ones, times theirs
+RECORDINGS = 16  # resampled recordings per level
+BUDGETS = 4  # per resampled recording
+SURE = 0.95  # share of the resamples with a gain from which a rule is clearly better
+OTHER_SCALES = (0.5, 2.0)  # returns of a level unlike the recorded ones, as multiples of theirs
 METHOD = (
-    f"{WORLDS} worlds of resampled candidates a level, {BUDGETS} budgets each; intervals: 95%"
-    f" percentile bootstrap, {RESAMPLES:,} resamples of levels, then worlds"
+    f"{RECORDINGS} resampled recordings per level, {BUDGETS} budgets each; intervals: 95%"
+    f" percentile bootstrap, {RESAMPLES:,} resamples of levels, then of recordings"
 )
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class RuleScore:
-    """One rule's simulated play.
-
-    Attributes:
-        name: in a few words.
-        settings: of the agent, as play.json holds them.
-        score: mean over the levels of the mean return of the finished episodes.
-        interval: of the score.
-        gain: score above the seed's rule on the same levels.
-        gain_interval: of the gain.
-        locked: share of the budgets in which a candidate was locked in; 0: the threshold was
-            reached by none.
-        locked_at: median timesteps used when it was; None: never.
-        by_level: score on each level.
-    """
-
-    name: str
-    settings: Choice
-    score: float
-    interval: Interval
-    gain: float
-    gain_interval: Interval
-    locked: float
-    locked_at: float | None
-    by_level: tuple[float, ...]
-
-    @property
-    def threshold(self) -> float | None:
-        """The return that locks in; None for a rule without one."""
-        value = self.settings.get("lock_in_score")
-        return None if value is None else float(value)
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What choosing a rule in this way is worth on a level that did not help to choose.
-
-    Attributes:
-        score, interval: of the rules chosen without the level that they are judged on.
-        gain, gain_interval: above the seed's rule on the same levels.
-        better: share of the resamples in which it is above the seed's rule.
-    """
-
-    score: float
-    interval: Interval
-    gain: float
-    gain_interval: Interval
-    better: float
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What the tuner recommends, and what for.
+    """The tuner's recommendation, and the scores behind it.
 
     Attributes:
         budget_steps: timesteps of the simulated budgets.
-        levels: their names, in the order of `by_level`.
+        levels: names of the levels, in the order of `by_level`.
         recommended: the rule with the highest score if the interval of its gain is above 0, else
-            the seed's.
-        seed: first above 2000.
-        rules: all that were compared, the best first.
-        held_out: None with one level.
-        curve_thresholds, curve_scores, curve_low, curve_high: score of "first above threshold",
-            with its interval, for a picture; equally long, by rising threshold.
-        unlike: on a level whose returns are so many times these -> what the recommended rule
-            costs there, in points, against the rule that suits that level.
-        sentences: the advice for people.
-        notes: what was left out or is to be known, a line each.
-        pretrained: folder of the packed model that played, where one did.
-        method: how the numbers were made.
+            the default rule.
+        default: the agent's default rule: first above 2,000.
+        rules: all rules of the grid, the highest score first.
+        held_out: the gain on levels that did not choose the rule; None with one level.
+        curve_thresholds, curve_scores, curve_low, curve_high: score of the rule "first above
+            threshold" with its 95% interval; equally long, by rising threshold.
+        cost_at_scale: factor -> points that the recommended rule loses against the best rule on
+            a level whose returns are the recorded ones times the factor.
+        sentences: the advice in words.
+        notes: problems and cautions of the recordings, one line each.
+        pretrained: folder of the packed model that played, if the runs name one.
+        method: how the numbers were computed.
     """
 
     budget_steps: int
     levels: tuple[str, ...]
     recommended: RuleScore
-    seed: RuleScore
+    default: RuleScore
     rules: tuple[RuleScore, ...]
     held_out: HeldOut | None
     curve_thresholds: tuple[float, ...]
     curve_scores: tuple[float, ...]
     curve_low: tuple[float, ...]
     curve_high: tuple[float, ...]
-    unlike: dict[float, float]
+    cost_at_scale: dict[float, float]
     sentences: tuple[str, ...]
     notes: tuple[str, ...]
     pretrained: Path | None
@@ -128,35 +72,35 @@ class Advice:
 
     @property
     def clear(self) -> bool:
-        """Whether it is clearly better than the seed's rule on levels that did not choose it."""
+        """Whether the choice is clearly better than the default on levels that did not choose."""
         return self.held_out is not None and self.held_out.better >= SURE
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """Return all of it as JSON values."""
         values = asdict(self)
         values["pretrained"] = str(self.pretrained) if self.pretrained else None
-        values["unlike"] = {str(factor): share for factor, share in self.unlike.items()}
+        values["cost_at_scale"] = {str(key): cost for key, cost in self.cost_at_scale.items()}
         return {"clear": self.clear, **values}
 
 
 def advise(runs: Sequence[Path], budget_steps: int | None = None, seed: int = 1) -> Advice:
-    """Read run folders and find out which lock-in rule would have scored best.
+    """Read run folders and recommend a lock-in rule.
 
     Args:
-        runs: folders that `local_eval.py run` wrote, of one game; the same level of several runs
-            counts once, with the candidates of all.
-        budget_steps: timesteps of the budgets to simulate; None: those of the runs.
-        seed: of the simulation.
+        runs: folders that `local_eval.py run` wrote, of one game. A level that several runs
+            contain counts once, with the candidates of all.
+        budget_steps: timesteps of the simulated budgets; None: those of the runs.
+        seed: random seed of the simulation.
 
     Raises:
-        UserError: by its one line, why nothing can be learned from these runs.
+        UserError: the runs contain nothing to tune on.
     """
     recording = read_recording(runs)
     return advise_on(recording, budget_steps or recording.budget_steps, seed)
 
 
 def advise_on(recording: Recording, budget_steps: int, seed: int = 1) -> Advice:
-    """The advice for budgets of so many timesteps, from a recording with one level or more.
+    """Recommend a rule for budgets of `budget_steps` timesteps, from one recorded level or more.
 
     Raises:
         RecordingError: no recorded episode fits into the budget.
@@ -164,187 +108,125 @@ def advise_on(recording: Recording, budget_steps: int, seed: int = 1) -> Advice:
     levels = [level for level in recording.levels if level.timesteps.min() < budget_steps]
     if not levels:
         raise RecordingError(
-            f"no recorded episode fits into {budget_steps:,} timesteps: give more --budget-steps"
+            f"no recorded episode fits into {budget_steps:,} timesteps: use a larger --budget-steps"
         )
-    worlds = Worlds(levels, WORLDS, BUDGETS, seed)
-    choices = grid(levels, worlds.spreads)
-    table = Table(choices, play_all(choices, worlds, budget_steps), seed)
+    budgets = SimulatedBudgets(levels, RECORDINGS, BUDGETS, seed)
+    settings = grid(levels)
+    table = ScoreTable(settings, simulate_all(settings, budgets, budget_steps), seed)
     rules = table.rules()
-    seeds_rule = next(rule for rule in rules if rule.settings == SEED_RULE)
-    # Of dozens of rules the highest is partly luck: the default goes for what is above it alone.
-    best = rules[0] if rules[0].gain_interval[0] > 0 else seeds_rule
-    # On a level with returns so many times as high, the best of all rules is the best one here with
-    # its threshold so many times as high: it has rules[0]'s score, times the factor.
-    misfits = play_all([stretched(best.settings, 1 / one) for one in UNLIKE], worlds, budget_steps)
-    unlike = {
-        factor: max(0.0, rules[0].score - table.score(outcome)) * factor
-        for factor, outcome in zip(UNLIKE, misfits, strict=True)
-    }
-    curve = sorted(
-        (rule.threshold or 0.0, rule.score, *rule.interval)
-        for rule in rules
-        if rule.settings["lock_in_rule"] == "first-above"
-    )
-    thresholds, scores, low, high = zip(*curve, strict=True)
-    names = tuple(level.name for level in levels)
-    left_out = len(recording.levels) - len(levels)
-    notes = (f"{left_out} levels have no episode as short as the budget: left out",)
+    default = next(rule for rule in rules if rule.settings == DEFAULT_RULE)
+    # The highest of dozens of scores is partly luck: the default gives way only to a sure gain.
+    best = rules[0] if rules[0].gain_interval[0] > 0 else default
+    costs = _cost_at_scale(best, rules[0], budgets, budget_steps)
+    thresholds, scores, low, high = _curve(rules)
     held_out = table.held_out()
     return Advice(
         budget_steps=budget_steps,
-        levels=names,
+        levels=tuple(level.name for level in levels),
         recommended=best,
-        seed=seeds_rule,
+        default=default,
         rules=rules,
         held_out=held_out,
         curve_thresholds=thresholds,
         curve_scores=scores,
         curve_low=low,
         curve_high=high,
-        unlike=unlike,
-        sentences=_sentences(best, seeds_rule, held_out, unlike, rules, names, budget_steps),
-        notes=recording.notes + notes * bool(left_out),
+        cost_at_scale=costs,
+        sentences=(
+            *_recommendation(best, default, rules[0], budget_steps),
+            _how_sure(held_out),
+            _costs(best, rules, levels, costs),
+        ),
+        notes=(*recording.notes, *_too_long(len(recording.levels) - len(levels))),
         pretrained=recording.pretrained,
     )
 
 
-class Table:
-    """Scores of all rules on all levels and worlds, and what resampling makes of them."""
+def _cost_at_scale(
+    best: RuleScore, highest: RuleScore, budgets: SimulatedBudgets, budget_steps: int
+) -> dict[float, float]:
+    """Compute what a rule loses on levels with returns of another scale.
 
-    def __init__(self, choices: Sequence[Choice], outcomes: Sequence[Outcome], seed: int) -> None:
-        """Take the outcome of each choice; the first is the seed's rule."""
-        self._choices, self._outcomes = choices, outcomes
-        self._scores = np.array(
-            [_filled(outcome) for outcome in outcomes]
-        )  # (rules, levels, worlds)
-        _, levels, worlds = self._scores.shape
-        random = np.random.default_rng(seed)
-        self._levels = random.integers(levels, size=(RESAMPLES, levels))
-        self._worlds = random.integers(worlds, size=(RESAMPLES, levels))
-
-    def rules(self) -> tuple[RuleScore, ...]:
-        """All rules, the best first; of equals the one that stands first, hence the seed's."""
-        order = np.argsort(-self._scores.mean((1, 2)), kind="stable")
-        return tuple(self._rule(int(place)) for place in order)
-
-    def score(self, outcome: Outcome) -> float:
-        """Mean over the levels of one more outcome."""
-        return float(_filled(outcome).mean())
-
-    def held_out(self) -> HeldOut | None:
-        """Choose by all levels but one, judge on that one; None where there is one level."""
-        by_level = self._scores.mean(2)
-        count = by_level.shape[1]
-        if count < 2:
-            return None
-        without = by_level.sum(1, keepdims=True) - by_level
-        chosen = self._scores[without.argmax(0), np.arange(count)]  # (levels, worlds)
-        gains = self._resampled(chosen - self._scores[0])
-        return HeldOut(
-            score=float(chosen.mean()),
-            interval=_interval(self._resampled(chosen)),
-            gain=float((chosen - self._scores[0]).mean()),
-            gain_interval=_interval(gains),
-            better=float((gains > 0).mean()),
-        )
-
-    def _rule(self, place: int) -> RuleScore:
-        scores, choice = self._scores[place], self._choices[place]
-        gains = scores - self._scores[0]
-        locked_at = self._outcomes[place].locked_at
-        locked = np.isfinite(locked_at)
-        return RuleScore(
-            name=name_of(choice),
-            settings=choice,
-            score=float(scores.mean()),
-            interval=_interval(self._resampled(scores)),
-            gain=float(gains.mean()),
-            gain_interval=_interval(self._resampled(gains)),
-            locked=float(locked.mean()),
-            locked_at=float(np.median(locked_at[locked])) if locked.any() else None,
-            by_level=tuple(scores.mean(1).tolist()),
-        )
-
-    def _resampled(self, values: Floats) -> Floats:
-        """Means of (levels, worlds) over resampled levels and worlds, (RESAMPLES,)."""
-        means: Floats = values[self._levels, self._worlds].mean(1)
-        return means
-
-
-def _filled(outcome: Outcome) -> Floats:
-    """Scores of each level's worlds, (levels, worlds).
-
-    A budget without a finished episode has no score; a world without any counts as its level.
+    On a level with all returns times a factor, the best rule is the best one here with its
+    threshold times that factor. Its score is the highest one here, times the factor.
     """
-    known = np.isfinite(outcome.scores)
-    total = np.where(known, outcome.scores, 0.0)
-    counts = known.sum(2)
-    level = total.sum((1, 2)) / np.maximum(counts.sum(1), 1)
-    filled: Floats = np.where(counts > 0, total.sum(2) / np.maximum(counts, 1), level[:, None])
-    return filled
+    misfits = [scaled(best.settings, 1 / factor) for factor in OTHER_SCALES]
+    outcomes = simulate_all(misfits, budgets, budget_steps)
+    return {
+        factor: max(0.0, highest.score - mean_score(outcome)) * factor
+        for factor, outcome in zip(OTHER_SCALES, outcomes, strict=True)
+    }
 
 
-def _interval(resampled: Floats) -> Interval:
-    low, high = np.quantile(resampled, TAILS)
-    return float(low), float(high)
+def _curve(rules: Sequence[RuleScore]) -> list[tuple[float, ...]]:
+    """Return thresholds, scores and both ends of their intervals, by rising threshold."""
+    curve = sorted(
+        (rule.threshold, rule.score, *rule.interval) for rule in rules if rule.threshold is not None
+    )
+    return list(zip(*curve, strict=True))
 
 
-def _sentences(
-    best: RuleScore,
-    seeds: RuleScore,
-    held_out: HeldOut | None,
-    unlike: dict[float, float],
-    rules: Sequence[RuleScore],
-    levels: Sequence[str],
-    budget_steps: int,
-) -> tuple[str, ...]:
-    highest = rules[0]
-    if best != seeds:
-        other = f"; the default, {seeds.name}, {_with_interval(seeds.score, seeds.interval)}"
-    elif highest != seeds:
-        most = _with_interval(highest.score, highest.interval)
-        other = f"; {highest.name} scores most, {most}, but that may be luck"
+def _too_long(count: int) -> list[str]:
+    one = "1 level has" if count == 1 else f"{count} levels have"
+    return [f"{one} no episode as short as the budget: left out"] * bool(count)
+
+
+def _recommendation(
+    best: RuleScore, default: RuleScore, highest: RuleScore, budget_steps: int
+) -> list[str]:
+    if best != default:
+        compared = (
+            f"; the default, {default.name}, {_with_interval(default.score, default.interval)}"
+        )
+    elif highest != default:
+        score = _with_interval(highest.score, highest.interval)
+        compared = f"; {highest.name} scores highest, {score}, but that may be luck"
     else:
-        other = ", and no rule more"
-    said = [
-        f"Recommended: {best.name}{' (the default)' if best == seeds else ''}. In simulated budgets"
-        f" of {budget_steps:,} timesteps it scores {_with_interval(best.score, best.interval)}"
-        f"{other}."
+        compared = ", and no other rule scores higher"
+    mark = " (the default)" if best == default else ""
+    sentences = [
+        f"Recommended: {best.name}{mark}. In simulated budgets of {budget_steps:,} timesteps it"
+        f" scores {_with_interval(best.score, best.interval)}{compared}."
     ]
-    if not seeds.locked:
-        said.append("A return above 2,000 came in none of them: the default never locks in.")
-    said.append(_how_sure(held_out))
+    if not default.locked:
+        sentences.append("No return exceeded 2,000 in any of them: the default never locks in.")
+    return sentences
+
+
+def _how_sure(held_out: HeldOut | None) -> str:
+    record_more = "record more levels and repeats before you change the default."
+    if held_out is None:
+        return "One level says nothing about others: record more levels to know how sure this is."
+    if held_out.gain_interval == (0.0, 0.0):
+        return (
+            "On levels that were not used to choose it, a rule chosen in this way scores as much as"
+            f" the default: {record_more}"
+        )
+    sure = "That is clear." if held_out.better >= SURE else f"That is not clear: {record_more}"
+    return (
+        "On levels that were not used to choose it, a rule chosen in this way gains"
+        f" {_with_interval(held_out.gain, held_out.gain_interval)} over the default, and it is"
+        f" better in {held_out.better:.0%} of the resamples. {sure}"
+    )
+
+
+def _costs(
+    best: RuleScore,
+    rules: Sequence[RuleScore],
+    levels: Sequence[RecordedLevel],
+    costs: dict[float, float],
+) -> str:
     losses = [
         max(rule.by_level[place] for rule in rules) - best.by_level[place]
         for place in range(len(levels))
     ]
     worst = int(np.argmax(losses))
-    said.append(
-        "What it costs on a level unlike these, against the best rule for that level: about"
-        f" {unlike[0.5]:,.0f} where returns are half as high, {unlike[2.0]:,.0f} where they are"
-        f" twice as high. Of the recorded levels {levels[worst].partition(':')[2] or levels[worst]}"
-        f" suits it least: {losses[worst]:,.0f}."
-    )
-    return tuple(said)
-
-
-def _how_sure(held_out: HeldOut | None) -> str:
-    if held_out is None:
-        return "One level tells nothing of others: record more to know how sure this is."
-    if held_out.gain_interval == (0.0, 0.0):
-        return (
-            "On levels that did not help to choose, a rule chosen like this scores what the default"
-            " does: record more levels and repeats before you leave the default."
-        )
-    sure = (
-        "That is clear."
-        if held_out.better >= SURE
-        else "That is not clear: record more levels and repeats before you leave the default."
-    )
+    name = levels[worst].name
     return (
-        "On levels that did not help to choose, a rule chosen like this gains"
-        f" {_with_interval(held_out.gain, held_out.gain_interval)} over the default, and is better"
-        f" in {held_out.better:.0%} of the resamples. {sure}"
+        "On a level unlike these it loses, against the best rule for that level, about"
+        f" {costs[0.5]:,.0f} if returns are half as high and {costs[2.0]:,.0f} if they are twice as"
+        f" high. Among the recorded levels it loses most on {name.partition(':')[2] or name}:"
+        f" {losses[worst]:,.0f}."
     )
 
 

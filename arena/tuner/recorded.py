@@ -1,7 +1,7 @@
-"""What runs have recorded of candidates: the episodes of each, level by level, from the journals.
+"""Reads the episodes of candidates from the journals of recorded runs, level by level.
 
-A journal may be cut in the middle of a line, a run may be unfinished: what can be read counts,
-and what was left out is said in one line each.
+A journal may be cut in the middle of a line, and a run may be unfinished: everything readable
+counts, and each problem becomes a note of one line.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,64 +24,94 @@ from arena.environment.levels import Level
 from arena.evaluation.results import LevelResult, read_results
 from arena.evaluation.run_folder import read_run
 
-CUT_OFF = 0.2  # share of the budget beyond which an unfinished episode is worth a word
+CUT_OFF = 0.2  # share of the budget above which an unfinished episode is noted
 
 
 class RecordingError(UserError):
-    """Runs that nothing can be learned from."""
+    """The runs contain nothing to tune on; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class RecordedLevel:
-    """The episodes of one level, of all runs; arrays (episodes,).
+    """The recorded episodes of one level, from all runs.
 
-    Candidates are numbered anew: the leaders (a packed model's mean and hall of fame) first, in
-    the order they played, then the draws.
+    Candidates are numbered anew: the initial candidates (a packed model's mean and hall of fame)
+    first, in the order they played, then the drawn ones.
+
+    Attributes:
+        name: "GAME:STATE".
+        n_initial: number of initial candidates; candidates 0 .. n_initial - 1 were not drawn.
+        candidate: (episodes,), the candidate of each episode.
+        returns: (episodes,), the return of each episode.
+        timesteps: (episodes,), timesteps of the budget, the reset included.
     """
 
     name: str
-    leaders: int  # candidates 0 .. leaders - 1 were not drawn
+    n_initial: int
     candidate: NDArray[np.int64]
-    returns: NDArray[np.float64]  # what the candidate is credited with, and a rule sees
-    counted: NDArray[np.float64]  # what the contest counts: the two differ after a switch
-    timesteps: NDArray[np.float64]  # of the budget, the reset included
+    returns: NDArray[np.float64]
+    timesteps: NDArray[np.float64]
 
     @property
-    def candidates(self) -> int:
-        """How many there are."""
+    def n_candidates(self) -> int:
+        """Number of candidates."""
         return int(self.candidate.max()) + 1
 
     @property
     def tries(self) -> NDArray[np.int64]:
-        """Episodes of each candidate, (candidates,)."""
+        """Number of episodes of each candidate, (candidates,)."""
         return np.bincount(self.candidate)
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What there is to learn from."""
+    """All recorded levels.
+
+    Attributes:
+        levels: the levels with at least one episode.
+        budget_steps: timesteps of the runs' budgets; the largest if they differ.
+        pretrained: folder of the packed model that played; None if no run names one.
+        notes: problems and cautions, one line each.
+    """
 
     levels: tuple[RecordedLevel, ...]
-    budget_steps: int  # of the runs; of several, the largest
-    pretrained: Path | None  # the packed model that played, where one did
-    notes: tuple[str, ...]  # what was left out or is to be known, a line each
+    budget_steps: int
+    pretrained: Path | None
+    notes: tuple[str, ...]
+
+
+class _RecordedEpisode(NamedTuple):
+    """An episode, and the key that its candidate has in all runs."""
+
+    candidate: Hashable
+    is_initial: bool
+    episode_return: float
+    timesteps: float
 
 
 @dataclass
 class _Reader:
-    """Collects while the runs are read."""
+    """Collects episodes and notes while the runs are read.
+
+    Attributes:
+        notes: problems and cautions, one line each.
+        episodes: the episodes of each level.
+        models: SHA-256 of a model's manifest -> the first run in which it played.
+        budgets: timesteps of the runs' budgets.
+        pretrained: folder of the first packed model that a run names.
+    """
 
     notes: list[str] = field(default_factory=list)
-    episodes: dict[str, list[tuple[Hashable, bool, float, float, float]]] = field(
-        default_factory=dict
-    )
-    models: dict[str, str] = field(default_factory=dict)  # model -> the first run it played
+    episodes: dict[str, list[_RecordedEpisode]] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
     budgets: set[int] = field(default_factory=set)
     pretrained: Path | None = None
 
     def read(self, run: Path) -> None:
         if not run.is_dir():
-            raise RecordingError(f"{run} is no folder: give run folders of local_eval.py run")
+            raise RecordingError(
+                f"{run} is not a folder: give run folders that local_eval.py run wrote"
+            )
         record, results = read_run(run), read_results(run)
         settings = record.get("settings")
         agent = settings.get("agent") if isinstance(settings, dict) else None
@@ -93,8 +123,8 @@ class _Reader:
         unfinished = sum(level.status != "finished" for level in results.levels)
         if unfinished:
             self.notes.append(
-                f"{run}: {unfinished} of {len(results.levels)} levels are not finished; what was"
-                " played of them counts"
+                f"{run}: {unfinished} of {len(results.levels)} levels are not finished; their"
+                " finished episodes count"
             )
         for level in results.levels:
             self._read_level(run, level, model)
@@ -113,43 +143,41 @@ class _Reader:
             self._note_cut_off(f"{run}: {level.level}", level.timesteps - _used(entries), level)
         known = self.episodes.setdefault(level.level, [])
         for entry in entries:
-            leads = entry.origin != DRAWN
-            # The leaders of one model are the same candidates in each of its runs.
-            key = (model if leads else str(run), entry.candidate)
-            value = entry.episode_return
-            known.append((key, leads, value, value, entry.length + 1.0))
+            is_initial = entry.origin != DRAWN
+            # The initial candidates of a model are the same in all of its runs.
+            candidate = (model if is_initial else str(run), entry.candidate)
+            episode_return, timesteps = entry.episode_return, entry.length + 1.0
+            known.append(_RecordedEpisode(candidate, is_initial, episode_return, timesteps))
 
     def _note_cut_off(self, where: str, timesteps: int, level: LevelResult) -> None:
         if level.timesteps and timesteps > CUT_OFF * level.timesteps:
             self.notes.append(
                 f"{where}: the last {timesteps:,} of {level.timesteps:,} timesteps are an episode"
-                " that did not end: long ones are underestimated, record a larger budget"
+                " that did not end; long episodes are underestimated: record a larger budget"
             )
 
 
 def caution_about(agent: Mapping[str, Any]) -> str | None:
-    """Why a run with these settings of the agent records no plain draws; None: it does."""
-    changing = ["learned while it played"] * bool(agent.get("learn"))
-    changing += ["went back to what had worked on the level"] * bool(agent.get("retrace"))
-    if not changing or agent.get("repeats"):
+    """Return why a run with these settings does not suit the tuner; None if it does."""
+    if agent.get("repeats") or not agent.get("explore"):
         return None
     return (
-        f"the agent {' and '.join(changing)}; the tuner takes its candidates as draws from one"
-        " distribution (record with --repeats 3)"
+        "the agent explored, so its returns depend on earlier episodes, but the tuner takes them"
+        " as independent draws (record with --repeats 3)"
     )
 
 
 def read_entries(path: Path) -> tuple[list[EpisodeEntry], list[str]]:
-    """The usable episodes of a journal, and what was left out, in a few words each."""
+    """Return the valid entries of a journal, and a note on each kind of line left out."""
     content = read_journal(path)
     if content is None:
-        return [], ["no journal: nothing was played, or another agent played, which keeps none"]
+        return [], ["no journal: no episode was played, or another agent that writes none played"]
     entries = [entry for entry in content.episodes if math.isfinite(entry.episode_return)]
     foreign, infinite = content.broken - content.cut, len(content.episodes) - len(entries)
-    problems = ["the last line is torn: left out"] * content.cut
-    problems += [f"{foreign} lines are no episodes: left out"] * bool(foreign)
+    problems = ["the last line is incomplete: left out"] * content.cut
+    problems += [f"{foreign} lines are not episodes: left out"] * bool(foreign)
     problems += [f"{infinite} returns are NaN or infinite: left out"] * bool(infinite)
-    problems += ["one episode only: it tells nothing of luck"] * (len(entries) == 1)
+    problems += ["only one episode: its luck is unknown"] * (len(entries) == 1)
     return entries, problems
 
 
@@ -157,8 +185,8 @@ def read_recording(runs: Sequence[Path]) -> Recording:
     """Read the journals of run folders.
 
     Raises:
-        RecordingError: no episode at all, no two of one level, or runs of different games.
-        ResultsError, RunFolderError: a folder that is no run, or of another version.
+        RecordingError: there is no episode, no level has two, or the games differ.
+        ResultsError, RunFolderError: a folder is not a run, or has another format version.
     """
     reader = _Reader()
     for run in dict.fromkeys(runs):
@@ -166,17 +194,18 @@ def read_recording(runs: Sequence[Path]) -> Recording:
     games = sorted({Level.parse(name).game for name in reader.episodes})
     if len(games) > 1:
         raise RecordingError(
-            f"the runs are of different games ({', '.join(games)}): their returns have different"
-            " scales, tune each game alone"
+            f"the runs are of different games ({', '.join(games)}), whose returns have different"
+            " scales: tune each game alone"
         )
     levels = tuple(_level(name, episodes) for name, episodes in reader.episodes.items() if episodes)
     if not levels:
         raise RecordingError(
-            f"no episode was finished in {_names(runs)}: play longer, with the project's own agent"
+            f"no episode was finished in {_names(runs)}: use the project's own agent, and a larger"
+            " --budget-steps"
         )
     if all(len(level.returns) == 1 for level in levels):
         raise RecordingError(
-            f"every level of {_names(runs)} has one episode only: play longer (--budget-steps)"
+            f"every level of {_names(runs)} has only one episode: use a larger --budget-steps"
         )
     notes = list(reader.notes)
     if len(reader.models) > 1:
@@ -184,8 +213,8 @@ def read_recording(runs: Sequence[Path]) -> Recording:
         notes.append(f"different agents played ({runs_of_models}): the advice is for their mixture")
     if all((level.tries == 1).all() for level in levels):
         notes.append(
-            "no candidate played twice: half of the differences is taken for luck (record with"
-            " --repeats 3 to know)"
+            "no candidate played twice, so half of the variance of returns is taken as luck (record"
+            " with --repeats 3 to measure it)"
         )
     return Recording(levels, max(reader.budgets), reader.pretrained, tuple(notes))
 
@@ -195,18 +224,16 @@ def _used(entries: Sequence[EpisodeEntry]) -> int:
     return sum(entry.length + 1 for entry in entries)
 
 
-def _level(
-    name: str, episodes: Sequence[tuple[Hashable, bool, float, float, float]]
-) -> RecordedLevel:
-    leaders = dict.fromkeys(key for key, leads, *_ in episodes if leads)
-    draws = dict.fromkeys(key for key, leads, *_ in episodes if not leads)
-    numbers = {key: number for number, key in enumerate([*leaders, *draws])}
-    columns = np.array([values for _, _, *values in episodes], np.float64)
+def _level(name: str, episodes: Sequence[_RecordedEpisode]) -> RecordedLevel:
+    initial = dict.fromkeys(one.candidate for one in episodes if one.is_initial)
+    drawn = dict.fromkeys(one.candidate for one in episodes if not one.is_initial)
+    numbers = {key: number for number, key in enumerate([*initial, *drawn])}
     return RecordedLevel(
         name,
-        len(leaders),
-        np.array([numbers[key] for key, *_ in episodes]),
-        *columns.T,
+        len(initial),
+        np.array([numbers[one.candidate] for one in episodes]),
+        np.array([one.episode_return for one in episodes], np.float64),
+        np.array([one.timesteps for one in episodes], np.float64),
     )
 
 

@@ -92,7 +92,7 @@ def prepare(options: Options, folder: Path) -> tuple[ModelSpec, dict[str, str]]:
     """Export what any variant plays with, once; return the sizes and the weights' SHA-256.
 
     Raises:
-        PretrainedError: the packed model has no networks, or damaged ones.
+        PackedModelError: the packed model has no networks, or damaged ones.
         TrainingError: the folder has other ones.
     """
     # torch is imported where it is needed: the worker processes import this file too

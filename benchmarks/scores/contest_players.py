@@ -24,7 +24,7 @@ from agent.errors import UserError
 from agent.evolution import Evolution
 from agent.explore.explorer import EXPLORER_VERSION
 from agent.settings import PLAY_SETTINGS, Settings
-from agent.world_model.packed_model import MODEL_CARD, Pretrained, PretrainedError, load
+from agent.world_model.packed_model import MODEL_CARD, PackedModel, PackedModelError, load
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
 from arena.evaluation.agents import AgentOptions, LocalAgent
@@ -47,14 +47,12 @@ SHIPPED = "ours as shipped"
 RIVALS = (RANDOM, *(name for name in POLICIES if name != RANDOM), JERK)
 OURS = (UNTRAINED, AS_SEED, SHIPPED)
 AGENTS = (*RIVALS, *OURS)  # the order of tables
-# Whatever a packed play.json says: the first above 2000 plays on, and nothing is learnt.
+# Whatever a packed play.json says: the first candidate above 2,000 is locked in, no explorer.
 SEED_PLAY: dict[str, Any] = {
     "lock_in_rule": "first-above",
     "lock_in_score": 2000.0,
-    "learn": False,
     "candidate_order": "distribution",
-    "switch_after_steps": 0,
-    "retrace": False,
+    "explore": False,
 }
 LEVEL_HOURS = 12.0  # the contest's
 SECONDS_TO_CONNECT, SECONDS_TO_HANG = 120.0, 900.0
@@ -190,7 +188,7 @@ def identities(pretrained: Path) -> dict[str, Identity]:
     return {name: known[name] for name in AGENTS}
 
 
-def model_digest(model: Pretrained) -> str:
+def model_digest(model: PackedModel) -> str:
     """Returns a short name for what plays in a packed model, independent of its files' names.
 
     It is computed from the SHA-256 of the files that play. The model card is excluded: its text
@@ -217,7 +215,7 @@ def play_identity(settings: Settings) -> dict[str, Any]:
     defaults = {field.name: field.default for field in dataclasses.fields(settings)}
     values = {name: getattr(settings, name) for name in PLAY_SETTINGS}
     changed = {name: value for name, value in values.items() if value != defaults[name]}
-    explorer = {"explorer": EXPLORER_VERSION} if settings.retrace else {}
+    explorer = {"explorer": EXPLORER_VERSION} if settings.explore else {}
     return {"settings": changed, **explorer}
 
 
@@ -229,7 +227,7 @@ def our_agent(
     Args:
         name: one of `OURS`.
         pretrained: the packed model as shipped.
-        budget_steps: timesteps, which a lock-in rule may know.
+        budget_steps: timesteps of the budget.
         seed: of its candidates, and of the weights of an untrained model.
         folder: where untrained models are written, to be found again.
     """
@@ -244,10 +242,10 @@ def _settings(name: str, pretrained: Path, budget_steps: int, seed: int) -> Sett
     if name != AS_SEED:
         return agent.settings
     place = agent.settings.pretrained
-    return Settings(pretrained=place, budget_steps=budget_steps, seed=seed, **SEED_PLAY)
+    return Settings(pretrained=place, seed=seed, **SEED_PLAY)
 
 
-def untrained_model(folder: Path, model: Pretrained, evolution: Evolution, seed: int) -> Path:
+def untrained_model(folder: Path, model: PackedModel, evolution: Evolution, seed: int) -> Path:
     """A packed model of random weights and a search at its start, of a model's sizes.
 
     It is written once: a run that goes on must find the same file by file.
@@ -256,7 +254,7 @@ def untrained_model(folder: Path, model: Pretrained, evolution: Evolution, seed:
     place = folder / f"untrained-{model.spec.preset}-seed{seed}-{digest({'sizes': sizes})}"
     try:
         load(place)
-    except PretrainedError:  # not there, or cut off while it was being written
+    except PackedModelError:  # not there, or cut off while it was being written
         from training.models.untrained import write_untrained
 
         write_untrained(
@@ -268,6 +266,7 @@ def untrained_model(folder: Path, model: Pretrained, evolution: Evolution, seed:
 def play_ours(
     agent: LocalAgent,
     levels: Sequence[Level],
+    budget_steps: int,
     folder: Path,
     workers: int,
     console: Console,
@@ -276,8 +275,9 @@ def play_ours(
     """Play levels through the real socket, several at once, and note each as it is finished.
 
     Args:
-        agent: with its seed, which is the stickiness' too, and its budget.
+        agent: with its seed, which is the stickiness' too.
         levels: those that are still to be played.
+        budget_steps: timesteps of each level's budget.
         folder: the run folder, new or of an interrupted run of the same levels.
         workers: levels at once.
         console: for the progress.
@@ -288,9 +288,7 @@ def play_ours(
         UserError: a level failed.
     """
     settings = agent.settings
-    limits = LevelLimits(
-        settings.budget_steps, LEVEL_HOURS * 3600, SECONDS_TO_CONNECT, SECONDS_TO_HANG
-    )
+    limits = LevelLimits(budget_steps, LEVEL_HOURS * 3600, SECONDS_TO_CONNECT, SECONDS_TO_HANG)
     plan = EvaluationPlan(levels, agent, limits, settings.seed, min(workers, len(levels)))
     plan.check()
     seeds = {"stickiness": settings.seed, "agent": settings.seed}

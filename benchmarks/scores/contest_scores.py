@@ -226,7 +226,7 @@ def measure_ours(
     """Play one of ours with one seed on the levels that are still to be played.
 
     Args:
-        player: with the seed and the budget of the keys.
+        player: with the seed of the keys.
         levels: still to be played.
         keys: by level.
         folder: where the runs go.
@@ -249,7 +249,7 @@ def measure_ours(
     def note(level: str, play: Play) -> None:
         book.enter(keys[level], play)
 
-    play_ours(player, levels, place, workers, book.console, note)
+    play_ours(player, levels, key.budget_steps, place, workers, book.console, note)
 
 
 def rival_folder(options: Options, key: Key) -> Path:

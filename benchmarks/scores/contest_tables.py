@@ -276,12 +276,11 @@ def _model_line(results: Results) -> str:
     shipped = results.players.get(results.current.get(SHIPPED, ""), {})
     settings = {**vars(Settings()), **shipped.get("settings", {})}
     rule = settings["lock_in_rule"]
-    if rule in ("first-above", "k-of-n", "watched"):
+    if rule == "first-above":
         rule += f" {settings['lock_in_score']:,.0f}"
     return (
         f"Ours: model {str(shipped.get('model', 'unknown'))[:12]}, as shipped with lock-in {rule},"
         f" candidates {settings['candidate_order']},"
-        f" {'learning' if settings['learn'] else 'not learning'} as it plays,"
         f" {'remembering' if 'explorer' in shipped else 'not remembering'} the level; as the seed"
         " played, the first above 2,000, nothing learnt or remembered; untrained, V and M of random"
         " weights and C from scratch."

@@ -42,21 +42,14 @@ from benchmarks.scores.contest_tables import Scored, budgets, scored, title
 from training.data.held_out import refuse_held_out
 
 TABLE = "contest time"  # its name in the README
-SWITCH_STEPS = 300
 VARIANTS: Mapping[str, Mapping[str, Any]] = {  # agent in the results -> changed settings
     SHIPPED: {},
-    "no-learning": {"learn": False},
     "mean-first": {"candidate_order": "mean-first"},
-    "switch": {"switch_after_steps": SWITCH_STEPS},
-    "no-memory": {"retrace": False},
     AS_SEED: SEED_PLAY,
 }
 # How the table describes a variant. Results name agents without names of settings, which change.
 LABELS = {
-    "no-learning": "nothing learnt: `LEARN=0`",
     "mean-first": "the mean and the hall of fame first: `CANDIDATE_ORDER=mean-first`",
-    "switch": f"others play on when stuck: `SWITCH_AFTER_STEPS={SWITCH_STEPS}`",
-    "no-memory": "no memory of the level: `RETRACE=0`",
 }
 NAMES = {{SHIPPED: "shipped", AS_SEED: "seed"}.get(name, name): name for name in VARIANTS}
 LEVELS = ",".join(

@@ -1,12 +1,12 @@
-"""Can the tuner be trusted? The same rules, simulated from a recording and really played.
+"""Compares the tuner's predictions with real play: the same lock-in rules, simulated and played.
 
-    python -m benchmarks.scores.lock_in_trust          measures, or goes on measuring
-    python -m benchmarks.scores.lock_in_trust --show   prints the table, and puts it into the README
+    python -m benchmarks.scores.lock_in_trust          measures, or continues a measurement
+    python -m benchmarks.scores.lock_in_trust --show   prints the table and updates the README
 
-It records some levels, lets the tuner choose rules that differ, predicts what each will score, then
-plays each on the emulator with other candidates and other stickiness. A prediction is a range:
-one budget is luck, so what counts is how often the real score lies within it, and whether the
-rules stand in the order that was predicted.
+It records some levels, predicts the score of each rule from the recording, then plays each rule on
+the emulator with other candidates and other random seeds. The score of a single budget is partly
+luck, so a prediction is a range. What counts is how often the real score lies within it, and
+whether the rules' real scores have the predicted order.
 """
 
 from __future__ import annotations
@@ -34,15 +34,16 @@ from arena.evaluation.level_run import LevelLimits
 from arena.evaluation.results import RunResults
 from arena.evaluation.run_folder import current_command, open_run
 from arena.tuner.advice import advise
-from arena.tuner.grid import SEED_RULE, Choice, candidate_thresholds, name_of, play_all, prior_of
+from arena.tuner.grid import DEFAULT_RULE, RuleSettings, name_of, simulate_all
 from arena.tuner.recorded import read_recording
-from arena.tuner.simulate import Worlds
+from arena.tuner.simulate import SimulatedBudgets
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.scores.contest_players import model_digest
 
 TABLE = "lock-in trust"  # its name in the README
-WORLDS, BUDGETS = 32, 8
-RANGE = (0.025, 0.975)  # of single simulated budgets
+RECORDINGS, BUDGETS = 32, 8  # resampled recordings per level, budgets per recording
+BEST_OF: RuleSettings = {"lock_in_rule": "best-of", "lock_in_candidates": 16}
+RANGE = (0.025, 0.975)  # quantiles of single simulated budgets
 RECORDING_SEED = 1
 FIRST_PLAY_SEED = 1001
 HOURS = 12.0
@@ -51,40 +52,54 @@ SECONDS_TO_CONNECT, SECONDS_TO_HANG = 120.0, 900.0
 
 @dataclass(frozen=True)
 class Options:
-    """Simulate lock-in rules and play them, on the same levels, and compare."""
+    """Simulate and play lock-in rules on the same levels, and compare the scores."""
 
-    levels: str = option("level set, or levels with commas, that may be tuned to", "pangolin-train")
-    count: int = option("how many of them, evenly spread", 4)
-    steps: int = option("timesteps of each budget, recorded and played", 100_000)
+    levels: str = option(
+        "level set, or levels separated by commas, that may be tuned to", "pangolin-train"
+    )
+    count: int = option("number of these levels, evenly spread over the set", 4)
+    steps: int = option("timesteps of each recorded and each played budget", 100_000)
     repeats: int = option("episodes of each recorded candidate", 3)
-    seeds: int = option("budgets that each rule really plays on each level", 1)
-    pretrained: Path = option("packed model", Path("pretrained"))
-    workers: int = option("levels at once", 2)
-    folder: Path = option("where the runs go, and are resumed", Path("runs/lock_in_trust"))
-    out: Path = option("file for the results as JSON", Path("results/lock_in_trust.json"))
-    show: bool = option("measure nothing: print --out as Markdown, and into the README", False)
+    seeds: int = option("budgets that each rule plays on each level", 1)
+    pretrained: Path = option("folder of the packed model", Path("pretrained"))
+    workers: int = option("number of levels played at once", 2)
+    folder: Path = option(
+        "folder of the runs; a run that is there is resumed", Path("runs/lock_in_trust")
+    )
+    out: Path = option("JSON file of the results", Path("results/lock_in_trust.json"))
+    show: bool = option(
+        "print the results in --out as Markdown and update the README; measures nothing", False
+    )
 
     def __post_init__(self) -> None:
-        """Refuse counts below 1.
+        """Check the values.
 
         Raises:
-            UserError: says which.
+            UserError: a number is below 1.
         """
         for name in ("count", "steps", "repeats", "seeds", "workers"):
             if getattr(self, name) < 1:
-                raise UserError(f"--{name} is {getattr(self, name)}: give 1 or more")
+                raise UserError(f"--{name} is {getattr(self, name)}: use 1 or more")
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One rule on one level, in one played budget."""
+    """One played budget of a rule on a level, beside its prediction. Scores are points.
+
+    Attributes:
+        rule: name of the rule.
+        level: name of the level.
+        predicted: mean score of the simulated budgets.
+        low, high: range of the scores of single simulated budgets.
+        played: score of the played budget; None: no episode was finished.
+    """
 
     rule: str
     level: str
-    predicted: float  # mean over simulated budgets
-    low: float  # range of single simulated budgets
+    predicted: float
+    low: float
     high: float
-    played: float | None  # None: no episode was finished
+    played: float | None
 
     @property
     def inside(self) -> bool | None:
@@ -99,13 +114,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         show_measured(options.out, TABLE, table)
         return 0
     levels = spread(select(options.levels), options.count)
-    # Nothing learned or remembered: the simulation's candidates are draws from one distribution.
-    settings = Settings(
-        pretrained=options.pretrained.absolute(),
-        learn=False,
-        retrace=False,
-        budget_steps=options.steps,
-    )
+    # Without the explorer: the simulation takes returns as independent draws.
+    settings = Settings(pretrained=options.pretrained.absolute(), explore=False)
     try:
         content = measure(options, levels, settings, Console(stderr=True))
     except EvaluationInterrupted as interrupted:
@@ -119,23 +129,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 def measure(
     options: Options, levels: Sequence[Level], settings: Settings, console: Console
 ) -> dict[str, Any]:
-    """Record, predict, play, compare."""
+    """Record the levels, predict the rules' scores, play the rules, and compare."""
     recording_run = options.folder / "recording"
     recorder = replace(settings, repeats=options.repeats, seed=RECORDING_SEED)
     play(options, levels, recorder, recording_run, console)
     recommended = advise([recording_run], options.steps).recommended.settings
-    choices = choose(recording_run, recommended)
-    predictions = predict(recording_run, choices, options.steps)
+    rules = compared_rules(recommended)
+    predictions = predict(recording_run, rules, options.steps)
     compared = []
-    for place, choice in enumerate(choices):
+    for place, rule in enumerate(rules):
         for number in range(options.seeds):
-            player = replace(settings, **choice, seed=FIRST_PLAY_SEED + number)
-            folder = options.folder / f"{slug(choice)}-{number + 1}"
+            player = replace(settings, **rule, seed=FIRST_PLAY_SEED + number)
+            folder = options.folder / f"{slug(rule)}-{number + 1}"
             results = play(options, levels, player, folder, console)
             played = {level.level: level.score for level in results.levels}
             for level, (predicted, low, high) in predictions[place].items():
                 compared.append(
-                    Compared(name_of(choice), level, predicted, low, high, played.get(level))
+                    Compared(name_of(rule), level, predicted, low, high, played.get(level))
                 )
     return {
         "levels": [level.name for level in levels],
@@ -151,7 +161,7 @@ def measure(
 
 
 def spread(levels: Sequence[Level], count: int) -> list[Level]:
-    """So many levels, evenly spread over the set."""
+    """Return `count` levels, evenly spread over the set."""
     count = min(count, len(levels))
     return [levels[place * len(levels) // count] for place in range(count)]
 
@@ -181,49 +191,32 @@ def play(
     finally:
         folder.close()
     for level in results.failed:
-        reason = level.error.reason if level.error else "no reason is known"
+        reason = level.error.reason if level.error else "unknown reason"
         raise UserError(f"{out}: {level.level} failed ({reason}): repeat the command")
     return results
 
 
-def choose(recording_run: Path, recommended: Choice) -> list[Choice]:
-    """Rules that differ: the seed's, the recommended, and one of each other kind.
-
-    Thresholds lie in the middle of the recorded returns and near their top, where rules lock in
-    often and seldom.
-    """
-    levels = read_recording([recording_run]).levels
-    thresholds = candidate_thresholds(levels, 9)
-    middle, high = thresholds[len(thresholds) // 2], thresholds[-2]
-    spreads = Worlds(levels, 1, 1).spreads
-    choices: list[Choice] = [
-        SEED_RULE,
-        recommended,
-        {
-            "lock_in_rule": "k-of-n",
-            "lock_in_score": middle,
-            "lock_in_successes": 2,
-            "lock_in_tries": 3,
-        },
-        {
-            "lock_in_rule": "watched",
-            "lock_in_score": high,
-            "lock_in_watch": 5,
-            "lock_in_keep": 0.75,
-        },
-        {"lock_in_rule": "best-of", "lock_in_candidates": 16},
-        {"lock_in_rule": "optimal", **prior_of(spreads)},
-    ]
-    return [choice for place, choice in enumerate(choices) if choice not in choices[:place]]
+def compared_rules(recommended: RuleSettings) -> list[RuleSettings]:
+    """Return the rules to compare: the default, the recommended one, and best-of."""
+    rules: list[RuleSettings] = []
+    for rule in (DEFAULT_RULE, recommended, BEST_OF):
+        if rule not in rules:
+            rules.append(rule)
+    return rules
 
 
 def predict(
-    recording_run: Path, choices: Sequence[Choice], steps: int
+    recording_run: Path, rules: Sequence[RuleSettings], steps: int
 ) -> list[dict[str, tuple[float, float, float]]]:
-    """For each rule and level: mean of the simulated budgets, and the range of single ones."""
+    """Predict the score of each rule on each level.
+
+    Returns:
+        For each rule: level -> mean of the simulated budgets, and the range of single ones.
+    """
     levels = read_recording([recording_run]).levels
     predictions = []
-    for outcome in play_all(choices, Worlds(levels, WORLDS, BUDGETS), steps):
+    budgets = SimulatedBudgets(levels, RECORDINGS, BUDGETS)
+    for outcome in simulate_all(rules, budgets, steps):
         rule = {}
         for level, scores in zip(levels, outcome.scores, strict=True):
             known = scores[np.isfinite(scores)]
@@ -235,7 +228,7 @@ def predict(
 
 
 def summary(compared: Sequence[Compared]) -> dict[str, Any]:
-    """How far simulation and play agree."""
+    """Summarise how well prediction and play agree."""
     known = [one for one in compared if one.played is not None]
     if not known:
         return {"rules": [], "inside": None}
@@ -258,23 +251,29 @@ def summary(compared: Sequence[Compared]) -> dict[str, Any]:
         "inside": float(np.mean([bool(one.inside) for one in known])),
         "expected_inside": RANGE[1] - RANGE[0],
         "mean_error": float(errors.mean()),
-        "mean_absolute_error_of_budgets": float(np.abs(errors).mean()),  # most of it is luck
+        "mean_absolute_error_of_budgets": float(np.abs(errors).mean()),  # mostly luck
         "mean_absolute_error_of_rules": float(np.abs(pairs[:, 0] - pairs[:, 1]).mean()),
         "rank_correlation_of_rules": rank_correlation(pairs[:, 0], pairs[:, 1]),
     }
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Spearman's rank correlation of two samples (n,); None where one of them is constant."""
-    if len(first) < 2 or len(set(first)) < 2 or len(set(second)) < 2:
+    """Return Spearman's rank correlation of two samples (n,).
+
+    None if n is below 3, where it says nothing, or if one sample is constant.
+    """
+    if len(first) < 3 or len(set(first)) < 2 or len(set(second)) < 2:
         return None
     ranks = [np.unique(one, return_inverse=True)[1].astype(np.float64) for one in (first, second)]
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def table(content: dict[str, Any]) -> str:
-    """What was predicted and what was played, as Markdown."""
-    lines = ["| rule | predicted | played | within the range |", "| --- | --- | --- | --- |"]
+    """Format predicted and played scores as Markdown."""
+    lines = [
+        "| rule | predicted | played | within the predicted range |",
+        "| --- | --- | --- | --- |",
+    ]
     for rule in sorted(content["rules"], key=lambda rule: -rule["predicted"]):
         name = rule["rule"] + " (recommended)" * (rule["rule"] == content["recommended"])
         figures = f"{rule['predicted']:,.0f} | {rule['played']:,.0f} | {rule['inside']:.0%}"
@@ -286,18 +285,18 @@ def table(content: dict[str, Any]) -> str:
             *lines,
             "",
             f"{len(content['levels'])} levels, {settings['steps']:,} timesteps each,"
-            f" {len(content['budgets'])} budgets played. Of these {content['inside']:.0%} scored"
-            f" within the range in which {content['expected_inside']:.0%} of the simulated ones"
-            f" did; a rule's mean is off by {content['mean_absolute_error_of_rules']:,.0f} points"
-            f" on average, a single budget's score by"
-            f" {content['mean_absolute_error_of_budgets']:,.0f}, most of it luck.{ranks}",
+            f" {len(content['budgets'])} budgets played. {content['inside']:.0%} of these scores"
+            f" lie within the range that contains {content['expected_inside']:.0%} of the simulated"
+            f" ones. The prediction of a rule's mean is off by"
+            f" {content['mean_absolute_error_of_rules']:,.0f} points on average, that of a single"
+            f" budget by {content['mean_absolute_error_of_budgets']:,.0f}, mostly by luck.{ranks}",
         ]
     )
 
 
-def slug(choice: Choice) -> str:
-    """A folder's name for a rule."""
-    return re.sub(r"[^a-z0-9.]+", "-", name_of(choice).lower()).strip("-")
+def slug(rule: RuleSettings) -> str:
+    """Return a folder name for a rule."""
+    return re.sub(r"[^a-z0-9.]+", "-", name_of(rule).lower()).strip("-")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 
 from agent import command_line
 from agent.command_line import option
-from agent.gym_remote.client import RemoteEnv
+from agent.gym_remote.client import GymRemoteClient
 from agent.gym_remote.messages import TimestepTimeoutError
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import select
@@ -39,7 +39,7 @@ def main() -> None:
     if options.program == "bare":
         play_bare(options)
         return
-    env = RemoteEnv.connect(Path(os.environ["SOCKET_DIR"]), 30.0)
+    env = GymRemoteClient.connect(Path(os.environ["SOCKET_DIR"]), 30.0)
     try:
         play_null(env) if options.program == "null" else play_eager(env)
     except TimestepTimeoutError:
@@ -63,7 +63,7 @@ def play_bare(options: Options) -> None:
     env.close()
 
 
-def play_null(env: RemoteEnv) -> None:
+def play_null(env: GymRemoteClient) -> None:
     """Send empty actions as fast as the server answers."""
     buttons = np.zeros(12, np.uint8)
     while True:
@@ -74,7 +74,7 @@ def play_null(env: RemoteEnv) -> None:
             done = env.receive()[2]
 
 
-def play_eager(env: RemoteEnv) -> None:
+def play_eager(env: GymRemoteClient) -> None:
     """Play `original2018` as its author did: eager PyTorch, one step after the other."""
     import torch
 

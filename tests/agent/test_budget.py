@@ -1,10 +1,9 @@
-"""The loop over episodes on a made-up environment: order of calls, budget, candidates, learning."""
+"""The loop over episodes on a fake environment: order of calls, journal, candidates, explorer."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +14,10 @@ import pytest
 from agent import candidates as candidates_module
 from agent.buttons import press
 from agent.candidates import Candidates
-from agent.explore.explorer import Retrace
+from agent.explore.explorer import Explorer
 from agent.gym_remote.messages import TimestepTimeoutError
 from agent.journal import Journal
+from agent.lock_in.best_of import BestOf
 from agent.lock_in.first_above import FirstAbove
 from agent.play.budget import play
 
@@ -26,7 +26,7 @@ PARAMETERS = 4 * (FEATURES + 1)
 
 
 class ScriptedEnv:
-    """Episodes of three steps with the returns of a list; ends the run after the last of them."""
+    """Plays episodes of three steps with the given returns, then ends the run."""
 
     def __init__(self, returns: list[float]) -> None:
         self.calls: list[str] = []
@@ -56,7 +56,7 @@ class ScriptedEnv:
 
 
 class ScriptedModel:
-    """Stands in for V and M: constant features, a record of the calls."""
+    """Replaces V and M: constant features, and a record of the calls."""
 
     latent = 2
 
@@ -74,34 +74,27 @@ class ScriptedModel:
         self.calls.append("remember")
 
 
-class RecordingEvolution:
+class NumberedEvolution:
     """Numbers its candidates: every parameter of the n-th candidate drawn is n."""
 
     def __init__(self, population: int) -> None:
         self.n_parameters = PARAMETERS
         self.population = population
-        self.told: list[tuple[list[float], list[float]]] = []
-        self._drawn = 0
+        self.drawn = 0
 
     def ask(self) -> np.ndarray:
-        numbers = np.arange(self._drawn, self._drawn + self.population, dtype=np.float64)
-        self._drawn += self.population
+        numbers = np.arange(self.drawn, self.drawn + self.population, dtype=np.float64)
+        self.drawn += self.population
         return np.repeat(numbers[:, None], PARAMETERS, axis=1)
 
-    def tell(self, candidates: np.ndarray, returns: np.ndarray) -> None:
-        self.told.append((candidates[:, 0].tolist(), list(returns)))
 
-
-def run(returns: list[float], folder: Path, learn: bool = True, threshold: float = 2000) -> Any:
+def run(returns: list[float], folder: Path, threshold: float = 2000, **more: Any) -> Any:
     env = ScriptedEnv(returns)
-    evolution = RecordingEvolution(population=2)
-    candidates = Candidates(evolution, learn)  # type: ignore[arg-type]
+    candidates = Candidates(NumberedEvolution(population=2), **more)  # type: ignore[arg-type]
     with pytest.raises(TimestepTimeoutError):
         play(env, ScriptedModel(env.calls), candidates, FirstAbove(threshold), Journal(folder))  # type: ignore[arg-type]
     lines = (folder / "journal.jsonl").read_text().splitlines() if returns else []
-    return SimpleNamespace(
-        env=env, told=evolution.told, entries=[json.loads(line) for line in lines]
-    )
+    return SimpleNamespace(env=env, entries=[json.loads(line) for line in lines])
 
 
 def test_the_memory_steps_between_sending_and_receiving(tmp_path: Path) -> None:
@@ -119,7 +112,7 @@ def test_locks_onto_the_first_above_and_journals_it(tmp_path: Path) -> None:
     assert all(entry["length"] == 3 and entry["steps_per_second"] > 0 for entry in entries)
 
 
-def test_the_journal_tells_where_the_seconds_went(
+def test_the_journal_contains_the_seconds_by_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(call: Any, seconds: float) -> Any:
@@ -139,22 +132,13 @@ def test_the_journal_tells_where_the_seconds_went(
     assert sum(seconds.values()) <= entry["length"] / entry["steps_per_second"] + 1e-5
 
 
-def test_a_full_population_is_told_back(tmp_path: Path) -> None:
-    told = run([1.0, 2.0, 3.0, 4.0, 5.0], tmp_path).told
-    assert told == [([0.0, 1.0], [1.0, 2.0]), ([2.0, 3.0], [3.0, 4.0])]
-
-
-def test_no_learning_tells_nothing(tmp_path: Path) -> None:
-    assert run([1.0, 2.0, 3.0, 4.0, 5.0], tmp_path, learn=False).told == []
-
-
 def test_a_folder_that_cannot_be_written_does_not_stop_the_play(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     journal = Journal(tmp_path / "file" / "out")
     env = ScriptedEnv([1.0])
-    candidates = Candidates(RecordingEvolution(2))  # type: ignore[arg-type]
+    candidates = Candidates(NumberedEvolution(2))  # type: ignore[arg-type]
     with pytest.raises(TimestepTimeoutError):
         play(env, ScriptedModel(env.calls), candidates, FirstAbove(2000), journal)  # type: ignore[arg-type]
     printed = capsys.readouterr().err
@@ -168,7 +152,7 @@ def test_a_disk_that_fills_up_ends_the_journal_only(
     (tmp_path / "journal.jsonl").symlink_to("/dev/full")
     journal = Journal(tmp_path)
     env = ScriptedEnv([1.0, 2.0])
-    candidates = Candidates(RecordingEvolution(2))  # type: ignore[arg-type]
+    candidates = Candidates(NumberedEvolution(2))  # type: ignore[arg-type]
     with pytest.raises(TimestepTimeoutError):
         play(env, ScriptedModel(env.calls), candidates, FirstAbove(2000), journal)  # type: ignore[arg-type]
     printed = capsys.readouterr().err
@@ -176,20 +160,49 @@ def test_a_disk_that_fills_up_ends_the_journal_only(
     assert printed.count("event=episode ") == 2
 
 
-def test_past_candidates_are_forgotten_worst_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def played(candidates: Candidates, index: int) -> int:
+    """Return 0 for candidate 0 of `NumberedEvolution`, which presses nothing, and 1 for others."""
+    action = candidates.controller(index).act(np.ones(FEATURES, np.float32))
+    return int(action[0])
+
+
+def test_candidates_are_drawn_population_by_population(tmp_path: Path) -> None:
+    evolution = NumberedEvolution(population=2)
+    candidates = Candidates(evolution)  # type: ignore[arg-type]
+    drawn = []
+    for index in range(5):
+        candidates.controller(index)
+        candidates.finished(index, 1.0)
+        drawn.append(evolution.drawn)
+    assert drawn == [2, 2, 4, 4, 6]
+    assert run([1.0] * 5, tmp_path).entries[-1]["candidate"] == 4
+
+
+def test_past_candidates_with_the_lowest_returns_are_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(candidates_module, "CANDIDATES_KEPT", 2)
-    candidates = Candidates(RecordingEvolution(2))  # type: ignore[arg-type]
+    candidates = Candidates(NumberedEvolution(2))  # type: ignore[arg-type]
     for index, episode_return in enumerate([9.0, 1.0, 8.0, 2.0, 3.0, 4.0]):
         candidates.controller(index)
         candidates.finished(index, episode_return)
-    assert sorted(candidates._kept) == [0, 2, 4, 5]
-    features = np.ones(FEATURES, np.float32)
-    assert candidates.controller(2).act(features).tolist() == [1, 1, 1, 1]
-    assert candidates.controller(0).act(features).tolist() == [0, 0, 0, 0]
+    assert [played(candidates, index) for index in (0, 2, 4, 5)] == [0, 1, 1, 1]
+    for dropped in (1, 3):
+        with pytest.raises(AssertionError, match="dropped"):
+            candidates.controller(dropped)
+
+
+def test_a_rule_can_return_to_a_candidate_of_a_past_population(tmp_path: Path) -> None:
+    env = ScriptedEnv([1.0, 9.0, 2.0, 3.0, 4.0, 5.0])
+    candidates = Candidates(NumberedEvolution(population=2))  # type: ignore[arg-type]
+    with pytest.raises(TimestepTimeoutError):
+        play(env, ScriptedModel(env.calls), candidates, BestOf(5), Journal(tmp_path))  # type: ignore[arg-type]
+    lines = (tmp_path / "journal.jsonl").read_text().splitlines()
+    assert [json.loads(line)["candidate"] for line in lines] == [0, 1, 2, 3, 4, 1]
 
 
 class RewardedEnv(ScriptedEnv):
-    """One episode of the rewards of a list; then the run ends."""
+    """Plays one episode with the given rewards, then ends the run."""
 
     def __init__(self, rewards: list[float]) -> None:
         super().__init__([0.0])
@@ -210,84 +223,45 @@ class RewardedEnv(ScriptedEnv):
         return frame, self._rewards[len(self._rewards) - self._left - 1], done
 
 
-def play_rewards(rewards: list[float], folder: Path, switch_after_steps: int) -> Any:
-    env, evolution = RewardedEnv(rewards), RecordingEvolution(population=3)
-    model = ScriptedModel(env.calls)
-    candidates = Candidates(evolution)  # type: ignore[arg-type]
-    with pytest.raises(TimestepTimeoutError):
-        play(env, model, candidates, FirstAbove(5), Journal(folder), switch_after_steps)  # type: ignore[arg-type]
-    (line,) = (folder / "journal.jsonl").read_text().splitlines()
-    return SimpleNamespace(env=env, candidates=candidates, entry=json.loads(line))
+def test_the_explorer_chooses_first_and_is_told_what_was_pressed(tmp_path: Path) -> None:
+    class RightFirst(Explorer):
+        """Presses RIGHT in the first step, and leaves the others to the candidate."""
 
+        def __init__(self) -> None:
+            super().__init__()
+            self.told: list[Any] = []
 
-def test_a_hopeless_episode_goes_to_other_candidates_without_a_reset(tmp_path: Path) -> None:
-    played = play_rewards([1, 0, -1, 9, 0, 0, 0, 0], tmp_path, switch_after_steps=2)
-    assert played.env.calls.count("model_reset") == 1  # nor does the memory forget
-    assert played.entry["switches"] == [
-        {"step": 3, "candidate": 1, "episode_return": 0.0},
-        {"step": 6, "candidate": 2, "episode_return": 9.0},
-    ]  # the last step is no time to switch any more
-    assert played.entry["candidate"] == 0 and played.entry["episode_return"] == 9.0
-    # Candidate 0 presses nothing, as all its parameters are 0; the others press everything.
-    assert played.env.pressed == [0, 0, 0, 1, 1, 1, 1, 1]
-
-
-def test_a_relieved_candidate_is_credited_with_its_own_return_only(tmp_path: Path) -> None:
-    played = play_rewards([1, 0, 0, 9], tmp_path, switch_after_steps=2)
-    assert played.entry["episode_return"] == 10.0
-    assert played.candidates._returns == {0: [1.0]}  # 10 would have locked it in, and been told
-
-
-def test_without_the_setting_nobody_is_relieved(tmp_path: Path) -> None:
-    entry = play_rewards([1, 0, 0, 0, 0, 9], tmp_path, 0).entry
-    assert "switches" not in entry and "returned_to" not in entry
-
-
-def test_a_memory_of_the_level_plays_where_it_knows_and_the_journal_says_how_far(
-    tmp_path: Path,
-) -> None:
-    class Guide(Retrace):
-        """Presses RIGHT in the first step, and leaves the rest to the candidate."""
-
-        def action(self, place: float, latent: np.ndarray) -> np.ndarray | None:
+        def action(self, progress: float, latent: np.ndarray) -> np.ndarray | None:
             assert latent.tolist() == [1.0, 1.0]  # z of the features
-            super().action(place, latent)
-            return press("RIGHT") if len(self._play.places) == 1 else None
+            super().action(progress, latent)
+            return None if self.told else press("RIGHT")
 
-    env, evolution = RewardedEnv([1, 0, 9]), RecordingEvolution(population=3)
-    candidates, guide = Candidates(evolution), Guide()  # type: ignore[arg-type]
-    journal = Journal(tmp_path)
+        def pressed(self, action: np.ndarray) -> None:
+            super().pressed(action)
+            self.told.append(action.tolist())
+
+        def finished(self, episode_return: float) -> None:
+            super().finished(episode_return)
+            self.told.append(episode_return)
+
+    env = RewardedEnv([1, 0, 9])
+    candidates, explorer = Candidates(NumberedEvolution(population=3)), RightFirst()  # type: ignore[arg-type]
+    model, journal = ScriptedModel(env.calls), Journal(tmp_path)
     with pytest.raises(TimestepTimeoutError):
-        play(env, ScriptedModel(env.calls), candidates, FirstAbove(5), journal, retrace=guide)  # type: ignore[arg-type]
+        play(env, model, candidates, FirstAbove(5), journal, explorer)  # type: ignore[arg-type]
     entry = json.loads((tmp_path / "journal.jsonl").read_text())
     assert env.pressed == [1, 0, 0]  # candidate 0 presses nothing
-    assert [action.tolist() for action in guide._play.actions] == [[0, 0, 0, 1], [0] * 4, [0] * 4]
+    assert explorer.told == [[0, 0, 0, 1], [0] * 4, [0] * 4, 10.0]
     assert entry["returned_to"] == 0.0 and entry["episode_return"] == 10.0
-    assert guide._safe == deque([10.0])  # it was told how that ended
 
 
-def test_leaders_play_first_and_are_never_told(tmp_path: Path) -> None:
-    env, evolution = ScriptedEnv([1.0, 2.0, 3.0, 4.0, 5.0]), RecordingEvolution(population=2)
-    leaders = [("mean", np.full(PARAMETERS, 7.0)), ("hall_of_fame", np.full(PARAMETERS, 8.0))]
-    candidates = Candidates(evolution, leaders=leaders)  # type: ignore[arg-type]
-    with pytest.raises(TimestepTimeoutError):
-        play(env, ScriptedModel(env.calls), candidates, FirstAbove(9), Journal(tmp_path))  # type: ignore[arg-type]
-    entries = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
+def test_without_an_explorer_the_journal_does_not_mention_one(tmp_path: Path) -> None:
+    (entry,) = run([1.0], tmp_path).entries
+    assert "returned_to" not in entry and "origin" not in entry
+
+
+def test_initial_candidates_play_before_the_draws(tmp_path: Path) -> None:
+    initial = [("mean", np.full(PARAMETERS, 7.0)), ("hall_of_fame", np.full(PARAMETERS, 8.0))]
+    entries = run([1.0, 2.0, 3.0, 4.0, 5.0], tmp_path, initial=initial).entries
     assert [entry.get("origin") for entry in entries] == ["mean", "hall_of_fame", None, None, None]
     assert [entry["candidate"] for entry in entries] == [0, 1, 2, 3, 4]
-    assert evolution.told == [([0.0, 1.0], [3.0, 4.0])]
-
-
-def test_others_take_turns_and_the_generation_is_drawn_for_them() -> None:
-    evolution = RecordingEvolution(population=3)
-    candidates = Candidates(evolution, leaders=[("mean", np.ones(PARAMETERS))])  # type: ignore[arg-type]
-    turns = candidates.taking_turns(0)
-    assert [next(turns)[0] for _ in range(5)] == [0, 1, 2, 3, 1]
-    candidates.finished(0, 1.0)
-    for index, following in ((1, [1, 2, 3, 2]), (2, [2, 3, 1, 3]), (3, [3, 1, 2, 1])):
-        turns = candidates.taking_turns(index)
-        assert [next(turns)[0] for _ in range(4)] == following
-        candidates.finished(index, 1.0)
-    turns = candidates.taking_turns(4)  # of the next generation
-    assert [next(turns)[0] for _ in range(4)] == [4, 5, 6, 5]
-    assert evolution.told == [([0.0, 1.0, 2.0], [1.0, 1.0, 1.0])]

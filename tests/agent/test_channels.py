@@ -1,4 +1,4 @@
-"""Channels: OpenAI's own descriptions, shapes that are code, values of every wrong type."""
+"""Channels: OpenAI's descriptions, shapes that contain code, and values of wrong types."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONTEST = {
 CHANNELS = parse_description(CONTEST)
 
 
-def test_the_contests_description() -> None:
+def test_the_contests_description_is_parsed() -> None:
     assert list(CHANNELS) == ["ac", "ob", "reward", "done", "reset"]
     assert CHANNELS["ac"].folds == (2,) * 12
     assert CHANNELS["ac"].annotations == {"n": "12", "type": "MultiBinary"}
@@ -60,13 +60,13 @@ def test_a_description_is_written_as_openais_server_writes_it() -> None:
         ('(), dtype("<f8")', (), "<f8"),
     ],
 )
-def test_array_shapes(source: str, shape: tuple[int, ...], dtype: str) -> None:
+def test_array_shapes_are_parsed(source: str, shape: tuple[int, ...], dtype: str) -> None:
     channel = parse_description({"x": ["np", source, None]})["x"]
     assert (channel.shape, channel.dtype) == (shape, np.dtype(dtype))
 
 
 @pytest.mark.parametrize("source", ["[2, 3],", "(2, 3),", "[2,3]", "(2, 3)"])
-def test_fold_shapes(source: str) -> None:
+def test_fold_shapes_are_parsed(source: str) -> None:
     assert parse_description({"x": ["int_fold", source, {}]})["x"].folds == (2, 3)
 
 
@@ -111,14 +111,14 @@ CODE = "__import__('os').system('touch pwned')"
         None,
     ],
 )
-def test_what_is_no_channel_is_refused(entry: object) -> None:
+def test_an_invalid_channel_is_refused(entry: object) -> None:
     with pytest.raises(ProtocolError) as caught:
         parse_description({"x": entry})
     assert "x" in str(caught.value) and len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("name", ["../ob", "", "a/b", "a\0b", "x" * 65, "öb", "."])
-def test_a_channels_name_can_not_leave_the_folder(name: str) -> None:
+def test_a_channel_name_that_leaves_the_folder_is_refused(name: str) -> None:
     with pytest.raises(ProtocolError, match="has the name"):
         parse_description({name: ["int", None, {}]})
 
@@ -126,7 +126,7 @@ def test_a_channels_name_can_not_leave_the_folder(name: str) -> None:
 @pytest.mark.parametrize(
     "content", [None, [], "x", 1, {f"c{i}": ["int", None, {}] for i in range(65)}]
 )
-def test_what_is_no_description_is_refused(content: object) -> None:
+def test_an_invalid_description_is_refused(content: object) -> None:
     with pytest.raises(ProtocolError, match="the description"):
         parse_description(content)
 
@@ -151,7 +151,7 @@ VALUES = JSON | st.lists(JSON, max_size=2) | st.dictionaries(st.text(max_size=3)
 
 @given(st.dictionaries(st.sampled_from([*CHANNELS, "info"]), VALUES) | VALUES)
 @settings(max_examples=1000)
-def test_any_update_is_right_or_a_protocol_error(content: object) -> None:
+def test_any_update_is_valid_or_a_protocol_error(content: object) -> None:
     try:
         values = parse_update(content, CHANNELS)
     except ProtocolError as error:
@@ -186,12 +186,12 @@ def test_values_of_other_types_are_refused(content: object) -> None:
         parse_update(content, CHANNELS)
 
 
-def test_an_integer_will_do_for_a_reward() -> None:
+def test_an_integer_reward_is_accepted() -> None:
     values = parse_update({"ob": True, "reward": 0, "done": False, "reset": 0}, CHANNELS)
     assert values == {"ob": True, "reward": 0.0, "done": False, "reset": False}
 
 
-def test_button_i_is_bit_i() -> None:
+def test_button_i_becomes_bit_i() -> None:
     right = np.zeros(12, np.uint8)
     right[7] = 1
     assert fold_buttons(right, (2,) * 12) == 128
@@ -209,13 +209,13 @@ def test_folding_and_unfolding_are_inverse(digits: list[tuple[int, int]]) -> Non
 
 
 @pytest.mark.parametrize("buttons", [[1] * 11, [1] * 13, [2] + [0] * 11, [-1] + [0] * 11])
-def test_buttons_that_do_not_fit_are_refused(buttons: list[int]) -> None:
+def test_buttons_out_of_range_are_refused(buttons: list[int]) -> None:
     with pytest.raises(ValueError):
         fold_buttons(np.array(buttons), (2,) * 12)
 
 
 @pytest.mark.parametrize("folded", [-1, 4096])
-def test_integers_that_do_not_fit_are_refused(folded: int) -> None:
+def test_integers_out_of_range_are_refused(folded: int) -> None:
     with pytest.raises(ValueError, match="does not fit"):
         unfold_buttons(folded, (2,) * 12)
 
@@ -224,7 +224,7 @@ def test_integers_that_do_not_fit_are_refused(folded: int) -> None:
 @example(5e-324, False)
 @example(1.2345678901234567e-4, True)
 @example(-0.0, False)
-def test_the_plain_answer_is_what_json_would_write(reward: float, done: bool) -> None:
+def test_the_plain_answer_equals_the_json_encoding(reward: float, done: bool) -> None:
     data = plain_answer(reward, done)
     content = {"ob": True, "reward": reward, "done": done, "reset": False}
     assert data == encode("update", content)
@@ -236,7 +236,7 @@ def test_the_plain_answer_is_what_json_would_write(reward: float, done: bool) ->
     assert MessageReader().feed(data)[0]["content"] == content
 
 
-def test_openais_answer_is_plain() -> None:
+def test_openais_answer_matches_the_plain_form() -> None:
     for content in (
         {"ob": True, "reward": 0, "done": False},
         {"ob": True, "reward": -1.5, "done": 1},
@@ -247,12 +247,12 @@ def test_openais_answer_is_plain() -> None:
 
 
 @pytest.mark.parametrize("reward", ["NaN", "1e999", "01", "+1", "1.", "0x1", "1_0", "", "1 "])
-def test_what_is_not_a_finite_json_number_is_not_plain(reward: str) -> None:
+def test_only_finite_json_numbers_match_the_plain_form(reward: str) -> None:
     data = plain_answer(0.25, False).replace(b"0.25", reward.encode())
     assert not PLAIN_ANSWER.fullmatch(data)
 
 
 @pytest.mark.parametrize("reward", [float("nan"), float("inf")])
-def test_a_reward_that_is_no_number_is_not_sent(reward: float) -> None:
+def test_a_reward_that_is_not_finite_is_not_sent(reward: float) -> None:
     with pytest.raises(ProtocolError, match="the reward is"):
         plain_answer(reward, False)

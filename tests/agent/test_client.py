@@ -1,4 +1,4 @@
-"""The client against scripted servers: the honest one, the slow one, and all that go wrong."""
+"""The client against scripted servers: correct ones, slow ones, and faulty ones."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from agent.errors import UserError
 from agent.gym_remote import client
 from agent.gym_remote.channels import Channel, describe, parse_description
-from agent.gym_remote.client import RemoteEnv
-from agent.gym_remote.connection import ConnectError, Link
+from agent.gym_remote.client import GymRemoteClient
+from agent.gym_remote.connection import ConnectError, Connection
 from agent.gym_remote.messages import (
     GymRemoteError,
     MessageReader,
@@ -49,7 +49,7 @@ NO_BUTTONS = np.zeros(12, np.uint8)
 
 
 class Server:
-    """One connection served in a thread: a script of bytes to send, each after one request."""
+    """Serves one connection in a thread: sends one scripted answer after each request."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -116,12 +116,12 @@ def server(base: Path) -> Iterator[Server]:
     server.stop()
 
 
-def connected(server: Server, *answers: bytes, **how: Any) -> RemoteEnv:
+def connected(server: Server, *answers: bytes, **how: Any) -> GymRemoteClient:
     server.start(*answers, **how)
-    return RemoteEnv.connect(server.base, 10, describe_seconds=5, answer_seconds=5)
+    return GymRemoteClient.connect(server.base, 10, describe_seconds=5, answer_seconds=5)
 
 
-def test_an_episode_byte_for_byte(server: Server) -> None:
+def test_an_episode_is_exchanged_byte_for_byte(server: Server) -> None:
     last = encode("update", {"ob": True, "reward": -2, "done": True, "reset": False})
     env = connected(server, AFTER_RESET, AFTER_STEP, AFTER_STEP, last, ob=bytes(range(60)))
     assert (env.n_buttons, env.observation_shape) == (12, SHAPE)
@@ -146,7 +146,7 @@ def test_an_episode_byte_for_byte(server: Server) -> None:
     ]
 
 
-def test_the_observation_is_copied_and_its_file_left_as_it_is(server: Server, base: Path) -> None:
+def test_the_observation_is_a_copy_and_its_file_is_unchanged(server: Server, base: Path) -> None:
     env = connected(server, AFTER_RESET, AFTER_STEP, ob=bytes([7]) * 60, stay=True)
     assert (base / "ob").read_bytes() == bytes([7]) * 60  # OpenAI's client would have emptied it
     frame = env.reset()
@@ -159,7 +159,7 @@ def test_the_observation_is_copied_and_its_file_left_as_it_is(server: Server, ba
     env.close()
 
 
-def test_a_file_that_may_only_be_read_will_do(
+def test_a_read_only_observation_file_is_enough(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     really_open = os.open
@@ -176,14 +176,14 @@ def test_a_file_that_may_only_be_read_will_do(
     env.close()
 
 
-def test_a_server_that_starts_later_is_met_at_once(server: Server) -> None:
+def test_the_client_connects_to_a_server_that_starts_later(server: Server) -> None:
     started = time.monotonic()
     env = connected(server, before=lambda: time.sleep(0.4))
     assert 0.4 <= time.monotonic() - started < 2
     env.close()
 
 
-def test_a_stale_socket_is_waited_out(server: Server, base: Path) -> None:
+def test_the_client_waits_until_a_stale_socket_is_replaced(server: Server, base: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stale:
         stale.bind(str(base / "sock"))
 
@@ -195,22 +195,22 @@ def test_a_stale_socket_is_waited_out(server: Server, base: Path) -> None:
 
 
 @pytest.mark.parametrize("stale", [False, True])
-def test_no_server_is_one_clear_line(base: Path, stale: bool) -> None:
+def test_a_missing_server_is_reported_in_one_line(base: Path, stale: bool) -> None:
     if stale:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
             dead.bind(str(base / "sock"))
     started = time.monotonic()
     with pytest.raises(ConnectError, match=r"no contest environment at .* after 0\.3 s"):
-        RemoteEnv.connect(base, 0.3)
+        GymRemoteClient.connect(base, 0.3)
     assert 0.3 <= time.monotonic() - started < 2
 
 
-def test_paths_of_no_use_are_one_clear_line(base: Path) -> None:
+def test_an_unusable_path_is_reported_in_one_line(base: Path) -> None:
     with pytest.raises(ConnectError, match="too long"):
-        RemoteEnv.connect(base / ("x" * 120), 60)
+        GymRemoteClient.connect(base / ("x" * 120), 60)
     (base / "file").touch()
     with pytest.raises(ConnectError, match="Not a directory"):
-        RemoteEnv.connect(base / "file", 60)
+        GymRemoteClient.connect(base / "file", 60)
 
 
 def without(name: str, **changes: Any) -> bytes:
@@ -227,7 +227,7 @@ def without(name: str, **changes: Any) -> bytes:
         (without("ob", ob=["np", "__import__('os').abort()", {}]), "has the shape"),
         (without("ob", ob=["pickle", None, {}]), "unknown type"),
         (encode("description", None), "the description is None"),
-        (encode("update", {}), "'update' where it had nothing to say"),
+        (encode("update", {}), "'update' without a request"),
         (encode("close", {"reason": "full"}), "full"),
         (encode("close", {"reason": None, "exception": 2}), "WallClockTimeoutError"),
         (encode("close", "bye"), "expected an object"),
@@ -237,35 +237,37 @@ def without(name: str, **changes: Any) -> bytes:
         (b"\xff" * 200_000, "longer than"),
     ],
 )
-def test_a_bad_description_is_one_clear_line(server: Server, description: bytes, said: str) -> None:
+def test_an_invalid_description_is_reported_in_one_line(
+    server: Server, description: bytes, said: str
+) -> None:
     with pytest.raises(UserError, match=said) as caught:
         connected(server, description=description)
     assert "\n" not in str(caught.value)
 
 
-def test_a_server_that_says_nothing_is_not_waited_for_for_ever(server: Server) -> None:
+def test_a_silent_server_times_out(server: Server) -> None:
     server.start(description=b"", stay=True)
     with pytest.raises(ConnectError, match="did not answer in time"):
-        RemoteEnv.connect(server.base, 5, describe_seconds=0.2)
+        GymRemoteClient.connect(server.base, 5, describe_seconds=0.2)
 
 
-def test_a_file_of_another_size_is_refused(server: Server) -> None:
+def test_an_observation_file_of_another_size_is_refused(server: Server) -> None:
     with pytest.raises(ProtocolError, match=r"ob has 59 bytes, expected 60 for \(4, 5, 3\)"):
         connected(server, ob=bytes(59))
 
 
-def test_a_missing_file_is_refused(server: Server) -> None:
+def test_a_missing_observation_file_is_refused(server: Server) -> None:
     with pytest.raises(ConnectError, match="can't be opened"):
         connected(server, ob=None)
 
 
-def test_a_pipe_for_a_file_is_refused(server: Server, base: Path) -> None:
+def test_a_pipe_instead_of_an_observation_file_is_refused(server: Server, base: Path) -> None:
     os.mkfifo(base / "ob")
     with pytest.raises(ProtocolError, match="not a regular file"):
         connected(server, ob=None)
 
 
-def test_a_file_that_shrinks_does_not_kill_the_agent(server: Server, base: Path) -> None:
+def test_a_shrinking_observation_file_raises_an_error(server: Server, base: Path) -> None:
     env = connected(server, AFTER_RESET, AFTER_STEP, stay=True)
     env.reset()
     os.truncate(base / "ob", 0)
@@ -274,7 +276,7 @@ def test_a_file_that_shrinks_does_not_kill_the_agent(server: Server, base: Path)
     env.close()
 
 
-def test_after_a_refusal_the_client_is_in_step(server: Server) -> None:
+def test_after_a_refused_reset_answers_still_match_requests(server: Server) -> None:
     env = connected(server, AFTER_RESET, REFUSAL + AFTER_RESET, AFTER_STEP, AFTER_STEP)
     env.reset()
     with pytest.raises(ResetError):
@@ -288,7 +290,7 @@ def test_after_a_refusal_the_client_is_in_step(server: Server) -> None:
 
 
 @pytest.mark.parametrize("id", [0, 1, 2, 3, 4, 5, 99])
-def test_each_exception_has_its_class(server: Server, id: int) -> None:
+def test_each_exception_id_raises_its_class(server: Server, id: int) -> None:
     expected = type(exception_from_id(id, None))
     refused = encode("exception", {"exception": id, "reason": "why"})
     closed = encode("close", {"exception": id, "reason": "why"})
@@ -299,14 +301,14 @@ def test_each_exception_has_its_class(server: Server, id: int) -> None:
         assert type(caught.value) is expected and caught.value.id == id
 
 
-def test_a_close_after_a_refusal_wins(server: Server) -> None:
+def test_a_close_after_a_refusal_is_raised(server: Server) -> None:
     env = connected(server, REFUSAL + encode("close", {"exception": 1, "reason": None}))
     with pytest.raises(TimestepTimeoutError):
         env.reset()
 
 
 @pytest.mark.parametrize("stay", [False, True])
-def test_the_limit_that_comes_with_the_last_answer(server: Server, stay: bool) -> None:
+def test_a_limit_sent_with_the_last_answer_is_raised_next(server: Server, stay: bool) -> None:
     limit = encode("close", {"reason": "all used", "exception": 1})
     env = connected(server, AFTER_RESET, AFTER_STEP + limit, stay=stay)
     env.reset()
@@ -317,7 +319,7 @@ def test_the_limit_that_comes_with_the_last_answer(server: Server, stay: bool) -
     env.close()
 
 
-def test_the_reason_is_found_though_sending_fails(server: Server) -> None:
+def test_the_reason_is_found_after_a_failed_send(server: Server) -> None:
     env = connected(server, AFTER_RESET)
     env.reset()
     server.stop()  # it closes without a word: the send fails before anything is read
@@ -327,15 +329,15 @@ def test_the_reason_is_found_though_sending_fails(server: Server) -> None:
     env.close()
 
 
-def test_a_socket_closed_in_mid_message(server: Server) -> None:
+def test_a_connection_closed_in_a_message_is_reported(server: Server) -> None:
     env = connected(server, AFTER_STEP[:17])
     with pytest.raises(ServerDisconnectError, match="in the middle of a message, after 17 bytes"):
         env.reset()
 
 
-def test_a_server_that_hangs_is_left(server: Server) -> None:
+def test_a_server_that_does_not_answer_times_out(server: Server) -> None:
     server.start(stay=True)
-    env = RemoteEnv.connect(server.base, 5, answer_seconds=0.2)
+    env = GymRemoteClient.connect(server.base, 5, answer_seconds=0.2)
     with pytest.raises(ServerDisconnectError, match="did not answer in time"):
         env.reset()
     env.close()
@@ -359,7 +361,7 @@ def test_a_server_that_hangs_is_left(server: Server) -> None:
         b"\0" * 70_000,
     ],
 )
-def test_a_bad_answer_is_one_clear_line(server: Server, answer: bytes) -> None:
+def test_an_invalid_answer_is_reported_in_one_line(server: Server, answer: bytes) -> None:
     env = connected(server, answer)
     with pytest.raises(ProtocolError) as caught:
         env.step(NO_BUTTONS)
@@ -368,23 +370,25 @@ def test_a_bad_answer_is_one_clear_line(server: Server, answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("answer", [{"reward": 0}, {"ob": True, "done": True}])
-def test_a_bad_answer_to_a_reset_is_one_clear_line(server: Server, answer: object) -> None:
+def test_an_invalid_answer_to_a_reset_is_reported_in_one_line(
+    server: Server, answer: object
+) -> None:
     env = connected(server, encode("update", answer))
     with pytest.raises(ProtocolError, match="a reset was answered by"):
         env.reset()
     env.close()
 
 
-def test_an_answer_nobody_asked_for_is_noticed(server: Server) -> None:
+def test_an_answer_without_a_request_is_an_error(server: Server) -> None:
     env = connected(server, AFTER_RESET + AFTER_STEP)
     env.reset()
-    with pytest.raises(ProtocolError, match="'update' where it had nothing to say"):
+    with pytest.raises(ProtocolError, match="'update' without a request"):
         env.step(NO_BUTTONS)
     env.close()
 
 
 @pytest.mark.parametrize("buttons", [np.zeros(11, np.uint8), np.full(12, 2, np.uint8)])
-def test_buttons_that_do_not_fit_are_not_sent(server: Server, buttons: np.ndarray) -> None:
+def test_invalid_buttons_are_not_sent(server: Server, buttons: np.ndarray) -> None:
     env = connected(server, AFTER_STEP)
     with pytest.raises(ValueError):
         env.send_action(buttons)
@@ -414,10 +418,12 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES | st.binary(max_size=30), max_size=6), st.booleans())
 @settings(max_examples=1000)
-def test_whatever_comes_is_an_answer_or_an_error(parts: list[bytes], reset_first: bool) -> None:
+def test_any_received_bytes_are_an_answer_or_an_error(
+    parts: list[bytes], reset_first: bool
+) -> None:
     ours, theirs = socket.socketpair()
     channels = parse_description(json.loads(DESCRIPTION[:-1])["content"])
-    env = RemoteEnv(Link(ours), channels, NoScreen())  # type: ignore[arg-type]
+    env = GymRemoteClient(Connection(ours), channels, NoScreen())  # type: ignore[arg-type]
     with ours, theirs:
         theirs.sendall(b"".join(parts))
         theirs.shutdown(socket.SHUT_WR)

@@ -23,7 +23,7 @@ class Options:
     level: str = option("which level", positional=True)
     steps: int = option("how many steps", 100, env="STEPS")
     score: float | None = option("score to beat", None, env="SCORE")
-    learn: bool = option("learn on", True, env="LEARN")
+    fast: bool = option("play fast", True, env="FAST")
     out: Path = option("folder", Path("out"))
     mode: str = option("how", "fast", choices=("fast", "slow"), env="MODE")
 
@@ -32,7 +32,7 @@ def test_defaults_flags_and_variables() -> None:
     assert parse(Options, ["a"], environment={}) == Options(
         "a", 100, None, True, Path("out"), "fast"
     )
-    environment = {"STEPS": "7", "SCORE": "1.5", "LEARN": "no", "MODE": "slow"}
+    environment = {"STEPS": "7", "SCORE": "1.5", "FAST": "no", "MODE": "slow"}
     assert parse(Options, ["a"], environment=environment) == Options(
         "a", 7, 1.5, False, Path("out"), "slow"
     )
@@ -43,10 +43,10 @@ def test_a_flag_wins_over_the_variable_and_the_variable_over_the_preset() -> Non
     assert parse(Options, ["a", "--steps", "9"], environment=environment).steps == 9
     assert parse(Options, ["a", "--preset", "debug"], environment=environment).steps == 7
     assert parse(Options, ["a", "--preset", "debug"], environment={}).steps == 3
-    assert parse(Options, ["a", "--no-learn"], environment={"LEARN": "1"}).learn is False
+    assert parse(Options, ["a", "--no-fast"], environment={"FAST": "1"}).fast is False
 
 
-def test_an_empty_variable_is_no_variable() -> None:
+def test_an_empty_variable_counts_as_unset() -> None:
     assert parse(Options, ["a"], environment={"STEPS": "", "SCORE": ""}).steps == 100
 
 
@@ -60,7 +60,7 @@ def test_an_empty_variable_is_no_variable() -> None:
         (["a", "--mode", "odd"], {}, "odd"),
         (["a", "--preset", "huge"], {}, "huge"),
         (["a"], {"STEPS": "many"}, "STEPS='many'"),
-        (["a"], {"LEARN": "perhaps"}, "LEARN='perhaps'"),
+        (["a"], {"FAST": "perhaps"}, "FAST='perhaps'"),
         (["a"], {"MODE": "odd"}, "MODE='odd'"),
     ],
 )
@@ -78,7 +78,7 @@ def test_help_names_every_option_and_variable(capsys: pytest.CaptureFixture[str]
         "level",
         "--steps",
         "[STEPS]",
-        "--no-learn",
+        "--no-fast",
         "default: 100",
         "Options of the test.",
     ):
@@ -103,7 +103,7 @@ def test_run_turns_errors_into_a_line_and_a_code(
     assert printed.count("\n") == 1
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_closed_output_pipe_is_not_an_error() -> None:
     code = "from agent.command_line import run; run(lambda: print('x\\n' * 200000))"
     command = f'{sys.executable} -c "{code}" | head -n 1; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
@@ -118,7 +118,7 @@ class Several:
     flag: bool = option("a flag", False)
 
 
-def test_a_positional_option_may_be_several() -> None:
+def test_a_positional_option_takes_several_values() -> None:
     files = (Path("a"), Path("b"))
     assert parse(Several, ["a", "b", "--flag"], environment={}) == Several(files, True)
     assert parse(Several, ["a"], environment={}) == Several((Path("a"),))

@@ -1,4 +1,4 @@
-"""The controller and the one encoding of actions."""
+"""The controller, and the conversion between actions and gamepad buttons."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_each_action_button_presses_its_own_gamepad_button() -> None:
 
 
 @given(st.lists(st.integers(0, 1), min_size=4, max_size=4))
-def test_actions_survive_the_way_to_the_gamepad_and_back(values: list[int]) -> None:
+def test_actions_survive_conversion_to_the_gamepad_and_back(values: list[int]) -> None:
     action = np.array(values, np.uint8)
     back = from_genesis(to_genesis(action))
     assert back.dtype == np.uint8
@@ -40,11 +40,11 @@ def test_buttons_outside_the_action_space_are_dropped() -> None:
     assert from_genesis(others).tolist() == [0, 0, 0, 0]
 
 
-def test_the_seeds_controller_has_its_weights_and_evolved_biases() -> None:
+def test_the_original_2018_controller_has_8992_weights_and_four_biases() -> None:
     assert n_parameters(200 + 2 * 1024) == 8992 + 4
 
 
-def test_a_button_is_pressed_where_the_sigmoid_is_above_one_half() -> None:
+def test_a_button_is_pressed_iff_the_sigmoid_is_above_one_half() -> None:
     random = np.random.default_rng(1)
     features = random.standard_normal(7).astype(np.float32)
     parameters = random.standard_normal(n_parameters(7))

@@ -1,4 +1,4 @@
-"""CMA-ES: ranks, search, and a state on disk that goes on bit for bit."""
+"""CMA-ES: ranks, search, and a saved state that continues bit for bit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agent.evolution import SIGMA_RANGE, Evolution, EvolutionError, centred_ranks
+from agent.evolution import SIGMA_RANGE, Evolution, centred_ranks
+from agent.evolution_files import EvolutionError
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS, PRESETS
 
@@ -20,7 +21,7 @@ ORIGINAL_2018 = n_parameters(PRESETS["original2018"].n_features)
 
 
 def returns_of(candidates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Higher nearer to 1, in coarse steps, so that some are equal."""
+    """Returns that rise towards 1, in coarse steps, so that some are equal."""
     returns: NDArray[np.float64] = -np.round(np.abs(candidates - 1).mean(1), 2)
     return returns
 
@@ -61,19 +62,19 @@ def test_scales_of_the_parameters_are_learnt() -> None:
     assert np.abs(evolution.mean * scales).max() < 0.1
 
 
-def test_each_parameter_may_have_a_deviation_of_its_own(tmp_path: Path) -> None:
+def test_each_parameter_may_have_its_own_deviation(tmp_path: Path) -> None:
     scale = np.geomspace(0.01, 10, 40)
     evolution = Evolution(40, 500, 0.5, seed=3, scale=scale)
     evolution.save(tmp_path)
     for drawn in (evolution.ask(), Evolution.load(tmp_path).ask()):
         np.testing.assert_allclose(drawn.std(0), 0.5 * scale, rtol=0.15)
     for wrong in (np.ones(39), np.zeros(40), np.full(40, np.nan)):
-        with pytest.raises(EvolutionError, match="a scale of shape .* or not positive"):
+        with pytest.raises(EvolutionError, match="scale has shape .* not positive"):
             Evolution(40, 8, 0.5, seed=3, scale=wrong)
 
 
 @pytest.mark.parametrize("told", [0, 1, 12])
-def test_loading_goes_on_bit_for_bit(tmp_path: Path, told: int) -> None:
+def test_a_loaded_search_continues_bit_for_bit(tmp_path: Path, told: int) -> None:
     evolution = Evolution(40, 8, 0.5, seed=3, mean=np.linspace(-1, 1, 40))
     generations(evolution, told)
     evolution.save(tmp_path)
@@ -84,7 +85,7 @@ def test_loading_goes_on_bit_for_bit(tmp_path: Path, told: int) -> None:
     assert loaded.mean.tobytes() == evolution.mean.tobytes()
 
 
-def test_a_population_asked_for_and_not_told_is_drawn_again(tmp_path: Path) -> None:
+def test_a_population_that_was_not_told_is_drawn_again(tmp_path: Path) -> None:
     evolution = Evolution(40, 8, 0.5, seed=4)
     generations(evolution, 3)
     pending = evolution.ask()
@@ -98,7 +99,7 @@ def test_a_population_asked_for_and_not_told_is_drawn_again(tmp_path: Path) -> N
         assert ours.tobytes() == theirs.tobytes()
 
 
-def test_saving_in_each_generation_changes_nothing(tmp_path: Path) -> None:
+def test_saving_does_not_change_the_search(tmp_path: Path) -> None:
     interrupted, straight = (Evolution(40, 8, 0.5, seed=5) for _ in range(2))
     for expected in generations(straight, 6):
         interrupted.save(tmp_path)
@@ -108,7 +109,7 @@ def test_saving_in_each_generation_changes_nothing(tmp_path: Path) -> None:
         interrupted.tell(population, returns_of(population))
 
 
-def test_play_without_learning_draws_new_populations_and_keeps_the_search() -> None:
+def test_asking_without_telling_draws_new_populations() -> None:
     evolution = Evolution(40, 8, 0.5, seed=6)
     first, second = evolution.ask(), evolution.ask()
     assert not np.array_equal(first, second)
@@ -116,7 +117,7 @@ def test_play_without_learning_draws_new_populations_and_keeps_the_search() -> N
     np.testing.assert_array_equal(evolution.mean, np.zeros(40))
 
 
-def test_equal_returns_teach_nothing() -> None:
+def test_equal_returns_do_not_move_the_search() -> None:
     evolution = Evolution(40, 8, 0.5, seed=7)
     generations(evolution, 2)
     mean, sigma, population = evolution.mean, evolution.sigma, evolution.ask()
@@ -126,7 +127,7 @@ def test_equal_returns_teach_nothing() -> None:
     assert not np.array_equal(evolution.ask(), population)
 
 
-def test_the_step_size_stays_sane_however_the_returns_behave() -> None:
+def test_the_step_size_stays_in_its_range() -> None:
     evolution = Evolution(4, 6, 0.5, seed=8)
     for _ in range(300):
         population = evolution.ask()
@@ -135,7 +136,7 @@ def test_the_step_size_stays_sane_however_the_returns_behave() -> None:
     assert np.isfinite(evolution.ask()).all()
 
 
-def test_seeds_decide_the_candidates_and_the_global_random_state_does_not() -> None:
+def test_only_the_seed_determines_the_candidates() -> None:
     before = np.random.get_state()[1].copy()
     first = generations(Evolution(40, 8, 0.5, seed=9), 2)
     np.testing.assert_array_equal(np.random.get_state()[1], before)
@@ -145,7 +146,7 @@ def test_seeds_decide_the_candidates_and_the_global_random_state_does_not() -> N
     assert not np.array_equal(first[0], Evolution(40, 8, 0.5, seed=10).ask())
 
 
-def test_reseeding_draws_others_from_the_same_distribution(tmp_path: Path) -> None:
+def test_reseeding_keeps_the_distribution(tmp_path: Path) -> None:
     evolution = Evolution(40, 8, 0.5, seed=11)
     generations(evolution, 3)
     evolution.save(tmp_path)
@@ -263,7 +264,7 @@ def test_the_search_needs_no_plotting() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "(4, 4)\n", "")
 
 
-def test_a_first_generation_of_equal_returns_is_no_end() -> None:
+def test_the_search_continues_after_equal_returns() -> None:
     evolution = Evolution(40, 8, 0.5, seed=12)
     evolution.tell(evolution.ask(), np.zeros(8))
     generations(evolution, 2)
@@ -279,7 +280,7 @@ sys.stdout.write(Evolution.load(Path(sys.argv[1])).ask().tobytes().hex())
 """
 
 
-def test_another_process_goes_on_bit_for_bit(tmp_path: Path) -> None:
+def test_another_process_continues_bit_for_bit(tmp_path: Path) -> None:
     evolution = Evolution(40, 8, 0.5, seed=13)
     generations(evolution, 4)
     evolution.save(tmp_path)

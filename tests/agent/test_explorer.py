@@ -1,4 +1,4 @@
-"""The memory of a level: what got past a place is found again, and nothing else is disturbed."""
+"""The explorer: it finds and repeats progress, and leaves a good controller undisturbed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.buttons import press
-from agent.explore.archive import Arm, Passage, Way
-from agent.explore.explorer import (
-    HOPE,
-    LONGEST_PASSAGE,
-    PASSAGES_KEPT,
-    STRETCH,
-    STUCK_STEPS,
-    Retrace,
-    Venture,
-)
-from agent.explore.macro_actions import Plan, burst, leap, retreat
+from agent.explore.archive import ArchiveCell, Arm, Balance, Trajectory, TrajectoryArm
+from agent.explore.explorer import Explorer
+from agent.explore.macro_actions import MacroAction, delayed_jump, random_buttons, run_back_and_on
+from agent.explore.settings import DEFAULT_SETTINGS, ExplorerSettings
 
 STEP = 20.0
 END = 3000.0
@@ -28,9 +21,9 @@ MAX_STEPS = 400
 
 
 class Walk:
-    """A way of 3,000 points with pits that only who is in the air crosses, and a bonus at the end.
+    """A fake level of 3,000 points, with pits that only a jump crosses and a bonus at the end.
 
-    Some steps slip, as the contest's sticky frames do: they go half as far.
+    Some steps are half as long, similar to the contest's sticky actions.
     """
 
     def __init__(self, pits: tuple[float, ...], seed: int) -> None:
@@ -38,19 +31,19 @@ class Walk:
         self._random = np.random.default_rng(seed)
 
     def play(
-        self, retrace: Retrace | None, controller: Callable[[float], NDArray[np.uint8]]
+        self, explorer: Explorer | None, controller: Callable[[float], NDArray[np.uint8]]
     ) -> float:
-        """One episode; returns the sum of the rewards."""
+        """One episode; returns the sum of its rewards."""
         place, air, total = 0.0, 0, 0.0
-        if retrace is not None:
-            retrace.begin()
+        if explorer is not None:
+            explorer.begin()
         for _ in range(MAX_STEPS):
             latent = np.array([place / 100, air], np.float32)
-            action = retrace.action(total, latent) if retrace is not None else None
+            action = explorer.action(total, latent) if explorer is not None else None
             if action is None:
                 action = controller(place)
-            if retrace is not None:
-                retrace.pressed(action)
+            if explorer is not None:
+                explorer.pressed(action)
             air = max(air - 1, 0)
             if action[0] and not air:
                 air = AIRBORNE_STEPS
@@ -63,8 +56,8 @@ class Walk:
                 break
             if not air and any(pit <= place < pit + 30 for pit in self._pits):
                 break
-        if retrace is not None:
-            retrace.finished(total)
+        if explorer is not None:
+            explorer.finished(total)
         return total
 
 
@@ -72,165 +65,183 @@ def run_right(place: float) -> NDArray[np.uint8]:
     return press("RIGHT")
 
 
-def test_it_finds_a_way_over_pits_that_the_controller_never_jumps() -> None:
+def test_it_crosses_pits_that_the_controller_never_jumps() -> None:
     alone = Walk((600.0, 1500.0, 2300.0), seed=1)
     assert max(alone.play(None, run_right) for _ in range(20)) < 640
-    walk, retrace = Walk((600.0, 1500.0, 2300.0), seed=1), Retrace(seed=1)
-    returns = [walk.play(retrace, run_right) for _ in range(150)]
+    walk, explorer = Walk((600.0, 1500.0, 2300.0), seed=1), Explorer(seed=1)
+    returns = [walk.play(explorer, run_right) for _ in range(150)]
     assert max(returns) > END  # the end, and its bonus
     assert min(returns[-100:]) > END  # found again, episode after episode
 
 
-def test_it_leaves_a_controller_that_needs_no_help_alone() -> None:
-    walk, retrace = Walk((), seed=2), Retrace(seed=2)
-    assert all(walk.play(retrace, run_right) >= END + 500 for _ in range(50))
+def test_a_controller_that_needs_no_help_plays_undisturbed() -> None:
+    walk, explorer = Walk((), seed=2), Explorer(seed=2)
+    assert all(walk.play(explorer, run_right) >= END + 500 for _ in range(50))
 
 
-def test_the_same_seed_plays_the_same() -> None:
+def test_the_same_seed_gives_the_same_returns() -> None:
     played = []
     for _ in range(2):
-        walk, retrace = Walk((600.0, 1500.0), seed=3), Retrace(seed=7)
-        played.append([walk.play(retrace, run_right) for _ in range(30)])
+        walk, explorer = Walk((600.0, 1500.0), seed=3), Explorer(seed=7)
+        played.append([walk.play(explorer, run_right) for _ in range(30)])
     assert played[0] == played[1]
 
 
-def test_it_says_how_far_an_episode_went_on_passages_alone() -> None:
-    walk, retrace, returned = Walk((600.0, 1500.0), seed=1), Retrace(seed=1), []
+def test_it_reports_how_far_trajectories_alone_played() -> None:
+    walk, explorer, returned = Walk((600.0, 1500.0), seed=1), Explorer(seed=1), []
     for _ in range(60):
-        walk.play(retrace, run_right)
-        returned.append(retrace.returned_to)
+        walk.play(explorer, run_right)
+        returned.append(explorer.returned_to)
     assert returned[0] == 0.0  # none was known
     assert max(returned) > 1500.0
 
 
-def test_who_stands_still_is_given_up_and_rescued() -> None:
-    retrace, pressed = Retrace(seed=1), []
+def test_an_episode_that_is_stuck_tries_macro_actions() -> None:
+    explorer, pressed = Explorer(seed=1), []
     latent = np.zeros(2, np.float32)
-    for _ in range(20 * STUCK_STEPS):
-        action = retrace.action(0.0, latent)
+    for _ in range(20 * DEFAULT_SETTINGS.stuck_steps):
+        action = explorer.action(0.0, latent)
         pressed.append(action)
-        retrace.pressed(np.zeros(4, np.uint8) if action is None else action)
-    assert any(action is not None and action[2] for action in pressed)  # it tries to go back
-    retrace.finished(0.0)  # an episode without any progress is no harm
+        explorer.pressed(np.zeros(4, np.uint8) if action is None else action)
+    assert any(action is not None and action[2] for action in pressed)  # it runs back
+    explorer.finished(0.0)  # an episode without any progress raises no error
 
 
-def way(places: list[float], actions: list[NDArray[np.uint8]] | None = None) -> Way:
+def trajectory(progress: list[float], actions: list[NDArray[np.uint8]] | None = None) -> Trajectory:
     """Steps at these places, each with the speed that led there and the same z."""
-    place = np.array(places)
-    pressed = np.array(actions if actions else [press("RIGHT")] * len(places))
-    latents = np.zeros((len(places), 2), np.float32)
-    return Way(place, np.diff(place, prepend=place[0]), latents, pressed)
+    places = np.array(progress)
+    pressed = np.array(actions if actions else [press("RIGHT")] * len(progress))
+    latents = np.zeros((len(progress), 2), np.float32)
+    return Trajectory(places, np.diff(places, prepend=places[0]), latents, pressed)
 
 
-def test_a_proven_trail_is_not_left() -> None:
-    retrace = Retrace(seed=1)
-    other = Passage(50.0, 0.0, trail=1, way=way([1000.0]))
-    same = Passage(1.0, 0.0, trail=2, way=way([1000.0]))
-    retrace._stretches[4].passages = [Passage(9.0, 0.0, trail=2, way=way([800.0]))]
-    retrace._stretches[5].passages = [other, same]
-    retrace._stretches[4].controller.failed = retrace._stretches[4].leap.failed = 1e9
-    retrace._stretches[4].burst.failed = 1e9
-    retrace._enter(4)
-    assert all(retrace._choose(5) is same for _ in range(50))
-    same.failed = 4.0  # no longer
-    assert sum(retrace._choose(5) is other for _ in range(50)) > 40
+def arm(episode: int, successes: float, failures: float) -> TrajectoryArm:
+    return TrajectoryArm(successes, failures, episode=episode, trajectory=trajectory([1000.0]))
 
 
-def test_who_explores_leaves_the_passages_at_the_known_ways_end() -> None:
-    retrace = Retrace(seed=1)
-    for stretch in (3, 4, 5):
-        retrace._stretches[stretch].passages = [Passage(99.0, 0.0, trail=1, way=way([0.0]))]
-    retrace._ends.append(4)
-    retrace._play.explore_from = 4
-    assert isinstance(retrace._choose(3), Passage) and isinstance(retrace._choose(5), Passage)
-    assert not any(isinstance(retrace._choose(4), Passage) for _ in range(50))
+def test_a_reliable_trajectory_is_continued_by_the_same_episode() -> None:
+    cell, other, same = ArchiveCell(DEFAULT_SETTINGS), arm(1, 50, 0), arm(2, 1, 0)
+    cell.keep(other, limit=8)
+    cell.keep(same, limit=8)
+    reliable = DEFAULT_SETTINGS.reliable_success
+    assert cell.continuation(arm(2, 9, 0), reliable) is same
+    same.failures = 4.0
+    assert cell.continuation(arm(2, 9, 0), reliable) is None
+    assert cell.continuation(arm(3, 9, 0), reliable) is None
 
 
-def test_only_the_most_reliable_passages_of_a_stretch_are_kept() -> None:
-    walk, retrace = Walk((600.0, 700.0, 800.0), seed=5), Retrace(seed=5)
-    for _ in range(200):
-        walk.play(retrace, run_right)
-    kept = [stretch.passages for stretch in retrace._stretches.values()]
-    assert 0 < max(map(len, kept)) <= PASSAGES_KEPT
-    assert all(len(one.way) <= LONGEST_PASSAGE for passages in kept for one in passages)
+def test_a_cell_keeps_the_most_reliable_trajectories() -> None:
+    cell = ArchiveCell(DEFAULT_SETTINGS)
+    for episode, successes in enumerate((1, 5, 3, 9, 2)):
+        cell.keep(arm(episode, successes, 1), limit=3)
+    assert [kept.episode for kept in cell.trajectories] == [3, 1, 2]
 
 
-def test_a_venture_goes_on_while_it_gains_and_hope_lasts() -> None:
-    random, venture = np.random.default_rng(1), Venture()
-    assert venture.pays(random)
-    venture.balance -= HOPE
-    assert sum(venture.pays(random) for _ in range(1000)) < 100  # curiosity only
-    venture.balance += 1.0
-    assert venture.pays(random)
+def test_a_risk_is_taken_while_its_balance_is_positive() -> None:
+    random, balance = np.random.default_rng(1), Balance(2000.0)
+    assert balance.is_worth_a_try(random, retry_chance=0.03)
+    balance.points -= 2000.0
+    assert sum(balance.is_worth_a_try(random, retry_chance=0.03) for _ in range(1000)) < 100
+    balance.points += 1.0
+    assert balance.is_worth_a_try(random, retry_chance=0.0)
 
 
-def test_rewards_of_any_size_are_no_harm() -> None:
-    retrace = Retrace(seed=1)
+def points_returned(exploring_share: float) -> list[float]:
+    """Points that trajectories alone reached, in 40 episodes that all end at a wide pit."""
+    wide_pit = tuple(np.arange(1500.0, 1800.0, 30.0).tolist())
+    settings = ExplorerSettings(
+        exploring_share=exploring_share, mean_cells_back=1000.0, initial_balance=1e9
+    )
+    walk, explorer, returned = Walk(wide_pit, seed=4), Explorer(4, settings), []
+    for _ in range(40):
+        walk.play(explorer, run_right)
+        returned.append(explorer.returned_to)
+    return returned
+
+
+def test_an_exploring_episode_leaves_the_trajectories_before_the_known_end() -> None:
+    assert sum(points > 0 for points in points_returned(exploring_share=0.0)) > 10
+    assert sum(points > 0 for points in points_returned(exploring_share=1.0)) <= 1
+
+
+def test_rewards_of_any_size_raise_no_error() -> None:
+    explorer = Explorer(seed=1)
     latent = np.zeros(2, np.float32)
     for rewards in ([1e300, 5.0, -1e300], [-1e9, 1e9, 1e18], [0.0], [1e308, 1e308, 1e308]):
-        retrace.begin()
+        explorer.begin()
         total = 0.0
         for reward in rewards:
-            action = retrace.action(total, latent)
-            retrace.pressed(press() if action is None else action)
+            action = explorer.action(total, latent)
+            explorer.pressed(press() if action is None else action)
             total += reward
-        retrace.finished(total)
-    assert len(retrace._stretches) < 20
+        explorer.finished(total)
 
 
-@pytest.mark.parametrize(("worked", "failed", "mean"), [(0, 0, 0.5), (1, 0, 2 / 3), (0, 2, 0.25)])
-def test_an_arm_is_judged_from_a_uniform_prior(worked: float, failed: float, mean: float) -> None:
-    arm = Arm(worked, failed)
-    assert arm.mean == pytest.approx(mean)
-    draws = [arm.draw(np.random.default_rng(seed)) for seed in range(500)]
-    expected = (1 + 2 * worked) / (2 + 2 * worked + 2 * failed)
+@pytest.mark.parametrize(
+    ("successes", "failures", "mean"), [(0, 0, 0.5), (1, 0, 2 / 3), (0, 2, 0.25)]
+)
+def test_an_arm_has_a_uniform_prior(successes: float, failures: float, mean: float) -> None:
+    judged = Arm(successes, failures)
+    assert judged.mean == pytest.approx(mean)
+    draws = [judged.sample(np.random.default_rng(seed), 2.0) for seed in range(500)]
+    expected = (1 + 2 * successes) / (2 + 2 * successes + 2 * failures)
     assert np.mean(draws) == pytest.approx(expected, abs=0.05)
 
 
-def test_a_circle_is_cut_where_place_speed_and_picture_come_back() -> None:
-    standing = way([0.0, *[100.0] * 60, 120.0, 140.0])
-    cut = standing.part(0, len(standing))
-    assert cut.places[0] == 0.0 and cut.places[-2:].tolist() == [120.0, 140.0]
+def test_a_loop_is_cut_where_progress_speed_and_latent_return() -> None:
+    standing = trajectory([0.0, *[100.0] * 60, 120.0, 140.0])
+    cut = standing.part(0, len(standing), DEFAULT_SETTINGS)
+    assert cut.progress[0] == 0.0 and cut.progress[-2:].tolist() == [120.0, 140.0]
     assert len(cut) < 10  # nearly all of the standing is gone
     changing = np.arange(len(standing), dtype=np.float32)[:, None]
-    moving = Way(standing.places, standing.speeds, changing, standing.actions)
-    assert len(moving.part(0, len(moving))) == len(moving)
-    assert moving.part(5, 9).latents.ravel().tolist() == [5, 6, 7, 8]
+    moving = Trajectory(standing.progress, standing.speeds, changing, standing.actions)
+    assert len(moving.part(0, len(moving), DEFAULT_SETTINGS)) == len(moving)
+    assert moving.part(5, 9, DEFAULT_SETTINGS).latents.ravel().tolist() == [5, 6, 7, 8]
 
 
-def test_a_passage_is_followed_by_place_and_not_by_time() -> None:
+def nearest(
+    known: TrajectoryArm, progress: float, speed: float, latent: list[float], expected: int
+) -> int:
+    z = np.array(latent, np.float32)
+    return known.nearest_step(progress, speed, z, expected, DEFAULT_SETTINGS)
+
+
+def test_a_trajectory_is_followed_by_progress_and_not_by_time() -> None:
     actions = [press("RIGHT", "B") if step == 10 else press("RIGHT") for step in range(20)]
-    known = Passage(trail=0, way=way(np.arange(0.0, 400.0, 20.0).tolist(), actions))
-    jumped, due = [], 0
-    for place in np.arange(0.0, STRETCH + 40, 10.0):  # at half the speed
-        step = known.look_up(float(place), 10.0, np.zeros(2, np.float32), due)
-        due = min(step + 1, len(known.way) - 1)
-        if known.way.actions[step][0]:
+    steps = trajectory(np.arange(0.0, 400.0, 20.0).tolist(), actions)
+    known = TrajectoryArm(episode=0, trajectory=steps)
+    jumped, expected = [], 0
+    for place in np.arange(0.0, 240.0, 10.0):  # at half the speed
+        step = nearest(known, float(place), 10.0, [0.0, 0.0], expected)
+        expected = min(step + 1, len(known.trajectory) - 1)
+        if known.trajectory.actions[step][0]:
             jumped.append(place)
     assert jumped and all(abs(place - 200.0) <= 10.0 for place in jumped)
 
 
-def test_of_two_steps_at_a_place_the_one_that_looks_alike_is_followed() -> None:
+def test_of_two_steps_with_equal_progress_the_one_with_the_similar_latent_is_followed() -> None:
     latents = np.repeat(np.array([[0.0, 0.0], [9.0, 0.0]], np.float32), 5, 0)
     places = np.full(10, 100.0)
-    both = Way(places, np.zeros(10), latents, np.zeros((10, 4), np.uint8))
-    known = Passage(trail=0, way=both)
-    assert known.look_up(100.0, 0.0, np.array([0.0, 0.0], np.float32), 4) == 4
-    assert known.look_up(100.0, 0.0, np.array([9.0, 0.0], np.float32), 4) == 5
+    both = Trajectory(places, np.zeros(10), latents, np.zeros((10, 4), np.uint8))
+    known = TrajectoryArm(episode=0, trajectory=both)
+    assert nearest(known, 100.0, 0.0, [0.0, 0.0], 4) == 4
+    assert nearest(known, 100.0, 0.0, [9.0, 0.0], 4) == 5
 
 
-@pytest.mark.parametrize("plan", [leap, burst, retreat])
-def test_plans_are_short_and_made_of_buttons(plan: Callable[[np.random.Generator], Plan]) -> None:
+@pytest.mark.parametrize("macro_action", [delayed_jump, random_buttons, run_back_and_on])
+def test_macro_actions_are_short_and_press_valid_buttons(
+    macro_action: Callable[[np.random.Generator, ExplorerSettings], MacroAction],
+) -> None:
     random = np.random.default_rng(1)
     for _ in range(200):
-        steps = plan(random)
+        steps = macro_action(random, DEFAULT_SETTINGS)
         assert 0 < len(steps) <= 170
         for action in steps:
             assert action is None or (action.shape == (4,) and action.max() <= 1)
             assert action is None or not (action[2] and action[3])  # never left and right at once
 
 
-def test_a_retreat_goes_back_before_it_goes_on() -> None:
-    steps = retreat(np.random.default_rng(1))[::-1]
+def test_running_back_and_on_starts_to_the_left() -> None:
+    steps = run_back_and_on(np.random.default_rng(1), DEFAULT_SETTINGS)[::-1]
     assert steps[0] is not None and steps[0][2] and not steps[0][3]
     assert steps[-1] is not None and steps[-1][3] and not steps[-1][2]

@@ -1,4 +1,4 @@
-"""Files are whole or absent, whatever goes wrong while they are written."""
+"""Atomic writing: a failed write leaves the old file unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from agent.files import sha256, write_atomically
 
 
-def test_writes_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None:
+def test_a_file_is_written_and_replaced_without_leftovers(tmp_path: Path) -> None:
     path = tmp_path / "state"
     write_atomically(path, b"old")
     write_atomically(path, b"new")
@@ -35,6 +35,6 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_sha256_is_the_standard_one(tmp_path: Path) -> None:
+def test_sha256_equals_hashlib(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"pangolin")
     assert sha256(tmp_path / "file") == hashlib.sha256(b"pangolin").hexdigest()

@@ -1,24 +1,21 @@
-"""The hall of fame: optional, checked, played first when asked for, and never unpickled."""
+"""The hall of fame: optional, checked, never unpickled, and played before the draws."""
 
 from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from agent.__main__ import leaders
 from agent.evolution import Evolution
-from agent.hall_of_fame import hall_of_fame_bytes, read_hall_of_fame
-from agent.settings import Settings
+from agent.hall_of_fame import hall_of_fame_bytes, initial_candidates, read_hall_of_fame
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import (
     HALL_OF_FAME,
     MANIFEST,
-    PretrainedError,
+    PackedModelError,
     load,
     write_manifest,
 )
@@ -49,16 +46,14 @@ def test_a_model_packed_without_one_has_none(folder: Path, tmp_path: Path) -> No
     (folder / HALL_OF_FAME).unlink()
     write_manifest(folder, TINY, games=[], training={})
     assert read_hall_of_fame(load(folder)).shape == (0, SIZE)
-    # Nor is a file read that the manifest does not list.
+    # A file that the manifest does not list is not read.
     (folder / HALL_OF_FAME).write_bytes(hall_of_fame_bytes(PARAMETERS))
     assert read_hall_of_fame(load(folder)).shape == (0, SIZE)
 
 
-def test_the_mean_plays_first_then_the_fame_where_that_was_asked_for(folder: Path) -> None:
-    pretrained, evolution = load(folder), Evolution.load(folder)
-    assert leaders(Settings(), pretrained, evolution) == []
-    asked = replace(Settings(), candidate_order="mean-first")
-    origins, parameters = zip(*leaders(asked, pretrained, evolution), strict=True)
+def test_the_mean_is_the_first_candidate_and_the_hall_of_fame_follows(folder: Path) -> None:
+    evolution = Evolution.load(folder)
+    origins, parameters = zip(*initial_candidates(load(folder), evolution), strict=True)
     assert origins == ("mean", "hall_of_fame", "hall_of_fame", "hall_of_fame")
     np.testing.assert_array_equal(parameters[0], evolution.mean)
     np.testing.assert_array_equal(np.array(parameters[1:]), PARAMETERS)
@@ -68,10 +63,10 @@ def test_an_altered_or_missing_file_is_one_line(folder: Path) -> None:
     data = bytearray((folder / HALL_OF_FAME).read_bytes())
     data[-1] ^= 1
     (folder / HALL_OF_FAME).write_bytes(data)
-    with pytest.raises(PretrainedError, match="hall_of_fame.npz was altered"):
+    with pytest.raises(PackedModelError, match="hall_of_fame.npz was altered"):
         load(folder)
     (folder / HALL_OF_FAME).unlink()
-    with pytest.raises(PretrainedError, match="hall_of_fame.npz is missing"):
+    with pytest.raises(PackedModelError, match="hall_of_fame.npz is missing"):
         load(folder)
     assert HALL_OF_FAME in json.loads((folder / MANIFEST).read_text())["files"]
 
@@ -94,8 +89,8 @@ def saved(**arrays: np.ndarray) -> bytes:
         (saved(parameters=PARAMETERS * np.float32("nan")), "not finite"),
     ],
 )
-def test_what_is_no_hall_of_fame_is_one_line(folder: Path, data: bytes, problem: str) -> None:
-    pretrained = load(pack(folder, data))
-    with pytest.raises(PretrainedError, match=problem) as raised:
-        read_hall_of_fame(pretrained)
+def test_an_invalid_hall_of_fame_is_one_line(folder: Path, data: bytes, problem: str) -> None:
+    model = load(pack(folder, data))
+    with pytest.raises(PackedModelError, match=problem) as raised:
+        read_hall_of_fame(model)
     assert "\n" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""ONNX Runtime's telemetry stays off: nothing is kept in the home folder, nothing is reported."""
+"""ONNX Runtime's telemetry is off: no device id in the home folder, no reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import pytest
     [("import agent, onnxruntime", False), ("import onnxruntime", True)],
     ids=["agent", "onnxruntime alone"],
 )
-def test_the_agent_leaves_no_telemetry_behind(tmp_path: Path, code: str, reports: bool) -> None:
+def test_importing_the_agent_switches_telemetry_off(
+    tmp_path: Path, code: str, reports: bool
+) -> None:
     # Nothing else of our environment: CI variables would switch the telemetry off as well.
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)

@@ -1,4 +1,4 @@
-"""One step of the memory: against torch, and its ways to fail."""
+"""One step of the memory: compared with torch, and its errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from agent.errors import ModelError
 from agent.world_model.memory import Memory
-from agent.world_model.packed_model import PretrainedError
+from agent.world_model.packed_model import PackedModelError
 from tests.helpers.small_models import TINY
 from training.models.export import export_memory
 from training.models.untrained import random_networks
@@ -24,7 +24,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_initial_state_is_zero_and_each_callers_own(path: Path) -> None:
+def test_the_initial_state_is_zero_and_a_new_copy_each_time(path: Path) -> None:
     memory = Memory(path, TINY)
     h, c = memory.initial()
     assert h.shape == c.shape == (TINY.hidden,) and h.dtype == c.dtype == np.float32
@@ -33,7 +33,7 @@ def test_the_initial_state_is_zero_and_each_callers_own(path: Path) -> None:
     assert not memory.initial()[0].any() and not c.any()
 
 
-def test_a_step_is_torchs_step(path: Path) -> None:
+def test_a_step_equals_torchs_step(path: Path) -> None:
     memory, reference = Memory(path, TINY), random_networks(TINY)[1]
     random = np.random.default_rng(1)
     z, h, c = (random.standard_normal(n).astype(np.float32) for n in (4, 8, 8))
@@ -56,7 +56,7 @@ def test_actions_matter_and_enter_as_zeros_and_ones(path: Path) -> None:
     assert len({state.tobytes() for state in states}) == 4
 
 
-def test_returned_states_are_the_callers_own(path: Path) -> None:
+def test_returned_states_are_copies(path: Path) -> None:
     memory = Memory(path, TINY)
     z, action = np.ones(4, np.float32), np.ones(4, np.uint8)
     first = memory.step(z, action, *memory.initial())
@@ -74,6 +74,6 @@ def test_a_state_that_is_not_finite_is_an_error_of_one_line(path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_memory_of_another_size_is_named(path: Path) -> None:
-    with pytest.raises(PretrainedError, match=r"memory\.onnx: .*another model"):
+def test_a_memory_of_another_size_is_refused(path: Path) -> None:
+    with pytest.raises(PackedModelError, match=r"memory\.onnx .*another model"):
         Memory(path, replace(TINY, hidden=16))

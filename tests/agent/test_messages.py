@@ -1,4 +1,4 @@
-"""Messages and errors of the wire: exact bytes, strict reading, and thousands of broken streams."""
+"""Messages and errors of the protocol: exact bytes, strict parsing, and random byte streams."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def test_a_message_is_json_and_a_form_feed() -> None:
     assert encode("update", {"ac": 128}) == b'{"type": "update", "content": {"ac": 128}}\f'
 
 
-def test_what_json_does_not_have_is_not_sent() -> None:
+def test_nan_and_infinity_are_not_sent() -> None:
     with pytest.raises(ProtocolError, match="can't be sent"):
         encode("update", {"reward": float("nan")})
 
 
-def test_the_ids_are_the_contests() -> None:
+def test_the_exception_ids_are_the_contests() -> None:
     classes = [type(messages.exception_from_id(id, None)).__name__ for id in range(6)]
     assert classes == [
         "GymRemoteError",
@@ -52,12 +52,12 @@ def test_an_unknown_id_keeps_its_number() -> None:
 
 
 @pytest.mark.parametrize(("id", "reason"), [("1", None), (True, None), (1.0, None), (1, ["x"])])
-def test_an_exception_of_wrong_types_is_refused(id: object, reason: object) -> None:
+def test_an_exception_with_wrong_types_is_refused(id: object, reason: object) -> None:
     with pytest.raises(ProtocolError, match="of an exception is"):
         messages.exception_from_id(id, reason)
 
 
-def test_a_reason_can_not_write_to_the_terminal() -> None:
+def test_a_reason_contains_only_printable_characters() -> None:
     error = messages.exception_from_id(0, "red \x1b[31m\nline\ud800" + "x" * 1000)
     assert str(error).startswith("red ?[31m?line?xxx")
     assert len(str(error)) < 210
@@ -65,7 +65,9 @@ def test_a_reason_can_not_write_to_the_terminal() -> None:
 
 @given(st.lists(st.tuples(st.text(max_size=8), JSON), max_size=5), st.data())
 @settings(max_examples=100)
-def test_messages_survive_any_cutting(sent: list[tuple[str, object]], data: st.DataObject) -> None:
+def test_messages_are_read_from_chunks_of_any_size(
+    sent: list[tuple[str, object]], data: st.DataObject
+) -> None:
     stream = b"".join(encode(kind, content) for kind, content in sent)
     reader, read = MessageReader(), []
     while stream:
@@ -78,7 +80,7 @@ def test_messages_survive_any_cutting(sent: list[tuple[str, object]], data: st.D
 
 @given(st.lists(st.binary(max_size=60) | st.sampled_from([b"\f", b'{"type": "', b'"content"'])))
 @settings(max_examples=1000)
-def test_garbage_is_a_protocol_error_or_nothing(parts: list[bytes]) -> None:
+def test_any_bytes_are_messages_or_a_protocol_error(parts: list[bytes]) -> None:
     reader = MessageReader()
     try:
         for part in parts:
@@ -117,7 +119,7 @@ def test_hostile_messages_are_refused(message: bytes) -> None:
     assert len(str(caught.value)) < 400
 
 
-def test_a_message_without_end_is_refused_before_it_fills_the_memory() -> None:
+def test_an_endless_message_is_refused_early() -> None:
     reader, fed = MessageReader(), 0
     with pytest.raises(ProtocolError, match="longer than 65536 bytes"):
         for _ in range(100_000_000 // 4096):

@@ -1,4 +1,4 @@
-"""The packed model's checks: every way to break a folder ends in one line that names it."""
+"""The packed model's checks: every damage ends in one line that names the file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from agent.world_model.packed_model import (
     PRESETS,
     VISION,
     ModelSpec,
-    PretrainedError,
+    PackedModelError,
     load,
     write_manifest,
 )
@@ -43,7 +43,7 @@ def folder(packed: Path, tmp_path: Path) -> Path:
 
 
 def refused(folder: Path, *words: str) -> None:
-    with pytest.raises(PretrainedError) as error:
+    with pytest.raises(PackedModelError) as error:
         load(folder)
     message = str(error.value)
     assert "\n" not in message and len(message) < 600
@@ -79,7 +79,7 @@ def test_specs_survive_json(preset: str) -> None:
     assert ModelSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
-def test_training_weights_may_stay_behind_but_not_be_broken(folder: Path) -> None:
+def test_training_weights_may_be_missing_but_not_damaged(folder: Path) -> None:
     whole = (folder / NETWORKS).read_bytes()
     (folder / NETWORKS).write_bytes(whole[:-1])
     refused(folder, NETWORKS, "bytes")
@@ -108,7 +108,7 @@ def test_altered_files_are_named(folder: Path, name: str) -> None:
     refused(folder, name, "altered", "SHA-256")
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     refused(tmp_path / "nowhere", "nowhere", "No such file")
 
 
@@ -170,20 +170,20 @@ def test_networks_of_another_model_are_refused(folder: Path) -> None:
     other = replace(TINY, hidden=TINY.hidden * 2)
     Evolution(n_parameters(other.n_features), 8, 0.5, seed=1).save(folder)
     write_manifest(folder, other, games=[], training={})
-    with pytest.raises(PretrainedError, match=r"memory\.onnx: .*another model"):
+    with pytest.raises(PackedModelError, match=r"memory\.onnx .*another model"):
         load_world_model(load(folder))
 
 
-def test_a_manifest_needs_all_that_plays(folder: Path) -> None:
+def test_a_manifest_needs_every_file_of_role_play(folder: Path) -> None:
     (folder / VISION).unlink()
-    with pytest.raises(PretrainedError, match=r"vision\.onnx is missing"):
+    with pytest.raises(PackedModelError, match=r"vision\.onnx is missing"):
         write_manifest(folder, TINY, games=[], training={})
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '"text"', "[" * 100_000, "{}", '{"format_version": 1}', "\x00"]
 )
-def test_manifests_that_are_not_ours_are_refused(folder: Path, text: str) -> None:
+def test_invalid_manifests_are_refused(folder: Path, text: str) -> None:
     (folder / MANIFEST).write_text(text)
     refused(folder, MANIFEST)
 
@@ -220,7 +220,7 @@ def test_fuzzed_manifests_load_or_end_in_one_line(packed: Path, data: st.DataObj
     try:
         (packed / MANIFEST).write_text(json.dumps(manifest))
         load(packed)
-    except PretrainedError as error:
+    except PackedModelError as error:
         assert "\n" not in str(error)
     else:
         assert not changed or path[0] in ("games", "training", "spec", "files")
@@ -230,7 +230,7 @@ def test_fuzzed_manifests_load_or_end_in_one_line(packed: Path, data: st.DataObj
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
-def test_bytes_in_place_of_a_manifest_end_in_one_line(packed: Path, data: bytes) -> None:
+def test_bytes_instead_of_a_manifest_end_in_one_line(packed: Path, data: bytes) -> None:
     original = (packed / MANIFEST).read_bytes()
     try:
         (packed / MANIFEST).write_bytes(data)

@@ -1,4 +1,4 @@
-"""The agent's settings, by flag and by environment variable alike, and its first errors."""
+"""The agent's settings by flag, by environment variable and in play.json, and their errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_defaults_are_the_contest() -> None:
     assert settings.socket_dir == Path("tmp/sock")
     assert settings.output_dir == Path("out")
     assert settings.lock_in_score == 2000
-    assert settings.learn is True
+    assert settings.explore is True
     assert settings.seed is None
 
 
@@ -32,11 +32,11 @@ def test_every_setting_has_a_variable() -> None:
         "OUTPUT_DIR": "o",
         "PRETRAINED": "p",
         "LOCK_IN_SCORE": "1e9",
-        "LEARN": "0",
         "SEED": "3",
         "CONNECT_SECONDS": "1",
+        "EXPLORE": "0",
     }
-    expected = Settings(Path("s"), Path("o"), Path("p"), 1e9, False, 3, 1.0)
+    expected = Settings(Path("s"), Path("o"), Path("p"), 1e9, 3, 1.0, explore=False)
     assert parse(Settings, [], environment=environment) == expected
 
 
@@ -47,27 +47,22 @@ def test_every_setting_has_a_variable() -> None:
         ["--lock-in-score", "nan"],
         ["--connect-seconds", "-1"],
         ["--lock-in-rule", "luck"],
-        ["--lock-in-tries", "2", "--lock-in-successes", "3"],
         ["--lock-in-candidates", "0"],
-        ["--lock-in-watch", "0"],
-        ["--lock-in-keep", "1.5"],
-        ["--lock-in-prior-mean", "1000"],
-        ["--lock-in-prior-mean=1", "--lock-in-prior-spread=-1", "--lock-in-prior-luck=1"],
-        ["--switch-after-steps", "-1"],
+        ["--repeats", "-1"],
         ["--candidate-order", "best-first"],
     ],
 )
-def test_values_that_cannot_work_are_refused(argv: list[str]) -> None:
+def test_invalid_values_are_refused(argv: list[str]) -> None:
     with pytest.raises(UserError):
         parse(Settings, argv, environment={})
 
 
-def test_play_json_stands_below_variables_and_flags(tmp_path: Path) -> None:
-    play = {"lock_in_rule": "k-of-n", "lock_in_score": 1500, "candidate_order": "mean-first"}
+def test_flags_win_over_variables_and_variables_over_play_json(tmp_path: Path) -> None:
+    play = {"lock_in_rule": "best-of", "lock_in_score": 1500, "candidate_order": "mean-first"}
     (tmp_path / "play.json").write_text(json.dumps(play))
     variables = {"PRETRAINED": str(tmp_path)}
     settings = read_settings([], environment=variables)
-    assert (settings.lock_in_rule, settings.lock_in_score) == ("k-of-n", 1500.0)
+    assert (settings.lock_in_rule, settings.lock_in_score) == ("best-of", 1500.0)
     assert settings.candidate_order == "mean-first" and settings.pretrained == tmp_path
     assert read_settings([], environment={}, pretrained=tmp_path).lock_in_score == 1500.0
     variables["LOCK_IN_SCORE"] = "7"
@@ -82,14 +77,14 @@ def test_play_json_stands_below_variables_and_flags(tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ("{", "can't be read"),
-        ("[]", "no object"),
-        ('{"socket_dir": "x"}', "'socket_dir' is no setting of play"),
-        ('{"lock_in_score": "high"}', "lock_in_score is 'high', not of type float"),
-        ('{"lock_in_tries": true}', "lock_in_tries is True, not of type int"),
-        ('{"lock_in_rule": "luck"}', "lock_in_rule is 'luck', none of first-above"),
+        ("[]", "not a JSON object"),
+        ('{"socket_dir": "x"}', "'socket_dir' is not one of lock_in_rule"),
+        ('{"lock_in_score": "high"}', "lock_in_score is 'high', expected type float"),
+        ('{"lock_in_candidates": true}', "lock_in_candidates is True, expected type int"),
+        ('{"lock_in_rule": "luck"}', "lock_in_rule is 'luck': use one of first-above"),
     ],
 )
-def test_a_play_json_of_another_form_is_one_line(tmp_path: Path, text: str, problem: str) -> None:
+def test_an_invalid_play_json_is_one_line(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "play.json").write_text(text)
     with pytest.raises(UserError, match=problem) as raised:
         read_settings([], environment={}, pretrained=tmp_path)

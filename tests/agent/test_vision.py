@@ -1,4 +1,4 @@
-"""The one preprocessing, pixel for pixel, and the encoder's ONNX end."""
+"""The preprocessing, pixel for pixel, and the encoder as an ONNX network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from agent.errors import ModelError
-from agent.world_model.packed_model import PRESETS, PretrainedError
+from agent.world_model.packed_model import PRESETS, PackedModelError
 from agent.world_model.preprocess import preprocess
 from agent.world_model.vision import Vision
 from tests.helpers.small_models import TINY, real_frames
@@ -34,13 +34,13 @@ def test_nearest_is_opencvs_bit_for_bit(size: tuple[int, int], target: int) -> N
     np.testing.assert_array_equal(preprocess(frame, spec), expected)
 
 
-def test_the_seeds_preprocessing_of_real_frames_is_opencvs_bit_for_bit() -> None:
+def test_nearest_of_real_frames_equals_opencv_bit_for_bit() -> None:
     for frame in real_frames()[::25]:
         expected = cv2.resize(frame, (128, 128), interpolation=cv2.INTER_NEAREST)
         np.testing.assert_array_equal(preprocess(frame, PRESETS["original2018"]), expected)
 
 
-def test_area_of_a_contest_frame_is_opencvs_exactly() -> None:
+def test_area_of_a_contest_frame_equals_opencv() -> None:
     frames = [noise(224, 320, 3), np.full((224, 320, 3), 255, np.uint8), *real_frames()[::25]]
     for frame in frames:
         expected = cv2.resize(frame, (64, 64), interpolation=cv2.INTER_AREA)
@@ -48,14 +48,14 @@ def test_area_of_a_contest_frame_is_opencvs_exactly() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_area_of_other_frames_is_opencvs_but_for_rounding(size: tuple[int, int]) -> None:
+def test_area_of_other_frames_equals_opencv_within_rounding(size: tuple[int, int]) -> None:
     frame = noise(*size, 3)
     expected = cv2.resize(frame, (64, 64), interpolation=cv2.INTER_AREA).astype(int)
     assert np.abs(preprocess(frame, PRESETS["compact"]) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_the_result_is_the_callers_own_and_not_inverted(preset: str) -> None:
+def test_the_result_is_a_copy_and_not_inverted(preset: str) -> None:
     spec, frame = PRESETS[preset], noise(224, 320, 3)
     first = preprocess(frame, spec)
     assert first.dtype == np.uint8 and first.flags.c_contiguous and first.flags.writeable
@@ -66,7 +66,7 @@ def test_the_result_is_the_callers_own_and_not_inverted(preset: str) -> None:
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_frames_that_are_not_contiguous_are_read_right(preset: str) -> None:
+def test_frames_that_are_not_contiguous_give_the_same_result(preset: str) -> None:
     wide = noise(224, 640, 3)
     view = wide[:, ::2]
     np.testing.assert_array_equal(
@@ -74,7 +74,7 @@ def test_frames_that_are_not_contiguous_are_read_right(preset: str) -> None:
     )
 
 
-def test_no_shot_is_lost_in_the_compact_frame() -> None:
+def test_every_shot_remains_visible_in_the_compact_frame() -> None:
     dark = np.zeros((224, 320, 3), np.uint8)
     for y in range(100, 107):
         for x in range(150, 155):
@@ -89,7 +89,7 @@ def test_frames_of_another_kind_are_refused() -> None:
             preprocess(frame, TINY)
 
 
-def test_encode_is_the_reference_encoder_on_the_same_pixels(tmp_path: Path) -> None:
+def test_encode_equals_the_reference_encoder(tmp_path: Path) -> None:
     vae, _ = random_networks(TINY)
     export_vision(vae, tmp_path / "vision.onnx")
     vision = Vision(tmp_path / "vision.onnx", TINY)
@@ -114,17 +114,17 @@ def test_a_latent_that_is_not_finite_is_an_error_of_one_line(tmp_path: Path) -> 
     assert "\n" not in str(error.value)
 
 
-def test_broken_and_foreign_networks_are_named(tmp_path: Path) -> None:
+def test_damaged_and_foreign_networks_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "vision.onnx"
-    with pytest.raises(PretrainedError, match=r"vision\.onnx"):
+    with pytest.raises(PackedModelError, match=r"vision\.onnx"):
         Vision(path, TINY)
     vae, _ = random_networks(TINY)
     export_vision(vae, path)
-    with pytest.raises(PretrainedError, match="another model"):
+    with pytest.raises(PackedModelError, match="another model"):
         Vision(path, replace(TINY, latent=TINY.latent + 1))
     whole = path.read_bytes()
     for data in (b"", b"not a network", whole[: len(whole) // 2], whole[:100]):
         path.write_bytes(data)
-        with pytest.raises(PretrainedError, match=r"vision\.onnx") as error:
+        with pytest.raises(PackedModelError, match=r"vision\.onnx") as error:
             Vision(path, TINY)
         assert "\n" not in str(error.value) and len(str(error.value)) < 500

@@ -1,4 +1,4 @@
-"""V and M together: order, forgetting, and the two engines held together on real frames."""
+"""V and M together: order of calls, resets, and ONNX against torch on real frames."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_features_are_z_and_the_state_of_the_steps_before(tmp_path: Path) -> Non
             _, state = memory.unroll(latent[None, None], pressed, state)
 
 
-def test_observing_alone_changes_nothing_and_reset_forgets(tmp_path: Path) -> None:
+def test_observing_keeps_the_state_and_reset_clears_it(tmp_path: Path) -> None:
     model = exported(tmp_path, *random_networks(TINY))
     frame = real_frames()[50]
     first = model.observe(frame)
@@ -72,7 +72,7 @@ def test_observing_alone_changes_nothing_and_reset_forgets(tmp_path: Path) -> No
     np.testing.assert_array_equal(model.observe(frame), first)
 
 
-def test_the_state_is_cut_where_training_cuts_its_sequences(tmp_path: Path) -> None:
+def test_the_state_is_reset_after_a_training_sequence(tmp_path: Path) -> None:
     spec = replace(TINY, sequence_steps=7)
     vae, memory = random_networks(spec)
     model = exported(tmp_path, vae, memory)
@@ -91,7 +91,7 @@ def test_the_state_is_cut_where_training_cuts_its_sequences(tmp_path: Path) -> N
         model.remember(action)
 
 
-def test_reset_starts_the_count_of_steps_again(tmp_path: Path) -> None:
+def test_reset_restarts_the_count_of_steps(tmp_path: Path) -> None:
     model = exported(tmp_path, *random_networks(replace(TINY, sequence_steps=5)))
     frame, action = real_frames()[0], np.ones(4, np.uint8)
     for _ in range(3):
@@ -107,7 +107,7 @@ def test_reset_starts_the_count_of_steps_again(tmp_path: Path) -> None:
 
 
 def lively(spec: ModelSpec) -> tuple[VAE, MDNLSTM]:
-    """Random networks whose states move as much as trained ones': initial weights hardly stir."""
+    """Random networks with larger weights, so that their states change as much as trained ones'."""
     vae, memory = random_networks(spec)
     with torch.no_grad():
         vae.mu.weight *= 10
@@ -117,7 +117,7 @@ def lively(spec: ModelSpec) -> tuple[VAE, MDNLSTM]:
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_the_engines_agree_over_500_recurrent_steps(tmp_path: Path, preset: str) -> None:
+def test_onnx_and_torch_agree_over_500_recurrent_steps(tmp_path: Path, preset: str) -> None:
     spec = replace(PRESETS[preset], sequence_steps=1000)  # no cut: errors may add up
     vae, memory = lively(spec)
     model = exported(tmp_path, vae, memory)

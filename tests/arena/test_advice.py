@@ -1,4 +1,4 @@
-"""The tuner: what it must find where the best rule is known, and what it makes of broken runs."""
+"""The tuner: it finds the best rule where that is known, and copes with broken recordings."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ import local_eval
 from agent.errors import UserError
 from agent.settings import read_play
 from arena.pages.tuning.command import show
-from arena.tuner.advice import BUDGETS, WORLDS, Advice, advise, advise_on
-from arena.tuner.grid import SEED_RULE, play_all, rule_for, stretched
-from arena.tuner.recorded import read_recording
-from arena.tuner.simulate import Worlds, luck_share, simulate, spread_of
-from tests.helpers.recorded_runs import Player, entry, survey, write_run
+from arena.tuner.advice import BUDGETS, RECORDINGS, Advice, advise, advise_on
+from arena.tuner.grid import DEFAULT_RULE, rule_from, scaled, simulate_all
+from arena.tuner.recorded import RecordedLevel, read_recording
+from arena.tuner.simulate import SimulatedBudgets, simulate
+from arena.tuner.spread import luck_share, spread_of
+from tests.helpers.recorded_runs import Player, entry, recorded_journal, write_run
 
 LENGTH = 299  # with its reset: 300 timesteps
 GOOD, BAD, FLUKE = 1500.0, 500.0, 1000.0
 
 
 def good_or_bad(random: np.random.Generator) -> Player:
-    """One candidate of ten always has about 1,500; the others 500, and by luck 1,000."""
+    """One candidate of ten always scores about 1,500; the others 500, and by luck 1,000."""
     good = random.random() < 0.1
 
     def play(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +44,10 @@ def good_or_bad(random: np.random.Generator) -> Player:
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(1)
-    levels = {f"Game:Level{number}": survey(good_or_bad, random, 300_000, 5) for number in range(4)}
+    levels = {
+        f"Game:Level{number}": recorded_journal(good_or_bad, random, 300_000, 5)
+        for number in range(4)
+    }
     return write_run(tmp_path_factory.mktemp("known") / "run", levels)
 
 
@@ -53,10 +57,10 @@ def known_advice(known: Path) -> Advice:
 
 
 def test_the_known_optimum_is_found(known_advice: Advice) -> None:
-    """Thresholds between the flukes and the good ones lock in on good ones only.
+    """A threshold between flukes and good candidates locks in good candidates only.
 
-    Of 333 episodes, 10 go to finding the first good one on the average: nine that have 525 and
-    itself. Below 1,000 a third of what is locked in are flukes; above 1,500 nothing ever is.
+    Of 333 episodes, 10 are needed on average to find the first good candidate: nine that score 525
+    and its own. Below 1,000 a third of the locked-in candidates are flukes; above 1,500 none is.
     """
     curve = dict(zip(known_advice.curve_thresholds, known_advice.curve_scores, strict=True))
     best = max(curve, key=lambda threshold: curve[threshold])
@@ -64,55 +68,52 @@ def test_the_known_optimum_is_found(known_advice: Advice) -> None:
     assert curve[best] == pytest.approx((9 * 525 + 323 * GOOD) / 332, rel=0.04)
     low = max(threshold for threshold in curve if threshold < FLUKE - 60)
     assert curve[low] == pytest.approx(0.69 * GOOD + 0.31 * 525, rel=0.12)
-    assert known_advice.seed.score == pytest.approx(0.1 * GOOD + 0.9 * 525, rel=0.1)
-    assert known_advice.seed.locked == 0
+    assert known_advice.default.score == pytest.approx(0.1 * GOOD + 0.9 * 525, rel=0.1)
+    assert known_advice.default.locked == 0
     assert known_advice.recommended.score >= curve[best]
     held_out = known_advice.held_out
     assert held_out is not None and known_advice.clear
     assert held_out.gain_interval[0] > 500
     said = " ".join(known_advice.sentences)
     assert known_advice.recommended.name in said and "That is clear." in said
-    assert "never locks in" in said
+    assert "the default never locks in" in said
 
 
-def test_where_all_candidates_are_alike_nothing_is_gained(tmp_path: Path) -> None:
+def test_equal_candidates_offer_no_gain(tmp_path: Path) -> None:
     def alike(random: np.random.Generator) -> Player:
         return lambda random, count: (random.normal(1000, 200, count), np.full(count, 200))
 
     random = np.random.default_rng(2)
-    levels = {f"Game:L{number}": survey(alike, random, 60_000) for number in range(4)}
+    levels = {f"Game:L{number}": recorded_journal(alike, random, 60_000) for number in range(4)}
     advice = advise([write_run(tmp_path / "run", levels)], budget_steps=20_000)
     assert all(rule.score == pytest.approx(1000, abs=40) for rule in advice.rules)
     assert abs(advice.recommended.gain) < 40
     gain = advice.rules[0].gain_interval
-    assert (advice.recommended == advice.seed) == (gain[0] <= 0)
+    assert (advice.recommended == advice.default) == (gain[0] <= 0)
 
 
-def test_what_a_rule_costs_where_returns_are_higher_is_what_it_costs_there(tmp_path: Path) -> None:
-    """Though the default is recommended, it is held against the best of all rules."""
+def test_the_cost_at_another_scale_is_the_cost_of_a_level_of_that_scale(tmp_path: Path) -> None:
+    """The default is recommended, and still compared with the best of all rules."""
 
     def usual(random: np.random.Generator) -> Player:
         mean = random.normal(700, 150)
         return lambda random, count: (random.normal(mean, 250, count), np.full(count, 200))
 
     random = np.random.default_rng(5)
-    levels = {f"Game:L{number}": survey(usual, random, 8_000) for number in range(2)}
+    levels = {f"Game:L{number}": recorded_journal(usual, random, 8_000) for number in range(2)}
     recording = read_recording([write_run(tmp_path / "run", levels)])
     advice = advise_on(recording, 3_000)
-    assert advice.recommended == advice.seed != advice.rules[0]
-    doubled = [
-        replace(level, returns=2 * level.returns, counted=2 * level.counted)
-        for level in recording.levels
-    ]
-    there = Worlds(doubled, WORLDS, BUDGETS)
-    choices = [SEED_RULE, *(stretched(rule.settings, 2) for rule in advice.rules)]
-    default, *others = (float(one.scores.mean()) for one in play_all(choices, there, 3_000))
+    assert advice.recommended == advice.default != advice.rules[0]
+    doubled = [replace(level, returns=2 * level.returns) for level in recording.levels]
+    there = SimulatedBudgets(doubled, RECORDINGS, BUDGETS)
+    rules = [DEFAULT_RULE, *(scaled(rule.settings, 2) for rule in advice.rules)]
+    default, *others = (float(one.scores.mean()) for one in simulate_all(rules, there, 3_000))
     assert max(others) > default
-    assert advice.unlike[2.0] == pytest.approx(max(others) - default, rel=0.01)
+    assert advice.cost_at_scale[2.0] == pytest.approx(max(others) - default, rel=0.01)
 
 
-def test_a_single_lucky_return_is_not_a_candidates_mean() -> None:
-    """Without repeats half of the spread is luck; with repeats that say so, all of it is."""
+def test_a_single_lucky_return_is_not_taken_for_a_candidates_mean() -> None:
+    """Without repeats half of the variance is luck; here repeats show that all of it is."""
     random = np.random.default_rng(3)
 
     def level(repeats: int) -> Any:
@@ -125,48 +126,42 @@ def test_a_single_lucky_return_is_not_a_candidates_mean() -> None:
     assert once.skill == pytest.approx(once.luck, rel=0.01)
     assert thrice.skill < 100 and thrice.luck == pytest.approx(300, rel=0.1)
     assert luck_share([level(3)]) > 0.7
-    rule = rule_for({"lock_in_rule": "best-of", "lock_in_candidates": 64}, 100_000)
-    (outcome,) = simulate(rule, Worlds([level(3)], 8, 4), 100_000)
+    rule = rule_from({"lock_in_rule": "best-of", "lock_in_candidates": 64})
+    (outcome,) = simulate(rule, SimulatedBudgets([level(3)], 8, 4), 100_000)
     assert np.mean(outcome.scores) < 1150  # the best of 64 single returns is about 1,700
 
 
-def _level(candidate: np.ndarray, returns: np.ndarray, timesteps: float = 300) -> Any:
-    from arena.tuner.recorded import RecordedLevel
-
+def _level(candidate: np.ndarray, returns: np.ndarray, timesteps: float = 300) -> RecordedLevel:
     steps = np.full(len(returns), float(timesteps))
-    return RecordedLevel("Game:L", 0, candidate, returns, returns, steps)
+    return RecordedLevel("Game:L", 0, candidate, returns, steps)
 
 
 def test_timesteps_are_counted_as_the_contest_counts() -> None:
-    """An episode's row needs the reset after it; the episode that the end cuts off has none."""
+    """An episode counts if the reset after it fits in; the last one, which is cut off, does not."""
     level = _level(np.arange(5), np.full(5, 10.0), timesteps=100)
-    rule = rule_for({"lock_in_rule": "first-above", "lock_in_score": 5.0}, 1)
-    worlds = Worlds([level], 1, 2)
+    rule = rule_from({"lock_in_rule": "first-above", "lock_in_score": 5.0})
+    budgets = SimulatedBudgets([level], 1, 2)
     for budget, scored in ((100, False), (101, True), (1000, True)):
-        (outcome,) = simulate(rule, worlds, budget)
+        (outcome,) = simulate(rule, budgets, budget)
         assert np.isfinite(outcome.scores).all() == scored
     assert outcome.locked_at.tolist() == [[[100.0, 100.0]]]
 
 
-def test_thresholds_in_one_go_are_those_one_by_one(known: Path) -> None:
-    levels = read_recording([known]).levels
-    worlds = Worlds(levels, 2, 2)
-    together_rule: Any = rule_for({"lock_in_rule": "first-above", "lock_in_score": 0.0}, 1)
-    thresholds = [900.0, 1400.0, 9000.0]
-    together = simulate(
-        type(together_rule)(np.repeat(thresholds, worlds.count)), worlds, 20_000, copies=3
-    )
-    for threshold, outcome in zip(thresholds, together, strict=True):
-        (alone,) = simulate(type(together_rule)(threshold), worlds, 20_000)
+def test_rules_simulated_as_one_batch_score_as_one_by_one(known: Path) -> None:
+    budgets = SimulatedBudgets(read_recording([known]).levels, 2, 2)
+    rules = [{**DEFAULT_RULE, "lock_in_score": score} for score in (900.0, 1400.0, 9000.0)]
+    rules.append({"lock_in_rule": "best-of", "lock_in_candidates": 8})
+    for rule, outcome in zip(rules, simulate_all(rules, budgets, 20_000), strict=True):
+        (alone,) = simulate(rule_from(rule), budgets, 20_000)
         np.testing.assert_allclose(outcome.scores, alone.scores)
         np.testing.assert_array_equal(outcome.locked_at, alone.locked_at)
 
 
-def test_the_advice_is_the_same_again(known: Path) -> None:
+def test_the_same_recording_gives_the_same_advice(known: Path) -> None:
     assert advise([known], 5_000) == advise([known], 5_000)
 
 
-def test_leaders_play_first(tmp_path: Path) -> None:
+def test_initial_candidates_play_first_in_every_budget(tmp_path: Path) -> None:
     entries = [
         entry(0, 3000.0, 99, origin="mean"),
         entry(1, 900.0, 99),
@@ -175,14 +170,14 @@ def test_leaders_play_first(tmp_path: Path) -> None:
     ]
     run = write_run(tmp_path / "run", {"Game:L": entries})
     (level,) = read_recording([run, run]).levels  # named twice, read once
-    assert level.leaders == 1 and level.candidates == 3
+    assert level.n_initial == 1 and level.n_candidates == 3
     assert level.returns.tolist() == [3000.0, 900.0, 200.0, 3000.0]
-    rule = rule_for({"lock_in_rule": "first-above", "lock_in_score": 2000.0}, 1)
-    (outcome,) = simulate(rule, Worlds([level], 4, 4), 5_000)
+    rule = rule_from({"lock_in_rule": "first-above", "lock_in_score": 2000.0})
+    (outcome,) = simulate(rule, SimulatedBudgets([level], 4, 4), 5_000)
     assert (outcome.locked_at == 100).all() and outcome.scores == pytest.approx(3000, rel=0.05)
 
 
-# What is wrong with a run, one line each.
+# Notes on a run's problems, one line each.
 
 GOOD_JOURNAL = [entry(number, 100.0 * number, 99) for number in range(30)]
 
@@ -198,18 +193,18 @@ def lines(entries: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(line) + "\n" for line in entries)
 
 
-def test_an_unfinished_run_says_so_and_counts(tmp_path: Path) -> None:
+def test_an_unfinished_run_is_noted_and_counts(tmp_path: Path) -> None:
     assert "1 of 2 levels are not finished" in notes(tmp_path, GOOD_JOURNAL, unfinished=1)
 
 
-def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
+def test_an_incomplete_last_line_is_left_out(tmp_path: Path) -> None:
     text = lines(GOOD_JOURNAL[:3]) + '{"candidate": 3, "episode_ret'
-    assert "Game:B: the last line is torn: left out" in notes(tmp_path, text)
+    assert "Game:B: the last line is incomplete: left out" in notes(tmp_path, text)
 
 
-def test_lines_that_are_no_episodes_are_left_out(tmp_path: Path) -> None:
+def test_lines_that_are_not_episodes_are_left_out(tmp_path: Path) -> None:
     text = "nonsense\n[]\n{}\n" + '{"candidate": 1, "length": 0, "episode_return": 1}\n'
-    assert "4 lines are no episodes" in notes(tmp_path, text + lines(GOOD_JOURNAL))
+    assert "4 lines are not episodes" in notes(tmp_path, text + lines(GOOD_JOURNAL))
 
 
 def test_nan_returns_are_left_out(tmp_path: Path) -> None:
@@ -217,22 +212,27 @@ def test_nan_returns_are_left_out(tmp_path: Path) -> None:
     assert "2 returns are NaN or infinite" in notes(tmp_path, journal)
 
 
-def test_a_single_episode_is_told(tmp_path: Path) -> None:
-    assert "Game:B: one episode only" in notes(tmp_path, GOOD_JOURNAL[:1])
+def test_a_single_episode_is_noted(tmp_path: Path) -> None:
+    assert "Game:B: only one episode" in notes(tmp_path, GOOD_JOURNAL[:1])
 
 
-def test_no_repeats_are_told_and_so_is_learning(tmp_path: Path) -> None:
-    said = notes(tmp_path, GOOD_JOURNAL, agent={"learn": True, "repeats": 0})
-    assert "no candidate played twice" in said and "the agent learned while it played" in said
+def test_missing_repeats_and_exploring_are_noted(tmp_path: Path) -> None:
+    said = notes(tmp_path, GOOD_JOURNAL, agent={"explore": True, "repeats": 0})
+    assert "no candidate played twice" in said and "the agent explored" in said
 
 
-def test_a_level_without_a_journal_is_told(tmp_path: Path) -> None:
+def test_a_recording_with_repeats_needs_no_caution(tmp_path: Path) -> None:
+    twice = [*GOOD_JOURNAL, *GOOD_JOURNAL]
+    assert "explored" not in notes(tmp_path, twice, agent={"explore": True, "repeats": 2})
+
+
+def test_a_missing_journal_is_noted(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", {"Game:A": GOOD_JOURNAL, "Game:B": []})
     (run / "levels/Game.B/out/journal.jsonl").unlink()
     assert any("Game:B: no journal" in note for note in read_recording([run]).notes)
 
 
-def test_an_episode_that_the_end_cut_off_is_told(tmp_path: Path) -> None:
+def test_a_long_unfinished_episode_is_noted(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", {"Game:A": GOOD_JOURNAL})
     content = json.loads((run / "results.json").read_text())
     content["levels"][0]["timesteps"] = 5_000
@@ -240,21 +240,21 @@ def test_an_episode_that_the_end_cut_off_is_told(tmp_path: Path) -> None:
     assert "the last 2,000 of 5,000 timesteps" in "".join(read_recording([run]).notes)
 
 
-def test_different_agents_are_told(tmp_path: Path) -> None:
+def test_different_agents_are_noted(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / name, {"Game:A": GOOD_JOURNAL}, agent={"manifest_sha256": name})
         for name in ("a", "b")
     ]
     recording = read_recording(runs)
     assert "different agents played" in recording.notes[0]
-    assert recording.levels[0].candidates == 60
+    assert recording.levels[0].n_candidates == 60
 
 
-def test_one_level_is_tuned_and_told(tmp_path: Path) -> None:
+def test_one_level_is_tuned_without_a_held_out_gain(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", {"Game:A": GOOD_JOURNAL}, budget_steps=5_000)
     advice = advise([run])
     assert advice.held_out is None and not advice.clear
-    assert "One level tells nothing of others" in " ".join(advice.sentences)
+    assert "One level says nothing about others" in " ".join(advice.sentences)
 
 
 def test_levels_longer_than_the_budget_are_left_out(tmp_path: Path) -> None:
@@ -262,10 +262,10 @@ def test_levels_longer_than_the_budget_are_left_out(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", {"Game:A": GOOD_JOURNAL, "Game:B": long})
     advice = advise([run], budget_steps=3000)
     assert advice.levels == ("Game:A",)
-    assert "1 levels have no episode as short as the budget" in advice.notes[-1]
+    assert "1 level has no episode as short as the budget" in advice.notes[-1]
 
 
-def test_a_table_on_a_narrow_terminal_loses_no_digit(known_advice: Advice) -> None:
+def test_a_narrow_terminal_shows_every_digit(known_advice: Advice) -> None:
     told = io.StringIO()
     show(Console(file=told, width=80), known_advice)
     assert f"{known_advice.rules[0].locked_at:,.0f}\n" in re.sub(r" +\n", "\n", told.getvalue())
@@ -281,7 +281,7 @@ def older(run: Path) -> None:
     ("journal", "spoil", "problem"),
     [
         ("", None, "no episode was finished"),
-        (lines(GOOD_JOURNAL[:1]), None, "one episode only"),
+        (lines(GOOD_JOURNAL[:1]), None, "only one episode"),
         (lines(GOOD_JOURNAL), older, "run.json is not a world-models-contest/run 1"),
         (
             lines(GOOD_JOURNAL),
@@ -291,7 +291,7 @@ def older(run: Path) -> None:
         (lines(GOOD_JOURNAL), lambda run: (run / "run.json").unlink(), "run.json is not a"),
     ],
 )
-def test_what_tells_nothing_is_one_line(
+def test_an_unusable_run_is_one_line(
     journal: str, spoil: Any, problem: str, tmp_path: Path
 ) -> None:
     run = write_run(tmp_path / "run", {"Game:A": journal})
@@ -325,7 +325,7 @@ def test_the_command_prints_writes_and_applies(
     model = tmp_path / "model"
     model.mkdir()
     (model / "manifest.json").write_text("{}")
-    before = {"lock_in_rule": "k-of-n", "lock_in_tries": 9, "switch_after_steps": 300}
+    before = {"lock_in_rule": "best-of", "lock_in_candidates": 9, "explore": False}
     (model / "play.json").write_text(json.dumps(before))
     out = tmp_path / "out"
     monkeypatch.setenv("COLUMNS", "160")
@@ -336,21 +336,21 @@ def test_the_command_prints_writes_and_applies(
     content = json.loads((out / "tune.json").read_text())
     assert content["clear"] and content["recommended"]["name"] in printed
     assert "first above 2,000 (the default)" in printed and "never" in printed
-    assert "best of the first" in printed and "stop optimally" in printed
+    assert "best of the first" in printed
     page = (out / "tune.html").read_text()
     assert "default 2,000" in page and "recommended: " in page
     for rule in content["rules"]:
         assert f"{rule['score']:,.0f}</td>" in page
     assert not re.search(r"""<(script|link|img)[^>]*(src|href)=["'](?!data:)""", page)
     applied = read_play(model)
-    assert applied == {**content["recommended"]["settings"], "switch_after_steps": 300}
+    assert applied == {**content["recommended"]["settings"], "explore": False}
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         ([], "runs"),
-        (["nowhere"], "nowhere is no folder"),
+        (["nowhere"], "nowhere is not a folder"),
         (["nowhere", "--rows", "0"], "--rows is 0"),
         (["nowhere", "--full", "--budget-steps", "5"], "exclude each other"),
     ],
@@ -367,7 +367,7 @@ def test_applying_needs_a_model(
     known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = ["--budget-steps", "2000", "--out", str(tmp_path / "out"), "--apply"]
-    with pytest.raises(UserError, match="give --pretrained"):
+    with pytest.raises(UserError, match="use --pretrained"):
         command(monkeypatch, str(known), *out)
-    with pytest.raises(UserError, match="holds no packed model"):
+    with pytest.raises(UserError, match="contains no packed model"):
         command(monkeypatch, str(known), *out, "--pretrained", str(tmp_path))

@@ -131,17 +131,17 @@ def test_the_tail_of_an_output_is_short(tmp_path: Path) -> None:
 
 
 def test_the_local_agent_takes_the_callers_settings_and_the_runs_own() -> None:
-    environment = {"LEARN": "0", "LOCK_IN_SCORE": "7", "SOCKET_DIR": "/nowhere"}
+    environment = {"EXPLORE": "0", "LOCK_IN_SCORE": "7", "SOCKET_DIR": "/nowhere"}
     agent = LocalAgent.configure(environment, Path("some/model"), RUN)
-    assert agent.settings.learn is False
+    assert agent.settings.explore is False
     assert agent.settings.lock_in_score == 150.0
     assert agent.settings.seed == 3
     assert agent.settings.pretrained == Path.cwd() / "some/model"
     own = LocalAgent.configure(environment, None, AgentOptions(1000, None, None)).settings
     assert (own.lock_in_score, own.seed) == (7.0, None)
-    assert (own.budget_steps, own.lock_in_rule, own.repeats) == (1000, "first-above", 0)
-    with pytest.raises(UserError, match="LEARN"):
-        LocalAgent.configure({"LEARN": "perhaps"}, None, RUN)
+    assert (own.lock_in_rule, own.repeats) == ("first-above", 0)
+    with pytest.raises(UserError, match="EXPLORE"):
+        LocalAgent.configure({"EXPLORE": "perhaps"}, None, RUN)
 
 
 def test_the_local_agent_reads_how_to_play_beside_the_model(tmp_path: Path) -> None:
@@ -150,9 +150,9 @@ def test_the_local_agent_reads_how_to_play_beside_the_model(tmp_path: Path) -> N
     settings = agent.settings
     assert (settings.lock_in_rule, settings.lock_in_candidates) == ("best-of", 9)
     assert settings.repeats == 3
-    run = AgentOptions(1000, None, None, lock_in_rule="optimal")
-    assert LocalAgent.configure({}, tmp_path, run).settings.lock_in_rule == "optimal"
-    assert run.environment() == {"BUDGET_STEPS": "1000", "LOCK_IN_RULE": "optimal"}
+    run = AgentOptions(1000, None, None, lock_in_rule="first-above")
+    assert LocalAgent.configure({}, tmp_path, run).settings.lock_in_rule == "first-above"
+    assert run.environment() == {"BUDGET_STEPS": "1000", "LOCK_IN_RULE": "first-above"}
 
 
 def test_the_local_agent_gets_its_settings_by_environment(
@@ -171,7 +171,7 @@ def test_the_local_agent_gets_its_settings_by_environment(
     assert told["argv"][1:] == ["-m", "agent"]
     values = {name: told["environment"][name] for name in ("SOCKET_DIR", "PRETRAINED", "SEED")}
     assert values == {"SOCKET_DIR": socket_dir, "PRETRAINED": str(tmp_path), "SEED": ""}
-    assert told["environment"]["LEARN"] == "True"
+    assert told["environment"]["EXPLORE"] == "True"
     assert told["environment"]["LOCK_IN_SCORE"] == "2000.0"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.gym_remote.client import RemoteEnv
+from agent.gym_remote.client import GymRemoteClient
 from agent.gym_remote.messages import ServerDisconnectError, TimestepTimeoutError
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
@@ -51,7 +51,7 @@ def test_the_served_level_is_the_level(start: Start, base: Path, tmp_path: Path)
         start, base, "--seed", 4, "--timestep-limit", 400, "--monitor-dir", tmp_path / "m",
         "--movies", tmp_path / "movies",
     )  # fmt: skip
-    remote, local = RemoteEnv.connect(base, 60), ContestEnv(LEVEL, seed=4)
+    remote, local = GymRemoteClient.connect(base, 60), ContestEnv(LEVEL, seed=4)
     random = np.random.RandomState(0)
     steps, returns = 0, []
     try:
@@ -95,7 +95,7 @@ def test_a_signal_cleans_up_and_tells_the_agent(
     process = serve(start, base)
     env = None
     if in_session:
-        env = RemoteEnv.connect(base, 60)
+        env = GymRemoteClient.connect(base, 60)
         env.reset()
     else:
         while not (base / "sock").exists():
@@ -113,7 +113,7 @@ def test_a_signal_cleans_up_and_tells_the_agent(
 
 def test_a_killed_server_is_replaced_by_the_next(start: Start, base: Path) -> None:
     process = serve(start, base)
-    env = RemoteEnv.connect(base, 60)
+    env = GymRemoteClient.connect(base, 60)
     env.reset()
     process.kill()
     with pytest.raises(ServerDisconnectError):
@@ -121,7 +121,7 @@ def test_a_killed_server_is_replaced_by_the_next(start: Start, base: Path) -> No
     process.wait(20)
     assert (base / "sock").exists() and (base / "ob").exists()
     serve(start, base)
-    again = RemoteEnv.connect(base, 60)
+    again = GymRemoteClient.connect(base, 60)
     assert again.reset().shape == (224, 320, 3)
     again.close()
 

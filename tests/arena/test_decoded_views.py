@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from agent.world_model.packed_model import DECODER, EXPECTATION, PRESETS, PretrainedError, load
+from agent.world_model.packed_model import DECODER, EXPECTATION, PRESETS, PackedModelError, load
 from agent.world_model.preprocess import preprocess
 from agent.world_model.world_model import load_world_model
 from arena.replay.decoded_views import DecodedViews
@@ -117,7 +117,7 @@ def test_a_model_without_its_decoder_plays_and_an_error_names_the_file(
     folder = write_random_pretrained(tmp_path / "packed", spec=TINY)
     (folder / name).unlink()
     load_world_model(load(folder))
-    with pytest.raises(PretrainedError, match=rf"{name} is missing.*training\.pack") as error:
+    with pytest.raises(PackedModelError, match=rf"{name} is missing.*training\.pack") as error:
         DecodedViews(folder)
     assert "\n" not in str(error.value)
 
@@ -126,7 +126,7 @@ def test_a_cut_decoder_is_named(tmp_path: Path) -> None:
     folder = write_random_pretrained(tmp_path / "packed", spec=TINY)
     whole = (folder / DECODER).read_bytes()
     (folder / DECODER).write_bytes(whole[:-1])
-    with pytest.raises(PretrainedError, match=r"decoder\.onnx has"):
+    with pytest.raises(PackedModelError, match=r"decoder\.onnx has"):
         load(folder)
 
 

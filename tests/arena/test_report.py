@@ -263,7 +263,7 @@ def test_the_tuners_advice_is_in_the_page_and_in_the_plots(
     assert line["y0"] == 700.0
     assert "Caution" not in text_of(page)
     record = json.loads((run / "run.json").read_text())
-    record["settings"]["agent"] |= {"retrace": True, "lock_in_score": 700.0}
+    record["settings"]["agent"] |= {"explore": True, "lock_in_score": 700.0}
     (run / "run.json").write_text(json.dumps(record))
     page = page_of(run)
     assert "Caution: the agent" in text_of(page)

@@ -14,7 +14,7 @@ import torch
 
 from agent.errors import UserError
 from agent.world_model.controller import n_parameters
-from agent.world_model.packed_model import MEMORY, NETWORKS, PretrainedError
+from agent.world_model.packed_model import MEMORY, NETWORKS, PackedModelError
 from agent.world_model.preprocess import preprocess
 from arena.environment.levels import Level
 from benchmarks.ablations import ablations, players, trials
@@ -300,7 +300,7 @@ def test_mistakes_are_named(trained: Path, tmp_path: Path) -> None:
         ablations.main([*fixed, "--population", "0"])
     with pytest.raises(TrainingError, match="belongs to pangolin-validation"):
         ablations.main([*fixed, "--levels", "pangolin-validation"])
-    with pytest.raises(PretrainedError, match=r"networks\.safetensors is missing"):
+    with pytest.raises(PackedModelError, match=r"networks\.safetensors is missing"):
         ablations.main([*fixed, "--pretrained", str(tmp_path), "--levels", "airstriker"])
     assert not (tmp_path / "runs").exists()
 

@@ -81,13 +81,14 @@ def test_who_ours_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     agents = {name: our_agent(name, pretrained, 1000, 2, tmp_path / "models") for name in OURS}
     for name, agent in agents.items():
         agent.check()
-        assert agent.settings.seed == 2 and agent.settings.budget_steps == 1000
+        assert agent.settings.seed == 2
         described = agent.describe()
         for key, value in tuned[name]["settings"].items():
             assert described[key] == value
-    assert agents[SHIPPED].settings.lock_in_rule == "best-of" and agents[SHIPPED].settings.learn
+    shipped = agents[SHIPPED].settings
+    assert shipped.lock_in_rule == "best-of" and shipped.explore
     seed = agents[AS_SEED].settings
-    assert (seed.lock_in_rule, seed.lock_in_score, seed.learn) == ("first-above", 2000.0, False)
+    assert (seed.lock_in_rule, seed.lock_in_score, seed.explore) == ("first-above", 2000.0, False)
     assert seed.candidate_order == "distribution" and seed.pretrained == pretrained
     untrained = agents[UNTRAINED].settings
     assert untrained.pretrained != pretrained and untrained.lock_in_rule == "first-above"
@@ -111,7 +112,7 @@ def test_an_identity_is_data(tmp_path: Path) -> None:
     assert known[AS_SEED] == {
         "agent": AS_SEED,
         "model": model,
-        "settings": {"learn": False, "retrace": False},
+        "settings": {"explore": False},
     }
     assert known == json.loads(json.dumps(known))
 
@@ -123,7 +124,7 @@ def test_settings_at_their_defaults_leave_an_identity_as_it_is(
     class Longer(Settings):
         added: int = 3
 
-    changed = {"learn": False, "lock_in_score": 500.0}
+    changed: dict[str, Any] = {"explore": False, "lock_in_score": 500.0}
     before = play_identity(Settings(**changed))
     monkeypatch.setattr(contest_players, "PLAY_SETTINGS", (*PLAY_SETTINGS, "added"))
     assert play_identity(Longer(**changed)) == before
@@ -136,12 +137,12 @@ def test_settings_at_their_defaults_leave_an_identity_as_it_is(
 def test_a_changed_setting_or_explorer_makes_another_identity(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before, without = play_identity(Settings()), play_identity(Settings(retrace=False))
+    before, without = play_identity(Settings()), play_identity(Settings(explore=False))
     assert "explorer" in before and "explorer" not in without
     assert play_identity(Settings(lock_in_score=500.0))["settings"] == {"lock_in_score": 500.0}
     monkeypatch.setattr(contest_players, "EXPLORER_VERSION", EXPLORER_VERSION + 1)
     assert play_identity(Settings()) == {**before, "explorer": EXPLORER_VERSION + 1}
-    assert play_identity(Settings(retrace=False)) == without  # it plays without the explorer
+    assert play_identity(Settings(explore=False)) == without  # it plays without the explorer
 
 
 def test_a_models_digest_depends_on_the_content_of_the_files_that_play(tmp_path: Path) -> None:
@@ -202,5 +203,5 @@ def test_the_defaults_are_those_of_the_committed_plays() -> None:
     # old value into the settings of the stored identities, or their plays count as the new ones.
     settings = Settings()
     assert (settings.lock_in_rule, settings.lock_in_score) == ("first-above", 2000.0)
-    assert (settings.candidate_order, settings.learn) == ("distribution", True)
-    assert settings.retrace
+    assert settings.candidate_order == "distribution"
+    assert settings.explore

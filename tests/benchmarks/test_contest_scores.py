@@ -43,8 +43,8 @@ def made_up(monkeypatch: pytest.MonkeyPatch, pool: MadeUpPool) -> list[str]:
         if len(played) == 2 and "interrupt" in played:
             played.remove("interrupt")
             raise EvaluationInterrupted(1)
-        played.append(f"{agent.settings.learn} {level.state} {agent.settings.seed}")
-        return Play([500.0], [5], agent.settings.budget_steps, 1.0)
+        played.append(f"{agent.settings.explore} {level.state} {agent.settings.seed}")
+        return Play([500.0], [5], 1000, 1.0)
 
     monkeypatch.setattr(contest_scores, "play_ours", playing(play))
     return played

@@ -63,15 +63,15 @@ def test_another_model_is_set_apart_and_comes_back(tmp_path: Path) -> None:
 
 def test_players_are_known_by_ids_that_say_nothing(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
-    old = opened(settings={"learn": False}, explorer=1)
+    old = opened(settings={"explore": False}, explorer=1)
     assert list(old.players) == [f"p{number}" for number in range(1, len(IDENTITIES) + 1)]
     old.save(path)
-    same = opened(path, explorer=1, settings={"learn": False})
+    same = opened(path, explorer=1, settings={"explore": False})
     assert (same.players, same.current) == (old.players, old.current)
     for changed in (
-        {"settings": {"learn": True}, "explorer": 1},
-        {"settings": {"learn": False}, "explorer": 2},
-        {"settings": {"learn": False}},
+        {"settings": {"explore": True}, "explorer": 1},
+        {"settings": {"explore": False}, "explorer": 2},
+        {"settings": {"explore": False}},
     ):
         other = opened(path, **changed)
         assert other.current[JERK] == old.current[JERK]

@@ -34,9 +34,9 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], str, i
         how = {name: getattr(agent.settings, name) for name in PLAY_SETTINGS}
         assert agent.settings.seed is not None
         found.append((how, level.state, agent.settings.seed))
-        score = 1000.0 * agent.settings.retrace + 100.0 * agent.settings.learn
+        score = 1000.0 * agent.settings.explore
         score += 10.0 * agent.settings.seed + ("Canyon" in level.state)
-        return Play([score], [5], agent.settings.budget_steps, 1.0)
+        return Play([score], [5], 1000, 1.0)
 
     monkeypatch.setattr(contest_scores, "play_ours", playing(play))
     return found
@@ -62,27 +62,24 @@ def test_every_variant_plays_the_same_and_goes_on(
     changed = {tuple(name for name in how if how[name] != shipped[name]) for how in settings}
     assert changed == {
         (),
-        ("learn",),
         ("candidate_order",),
-        ("switch_after_steps",),
-        ("retrace",),
-        ("learn", "retrace"),
+        ("explore",),
     }
     printed = capsys.readouterr().out.splitlines()
     rows = [line.strip("| ").split(" | ") for line in printed if " timesteps" not in line][3:]
-    assert rows[0][:3] == [SHIPPED, "1,116", "1,110 to 1,120"]
-    assert [row[3].split(" ")[0] for row in rows[1:]] == ["-100", "+0", "+0", "-1,000", "-1,100"]
-    assert rows[1][3] == "-100 (-108 to -92)"
-    assert rows[1][0] == contest_time.LABELS["no-learning"]
+    assert rows[0][:3] == [SHIPPED, "1,016", "1,010 to 1,020"]
+    assert [row[3].split(" ")[0] for row in rows[1:]] == ["+0", "-1,000"]
+    assert rows[1][0] == contest_time.LABELS["mean-first"]
     named = (tmp_path / "results.json").read_text()
     assert not any(label in named for label in contest_time.LABELS.values())
     assert contest_time.main(command) == 0 and len(played) == len(settings) + 1  # all is there
 
 
 def test_some_variants_can_be_played_alone(tmp_path: Path, played: list[Any]) -> None:
-    command = [*arguments(tmp_path), "--seeds", "1", "--variants", "switch,shipped"]
+    command = [*arguments(tmp_path), "--seeds", "1", "--variants", "mean-first,shipped"]
     assert contest_time.main(command) == 0
-    assert [how["switch_after_steps"] for how, _, _ in played] == [0, 0, 300, 300]
+    orders = [how["candidate_order"] for how, _, _ in played]
+    assert orders == ["distribution"] * 2 + ["mean-first"] * 2
     with pytest.raises(UserError, match="--variants has no 'fast'"):
         contest_time.main([*command, "--variants", "fast"])
 
@@ -91,7 +88,7 @@ def test_the_last_variant_is_the_seeds_way(tmp_path: Path) -> None:
     pretrained = packed(tmp_path / "model")
     settings = contest_time.player(AS_SEED, pretrained, 7, 3).settings
     assert {name: getattr(settings, name) for name in SEED_PLAY} == SEED_PLAY
-    assert (settings.budget_steps, settings.seed) == (7, 3)
+    assert settings.seed == 3
     shipped = contest_time.player(SHIPPED, pretrained, 7, 3)
     assert shipped == LocalAgent(shipped.settings)
 

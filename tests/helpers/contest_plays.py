@@ -59,6 +59,7 @@ def playing(play: Callable[[LocalAgent, Level], Play]) -> Callable[..., None]:
     def play_ours(
         agent: LocalAgent,
         levels: Sequence[Level],
+        budget_steps: int,
         folder: Path,
         workers: int,
         console: Any,

@@ -25,7 +25,7 @@ def entry(candidate: int, episode_return: float, length: int, **more: Any) -> En
     return {**values, **rest, **more}
 
 
-def survey(
+def recorded_journal(
     draw: Callable[[np.random.Generator], Player],
     random: np.random.Generator,
     timesteps: int,

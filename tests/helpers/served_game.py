@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.gym_remote.client import RemoteEnv
+from agent.gym_remote.client import GymRemoteClient
 from agent.gym_remote.messages import (
     MessageReader,
     encode,
@@ -81,8 +81,8 @@ class Running:
     def raw(self) -> Raw:
         return Raw(self.base)
 
-    def client(self) -> RemoteEnv:
-        return RemoteEnv.connect(self.base, 10, answer_seconds=10)
+    def client(self) -> GymRemoteClient:
+        return GymRemoteClient.connect(self.base, 10, answer_seconds=10)
 
 
 class Raw:

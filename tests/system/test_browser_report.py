@@ -29,7 +29,7 @@ from arena.pages.tuning.page import tuning_page
 from arena.replay.episode_video import RenderResult
 from arena.replay.video import write_video
 from arena.tuner import advice
-from arena.tuner.grid import SEED_RULE, name_of
+from arena.tuner.grid import DEFAULT_RULE, name_of
 from benchmarks.made_runs import PANGOLIN, lucky_level, read_results_json, write_run
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -259,7 +259,7 @@ def made_advice() -> advice.Advice:
     """Three rules on two levels, as the tuner tells of them."""
     settings = [
         {"lock_in_rule": "first-above", "lock_in_score": 1500.0},
-        SEED_RULE,
+        DEFAULT_RULE,
         {"lock_in_rule": "best-of", "lock_in_candidates": 8},
     ]
     rules = tuple(
@@ -280,14 +280,14 @@ def made_advice() -> advice.Advice:
         budget_steps=50_000,
         levels=(f"{PANGOLIN}:{STATES[0]}", f"{PANGOLIN}:<i>{STATES[1]}"),
         recommended=rules[0],
-        seed=rules[1],
+        default=rules[1],
         rules=rules,
         held_out=None,
         curve_thresholds=(1000.0, 1500.0, 2000.0),
         curve_scores=(1000.0, 1200.0, 900.0),
         curve_low=(900.0, 1100.0, 800.0),
         curve_high=(1100.0, 1300.0, 1000.0),
-        unlike={0.5: 10.0, 2.0: 20.0},
+        cost_at_scale={0.5: 10.0, 2.0: 20.0},
         sentences=("Recommended: first above 1,500.", "That is not clear."),
         notes=("<b>a note</b>",),
         pretrained=None,

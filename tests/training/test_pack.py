@@ -18,7 +18,7 @@ from agent.world_model.packed_model import (
     EXPECTATION,
     MANIFEST,
     MODEL_CARD,
-    PretrainedError,
+    PackedModelError,
     load,
 )
 from agent.world_model.vision import Vision
@@ -124,7 +124,7 @@ def test_a_new_card_changes_only_the_card_and_the_manifest(runs: Path, tmp_path:
     assert manifest | {"files": {**manifest["files"], MODEL_CARD: entry}} == load(out).manifest
     assert [path.name for path in tmp_path.iterdir()] == ["pretrained"]
     (out / "memory.onnx").write_bytes(b"cut")
-    with pytest.raises(PretrainedError, match="has 3 bytes"):
+    with pytest.raises(PackedModelError, match="has 3 bytes"):
         write_new_card(out, "# A third\n")
     assert (out / MODEL_CARD).read_bytes() == b"# Another\n"
 

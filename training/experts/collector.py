@@ -99,7 +99,7 @@ class Collector:
             max_steps: Maximum number of steps of an episode.
 
         Raises:
-            PretrainedError: The packed model is missing or damaged.
+            PackedModelError: The packed model is missing or damaged.
         """
         self._dataset = dataset
         self._max_steps = max_steps

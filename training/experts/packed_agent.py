@@ -23,7 +23,7 @@ class PackedAgent:
             folder: Folder of the packed model.
 
         Raises:
-            PretrainedError: The packed model is missing or damaged.
+            PackedModelError: The packed model is missing or damaged.
         """
         self._folder = folder
         self._world_model = load_world_model(load(folder))

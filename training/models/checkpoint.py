@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from agent.files import write_atomically
-from agent.world_model.packed_model import ModelSpec, PretrainedError
+from agent.world_model.packed_model import ModelSpec, PackedModelError
 from training.models.networks import MDNLSTM, VAE
 
 FORMAT_VERSION = "1"
@@ -40,23 +40,23 @@ def load_networks(path: Path) -> tuple[VAE, MDNLSTM]:
     """Load V and M that `save_networks` wrote, as float32, in evaluation mode, on the CPU.
 
     Raises:
-        PretrainedError: the file is missing or damaged, or its weights do not fit its
+        PackedModelError: the file is missing or damaged, or its weights do not fit its
             specification.
     """
     if not path.is_file():
-        raise PretrainedError(f"{path} is missing. Pack the model again, or use another folder")
+        raise PackedModelError(f"{path} is missing. Pack the model again, or use another folder")
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})[_METADATA])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         version, spec = about["format_version"], ModelSpec.from_json(about["spec"])
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError, PretrainedError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError, PackedModelError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise PretrainedError(
+        raise PackedModelError(
             f"{path} holds no networks ({reason}). Pack the model again"
         ) from None
     if version != FORMAT_VERSION:
-        raise PretrainedError(
+        raise PackedModelError(
             f"{path} has format_version {version!r}, expected {FORMAT_VERSION!r}. Pack the "
             "model again"
         )
@@ -65,7 +65,7 @@ def load_networks(path: Path) -> tuple[VAE, MDNLSTM]:
     known = {f"{part}.{name}" for part, network in parts.items() for name in network.state_dict()}
     unknown = sorted(set(tensors) - known)
     if unknown:
-        raise PretrainedError(
+        raise PackedModelError(
             f"{path} holds {unknown[0]!r:.80}, which no network has. Pack the model again"
         )
     for part, network in parts.items():
@@ -85,7 +85,7 @@ def _load_strictly(
         found = tensors.get(name)
         if found is None or found.shape != expected.shape or found.dtype != torch.float16:
             what = "missing" if found is None else f"{found.dtype} {tuple(found.shape)}"
-            raise PretrainedError(
+            raise PackedModelError(
                 f"{path}: {part}.{name} is {what}, expected torch.float16 "
                 f"{tuple(expected.shape)}. Pack the model again"
             )

@@ -58,7 +58,7 @@ def prepare_packed(model: Path, folder: Path) -> tuple[ModelSpec, dict[str, str]
     """Export the V and M of a packed model into a folder, as `prepare_networks` does.
 
     Raises:
-        PretrainedError: the PyTorch weights of the model are missing or damaged.
+        PackedModelError: the PyTorch weights of the model are missing or damaged.
         TrainingError: the folder holds other networks.
     """
     vae, memory = load_networks(model / PACKED)

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from agent.files import write_atomically
-from agent.world_model.packed_model import NETWORKS, ModelSpec, PretrainedError
+from agent.world_model.packed_model import NETWORKS, ModelSpec, PackedModelError
 from training.models.checkpoint import load_networks
 from training.models.networks import MDNLSTM, VAE
 from training.runs.resume import TrainingError
@@ -45,7 +45,14 @@ def load_network(path: Path, kind: type[Network]) -> Network:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         network = kind(spec)
         network.load_state_dict(tensors, strict=True)
-    except (SafetensorError, KeyError, ValueError, OSError, RuntimeError, PretrainedError) as error:
+    except (
+        SafetensorError,
+        KeyError,
+        ValueError,
+        OSError,
+        RuntimeError,
+        PackedModelError,
+    ) as error:
         reason = " ".join(str(error).split())[:120]
         raise TrainingError(
             f"{path} holds no weights of {kind.__name__} ({reason}). Train it again"
@@ -63,7 +70,7 @@ def copy_weights(start: Path, network: VAE | MDNLSTM) -> None:
 
     Raises:
         TrainingError: the stage is not finished, or its weights are damaged or of another size.
-        PretrainedError: the weights of the packed model are missing or damaged.
+        PackedModelError: the weights of the packed model are missing or damaged.
     """
     other: VAE | MDNLSTM
     if (start / NETWORKS).is_file():

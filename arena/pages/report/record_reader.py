@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from agent import journal
 from agent.journal import EpisodeEntry
 from agent.journal_reader import read_journal
-from agent.play.timing import Spent
+from agent.play.timing import Timing
 from arena.environment.level_files import LevelError
 from arena.environment.levels import Level
 from arena.evaluation import results, run_folder
@@ -39,7 +39,7 @@ from arena.server.monitor import MONITOR_FILE
 from arena.server.process import read_result
 from arena.server.session_result import SessionResult
 
-COMPONENTS = tuple(Spent().rounded())
+COMPONENTS = tuple(Timing().rounded())
 
 
 def read_record(folder: Path) -> RunRecord:

@@ -1,4 +1,4 @@
-"""`local_eval.py tune RUN...`: the advice as a table, a page to open, and, asked for, applied."""
+"""`local_eval.py tune RUN...`: prints the tuner's advice, writes its page, and can apply it."""
 
 from __future__ import annotations
 
@@ -18,47 +18,52 @@ from agent.files import write_atomically
 from agent.settings import CONTEST_STEPS, PLAY, read_play
 from arena.evaluation.score import Interval
 from arena.pages.tuning.page import tuning_page
-from arena.tuner.advice import Advice, RuleScore, advise
-from arena.tuner.grid import SEED_RULE, Choice
+from arena.tuner.advice import Advice, advise
+from arena.tuner.grid import DEFAULT_RULE, RuleSettings
+from arena.tuner.score_table import RuleScore
 
 FOLDER = "tune"  # in the first run's folder
 ADVICE = "tune.json"
 PAGE = "tune.html"
 ROWS = 12
-WIDE = 110  # columns of a terminal that has room for the intervals of the scores
+WIDE = 110  # columns of a terminal with room for the intervals of the scores
 
 
 @dataclass(frozen=True)
 class TuneOptions:
-    """Find the lock-in rule that would have scored best on new levels, from recorded runs.
+    """Recommend a lock-in rule for new levels, from recorded runs.
 
-    Record first, on levels that you may tune to: `local_eval.py run --levels pangolin-train
+    Record first, on levels that may be tuned to: `local_eval.py run --levels pangolin-train
     --repeats 3`.
     """
 
     runs: tuple[Path, ...] = option("run folders of one game", positional=True)
-    budget_steps: int | None = option("timesteps of the simulated budgets [the runs' own]", None)
-    full: bool = option(f"the contest's budget of {CONTEST_STEPS:,} timesteps", False)
+    budget_steps: int | None = option(
+        "timesteps of the simulated budgets [those of the runs]", None
+    )
+    full: bool = option(f"simulate the contest's budget of {CONTEST_STEPS:,} timesteps", False)
     out: Path | None = option(f"folder for {ADVICE} and {PAGE} [RUN/{FOLDER}]", None)
     apply: bool = option(f"write the recommended rule to the packed model's {PLAY}", False)
     pretrained: Path | None = option(
-        "packed model to apply it to [the one that played]", None, env="PRETRAINED"
+        "folder of the packed model that --apply changes [the one that played]",
+        None,
+        env="PRETRAINED",
     )
-    rows: int = option("rules in the table, the best first", ROWS)
-    seed: int = option("of the simulation, 1 or more", 1)
+    rows: int = option("number of rules in the table, the highest score first", ROWS)
+    seed: int = option("random seed of the simulation, 1 or more", 1)
 
     def __post_init__(self) -> None:
-        """Refuse numbers that can't work.
+        """Check the values.
 
         Raises:
-            UserError: says which.
+            UserError: a number below 1, or two options that exclude each other.
         """
         for name in ("budget_steps", "rows", "seed"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise UserError(f"--{name.replace('_', '-')} is {value}: give 1 or more")
+                raise UserError(f"--{name.replace('_', '-')} is {value}: use 1 or more")
         if self.full and self.budget_steps is not None:
-            raise UserError("--full and --budget-steps exclude each other: give one")
+            raise UserError("--full and --budget-steps exclude each other: use one of them")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -74,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
     if options.apply:
         folder = options.pretrained or advice.pretrained
         if folder is None:
-            raise UserError("the runs name no packed model: give --pretrained with --apply")
+            raise UserError("the runs name no packed model: use --pretrained with --apply")
         path = apply(folder, advice.recommended.settings)
         _say(console, f"applied  {path}: {advice.recommended.name}")
     return 0
@@ -92,7 +97,7 @@ def show(console: Console, advice: Advice, rows: int = ROWS) -> None:
         table.add_column(header, justify="right", no_wrap=True)
     for rule in _shown(advice, rows):
         style = "bold green" if rule == advice.recommended else None
-        mark = " (the default)" if rule.settings == SEED_RULE else ""
+        mark = " (the default)" if rule.settings == DEFAULT_RULE else ""
         table.add_row(
             rule.name + mark,
             f"{rule.score:,.0f}",
@@ -111,10 +116,10 @@ def show(console: Console, advice: Advice, rows: int = ROWS) -> None:
 
 
 def write(out: Path, advice: Advice) -> None:
-    """Write tune.json and tune.html into a folder, made if need be.
+    """Write tune.json and tune.html into a folder, which is created if it does not exist.
 
     Raises:
-        UserError: the folder can't be written.
+        UserError: the folder is not writable.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -122,36 +127,36 @@ def write(out: Path, advice: Advice) -> None:
         write_atomically(out / ADVICE, content.encode() + b"\n")
         write_atomically(out / PAGE, tuning_page(advice))
     except OSError as error:
-        raise UserError(f"{out} can't be written ({error.strerror}): give another --out") from None
+        raise UserError(f"{out} can't be written ({error.strerror}): use another --out") from None
 
 
-def apply(folder: Path, choice: Choice) -> Path:
-    """Write a rule into a packed model's play.json, beside what else stands there; return it.
+def apply(folder: Path, rule_settings: RuleSettings) -> Path:
+    """Write a rule into a packed model's play.json and return the file's path.
 
-    Settings of another rule go: what remains is what plays.
+    The settings of the rule before are removed; all other settings are kept.
 
     Raises:
-        UserError: there is no packed model, its play.json can't be read, or can't be written.
+        UserError: the folder contains no packed model, or its play.json can't be read or written.
     """
     if not (folder / "manifest.json").is_file():
-        raise UserError(f"{folder} holds no packed model: give its folder as --pretrained")
+        raise UserError(f"{folder} contains no packed model: use --pretrained FOLDER")
     kept = {
         name: value for name, value in read_play(folder).items() if not name.startswith("lock_in")
     }
     path = folder / PLAY
     try:
-        write_atomically(path, json.dumps({**choice, **kept}, indent=2).encode() + b"\n")
+        write_atomically(path, json.dumps({**rule_settings, **kept}, indent=2).encode() + b"\n")
     except OSError as error:
-        raise UserError(f"{path} can't be written: {error.strerror}") from None
+        raise UserError(f"{path} can't be written ({error.strerror}): make it writable") from None
     return path
 
 
 def _shown(advice: Advice, rows: int) -> list[RuleScore]:
-    """The best, the best of each kind, and the seed's."""
+    """The rules with the highest scores, the highest of each kind, and the default."""
     kinds: dict[str, RuleScore] = {}
     for rule in advice.rules:
         kinds.setdefault(rule.settings["lock_in_rule"], rule)
-    wanted = [*advice.rules[:rows], *kinds.values(), advice.seed]
+    wanted = [*advice.rules[:rows], *kinds.values(), advice.default]
     return [rule for rule in advice.rules if rule in wanted]
 
 

@@ -1,4 +1,4 @@
-"""The page of the tuner's advice: the curve of score against threshold, and every rule's score."""
+"""The page of the tuner's advice: score against threshold, and the scores of all rules."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from arena.environment.levels import Level
 from arena.pages import figures
 from arena.pages.page import render
 from arena.tuner.advice import Advice
-from arena.tuner.grid import SEED_RULE, SEED_THRESHOLD
+from arena.tuner.grid import DEFAULT_RULE, DEFAULT_THRESHOLD
 
 
 def tuning_page(advice: Advice) -> bytes:
-    """An HTML page that works offline from disk, like a run's report."""
+    """Render the advice as one HTML file that works offline, like a run's report."""
     curve = figures.threshold_curve(
         advice.curve_thresholds,
         advice.curve_scores,
         advice.curve_low,
         advice.curve_high,
-        SEED_THRESHOLD,
+        DEFAULT_THRESHOLD,
         (advice.recommended.name, advice.recommended.score),
     )
     scores = [rule.by_level for rule in advice.rules]
@@ -29,6 +29,6 @@ def tuning_page(advice: Advice) -> bytes:
         advice=advice,
         game=Level.parse(advice.levels[0]).game,
         levels=list(zip(map(Level.parse, advice.levels), best_of_level, strict=True)),
-        is_default=[rule.settings == SEED_RULE for rule in advice.rules],
+        is_default=[rule.settings == DEFAULT_RULE for rule in advice.rules],
         peak=max(zip(advice.curve_scores, advice.curve_thresholds, strict=True)),
     )
