@@ -42,7 +42,7 @@ from arena.replay.imagination import Imagination
 from arena.replay.movies import replaying
 from benchmarks.figures.gallery_film import write_gif
 from benchmarks.figures.gallery_plots import draw_curve
-from benchmarks.scores.contest_players import model_digest
+from benchmarks.identity import model_digest
 from training.pictures.rows import write_rows
 
 FRAMES_A_ZONE = 2

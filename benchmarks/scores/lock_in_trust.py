@@ -37,8 +37,8 @@ from arena.tuner.advice import advise
 from arena.tuner.grid import SEED_RULE, Choice, candidate_thresholds, name_of, play_all, prior_of
 from arena.tuner.recorded import read_recording
 from arena.tuner.simulate import Worlds
+from benchmarks.identity import model_digest
 from benchmarks.measured import show_measured, write_measured
-from benchmarks.scores.contest_players import model_digest
 
 TABLE = "lock-in trust"  # its name in the README
 WORLDS, BUDGETS = 32, 8

@@ -13,7 +13,7 @@ import pytest
 
 from agent.errors import UserError
 from arena.environment.levels import Level
-from benchmarks.speed import learning_speed, training_speed
+from benchmarks.speed import learning_speed, training_memory, training_speed
 from tests.helpers.small_models import TINY
 from training import collect
 from training.search import rollouts
@@ -66,9 +66,10 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (training_speed, collect, rollouts):
         monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
     monkeypatch.setattr(training_speed, "available", lambda level: None)
-    monkeypatch.setattr(training_speed, "Pool", InProcess)
-    monkeypatch.setattr(training_speed, "PRESETS", {"compact": TINY})
-    monkeypatch.setattr(training_speed, "CMA_PARAMETERS", 50)
+    for module in (training_memory, training_speed):
+        monkeypatch.setattr(module, "Pool", InProcess)
+        monkeypatch.setattr(module, "PRESETS", {"compact": TINY})
+    monkeypatch.setattr(training_memory, "CMA_PARAMETERS", 50)
     monkeypatch.setattr(InProcess, "played", [])
 
 
@@ -121,14 +122,14 @@ def test_a_gpu_is_measured_too_where_there_is_one(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_peak_of_memory_is_this_processes_own() -> None:
-    before = training_speed.peak_mib()
+    before = training_memory.peak_mib()
     block = np.ones(64 << 20, np.uint8)
-    assert training_speed.peak_mib() >= training_speed.resident_mib(os.getpid()) > 0
+    assert training_memory.peak_mib() >= training_memory.resident_mib(os.getpid()) > 0
     del block
-    assert training_speed.peak_mib() >= before
+    assert training_memory.peak_mib() >= before
 
 
 def test_numbers_out_of_range_are_refused() -> None:
     for arguments in (["--rounds", "0"], ["--seconds", "-1"], ["--generations", "5"]):
-        with pytest.raises(UserError, match="positive numbers, and more than 5 generations"):
+        with pytest.raises(UserError, match="--generations: more than 5"):
             training_speed.main(arguments)

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import ACTION_BUTTONS, to_genesis
-from agent.world_model.world_model import WorldModel
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
 from training.experts.policies import Runner
+from training.search.rollouts import EpisodeModel
 
 MEASURED_LEVELS, MEASURED_STEPS = 8, 250
 SMALLEST_SHARE = 0.01  # of the largest feature's size: a feature that hardly moves bounds nothing
 
 
 def feature_sizes(
-    world_model: WorldModel, levels: Sequence[Level], seed: int
+    world_model: EpisodeModel, levels: Sequence[Level], seed: int
 ) -> NDArray[np.float64]:
     """Root mean square of each feature, (Z + 2H,), over steps of running right with jumps.
 
