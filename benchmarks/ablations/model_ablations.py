@@ -173,30 +173,8 @@ def train(options: Options, name: str) -> tuple[ModelSpec, Path, dict[str, float
             fps=fps,
             workers=options.workers,
         )
-    vision = runs / f"vision-{model.sizes}"
-    run_stage(
-        train_vision,
-        data=_data(runs, FPS),
-        out=vision,
-        model=model.sizes,
-        steps=options.vision_steps,
-        batch=BATCH[0],
-        threads=options.threads,
-        eval_steps=-(-options.vision_steps // EVALUATIONS),
-    )
-    memory = runs / f"memory-{name}"
-    run_stage(
-        train_memory,
-        data=_data(runs, model.fps),
-        vision=vision,
-        out=memory,
-        steps=options.memory_steps,
-        batch=BATCH[1],
-        threads=options.threads,
-        eval_steps=-(-options.memory_steps // EVALUATIONS),
-        checkpoint_steps=25,
-        outcome_weight=model.outcome_weight,
-    )
+    vision, memory = runs / f"vision-{model.sizes}", runs / f"memory-{name}"
+    _run_trainings(options, model, vision, memory)
     networks = runs / f"networks-{name}"
     spec, _ = prepare_networks(vision, memory, networks)
     v, m = read_result(vision, train_vision.STAGE), read_result(memory, train_memory.STAGE)
@@ -213,6 +191,34 @@ def train(options: Options, name: str) -> tuple[ModelSpec, Path, dict[str, float
         if model.outcome_weight
     }
     return spec, networks, {key: round(float(value), 2) for key, value in facts.items()}
+
+
+def _run_trainings(options: Options, model: ModelVariant, vision: Path, memory: Path) -> None:
+    from training import train_memory, train_vision
+
+    runs = options.runs
+    run_stage(
+        train_vision,
+        data=_data(runs, FPS),
+        out=vision,
+        model=model.sizes,
+        steps=options.vision_steps,
+        batch=BATCH[0],
+        threads=options.threads,
+        eval_steps=-(-options.vision_steps // EVALUATIONS),
+    )
+    run_stage(
+        train_memory,
+        data=_data(runs, model.fps),
+        vision=vision,
+        out=memory,
+        steps=options.memory_steps,
+        batch=BATCH[1],
+        threads=options.threads,
+        eval_steps=-(-options.memory_steps // EVALUATIONS),
+        checkpoint_steps=25,
+        outcome_weight=model.outcome_weight,
+    )
 
 
 def _data(runs: Path, fps: int) -> Path:

@@ -113,7 +113,7 @@ def draw_scores(path: Path, plays: ContestPlays) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     panels[-1, 0].set_xlim(left=0)  # shared by all panels, so it is set after all bars are drawn
     panels[-1, 0].set_xlabel("mean return, 95% interval (9,000: the whole level)")
-    _write(path, figure)
+    write_png(path, figure)
 
 
 def draw_ends(path: Path, strips: dict[str, tuple[Map | None, list[Play]]], heading: str) -> None:
@@ -148,7 +148,7 @@ def draw_ends(path: Path, strips: dict[str, tuple[Map | None, list[Play]]], head
         below.tick_params(labelsize=7, length=2)
         for axes in (above, below):
             axes.set_xlim(left, right)
-    _write(path, figure)
+    write_png(path, figure)
 
 
 def _draw_counts(axes: Any, name: str, plays: Sequence[Play]) -> None:
@@ -172,7 +172,7 @@ def _draw_counts(axes: Any, name: str, plays: Sequence[Play]) -> None:
     )
 
 
-def _write(path: Path, figure: Any) -> None:
+def write_png(path: Path, figure: Any) -> None:
     """Write a figure as a PNG with few colours."""
     whole = io.BytesIO()
     figure.savefig(whole, format="png")

@@ -23,7 +23,7 @@ from arena.evaluation.agents import LocalAgent, Run
 from arena.evaluation.evaluate import Plan, evaluate
 from arena.evaluation.level_run import LevelRun, Limits
 from arena.evaluation.results import LevelResult
-from arena.evaluation.run_folder import current_command, open_run
+from arena.evaluation.run_folder import RunFolder, current_command, open_run
 from arena.server.session import TIMESTEP_LIMIT
 from benchmarks.identity import digest, model_digest
 from benchmarks.scores.baseline_plays import (
@@ -179,9 +179,7 @@ def play_ours(
     settings = agent.settings
     limits = Limits(settings.budget_steps, LEVEL_HOURS * 3600, SECONDS_TO_CONNECT, SECONDS_TO_HANG)
     plan = Plan(levels, agent, limits, settings.seed, min(workers, len(levels)))
-    plan.check()
-    seeds = {"stickiness": settings.seed, "agent": settings.seed}
-    run = open_run(folder, plan.settings(), name=folder.name, seeds=seeds, argv=current_command())
+    run = _open_run(plan, settings.seed, folder)
 
     def enter(result: LevelResult) -> None:
         if result.status == "finished" and result.ended_by == TIMESTEP_LIMIT:
@@ -202,10 +200,20 @@ def play_ours(
         run.close()
     for level in results.levels:
         enter(level)  # a level may have been finished just when an earlier run was killed
-        if level.ended_by != TIMESTEP_LIMIT:
-            reason = level.error.reason if level.error else f"it ended by {level.ended_by}"
-            action = "repeat" if level.status == "failed" else "remove that folder and repeat"
-            raise UserError(
-                f"{folder}: {level.level} was not played to its end ({reason}): {action} the"
-                " command"
-            )
+        _check_played_out(level, folder)
+
+
+def _open_run(plan: Plan, seed: int | None, folder: Path) -> RunFolder:
+    plan.check()
+    seeds = {"stickiness": seed, "agent": seed}
+    return open_run(folder, plan.settings(), name=folder.name, seeds=seeds, argv=current_command())
+
+
+def _check_played_out(level: LevelResult, folder: Path) -> None:
+    if level.ended_by == TIMESTEP_LIMIT:
+        return
+    reason = level.error.reason if level.error else f"it ended by {level.ended_by}"
+    action = "repeat" if level.status == "failed" else "remove that folder and repeat"
+    raise UserError(
+        f"{folder}: {level.level} was not played to its end ({reason}): {action} the command"
+    )

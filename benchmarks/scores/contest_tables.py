@@ -91,9 +91,9 @@ def by_level(plays: ContestPlays, budget_steps: int) -> str:
         f"![{zone}: where the episodes end](results/pictures/{ends_picture(zone)})"
         for zone in zones(list(ours.plays))
     )
+    heading = f"How the episodes of {SHIPPED} end, by level ({title([ours], budget_steps)})"
     return (
-        f"<details><summary>How the episodes of {SHIPPED} end, by level ({title([ours], budget_steps)})"
-        f"</summary>\n\n{markdown_table(LEVEL_HEAD, rows)}\n\n"
+        f"<details><summary>{heading}</summary>\n\n{markdown_table(LEVEL_HEAD, rows)}\n\n"
         "The last column has one number for each seed that locked in; ends are counted over all"
         f" seeds.\n\n{pictures}\n\n</details>"
     )

@@ -41,7 +41,7 @@ def test_the_bars_of_every_budget_stand_whole_in_the_picture(
     add(results, SHIPPED, [[[9000.0]]], steps=1000)
     add(results, JERK, [[[1000.0]]], steps=2000)  # the larger budget comes first
     drawn: list[Any] = []
-    monkeypatch.setattr(contest_pictures, "_write", lambda path, figure: drawn.append(figure))
+    monkeypatch.setattr(contest_pictures, "write_png", lambda path, figure: drawn.append(figure))
     draw_scores(tmp_path / "scores.png", results)
     panels = drawn[0].axes
     assert [bar.get_width() for axes in panels for bar in axes.patches] == [1000.0, 9000.0]

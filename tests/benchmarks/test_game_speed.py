@@ -53,7 +53,7 @@ def test_a_tiny_run_measures_every_level(tmp_path: Path) -> None:
 
 
 def test_a_comparison_with_itself_or_of_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="name another level"):
+    with pytest.raises(UserError, match="give another level"):
         game_speed.main(["--levels", "airstriker", "--out", str(tmp_path / "x.json")])
-    with pytest.raises(UserError, match="1 or more"):
+    with pytest.raises(UserError, match="is 0: give a positive number"):
         game_speed.main(["--rounds", "0"])
