@@ -22,7 +22,7 @@ Not measured yet.
 
 
 def write_card(
-    spec: ModelSpec, vision: Values, memory: Values, evolution: Values, state: str, scores: Any
+    spec: ModelSpec, vision: Values, memory: Values, evolution: Values, state: str
 ) -> str:
     """The text of model_card.md.
 
@@ -32,7 +32,6 @@ def write_card(
         memory: result.json of the stage.
         evolution: result.json of the stage.
         state: which evolution state was packed, "best" or "last".
-        scores: of benchmarks.scores.first_scores, without the single returns; None: not measured.
     """
     parts = [
         "# Model card",
@@ -42,9 +41,9 @@ def write_card(
         "## Training",
         _training(vision, memory, evolution, state),
         "## Scores",
-        _scores(evolution, scores),
+        _scores(evolution),
         "## Known failures",
-        _failures(vision, memory, evolution, scores),
+        _failures(vision, memory, evolution),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -123,29 +122,17 @@ def _beginnings(vision: Values, memory: Values, evolution: Values) -> list[str]:
     return [" ".join(said), ""] if said else []
 
 
-def _scores(evolution: Values, scores: Any) -> str:
+def _scores(evolution: Values) -> str:
     best = evolution["best_mean"]
     seen = (
         "While evolving, the distribution's mean reached "
         f"{best['mean_return']:.1f} over {evolution['options']['mean_episodes']} episodes a level "
         f"(generation {best['generation']}); that is the highest of its measures, and so too high."
     )
-    if scores is None:
-        return f"{CONTEST_SCORES}\n\n{seen}"
-    lines = ["| player | mean return | 95% interval | episodes |", "| --- | --- | --- | --- |"]
-    for name, score in scores["players"].items():
-        low, high = score["interval"]
-        lines.append(
-            f"| {name} | {score['mean']:.1f} | {low:.1f} .. {high:.1f} | {score['episodes']} |"
-        )
-    levels = ", ".join(scores["levels"])
-    return "\n".join(
-        [f"Measured on {levels} with fresh stickiness seeds, none of which chose anything:", ""]
-        + [*lines, "", CONTEST_SCORES, "", seen]
-    )
+    return f"{CONTEST_SCORES}\n\n{seen}"
 
 
-def _failures(vision: Values, memory: Values, evolution: Values, scores: Any) -> str:
+def _failures(vision: Values, memory: Values, evolution: Values) -> str:
     """What the figures themselves say, and what holds for any model made this way."""
     levels, failures = vision["data"]["levels"] | memory["data"]["levels"], []
     failures.append(
@@ -163,22 +150,7 @@ def _failures(vision: Values, memory: Values, evolution: Values, scores: Any) ->
     m = memory["held_out"]
     if m["error_held_out"] >= m["error_stays_held_out"]:
         failures.append("M predicts the next latent no better than that it stays.")
-    if scores is not None:
-        failures += _against_random(scores["players"])
     return "\n".join(f"- {failure}" for failure in failures)
-
-
-def _against_random(players: Values) -> list[str]:
-    chance = {name: p for name, p in players.items() if name.startswith("random")}
-    ours = {name: p for name, p in players.items() if name not in chance}
-    if not chance or not ours:
-        return []
-    rival = max(chance, key=lambda name: chance[name]["mean"])
-    return [
-        f"{name} is not clearly better than {rival}: their intervals overlap, or it is worse."
-        for name, player in ours.items()
-        if player["interval"][0] <= chance[rival]["interval"][1]
-    ]
 
 
 def _counts(counts: Values) -> str:

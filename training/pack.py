@@ -6,7 +6,6 @@ packed before stays until the new one is known to work.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ import numpy as np
 from agent import command_line
 from agent.command_line import option
 from agent.evolution import Evolution
-from agent.files import sha256, write_atomically
+from agent.files import write_atomically
 from agent.hall_of_fame import hall_of_fame_bytes
 from agent.hall_of_fame import read_hall_of_fame as read_packed_hall_of_fame
 from agent.world_model.controller import Controller, n_parameters
@@ -62,7 +61,6 @@ class Options:
         "best",
         choices=("best", "last"),
     )
-    scores: Path | None = option("JSON of benchmarks.scores.first_scores, for the model card", None)
 
 
 @dataclass(frozen=True)
@@ -123,11 +121,7 @@ def _without_places(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build(options: Options, runs: Runs, folder: Path) -> None:
-    """Write all files of a packed model.
-
-    Raises:
-        TrainingError: the scores are of another model.
-    """
+    """Write all files of a packed model."""
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     memory = load_network(options.memory / MEMORY_WEIGHTS, MDNLSTM)
     export_networks(folder, vae, memory)
@@ -138,7 +132,6 @@ def build(options: Options, runs: Runs, folder: Path) -> None:
         write_atomically(folder / name, (state / name).read_bytes())
     hall_of_fame = read_hall_of_fame(options.evolution, n_parameters(vae.spec.n_features))
     write_atomically(folder / HALL_OF_FAME, hall_of_fame_bytes(hall_of_fame))
-    scores = _read_scores(options.scores, folder / EVOLUTION_ARRAYS)
     games = sorted({name.partition(":")[0] for name in runs.evolution["levels"]})
     training = {
         "state": options.state,
@@ -153,9 +146,8 @@ def build(options: Options, runs: Runs, folder: Path) -> None:
             "train_memory": _without_places(runs.memory["options"]),
             "evolve": _without_places(runs.evolution["options"]),
         },
-        "scores": scores,
     }
-    card = write_card(vae.spec, runs.vision, runs.memory, runs.evolution, options.state, scores)
+    card = write_card(vae.spec, runs.vision, runs.memory, runs.evolution, options.state)
     write_atomically(folder / MODEL_CARD, card.encode())
     write_manifest(folder, vae.spec, games=games, training=training)
 
@@ -196,22 +188,6 @@ def verify(folder: Path) -> None:
             world_model.remember(action)
             imagination.see(frame)
             imagination.expect(action)
-
-
-def _read_scores(path: Path | None, state: Path) -> Any:
-    if path is None:
-        return None
-    try:
-        scores = json.loads(path.read_bytes())
-        measured = scores["evolution_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path} holds no scores ({error!r:.80}): measure again") from None
-    if measured != sha256(state):
-        raise TrainingError(
-            f"{path} was measured with another evolution state: pack without --scores, measure "
-            "that, then pack again"
-        )
-    return {name: value for name, value in scores.items() if name != "returns"}
 
 
 def _check_place(out: Path) -> None:
