@@ -22,7 +22,7 @@ EXPLOIT = 0.25  # initial probability of repeating; it grows by t / EXPLOIT_GROW
 EXPLOIT_GROWTH = 1_000_000
 
 
-class Environment(Protocol):
+class BaselineEnv(Protocol):
     """An environment with the contest's interface."""
 
     def reset(self) -> NDArray[np.uint8]: ...
@@ -50,7 +50,7 @@ class Jerk:
         steps: timesteps used so far; a reset is one timestep, as in the contest.
     """
 
-    def __init__(self, environment: Environment, budget_steps: int, seed: int) -> None:
+    def __init__(self, environment: BaselineEnv, budget_steps: int, seed: int) -> None:
         """Prepare to play.
 
         Args:

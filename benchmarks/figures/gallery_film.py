@@ -143,6 +143,6 @@ def encode(pictures: Sequence[NDArray[np.uint8]], rate: float, colours: int) -> 
         raw = b"".join(np.ascontiguousarray(picture).tobytes() for picture in pictures)
         done = subprocess.run(command, input=raw, capture_output=True, check=False)
         if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise UserError(f"ffmpeg made no GIF: {said[-1] if said else done.returncode}")
+            lines = done.stderr.decode(errors="replace").strip().splitlines()
+            raise UserError(f"ffmpeg made no GIF: {lines[-1] if lines else done.returncode}")
         return out.read_bytes()

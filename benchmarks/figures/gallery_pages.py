@@ -47,7 +47,7 @@ SHOWS = """steps => {
 
 @dataclass(frozen=True)
 class Options:
-    """Take the README's pictures of the report and of the live view."""
+    """Take the documents' pictures of the report and of the live view."""
 
     run: Path = option("run folder with a report.html")
     watch_steps: int = option("timesteps a level of the watched run; the picture is at half", 2000)

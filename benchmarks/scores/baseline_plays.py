@@ -19,7 +19,7 @@ from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
 from arena.evaluation.score import read_monitor
 from arena.server.monitor import MONITOR_FILE, Monitor
-from baselines.jerk import Environment, Jerk
+from baselines.jerk import BaselineEnv, Jerk
 from baselines.simple_agents import POLICIES, Buttons
 from benchmarks.scores.contest_plays import Play
 
@@ -35,7 +35,7 @@ class BudgetSpentError(Exception):
 class CountedEnv:
     """A level's environment that counts as the contest's server does, and ends with the budget."""
 
-    def __init__(self, environment: Environment, monitor: Monitor, budget_steps: int) -> None:
+    def __init__(self, environment: BaselineEnv, monitor: Monitor, budget_steps: int) -> None:
         self._environment = environment
         self._monitor = monitor
         self._budget_steps = budget_steps
@@ -94,7 +94,7 @@ def play_baseline(task: BaselineTask) -> Play:
         environment.close()
 
 
-def play_budget(environment: Environment, task: BaselineTask) -> Play:
+def play_budget(environment: BaselineEnv, task: BaselineTask) -> Play:
     """Play a baseline's budget on an environment.
 
     Raises:
@@ -114,7 +114,7 @@ def play_budget(environment: Environment, task: BaselineTask) -> Play:
     return read_play(task.folder, counted.timesteps, time.perf_counter() - started)
 
 
-def _play_policy(environment: Environment, task: BaselineTask) -> None:
+def _play_policy(environment: BaselineEnv, task: BaselineTask) -> None:
     for episode in itertools.count():
         environment.reset()
         for buttons in POLICIES[task.agent](np.random.default_rng([task.seed, episode])):

@@ -52,7 +52,7 @@ class Options:
     """Measure how hard the levels are. The same command again continues the measurement."""
 
     levels: str = option("levels or a set of levels", "pangolin-validation")
-    agents: str = option(f"agents to measure, separated by commas [all]: {', '.join(AGENTS)}", "")
+    agents: str = option("agents to measure, separated by commas", ",".join(AGENTS))
     episodes: int = option("episodes of each simple policy on each level", 5)
     jerk_steps: int = option("timesteps of JERK's budget on each level", 100_000)
     movies: Path = option(

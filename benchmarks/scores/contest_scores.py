@@ -52,7 +52,7 @@ class Options:
     levels: str = option("levels or a set of levels", "pangolin-validation")
     steps: int = option("timesteps of each budget, resets included", 100_000)
     seeds: int = option("budgets of each agent on each level, with seeds 1, 2, ...", 3)
-    agents: str = option(f"agents to measure, separated by commas [all]: {', '.join(NAMES)}", "")
+    agents: str = option("agents to measure, separated by commas", ",".join(NAMES))
     workers: int = option("number of levels played at once", 2)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     folder: Path = option("folder of the runs", Path("runs/contest_scores"))

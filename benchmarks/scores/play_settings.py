@@ -82,9 +82,7 @@ class Options:
 
     levels: str = option("levels or a set of levels, without validation and test levels", LEVELS)
     steps: int = option("timesteps of each budget, resets included", 20_000)
-    variants: str = option(
-        f"variants to measure, separated by commas [all]: {', '.join(NAMES)}", ""
-    )
+    variants: str = option("variants to measure, separated by commas", ",".join(NAMES))
     seeds: int = option("budgets of each variant on each level, with seeds 1, 2, ...", 1)
     workers: int = option("number of levels played at once", 2)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))

@@ -146,7 +146,7 @@ def command(out: Path, agents: str, levels: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_measurement_that_is_interrupted_goes_on(tmp_path: Path) -> None:
+def test_a_measurement_that_is_interrupted_continues(tmp_path: Path) -> None:
     out = tmp_path / "results.json"
     arguments = command(out, "JERK,planner", "MeadowZone.Act3,CanyonZone.Act3")
     first = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)

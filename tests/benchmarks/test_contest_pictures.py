@@ -1,4 +1,4 @@
-"""The pictures of the contest's scores: small, one a zone, and no bar cut off."""
+"""The pictures of the contest's scores: small files, one for each zone, no bar cut off."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_pictures_are_small_and_one_a_zone(tmp_path: Path) -> None:
     assert draw_all(tmp_path / "none", ContestPlays(), levels) == []
 
 
-def test_the_bars_of_every_budget_stand_whole_in_the_picture(
+def test_the_bars_of_every_budget_are_completely_visible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = opened()

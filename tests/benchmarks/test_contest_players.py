@@ -66,7 +66,7 @@ def test_an_episode_of_a_baseline_counts_at_the_next_reset(
     assert play.timesteps == budget_steps
 
 
-def test_who_ours_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_agents_and_their_identities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCK_IN_SCORE", "7")  # the caller's environment changes no score
     pretrained = packed(tmp_path / "model")
     bare = identities(pretrained)

@@ -63,7 +63,7 @@ def test_plays_of_another_model_are_excluded_until_it_is_back(tmp_path: Path) ->
     assert "9876543210ab" in (again.excluded() or "")
 
 
-def test_players_are_known_by_ids_that_say_nothing(tmp_path: Path) -> None:
+def test_ids_of_players_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     old = opened(settings={"learn": False}, explorer=1)
     assert list(old.players) == [f"p{number}" for number in range(1, len(IDENTITIES) + 1)]

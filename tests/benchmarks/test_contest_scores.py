@@ -61,7 +61,7 @@ def arguments(tmp_path: Path, *more: str) -> list[str]:
     return [*places, "--steps", "1000", "--seeds", "2", *more]
 
 
-def test_the_same_command_goes_on_and_plays_nothing_twice(
+def test_the_same_command_continues_and_plays_nothing_twice(
     tmp_path: Path, made_up: list[str], pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = arguments(tmp_path, "--agents", "ours,random-buttons,original-2018")
@@ -85,7 +85,7 @@ def test_the_same_command_goes_on_and_plays_nothing_twice(
     assert "**1,000 timesteps" in printed and "**500 timesteps" in printed
 
 
-def test_a_new_model_is_played_anew(
+def test_a_new_model_is_measured_again(
     tmp_path: Path, made_up: list[str], pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = arguments(tmp_path, "--agents", "random-buttons,ours")

@@ -13,7 +13,7 @@ from benchmarks.speed import game_speed
 from benchmarks.speed.game_speed import Block, sizes, summary
 
 
-def test_ratios_are_taken_within_a_round_and_their_median_is_quoted() -> None:
+def test_the_result_is_the_median_of_ratios_within_a_round() -> None:
     rounds = [
         {"other": Block(1.0, [0.004]), "ours": Block(0.5, [0.001, 0.002])},
         {"other": Block(9.0, [0.004]), "ours": Block(6.0, [0.003, 0.004])},  # a slow moment

@@ -40,7 +40,7 @@ def made() -> AblationRuns:
     return results
 
 
-def test_the_tables_say_what_was_measured(tmp_path: Path) -> None:
+def test_the_tables_show_what_was_measured(tmp_path: Path) -> None:
     made().save(tmp_path / "results.json")
     read = AblationRuns.load(tmp_path / "results.json")
     assert read == made()
@@ -54,7 +54,7 @@ def test_the_tables_say_what_was_measured(tmp_path: Path) -> None:
     ]
 
 
-def test_a_model_that_tells_outcomes_says_how_well() -> None:
+def test_errors_of_outcomes_are_shown() -> None:
     results = made()
     facts = {**results.models["seed"], "reward_error": 0.514, "end": 1.25}
     results.models["compact-outcome"] = facts

@@ -48,7 +48,7 @@ def arguments(tmp_path: Path) -> list[str]:
     return [*places, "--steps", "1000", "--seeds", "2"]
 
 
-def test_every_variant_plays_the_same_and_goes_on(
+def test_every_variant_plays_the_same_levels_and_continues(
     tmp_path: Path, played: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = arguments(tmp_path)

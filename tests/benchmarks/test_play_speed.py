@@ -45,7 +45,7 @@ def test_the_table_has_a_row_a_program_and_a_row_a_preset() -> None:
     assert rows[10] == ["`seed`", "0.7 s", "70", "72", "72"]
 
 
-def test_the_emulators_share_is_what_the_server_says_last() -> None:
+def test_the_emulators_share_is_read_from_the_servers_last_line() -> None:
     said = "event=serve level=L\nevent=end reason=R timesteps=9 seconds=8.0 emulator_seconds=6.0\n"
     assert play_runs.emulator_share(said) == 0.75
 

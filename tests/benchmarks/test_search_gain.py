@@ -1,4 +1,4 @@
-"""The search's gain: who plays what, and the table."""
+"""The search's gain: the controllers that play, and the table."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_rings_and_enemies_are_found_where_they_are(finder: Finder) -> None:
     assert [thing.kind for thing in finder.find(frame, "CavernZone.Act1")] == ["ring", "ring"]
 
 
-def test_what_is_painted_flat_counts_as_forgotten() -> None:
+def test_a_thing_that_is_drawn_flat_is_not_kept() -> None:
     targets = np.zeros((2, 8, 8, 3), np.float32)
     targets[:, 2:4, 2:4] = 1  # the thing, in a box of twice its height
     box = (slice(2, 6), slice(2, 4))

@@ -166,7 +166,7 @@ def arguments(trained: Path, folder: Path) -> list[str]:
     return [*places, *budget.split()]
 
 
-def test_an_interrupted_measurement_goes_on(
+def test_an_interrupted_measurement_continues(
     trained: Path, tmp_path: Path, pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, cut = arguments(trained, tmp_path / "whole"), arguments(trained, tmp_path / "cut")
