@@ -1,8 +1,8 @@
-"""JERK, "just enough retained knowledge": the contest's simplest baseline, written anew.
+"""JERK, "just enough retained knowledge": the contest's simplest baseline, reimplemented.
 
-It runs right for 100 steps at a time with random jumps; a stretch without gain is answered by 70
-steps to the left. What it learns is a list of button sequences: more and more often it repeats the
-one with the best mean return (Nichol et al. 2018, "Gotta Learn Fast", section 3.4).
+It runs right for 100 steps at a time with random jumps. After 100 steps without reward it runs 70
+steps left. It keeps the button sequences of its episodes and repeats the one with the best mean
+return more and more often (Nichol et al. 2018, "Gotta Learn Fast", section 3.4).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from baselines.simple_agents import LEFT, RIGHT, Buttons, press, run_and_jump
 
 RIGHT_STEPS = 100
 LEFT_STEPS = 70
-EXPLOIT = 0.25  # probability at the beginning; it grows by t / EXPLOIT_GROWTH
+EXPLOIT = 0.25  # initial probability of repeating; it grows by t / EXPLOIT_GROWTH
 EXPLOIT_GROWTH = 1_000_000
 
 
-class Environment(Protocol):
-    """What JERK plays on: the contest's environment."""
+class BaselineEnv(Protocol):
+    """An environment with the contest's interface."""
 
     def reset(self) -> NDArray[np.uint8]: ...
 
@@ -32,7 +32,7 @@ class Environment(Protocol):
 
 @dataclass
 class Solution:
-    """A sequence of actions and the returns that it brought."""
+    """A sequence of actions and the returns of its episodes."""
 
     actions: list[Buttons]
     returns: list[float]
@@ -43,14 +43,21 @@ class Solution:
 
 
 class Jerk:
-    """The agent with the episodes that it has played.
+    """The agent and the episodes that it has played.
 
     Attributes:
-        returns: of the finished episodes, in order.
-        steps: timesteps used so far; a reset counts as one, as in the contest.
+        returns: returns of the finished episodes, in order.
+        steps: timesteps used so far; a reset is one timestep, as in the contest.
     """
 
-    def __init__(self, environment: Environment, budget_steps: int, seed: int) -> None:
+    def __init__(self, environment: BaselineEnv, budget_steps: int, seed: int) -> None:
+        """Prepare to play.
+
+        Args:
+            environment: environment of the level.
+            budget_steps: timesteps, resets included.
+            seed: random seed of the jumps and of the choice to repeat.
+        """
         self._environment = environment
         self._random = np.random.default_rng(seed)
         self._budget = budget_steps
@@ -61,7 +68,7 @@ class Jerk:
         self.steps = 0
 
     def run(self) -> None:
-        """Play until the budget is spent."""
+        """Play until the budget is used."""
         while self.steps < self._budget:
             share = EXPLOIT + self.steps / EXPLOIT_GROWTH
             if self._solutions and self._random.random() < share:

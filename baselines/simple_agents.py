@@ -1,6 +1,7 @@
-"""Policies without a mind: what every contest game must keep from winning.
+"""Simple policies: random buttons, holding RIGHT, and running right with random jumps.
 
-Each is an endless stream of actions, the contest's twelve buttons as uint8 (12,).
+They do not look at the frame. Each is an endless iterator of actions: the contest's twelve buttons
+as uint8 (12,). A level that one of them finishes is too easy.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ JUMP_STEPS = 4
 
 
 def press(*buttons: int) -> Buttons:
-    """The action that holds these buttons."""
+    """Returns the action that presses these buttons, uint8 (12,)."""
     action = np.zeros(N_BUTTONS, np.uint8)
     action[list(buttons)] = 1
     return action
 
 
 def hold_right(random: np.random.Generator) -> Iterator[Buttons]:
-    """RIGHT, and nothing else."""
+    """Hold RIGHT in every step."""
     while True:
         yield press(RIGHT)
 
@@ -38,7 +39,14 @@ def run_and_jump(
     jump_probability: float = JUMP_PROBABILITY,
     jump_steps: int = JUMP_STEPS,
 ) -> Iterator[Buttons]:
-    """One direction; in each step on the ground a jump of some steps begins by chance."""
+    """Run in one direction with random jumps.
+
+    Args:
+        random: random generator of the jumps.
+        direction: button of the direction, LEFT or RIGHT.
+        jump_probability: probability in each step that a jump begins.
+        jump_steps: number of steps that a jump's button is pressed.
+    """
     while True:
         if random.random() < jump_probability:
             for _ in range(jump_steps):
@@ -48,7 +56,7 @@ def run_and_jump(
 
 
 def random_buttons(random: np.random.Generator) -> Iterator[Buttons]:
-    """Any combination of the buttons that an agent uses, drawn anew in each step."""
+    """Press each of the buttons B, DOWN, LEFT and RIGHT with probability 0.5 in every step."""
     while True:
         yield press(*(button for button in (B, DOWN, LEFT, RIGHT) if random.random() < 0.5))
 

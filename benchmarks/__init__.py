@@ -1,0 +1,1 @@
+"""The commands that measure: scores, ablations, speed, figures, and tables in the documents."""

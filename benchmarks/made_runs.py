@@ -1,4 +1,4 @@
-"""Made-up run folders, in the form that local_eval.py writes: of any length, for tests too."""
+"""Made-up run folders of any length, in the form of local_eval.py, for benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ PANGOLIN = "PangolinDash-Genesis"
 
 @dataclass(frozen=True)
 class MadeLevel:
-    """A level of a made-up run: its returns, and the episode from which on it is locked in."""
+    """A level of a made-up run: its returns, and its first locked-in episode."""
 
     name: str
     returns: Sequence[float]
     locked_from: int | None = None
-    length: int | Sequence[int] = 100  # agent steps of every episode, or of each
+    length: int | Sequence[int] = 100  # agent steps: one number for all episodes, or one for each
     status: str = "finished"
     error: LevelFailure | None = None
     scenario: str = "contest"
     integration: Path | None = None
     movies: Mapping[str, bytes] = field(default_factory=dict)
-    returned_to: Sequence[float] | None = None  # by the memory of the level, in each episode
+    returned_to: Sequence[float] | None = None  # where the explorer returned to, in each episode
 
     @property
     def lengths(self) -> list[int]:
@@ -47,14 +47,14 @@ class MadeLevel:
 
     @property
     def timesteps(self) -> list[int]:
-        """Of the budget, used at the end of each episode, its reset included."""
+        """Timesteps used at the end of each episode, resets included."""
         return list(itertools.accumulate(length + 1 for length in self.lengths))
 
 
 def lucky_level(
     name: str, episodes: int, seed: int = 1, locked_from: int | None = None
 ) -> MadeLevel:
-    """Returns as of candidates drawn at random, and of a better one from the lock-in on."""
+    """Returns a level with random candidates, and with a better one after the lock-in."""
     generator = np.random.default_rng(seed)
     returns = generator.normal(900, 250, episodes).clip(50)
     if locked_from is not None:
@@ -75,12 +75,12 @@ def write_run(
     """Write a run folder; return it.
 
     Args:
-        folder: must not exist.
-        levels: what was played.
+        folder: the run folder; it must not exist.
+        levels: the played levels.
         agent: name of the packed model.
-        journal: whether the agent is ours, and keeps one.
+        journal: whether the agent is ours, which writes a journal.
         budget_steps: timesteps of a level.
-        pretrained: the packed model that played; None: one that does not exist.
+        pretrained: folder of the packed model; None: one that does not exist.
     """
     folder.mkdir(parents=True)
     run = _run(levels, str(pretrained or f"/models/{agent}"), journal, budget_steps)
@@ -93,7 +93,7 @@ def write_run(
 
 
 def read_results_json(folder: Path) -> dict[str, Any]:
-    """The content of a run's results.json."""
+    """Returns the content of a run's results.json."""
     content: dict[str, Any] = json.loads((folder / "results.json").read_text())
     return content
 
@@ -132,10 +132,7 @@ def _level(folder: Path, level: MadeLevel, journal: bool) -> LevelResult:
     (place / "out").mkdir(parents=True)
     (place / "movies").mkdir()
     returns = list(level.returns)
-    with (place / "monitor.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("r", "l", "t"))
-        rows.writerows(zip(returns, level.lengths, itertools.repeat(1.0), strict=False))
+    _write_monitor(place / "monitor.csv", level)
     steps = sum(level.lengths) + len(returns)
     seconds = steps * 0.004
     if level.status != "pending":
@@ -168,6 +165,13 @@ def _level(folder: Path, level: MadeLevel, journal: bool) -> LevelResult:
         error=level.error,
         movie_episodes=dict.fromkeys(level.movies, 0),
     )
+
+
+def _write_monitor(path: Path, level: MadeLevel) -> None:
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("r", "l", "t"))
+        rows.writerows(zip(level.returns, level.lengths, itertools.repeat(1.0), strict=False))
 
 
 def _journal(level: MadeLevel) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a benchmark measured: its JSON in results/, and its table in the README."""
+"""A benchmark's result: its JSON file in results/, and its table in the documents."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from agent.errors import UserError
 from agent.files import write_atomically
-from benchmarks.readme_tables import README, renew
+from benchmarks.measured_tables import update_documents
 
 
 def read_measured(path: Path) -> dict[str, Any]:
-    """What earlier calls measured; nothing where there is no file.
+    """Returns the result of earlier calls; an empty one if there is no file.
 
     Raises:
-        UserError: it can't be read.
+        UserError: the file can't be read.
     """
     try:
         return dict(json.loads(path.read_bytes()))
@@ -27,11 +27,11 @@ def read_measured(path: Path) -> dict[str, Any]:
 
 
 def write_measured(path: Path, result: Mapping[str, Any]) -> None:
-    """Write a result as JSON, making its folder if need be.
+    """Write a result as JSON; its folder is made if it does not exist.
 
     Raises:
-        UserError: it can't be written; what was there is untouched.
-        ValueError: a figure is infinite or no number.
+        UserError: it can't be written; the file that was there stays as it was.
+        ValueError: a number is infinite or NaN.
     """
     text = json.dumps(result, indent=2, allow_nan=False) + "\n"
     try:
@@ -42,21 +42,21 @@ def write_measured(path: Path, result: Mapping[str, Any]) -> None:
 
 
 def show_measured(path: Path, name: str, table: Callable[[dict[str, Any]], str]) -> None:
-    """Print what was measured as Markdown, and bring the README up to date.
+    """Print a result as Markdown, and write it into the documents.
 
     Args:
-        path: the JSON.
-        name: of the table in the README.
-        table: makes it of the result.
+        path: the JSON file.
+        name: name of the table in the documents.
+        table: makes the Markdown from the result.
 
     Raises:
-        UserError: nothing was measured yet, or the file is none of this benchmark.
+        UserError: nothing was measured yet, or the file is not of this benchmark.
     """
     if not (result := read_measured(path)):
-        raise UserError(f"{path} is missing: measure first")
+        raise UserError(f"{path} is missing: measure first, without --show")
     try:
         made = table(result)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is no file of this benchmark ({error!r:.80})") from None
+        raise UserError(f"{path} is not a file of this benchmark ({error!r:.80})") from None
     print(made)
-    renew(README, {name: made})
+    update_documents({name: made})

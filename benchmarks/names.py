@@ -1,4 +1,4 @@
-"""Names that an option lists: which of a benchmark's agents, variants or parts are measured."""
+"""Names in an option: which of a benchmark's agents, variants or parts are measured."""
 
 from __future__ import annotations
 
@@ -8,13 +8,27 @@ from agent.errors import UserError
 
 
 def chosen(flag: str, text: str, known: Collection[str]) -> list[str]:
-    """The names that `--flag text` gives, separated by commas, in the order of `known`; "": all.
+    """Returns the names in `--flag text`, separated by commas, in the order of `known`.
+
+    An empty text means all names.
 
     Raises:
-        UserError: an unknown one.
+        UserError: a name is unknown.
     """
     names = [part.strip() for part in text.split(",") if part.strip()] or list(known)
     for name in names:
         if name not in known:
             raise UserError(f"--{flag} has no {name!r}: give some of {', '.join(known)}")
     return [name for name in known if name in names]
+
+
+def check_positive(options: object, names: Collection[str]) -> None:
+    """Refuse options that are 0 or less.
+
+    Raises:
+        UserError: names the first such option.
+    """
+    for name in names:
+        number = getattr(options, name)
+        if not number > 0:
+            raise UserError(f"--{name.replace('_', '-')} is {number}: give a positive number")

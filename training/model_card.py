@@ -24,7 +24,7 @@ Not measured yet.
 
 
 def write_card(
-    spec: ModelSpec, vision: Values, memory: Values, evolution: Values, state: str, scores: Any
+    spec: ModelSpec, vision: Values, memory: Values, evolution: Values, state: str
 ) -> str:
     """Return the text of model_card.md.
 
@@ -34,8 +34,6 @@ def write_card(
         memory: result.json of train_memory.
         evolution: result.json of evolve.
         state: evolution state that was packed, "best" or "last".
-        scores: result of benchmarks.scores.first_scores without its single returns; None: no
-            scores.
     """
     parts = [
         "# Model card",
@@ -45,9 +43,9 @@ def write_card(
         "## Training",
         _training(vision, memory, evolution, state),
         "## Scores",
-        _scores(evolution, scores),
+        _scores(evolution),
         "## Limitations",
-        _limitations(vision, memory, evolution, scores),
+        _limitations(vision, memory, evolution),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -132,7 +130,7 @@ def _initial_weights(vision: Values, memory: Values, evolution: Values) -> list[
     return sentences
 
 
-def _scores(evolution: Values, scores: Any) -> str:
+def _scores(evolution: Values) -> str:
     best = evolution["best_mean"]
     training = (
         "During evolution, the mean of the distribution scored at most "
@@ -141,22 +139,10 @@ def _scores(evolution: Values, scores: Any) -> str:
         f"{best['generation']}). This is the maximum over all generations, so it overestimates "
         "the score."
     )
-    if scores is None:
-        return f"{CONTEST_SCORES}\n\n{training}"
-    lines = ["| player | mean return | 95% interval | episodes |", "| --- | --- | --- | --- |"]
-    for name, score in scores["players"].items():
-        low, high = score["interval"]
-        lines.append(
-            f"| {name} | {score['mean']:.1f} | {low:.1f} .. {high:.1f} | {score['episodes']} |"
-        )
-    levels = ", ".join(scores["levels"])
-    return "\n".join(
-        [f"Measured on {levels}, with random seeds that were not used in training:", ""]
-        + [*lines, "", CONTEST_SCORES, "", training]
-    )
+    return f"{CONTEST_SCORES}\n\n{training}"
 
 
-def _limitations(vision: Values, memory: Values, evolution: Values, scores: Any) -> str:
+def _limitations(vision: Values, memory: Values, evolution: Values) -> str:
     levels = vision["data"]["levels"] | memory["data"]["levels"]
     limitations = [
         f"It was trained on {len(levels)} level{'s' if len(levels) > 1 else ''}. The measures "
@@ -172,23 +158,7 @@ def _limitations(vision: Values, memory: Values, evolution: Values, scores: Any)
     )
     if m["prediction_error_held_out"] >= m["prediction_error_no_change_held_out"]:
         limitations.append("The prediction error of M is not below that of no change.")
-    if scores is not None:
-        limitations += _compared_with_random(scores["players"])
     return "\n".join(f"- {limitation}" for limitation in limitations)
-
-
-def _compared_with_random(players: Values) -> list[str]:
-    random = {name: p for name, p in players.items() if name.startswith("random")}
-    ours = {name: p for name, p in players.items() if name not in random}
-    if not random or not ours:
-        return []
-    best = max(random, key=lambda name: random[name]["mean"])
-    return [
-        f"{name} is not significantly better than {best}: the 95% intervals overlap, or it scores "
-        "less."
-        for name, player in ours.items()
-        if player["interval"][0] <= random[best]["interval"][1]
-    ]
 
 
 def _counts(counts: Values) -> str:

@@ -6,7 +6,6 @@ its place: an earlier model is replaced only by one that works.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ import numpy as np
 from agent import command_line
 from agent.command_line import option
 from agent.evolution import Evolution
-from agent.files import sha256, write_atomically
+from agent.files import write_atomically
 from agent.hall_of_fame import hall_of_fame_bytes
 from agent.hall_of_fame import read_hall_of_fame as read_packed_hall_of_fame
 from agent.world_model.controller import Controller, n_parameters
@@ -35,6 +34,7 @@ from agent.world_model.packed_model import (
     write_manifest,
 )
 from agent.world_model.world_model import load_world_model
+from arena.environment.levels import Level
 from arena.replay.decoded_views import DecodedViews
 from training.model_card import write_card
 from training.models.checkpoint import save_networks
@@ -62,9 +62,6 @@ class Options:
         "evolution state to pack: best (highest score of the distribution's mean) or last",
         "best",
         choices=("best", "last"),
-    )
-    scores: Path | None = option(
-        "JSON file from benchmarks.scores.first_scores, for the model card [no scores]", None
     )
 
 
@@ -135,9 +132,6 @@ def build(options: Options, results: StageResults, folder: Path) -> None:
         options: options of the command.
         results: results of the stages.
         folder: empty folder.
-
-    Raises:
-        TrainingError: the scores were measured with another model.
     """
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     memory = load_network(options.memory / MEMORY_WEIGHTS, MDNLSTM)
@@ -149,18 +143,15 @@ def build(options: Options, results: StageResults, folder: Path) -> None:
         write_atomically(folder / name, (state / name).read_bytes())
     hall_of_fame = read_hall_of_fame(options.evolution, n_parameters(vae.spec.n_features))
     write_atomically(folder / HALL_OF_FAME, hall_of_fame_bytes(hall_of_fame))
-    scores = _read_scores(options.scores, folder / EVOLUTION_ARRAYS)
-    games = sorted({name.partition(":")[0] for name in results.evolution["levels"]})
-    record = _training_record(options.state, results, scores)
-    card = write_card(
-        vae.spec, results.vision, results.memory, results.evolution, options.state, scores
-    )
+    games = sorted({Level.parse(name).game for name in results.evolution["levels"]})
+    record = _training_record(options.state, results)
+    card = write_card(vae.spec, results.vision, results.memory, results.evolution, options.state)
     write_atomically(folder / MODEL_CARD, card.encode())
     write_manifest(folder, vae.spec, games=games, training=record)
 
 
-def _training_record(state: str, results: StageResults, scores: Any) -> dict[str, Any]:
-    """The manifest's entry about the training: options, times, commit and scores."""
+def _training_record(state: str, results: StageResults) -> dict[str, Any]:
+    """The manifest's entry about the training: options, times, and commit."""
     return {
         "state": state,
         "commit": results.evolution["commit"],
@@ -174,7 +165,6 @@ def _training_record(state: str, results: StageResults, scores: Any) -> dict[str
             TRAIN_MEMORY: _without_folders(results.memory["options"]),
             EVOLVE: _without_folders(results.evolution["options"]),
         },
-        "scores": scores,
     }
 
 
@@ -218,25 +208,6 @@ def verify(folder: Path) -> None:
             world_model.remember(action)
             views.reconstruct(frame)
             views.predict(action)
-
-
-def _read_scores(path: Path | None, state: Path) -> Any:
-    if path is None:
-        return None
-    try:
-        scores = json.loads(path.read_bytes())
-        measured = scores["evolution_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(
-            f"{path} holds no scores ({error!r:.80}). Measure again with "
-            "benchmarks.scores.first_scores"
-        ) from None
-    if measured != sha256(state):
-        raise TrainingError(
-            f"{path} was measured with another evolution state. Pack without --scores, measure the "
-            "packed model, then pack again"
-        )
-    return {name: value for name, value in scores.items() if name != "returns"}
 
 
 def _check_out(out: Path) -> None:

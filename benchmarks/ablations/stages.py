@@ -1,4 +1,4 @@
-"""Training stages run by benchmarks."""
+"""Training stages that an ablation runs, such as `training.collect`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 
 def run_stage(stage: Any, *flags: str, **options: object) -> None:
-    """Run a stage as from the command line: its checks, its folder and its going on.
+    """Run a stage as its command does, with its checks and its run folder; it can continue.
 
     Args:
-        stage: the module, such as `training.collect`.
-        flags: taken as they are.
-        options: name -> value; the name with underscores.
+        stage: module of the stage, such as `training.collect`.
+        flags: further arguments, as in the command.
+        options: name, with underscores -> value.
 
     Raises:
-        UserError: as the stage does.
+        UserError: raised by the stage.
     """
     arguments = list(flags)
     for name, value in options.items():

@@ -1,14 +1,14 @@
-"""An ablation's runs: C evolved from zero on one budget, and the distribution's mean measured.
+"""The runs of an ablation: C is evolved from zero on one budget, then its mean is measured.
 
-Each run is an evolution by training.evolve's own search. Runs of one seed play the same levels with
-the same stickiness, whatever the variant. The score of a run is what the distribution's mean gets
-in the end, on other levels. How the variants differ is the caller's matter: ablations leaves out
-parts of one model, model_ablations evolves on other models.
+Each run uses the search of training.evolve. Runs of one seed play the same levels with the same
+stickiness, whatever the variant. The score of a run is the mean return of the distribution's mean
+on other levels. The caller decides how the variants differ: world_model_parts leaves out parts of
+one model, model_ablations uses other models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from agent.command_line import option
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
 from arena.workers.pool import Pool
-from benchmarks.ablations.results import AblationError, Results, Run
-from benchmarks.scores.calibration_results import rom_hashes
+from benchmarks.ablations.ablation_runs import AblationRuns, EvolvedRun
+from benchmarks.identity import rom_hashes
+from benchmarks.names import check_positive
 from training import evolve
 from training.data.held_out import check_levels
 from training.runs.executors import FREE
@@ -31,7 +32,7 @@ from training.search.rollouts import Rollout, RolloutRequest
 from training.search.search import Search, SearchSettings
 
 ZONES = ("Meadow", "Canyon", "Cavern", "Glacier", "Foundry", "Lagoon")
-MEASURE_SEEDS = 3_000_003  # stickiness of the last measurement: seeds that no search draws
+MEASURE_SEEDS = 3_000_003  # first random seed of the final measurement's stickiness
 SAME = (
     "generations",
     "population",
@@ -41,7 +42,7 @@ SAME = (
     "early_stop_reward",
     "sigma0",
     "measure_episodes",
-)  # of a budget, what runs that are compared have in common, beside the levels
+)  # settings that are the same for all runs in a file, with the levels
 
 
 def _act(number: int) -> str:
@@ -49,31 +50,31 @@ def _act(number: int) -> str:
 
 
 @dataclass(frozen=True)
-class Budget:
-    """What every run of an ablation may use."""
+class SearchBudget:
+    """Budget of every run of an ablation."""
 
     seeds: int = option("runs of each variant, with seeds 1, 2, ...", 3)
-    levels: str = option("levels to evolve on; no validation or test level", _act(1))
-    measure: str = option("levels to measure on in the end", _act(7))
-    generations: int = option("of each run", 20)
-    population: int = option("candidates a generation", 12)
-    levels_per_generation: int = option("levels that a generation plays, drawn from these", 2)
+    levels: str = option("levels of the search, without validation and test levels", _act(1))
+    measure: str = option("levels of the final measurement", _act(7))
+    generations: int = option("generations of each run", 20)
+    population: int = option("candidates of a generation", 12)
+    levels_per_generation: int = option("levels of a generation, drawn from --levels", 2)
     episodes: int = option("episodes of a candidate on each level", 1)
-    measure_episodes: int = option("episodes of the mean on each level in the end", 3)
-    max_steps: int = option("steps after which an episode is cut; the contest's limit", 4500)
+    measure_episodes: int = option("episodes on each level in the final measurement", 3)
+    max_steps: int = option("limit of an episode in agent steps; the contest's is 4500", 4500)
     early_stop_reward: float = option(
-        "end an episode whose last 300 steps had a lower mean reward, in the measurement too", 1.0
+        "lowest mean reward of the last 300 steps before an episode is ended", 1.0
     )
-    sigma0: float = option("standard deviation of a candidate's logits at the start", 1.0)
-    workers: int = option("processes, one emulator and one thread each", 2)
+    sigma0: float = option("initial standard deviation of a candidate's logits", 1.0)
+    workers: int = option("number of processes, each with one emulator", 2)
 
     def check(self) -> None:
-        """Name a mistake before anything is played.
+        """Refuse wrong settings before anything is played.
 
         Raises:
-            AblationError: a number that is not positive.
+            UserError: a number is not positive.
             LevelError: a level is missing.
-            TrainingError: levels to evolve on that are there to measure.
+            TrainingError: a level of the search is a validation or test level.
         """
         check_positive(
             self, ("seeds", "workers", *(name for name in SAME if name != "early_stop_reward"))
@@ -83,7 +84,7 @@ class Budget:
             check_available(level)
 
     def settings(self) -> dict[str, Any]:
-        """What is the same for runs that may be compared, as JSON."""
+        """Returns the settings that are the same for all runs in a file, as JSON values."""
         levels, measured = select(self.levels), select(self.measure)
         return {
             "levels": [level.name for level in levels],
@@ -95,14 +96,14 @@ class Budget:
 
 @dataclass(frozen=True)
 class Variant:
-    """What a run evolves on.
+    """What the runs of a variant play with.
 
     Attributes:
-        n_features: that its controller sees.
-        make: gives, for a seed, what makes the player of a worker process: a call of it plays a
-            task, and its `scale(levels, seed)` is what the search begins with.
-        model: where V and M come from, for the run's record.
-        curriculum: of its search, as `evolve --curriculum`.
+        n_features: number of features that the controller sees.
+        make: function of a seed. It returns what makes the player of a worker process: a call of
+            the player plays a task, and its `scale(levels, seed)` is the start of the search.
+        model: folder of V and M, for the run's record.
+        curriculum: return at which the curriculum adds a level, as `evolve --curriculum`.
     """
 
     n_features: int
@@ -111,31 +112,23 @@ class Variant:
     curriculum: float | None = None
 
 
-def check_positive(options: object, names: Iterable[str]) -> None:
-    """Refuse options that are 0 or less.
-
-    Raises:
-        AblationError: the first such one.
-    """
-    for name in names:
-        number = getattr(options, name)
-        if not number > 0:
-            raise AblationError(f"--{name.replace('_', '-')} is {number}: give a positive number")
-
-
 def measure(
-    budget: Budget, variants: Mapping[str, Variant], results: Results, runs: Path, out: Path
+    budget: SearchBudget,
+    variants: Mapping[str, Variant],
+    results: AblationRuns,
+    runs: Path,
+    out: Path,
 ) -> None:
-    """Make the runs that the results lack, seed by seed, and save each as it ends.
+    """Make the runs that the results lack, seed by seed, and save the results after each.
 
     Args:
-        budget: of each run.
-        variants: by name.
-        results: so far; filled.
-        runs: folder for the runs, each of which can go on.
+        budget: budget of each run.
+        variants: variants by name.
+        results: the runs so far; new runs are added.
+        runs: folder of the runs, which can continue.
         out: file of the results.
     """
-    # seed by seed, so that what is there when it is interrupted can be compared
+    # Seed by seed, so that the runs before an interruption can be compared.
     todo = [
         (name, seed)
         for seed in range(1, budget.seeds + 1)
@@ -148,14 +141,16 @@ def measure(
             made = trial.run(progress, number * budget.generations)
             results.runs.setdefault(name, {})[seed] = made
             results.save(out)
-            told = f"{made.score:.0f}, after {made.steps} steps in {made.seconds:.0f} s"
-            progress.say(f"{name}, seed {seed}: {told}")
+            about = f"score {made.score:.0f}, {made.steps} steps, {made.seconds:.0f} s"
+            progress.say(f"{name}, seed {seed}: {about}")
 
 
 class _Trial:
-    """One variant, evolved with one seed and measured."""
+    """One run of a variant: the search with one seed, and the final measurement."""
 
-    def __init__(self, budget: Budget, name: str, variant: Variant, seed: int, runs: Path) -> None:
+    def __init__(
+        self, budget: SearchBudget, name: str, variant: Variant, seed: int, runs: Path
+    ) -> None:
         self._budget, self._name, self._n_features = budget, name, variant.n_features
         self._make = variant.make(seed)
         self._evolve = evolve.Options(
@@ -169,19 +164,19 @@ class _Trial:
             population=budget.population,
             episodes=budget.episodes,
             sigma0=budget.sigma0,
-            mean_every=budget.generations + 1,  # measured once, below
+            mean_every=budget.generations + 1,  # the mean is measured once, below
             max_steps=budget.max_steps,
             early_stop_reward=budget.early_stop_reward,
             workers=budget.workers,
             seed=seed,
         )
 
-    def run(self, progress: ProgressBar, before: int) -> Run:
-        """Evolve from where an interrupted run stood, then measure the distribution's mean.
+    def run(self, progress: ProgressBar, before: int) -> EvolvedRun:
+        """Start or continue the search, then measure the distribution's mean.
 
         Args:
-            progress: counts generations.
-            before: generations of the trials before.
+            progress: progress bar that counts generations.
+            before: generations of the runs before this one.
         """
         settings, levels = self._evolve, select(self._budget.levels)
         settings.out.parent.mkdir(parents=True, exist_ok=True)
@@ -200,7 +195,7 @@ class _Trial:
                     returns = self._measure(search, pool)
             finally:
                 metrics.close()
-        return Run(returns, search.history.steps, round(search.history.seconds, 1))
+        return EvolvedRun(returns, search.history.steps, round(search.history.seconds, 1))
 
     def _scale(self, levels: Sequence[Level], seed: int) -> NDArray[np.float64]:
         scale: NDArray[np.float64] = self._make().scale(levels, seed)

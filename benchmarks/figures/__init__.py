@@ -1,0 +1,1 @@
+"""The pictures in the documents, and what V keeps of a frame."""

@@ -1,8 +1,9 @@
-"""What of the small things survives in 64 x 64? The evidence for `compact`'s interpolation.
+"""Which small things stay visible in 64 x 64 pixels: the evidence for `compact`'s interpolation.
 
-A shot is 3 pixels of 320 x 224, and one pixel of the small frame stands for 5 x 3.5 of them: a
-method that looks at one of these can miss it. `python -m benchmarks.figures.frame_sizes` prints
-JSON and writes it with a picture to results/.
+    python -m benchmarks.figures.frame_sizes   writes frame_sizes.json and frame_sizes.png
+
+A shot has 3 pixels of 320 x 224, and a pixel of the small frame covers 5 x 3.5 of them: a method
+that uses only one of these can miss the shot.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ from benchmarks.measured import write_measured
 
 SIZE = PRESETS["compact"].frame_size
 HEIGHT, WIDTH = 224, 320
-VISIBLE = 0.1  # a change of a tenth of the thing's own brightness, in one value at least
-HUD_ROWS = 32  # Airstriker writes its score there, in the yellow of all its letters
-BACKGROUND = 40  # the space of Airstriker is black; what is brighter is a thing
-PHASES = [(y, x) for y in range(96, 103) for x in range(160, 165)]  # of the 7 x 5 pattern, all
-SMALL = (3, 8)  # pixels that a small thing's shorter and longer side have
+VISIBLE = 0.1  # lowest visible contrast: a tenth of the thing's brightness, in one value
+HUD_ROWS = 32  # rows with Airstriker's score
+BACKGROUND = 40  # highest brightness of Airstriker's background; things are brighter
+PHASES = [
+    (y, x) for y in range(96, 103) for x in range(160, 165)
+]  # all positions in the 7 x 5 pattern
+SMALL = (3, 8)  # shortest and longest side of a small thing, in pixels
 
 Frame = NDArray[np.uint8]
 Shrink = Callable[[Frame], Frame]
@@ -41,30 +44,33 @@ Shrink = Callable[[Frame], Frame]
 
 @dataclass(frozen=True)
 class Options:
-    """Compare ways to shrink a frame to 64 x 64: what survives, how exactly, how fast."""
+    """Compare methods to resize a frame to 64 x 64: visibility, precision and speed."""
 
-    steps: int = option("agent steps of Airstriker to look for small things in", 400)
-    every: int = option("look at one frame of so many", 4)
-    seed: int = option("of the actions played, 1 or more", 1)
-    out: Path = option("folder for frame_sizes.json and frame_sizes.png", Path("results"))
+    steps: int = option("agent steps of Airstriker in which small things are searched", 400)
+    every: int = option("interval of the frames that are used", 4)
+    seed: int = option("random seed of the actions, 1 or more", 1)
+    out: Path = option("folder of frame_sizes.json and frame_sizes.png", Path("results"))
 
 
 @dataclass(frozen=True)
 class Survival:
-    """How things of one kind came through. Contrast is the change that a thing makes, by its own.
+    """Visibility of things of one kind.
 
-    1 is full brightness in one value of the small frame at least, 0 is gone.
+    Contrast is the largest change that a thing makes in the small frame, divided by its own
+    brightness: 1 is full brightness in at least one value, 0 is invisible.
     """
 
     things: int
-    visible_share: float  # of the things, those with a contrast of VISIBLE or more
+    visible_share: float  # share of the things with a contrast of VISIBLE or more
     contrast_worst: float
     contrast_mean: float
-    position_error_pixels: float | None  # of the frame: spread of the change's centre
+    position_error_pixels: (
+        float | None
+    )  # standard deviation of the change's centre, in pixels of the frame
 
 
 def shrinkers() -> dict[str, Shrink]:
-    """The ways compared; those that the agent has are its own code."""
+    """Returns the compared methods; `nearest` and `area` are the agent's code."""
 
     def ours(interpolation: str) -> Shrink:
         spec = replace(PRESETS["compact"], interpolation=interpolation)
@@ -76,7 +82,7 @@ def shrinkers() -> dict[str, Shrink]:
         )
 
     def half_nearest(frame: Frame) -> Frame:
-        """The mean of the 2 x 2 pixels of the nearest frame of twice the size."""
+        """Returns the mean of 2 x 2 pixels of a frame of twice the size, resized with nearest."""
         twice = cv2.resize(frame, (2 * SIZE, 2 * SIZE), interpolation=cv2.INTER_NEAREST)
         return np.asarray(cv2.resize(twice, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -89,14 +95,14 @@ def shrinkers() -> dict[str, Shrink]:
 
 
 def contrast(shrink: Shrink, frame: Frame, without: Frame) -> tuple[float, NDArray[np.float64]]:
-    """How much of a thing is seen: (largest change by its own brightness, changes (S, S))."""
+    """Returns the contrast of a thing and its changes in the small frame, (S, S)."""
     change = np.abs(shrink(frame).astype(float) - shrink(without)).max(2)
     own = np.abs(frame.astype(float) - without).max()
     return float(change.max() / own), change
 
 
 def centre(change: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Centre of a change (S, S) in the frame's pixels, (row, column); None where there is none."""
+    """Returns the centre of a change (S, S) in the frame's pixels, (row, column), or None."""
     if not change.any():
         return None
     places = (np.indices(change.shape) + 0.5).reshape(2, -1) @ change.ravel() / change.sum()
@@ -125,7 +131,7 @@ def survival(
 
 
 def drawn_things() -> dict[str, list[tuple[Frame, Frame, NDArray[np.float64]]]]:
-    """White blobs, and a ring of 16 pixels with a line of 2, at every phase of the pattern."""
+    """Returns white rectangles and a ring at every position in the pattern."""
     things: dict[str, list[tuple[Frame, Frame, NDArray[np.float64]]]] = {}
     dark: Frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     for height, width in ((2, 2), (3, 3), (5, 5), (3, 8), (8, 3), (8, 8)):
@@ -143,7 +149,7 @@ def drawn_things() -> dict[str, list[tuple[Frame, Frame, NDArray[np.float64]]]]:
 
 
 def played_frames(steps: int, seed: int) -> list[Frame]:
-    """Frames of Airstriker under actions drawn at random and held for some steps."""
+    """Returns frames of Airstriker, played with random actions that are held for some steps."""
     random = np.random.default_rng(seed)
     env = ContestEnv(select("Airstriker-Genesis-v0:Level1")[0], seed=seed)
     buttons = np.zeros(env.n_buttons, np.uint8)
@@ -161,7 +167,7 @@ def played_frames(steps: int, seed: int) -> list[Frame]:
 
 
 def real_things(frames: Sequence[Frame]) -> list[tuple[Frame, Frame, NDArray[np.float64]]]:
-    """Every small thing in the frames: its frame, the frame with it painted black, its centre."""
+    """Returns every small thing: its frame, the frame with the thing black, its centre."""
     things = []
     for frame in frames:
         bright = (frame.max(2) > BACKGROUND).astype(np.uint8)
@@ -178,7 +184,7 @@ def real_things(frames: Sequence[Frame]) -> list[tuple[Frame, Frame, NDArray[np.
 
 
 def microseconds(shrink: Shrink, frame: Frame, rounds: int = 300) -> float:
-    """Median time of one call."""
+    """Returns the median time of one call."""
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -188,7 +194,7 @@ def microseconds(shrink: Shrink, frame: Frame, rounds: int = 300) -> float:
 
 
 def measure(options: Options) -> tuple[dict[str, Any], Frame]:
-    """All numbers, and a frame with its small versions side by side."""
+    """Returns all numbers, and a frame beside its small versions."""
     cv2.setNumThreads(1)
     frames = played_frames(options.steps, options.seed)
     real = real_things(frames[:: options.every])
@@ -212,7 +218,7 @@ def measure(options: Options) -> tuple[dict[str, Any], Frame]:
 
 
 def picture(frame: Frame) -> Frame:
-    """The frame, and what each way makes of it, enlarged to the same size, side by side."""
+    """Returns the frame beside the result of each method, enlarged to the same size."""
     parts = [frame]
     for shrink in shrinkers().values():
         small = shrink(frame)
@@ -225,7 +231,7 @@ def picture(frame: Frame) -> Frame:
 
 
 def main() -> None:
-    """Measure, print, and write results/frame_sizes.json and .png."""
+    """Measure, print, and write frame_sizes.json and frame_sizes.png."""
     options = command_line.parse(Options, prog="python -m benchmarks.figures.frame_sizes")
     numbers, shown = measure(options)
     write_measured(options.out / "frame_sizes.json", numbers)

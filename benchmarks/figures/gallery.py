@@ -1,16 +1,16 @@
-"""The pictures of the README, from a recorded run and a packed model; nothing is drawn by hand.
+"""The pictures in the documents, made from a recorded run and a packed model.
 
     python -m benchmarks.figures.gallery --run runs/RUN [--tuning FILE]
 
-plays the best episode of each of the run's levels again and writes to results/pictures
+It replays the best episode of each of the run's levels and writes to results/pictures
 
-    play.gif             the best of all: the game, what V sees, what M expected, the buttons
+    play.gif             the best episode: the game, V's view, M's prediction, the buttons
     reconstructions.png  frames of each zone, and V's view of them
-    interpolations.png   on the way from one zone's latent to the next zone's
-    traversals.png       one latent dimension at a time, those that vary most in the run
-    dream.png            M goes on by itself, given the buttons only
+    interpolations.png   decoded latents between those of two zones
+    traversals.png       changes of one latent dimension, for those that vary most in the run
+    dream.png            M predicts on from its own latents, given only the buttons
     lock_in_curve.png    the score against the lock-in's threshold, from the tuner's JSON
-    gallery.json         what they were made from
+    gallery.json         the run and the model of the pictures
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from agent.files import write_atomically
 from agent.world_model.packed_model import load
 from agent.world_model.preprocess import preprocess
 from arena.environment.contest_env import FRAME_SKIP
-from arena.environment.levels import Level
 from arena.evaluation.kept_movies import integration_of
 from arena.evaluation.results import LevelResult, read_results
 from arena.evaluation.run_folder import PROJECT_DIR
@@ -43,14 +42,14 @@ from arena.replay.decoded_views import DecodedViews
 from arena.replay.movies import replaying
 from benchmarks.figures.gallery_film import write_gif
 from benchmarks.figures.gallery_plots import draw_curve
-from benchmarks.scores.contest_players import model_digest
+from benchmarks.identity import model_digest
 from training.pictures.rows import write_rows
 
 FRAMES_A_ZONE = 2
-FIRST_STEPS = 300  # of an episode: later it may stand before a wall for minutes
-INTERPOLATED = 9  # pictures on the way, both ends included
-TRAVERSED = 7  # latent dimensions
-DEVIATIONS = 3.0  # of the run's latents, to each side
+FIRST_STEPS = 300  # part of an episode that is shown; later it may not move for minutes
+INTERPOLATED = 9  # pictures of an interpolation, both ends included
+TRAVERSED = 7  # number of latent dimensions
+DEVIATIONS = 3.0  # largest change, in standard deviations of the run's latents
 DREAM_WARM_UP_STEPS = 60
 DREAM_PICTURES = 10
 DREAM_STEPS_APART = 4  # a quarter of a second
@@ -58,21 +57,25 @@ DREAM_STEPS_APART = 4  # a quarter of a second
 
 @dataclass(frozen=True)
 class Options:
-    """Make the README's pictures from a recorded run and the packed model."""
+    """Make the documents' pictures from a recorded run and the packed model."""
 
     run: Path = option("run folder of local_eval.py, with movies")
-    pretrained: Path = option("the packed model whose view is shown", PROJECT_DIR / "pretrained")
-    tuning: Path | None = option("JSON of local_eval.py tune, for the threshold's curve", None)
-    out: Path = option("where the pictures go", PROJECT_DIR / "results/pictures")
+    pretrained: Path = option(
+        "folder of the packed model whose view is shown", PROJECT_DIR / "pretrained"
+    )
+    tuning: Path | None = option(
+        "JSON file of local_eval.py tune, for the curve of the threshold", None
+    )
+    out: Path = option("folder of the pictures", PROJECT_DIR / "results/pictures")
 
 
 @dataclass(frozen=True)
-class Recording:
-    """An episode played again, a step of the contest at a time.
+class ReplayedEpisode:
+    """A recorded episode, replayed.
 
     Attributes:
-        zone: the level's zone, "MeadowZone" of "MeadowZone.Act3".
-        level: the entry of results.json.
+        zone: zone of the level, such as "MeadowZone" of "MeadowZone.Act3".
+        level: the level's entry in results.json.
         frames: uint8 (T + 1, height, width, 3) RGB.
         buttons: uint8 (T, 12); buttons[t] led to frames[t + 1].
     """
@@ -84,7 +87,7 @@ class Recording:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make all pictures that there is something for."""
+    """Make the pictures and print their paths."""
     options = command_line.parse(Options, argv, prog="python -m benchmarks.figures.gallery")
     views = DecodedViews(options.pretrained)
     recordings = [record(options.run, level) for level in chosen_levels(options.run)]
@@ -118,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def chosen_levels(run: Path) -> list[LevelResult]:
-    """Of each zone the level with the highest return, in the order played.
+    """Returns the level with the highest return of each zone, in the order played.
 
     Raises:
         UserError: no level of the run has a movie.
@@ -131,28 +134,28 @@ def chosen_levels(run: Path) -> list[LevelResult]:
         if before is None or level.best_return > (before.best_return or 0.0):
             zones[zone_of(level)] = level
     if not zones:
-        raise UserError(f"{run} has no movie of a finished episode: give a run that has")
+        raise UserError(f"{run} has no movie of a finished episode: give a run with movies")
     return list(zones.values())
 
 
 def zone_of(level: LevelResult) -> str:
-    """The zone of a state ZONE.ACT; a state of another form is its own zone."""
-    return Level.parse(level.level).state.partition(".")[0]
+    """Returns the zone of "GAME:ZONE.ACT"."""
+    return level.level.partition(":")[2].partition(".")[0]
 
 
-def record(run: Path, level: LevelResult) -> Recording:
-    """Play a level's best episode again."""
+def record(run: Path, level: LevelResult) -> ReplayedEpisode:
+    """Replay a level's best episode."""
     movie = run / level.movies["best"]
     with replaying(movie, integration_of(movie)) as replay:
         frames, buttons = [replay.first_frame()], []
         for pressed, frame in replay.steps(FRAME_SKIP):
             buttons.append(pressed)
             frames.append(frame)
-    return Recording(zone_of(level), level, np.stack(frames), np.stack(buttons))
+    return ReplayedEpisode(zone_of(level), level, np.stack(frames), np.stack(buttons))
 
 
-def film(path: Path, best: Recording, views: DecodedViews) -> dict[str, Any]:
-    """The moving picture at the top of the README."""
+def film(path: Path, best: ReplayedEpisode, views: DecodedViews) -> dict[str, Any]:
+    """Write the animation of the best episode."""
     views.reset()
     seen = [views.reconstruct(best.frames[0])]
     expected = [seen[0]]
@@ -162,8 +165,8 @@ def film(path: Path, best: Recording, views: DecodedViews) -> dict[str, Any]:
     return write_gif(path, best.frames, np.stack(seen), np.stack(expected), best.buttons)
 
 
-def reconstruct(out: Path, recordings: Sequence[Recording], views: DecodedViews) -> Any:
-    """Frames from the run, evenly spaced, above V's view of them."""
+def reconstruct(out: Path, recordings: Sequence[ReplayedEpisode], views: DecodedViews) -> Any:
+    """Write frames from the run, evenly spaced, above their reconstructions by V."""
     frames = [
         recording.frames[step]
         for recording in recordings
@@ -175,32 +178,32 @@ def reconstruct(out: Path, recordings: Sequence[Recording], views: DecodedViews)
     return {"zones": [recording.zone for recording in recordings]}
 
 
-def interpolate(out: Path, recordings: Sequence[Recording], views: DecodedViews) -> Any:
-    """Decode the straight way from one zone's latent to the next one's."""
+def interpolate(out: Path, recordings: Sequence[ReplayedEpisode], views: DecodedViews) -> Any:
+    """Write decoded latents on the straight line from one zone's latent to the next one's."""
     latents = [middle_latent(recording, views) for recording in recordings]
     rows = []
     for start, end in itertools.pairwise(latents):
-        ways = np.linspace(0, 1, INTERPOLATED, dtype=np.float32)
-        rows.append(np.stack([views.decode((1 - w) * start + w * end) for w in ways]))
+        shares = np.linspace(0, 1, INTERPOLATED, dtype=np.float32)
+        rows.append(np.stack([views.decode((1 - s) * start + s * end) for s in shares]))
     zones = [recording.zone.removesuffix("Zone") for recording in recordings]
     labels = [f"{start} - {end}" for start, end in itertools.pairwise(zones)]
     write_rows(out / "interpolations.png", rows, labels=labels, enlarge=1)
     return {"between": labels}
 
 
-def middle(recording: Recording) -> int:
-    """The step in the middle of an episode's first `FIRST_STEPS`."""
+def middle(recording: ReplayedEpisode) -> int:
+    """Returns the step in the middle of an episode's first `FIRST_STEPS` steps."""
     return min(len(recording.frames) - 1, FIRST_STEPS) // 2
 
 
-def middle_latent(recording: Recording, views: DecodedViews) -> NDArray[np.float32]:
-    """The latent of that step's frame."""
+def middle_latent(recording: ReplayedEpisode, views: DecodedViews) -> NDArray[np.float32]:
+    """Returns the latent of the frame at that step."""
     views.encode(recording.frames[middle(recording)])
     return views.latent
 
 
-def traverse(out: Path, recordings: Sequence[Recording], views: DecodedViews) -> Any:
-    """Change one dimension of one frame's latent at a time, those that vary most in the run."""
+def traverse(out: Path, recordings: Sequence[ReplayedEpisode], views: DecodedViews) -> Any:
+    """Write a frame with one latent dimension changed, for those that vary most in the run."""
     latents = []
     for recording in recordings:
         for frame in recording.frames[:: max(1, len(recording.frames) // 60)]:
@@ -222,8 +225,8 @@ def traverse(out: Path, recordings: Sequence[Recording], views: DecodedViews) ->
     return {"dimensions": dimensions.tolist(), "deviations": spread[dimensions].tolist()}
 
 
-def dream(out: Path, best: Recording, views: DecodedViews) -> Any:
-    """What happened, what V saw, what M expected a step before, and what M dreams by itself."""
+def dream(out: Path, best: ReplayedEpisode, views: DecodedViews) -> Any:
+    """Write the game, V's view, M's prediction one step before, and M's dream."""
     steps = DREAM_PICTURES * DREAM_STEPS_APART
     warm_up = max(1, min(DREAM_WARM_UP_STEPS, len(best.buttons) - steps))
     shown = range(warm_up, min(warm_up + steps, len(best.frames)), DREAM_STEPS_APART)
@@ -232,10 +235,10 @@ def dream(out: Path, best: Recording, views: DecodedViews) -> Any:
     views.reset()
     views.encode(best.frames[0])
     for step in range(1, shown[-1] + 1):
-        foretold = views.predict(actions[step - 1])
+        predicted = views.predict(actions[step - 1])
         picture = views.reconstruct(best.frames[step])
         if step in shown:
-            expected.append(foretold)
+            expected.append(predicted)
             seen.append(picture)
     views.reset()
     for step in range(warm_up - 1):

@@ -1,4 +1,4 @@
-"""The moving picture of the gallery: the game, V's view, M's expectation and the buttons."""
+"""The animation of the gallery: the game, V's view, M's prediction and the buttons."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ INK, SOFT, PAPER, ACCENT = (235, 235, 230), (110, 120, 118), (20, 24, 23), (40, 
 
 @dataclass(frozen=True)
 class Quality:
-    """How much of an episode is shown, and how finely."""
+    """Length and detail of the animation."""
 
     seconds: float
     steps_a_picture: int
     colours: int
 
 
-# The first that fits.
+# The first one whose file is small enough is used.
 QUALITIES = (
     Quality(14, 2, 128),
     Quality(12, 2, 96),
@@ -49,17 +49,17 @@ def write_gif(
     expected: NDArray[np.uint8],
     buttons: NDArray[np.uint8],
 ) -> dict[str, Any]:
-    """Write an episode's liveliest seconds at the contest's speed, under `MAX_BYTES`.
+    """Write the seconds of an episode that change most, at its speed, in at most `MAX_BYTES`.
 
     Args:
-        path: of the GIF.
+        path: the GIF file.
         frames: (T + 1, height, width, 3) RGB.
-        seen: (T + 1, S, S, 3), V's view of each.
-        expected: (T + 1, S, S, 3), what M expected there.
+        seen: (T + 1, S, S, 3), V's view of each frame.
+        expected: (T + 1, S, S, 3), M's prediction of each frame.
         buttons: (T, 12), buttons[t] led to frames[t + 1].
 
     Returns:
-        The quality that it has, and its bytes.
+        The quality and the number of bytes.
     """
     for quality in QUALITIES:
         first, last = liveliest(frames, round(quality.seconds * STEPS_A_SECOND))
@@ -71,11 +71,14 @@ def write_gif(
         if len(data) <= MAX_BYTES:
             write_atomically(path, data)
             return {**asdict(quality), "first_step": first, "bytes": len(data)}
-    raise UserError(f"{path} takes {len(data):,} bytes even at the lowest quality")
+    raise UserError(
+        f"{path} needs {len(data):,} bytes at the lowest quality, more than {MAX_BYTES:,}: give"
+        " another run"
+    )
 
 
 def liveliest(frames: NDArray[np.uint8], steps: int) -> tuple[int, int]:
-    """Of all stretches of so many steps the one whose pictures change most: first, last + 1."""
+    """Returns the window of `steps` steps whose pictures change most: first, last + 1."""
     small = frames[:, ::8, ::8].astype(np.int16)
     changes = np.abs(np.diff(small, axis=0)).mean((1, 2, 3))  # changes[t]: from t to t + 1
     sums = np.convolve(changes, np.ones(min(steps, len(changes))), "valid")
@@ -89,7 +92,7 @@ def compose(
     expected: NDArray[np.uint8],
     buttons: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """One picture: the game at the left, V above M at the right, the buttons below."""
+    """Returns one picture: the game on the left, V above M on the right, the buttons below."""
     height, width = frame.shape[:2]
     half = (width // 2, height // 2)
     small = []
@@ -105,7 +108,7 @@ def compose(
 
 
 def label(picture: NDArray[np.uint8], text: str) -> None:
-    """Write a few words into a picture's upper left corner, on a ground of their own."""
+    """Write a text on a dark background into a picture's upper left corner."""
     font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.4
     width = cv2.getTextSize(text, font, size, 1)[0][0]
     cv2.rectangle(picture, (0, 0), (width + 10, 18), PAPER, -1)
@@ -113,7 +116,7 @@ def label(picture: NDArray[np.uint8], text: str) -> None:
 
 
 def draw_key(bar: NDArray[np.uint8], name: str, pressed: bool, place: int) -> int:
-    """Draw a button from `place` on; return where the next one begins."""
+    """Draw a button at x `place`; return the x of the next button."""
     font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.4
     width = cv2.getTextSize(name, font, size, 1)[0][0] + 14
     corners = (place, 5), (place + width, BAR - 6)
@@ -124,7 +127,7 @@ def draw_key(bar: NDArray[np.uint8], name: str, pressed: bool, place: int) -> in
 
 
 def encode(pictures: Sequence[NDArray[np.uint8]], rate: float, colours: int) -> bytes:
-    """Make a GIF of RGB pictures of one size, with one palette for all."""
+    """Returns a GIF of RGB pictures of one size, with one palette for all."""
     height, width = pictures[0].shape[:2]
     palette = f"split[a][b];[a]palettegen=max_colors={colours}[p]"
     with tempfile.TemporaryDirectory() as folder:

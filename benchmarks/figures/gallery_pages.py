@@ -1,15 +1,13 @@
-"""The README's pictures of the pages: a run's report, and the live view of a short run.
+"""The documents' pictures of the pages: a run's report, and the live view of a short run.
 
     python -m benchmarks.figures.gallery_pages --run runs/RUN
 
-writes report.png and live.png to results/pictures. They are screenshots of Chromium: nothing is
-drawn by hand, and with another model the same command makes them anew.
+It writes report.png and live.png to results/pictures. Both are screenshots of Chromium.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -29,16 +27,16 @@ from agent.command_line import option
 from agent.errors import UserError
 from agent.files import write_atomically
 from arena.evaluation.run_folder import PROJECT_DIR
-from benchmarks.speed.watch_cost import ADDRESS
+from benchmarks.live_page import find_address
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu"]
 REPORT_SIZE, LIVE_SIZE = (1280, 1500), (1280, 900)
-SHOWN_WIDTH = 900  # pixels of the README's pictures
+SHOWN_WIDTH = 900  # width of the documents' pictures in pixels
 PATIENCE_SECONDS = 120.0
 COLOURS = 128
 WATCHED_LEVELS = "PangolinDash-Genesis:MeadowZone.Act3,PangolinDash-Genesis:FoundryZone.Act3"
-# Both levels show both of the model's pictures, and the run is some way on.
+# Both levels show both of the model's pictures, and each has used `steps` timesteps.
 SHOWS = """steps => {
   const playing = document.querySelectorAll("article .prediction:not([hidden])").length;
   const used = [...document.querySelectorAll("[data-value=timesteps]")]
@@ -49,16 +47,16 @@ SHOWS = """steps => {
 
 @dataclass(frozen=True)
 class Options:
-    """Take the README's pictures of the report and of the live view."""
+    """Take the documents' pictures of the report and of the live view."""
 
     run: Path = option("run folder with a report.html")
     watch_steps: int = option("timesteps a level of the watched run; the picture is at half", 2000)
-    live: bool = option("play two levels and take the live view's picture too", True)
-    out: Path = option("where the pictures go", PROJECT_DIR / "results/pictures")
+    live: bool = option("play two levels and take a picture of the live view", True)
+    out: Path = option("folder of the pictures", PROJECT_DIR / "results/pictures")
 
 
 def main() -> None:
-    """Take the pictures and print where they are."""
+    """Take the pictures and print their paths."""
     options = command_line.parse(Options, prog="python -m benchmarks.figures.gallery_pages")
     report = options.run / "report.html"
     if not report.is_file():
@@ -66,7 +64,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
         page = opened(browser, report.absolute().as_uri(), REPORT_SIZE)
-        wait(page, "() => document.querySelector('[data-drawn]') !== null")  # those in view are
+        wait(
+            page, "() => document.querySelector('[data-drawn]') !== null"
+        )  # plots in view are drawn
         save(options.out / "report.png", page)
         if options.live:
             with watched_run(options.watch_steps) as address:
@@ -77,15 +77,15 @@ def main() -> None:
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """A browser without a window.
+    """Open a browser without a window.
 
     Raises:
         UserError: it or its driver is missing.
     """
     try:
-        from playwright.sync_api import sync_playwright  # only the tests' installation has it
+        from playwright.sync_api import sync_playwright  # part of the extra `dev`
     except ImportError:
-        raise UserError("pictures are taken by playwright: pip install playwright") from None
+        raise UserError("playwright takes the pictures: pip install playwright") from None
     if not CHROMIUM.exists():
         raise UserError(f"there is no {CHROMIUM}: run `make chromium`")
     with sync_playwright() as driver:
@@ -95,7 +95,7 @@ def chromium() -> Iterator[Any]:
 
 
 def opened(browser: Any, address: str, size: tuple[int, int]) -> Any:
-    """A page of this size in the light colours, open."""
+    """Returns an open page of this size in the light colours."""
     viewport = {"width": size[0], "height": size[1]}
     page = browser.new_context(viewport=viewport, color_scheme="light").new_page()
     page.set_default_timeout(PATIENCE_SECONDS * 1000)
@@ -104,15 +104,15 @@ def opened(browser: Any, address: str, size: tuple[int, int]) -> Any:
 
 
 def wait(page: Any, condition: str, argument: Any = None) -> None:
-    """Wait for a condition; the pages' policy forbids the driver's own way.
+    """Wait for a condition; the pages' content policy forbids playwright's `wait_for_function`.
 
     Raises:
-        UserError: it never came.
+        UserError: it is not true after PATIENCE_SECONDS.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not page.evaluate(condition, argument):
         if time.monotonic() > deadline:
-            raise UserError(f"waited {PATIENCE_SECONDS:.0f} s in vain for the page")
+            raise UserError(f"the page is not ready after {PATIENCE_SECONDS:.0f} s: try again")
         page.wait_for_timeout(100)
 
 
@@ -129,7 +129,7 @@ def save(path: Path, page: Any, element: str | None = None) -> None:
 
 
 def palette_png(picture: np.ndarray) -> bytes:
-    """A PNG with few colours, a third of the size; BGR (height, width, 3)."""
+    """Returns a PNG with few colours of a BGR picture, uint8 (height, width, 3)."""
     from PIL import Image
 
     with tempfile.NamedTemporaryFile(suffix=".png") as file:
@@ -140,24 +140,24 @@ def palette_png(picture: np.ndarray) -> bytes:
 
 @contextmanager
 def watched_run(steps: int) -> Iterator[str]:
-    """Play two levels with --watch; the address of the page, until the block ends."""
+    """Play two levels with --watch; yield the page's address, and stop when the block ends."""
     with tempfile.TemporaryDirectory(prefix="gallery-") as folder:
         command = [sys.executable, str(PROJECT_DIR / "local_eval.py"), "run", "--watch"]
         command += ["--levels", WATCHED_LEVELS, "--budget-steps", str(steps), "--workers", "2"]
         command += ["--seed", "1", "--no-report", "--out", str(Path(folder, "run"))]
-        environment = {**os.environ, "SSH_CONNECTION": "none"}  # no browser of its own accord
+        environment = {**os.environ, "SSH_CONNECTION": "none"}  # so that it opens no browser
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, cwd=PROJECT_DIR, env=environment
         )
         assert process.stdout is not None
         try:
-            found: re.Match[str] | None = None
-            while found is None:
+            address = None
+            while address is None:
                 line = process.stdout.readline()
                 if not line:
                     raise UserError(f"the run printed no address: {' '.join(command)}")
-                found = ADDRESS.search(line)
-            yield found[0]
+                address = find_address(line)
+            yield address
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(PATIENCE_SECONDS)

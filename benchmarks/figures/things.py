@@ -1,6 +1,6 @@
-"""Where the game's small things are on a screen: rings and enemies, found by their own pictures.
+"""Where rings and enemies are on a screen: they are found by template matching with the game's art.
 
-No variable of the game tells their places, but its art is pixel for pixel what the screen shows.
+No variable of the game has their positions, but the screen shows the pixels of the art.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from game.format import ZONES, Picture, SharedArt, ZoneArt
 
 RING = "ring"
 ENEMIES = ("patroller", "flyer", "shooter", "hopper")
-# Root mean square of the differences of a thing's pixels, of 255, at most: the emulator's colours
-# are a little darker than the art's (14), another thing is far away (40 and more).
+# Largest root mean square difference of a thing's pixels, of 255. The emulator's colours are a
+# little darker than the art's (14); another thing differs by 40 or more.
 MATCH = 28.0
-GREEN = 1  # the channel that is searched first; the others only confirm
-LINE = 16  # colours of a palette line; the first of each is see-through
+GREEN = 1  # the channel that is searched; the other channels confirm a match
+LINE = 16  # colours of a palette line; the first of each is transparent
 
 
 @dataclass(frozen=True)
 class Thing:
-    """A thing on the native screen: its kind, and its box in pixels."""
+    """A thing on the native screen: its kind and its box in pixels."""
 
     kind: str  # "ring" or "enemy"
     left: int
@@ -40,14 +40,14 @@ class Thing:
 class _Template:
     kind: str
     colours: NDArray[np.uint8]  # (h, w, 3)
-    mask: NDArray[np.uint8]  # (h, w, 3), 1 where it is not see-through
+    mask: NDArray[np.uint8]  # (h, w, 3), 1 where it is not transparent
 
 
 class Finder:
     """Finds things on screens of the game's zones."""
 
     def __init__(self) -> None:
-        """Compute the game's art, which takes a second or two."""
+        """Compute the game's art, in one or two seconds."""
         shared, zones = art.draw_shared(), art.draw_zones()
         rings = [_template("ring", picture, _palette(shared, None)) for picture in _rings(shared)]
         self._templates = {
@@ -55,11 +55,11 @@ class Finder:
         }
 
     def find(self, frame: NDArray[np.uint8], state: str) -> list[Thing]:
-        """The things that are whole on a screen, uint8 (224, 320, 3) RGB.
+        """Returns the things that are completely on a screen, uint8 (224, 320, 3) RGB.
 
         Args:
-            frame: of the game.
-            state: the level's, such as "MeadowZone.Act3"; of another game nothing is found.
+            frame: screen of the game.
+            state: name of the level, such as "MeadowZone.Act3"; no thing is found for other games.
         """
         zone = state.partition("Zone")[0]
         found: list[Thing] = []
@@ -73,7 +73,7 @@ class Finder:
 
 
 def _matches(frame: NDArray[np.uint8], template: _Template) -> list[tuple[int, int]]:
-    """Left and top of each place where a picture is."""
+    """Returns left and top of each match of a template."""
     green = [np.ascontiguousarray(a[:, :, GREEN]) for a in (frame, template.colours, template.mask)]
     squares = cv2.matchTemplate(green[0], green[1], cv2.TM_SQDIFF, mask=green[2])
     places = np.argwhere(squares <= (1.5 * MATCH) ** 2 * int(green[2].sum()))
@@ -88,7 +88,7 @@ def _difference(frame: NDArray[np.uint8], template: _Template, left: int, top: i
 
 
 def _same(thing: Thing, other: Thing) -> bool:
-    """Two frames of one animation match at nearly the same place."""
+    """Returns whether two matches are one thing: frames of an animation match nearby."""
     return (
         thing.kind == other.kind
         and abs(thing.left - other.left) < 8
@@ -108,7 +108,7 @@ def _enemies(shared: SharedArt, zone: ZoneArt) -> list[_Template]:
 
 
 def _palette(shared: SharedArt, zone: ZoneArt | None) -> NDArray[np.uint8]:
-    """All 64 colours, uint8 (64, 3); without a zone only the shared line's."""
+    """Returns all 64 colours, uint8 (64, 3); without a zone only those of the shared line."""
     colours = np.zeros((4 * LINE, 3), np.uint8)
     colours[:LINE] = shared.palette
     if zone is not None:

@@ -1,12 +1,12 @@
-r"""What V keeps on levels that it never saw: numbers, and pictures to look at.
+r"""What V keeps of frames of levels that it was not trained on: numbers and pictures.
 
-    python -m training.collect --levels pangolin-validation --held-out --policies demonstration,perturbed \
+    python -m training.collect --levels pangolin-validation --held-out --policies movie,departure \
         --frames 6000 --out data/unseen
     python -m benchmarks.figures.vision_report --vision RUN --data data/unseen --out results/vision
 
-The known failure of this method is a decoder that paints the scenery and forgets the player. So
-the error is measured in boxes around the player, the enemies and the rings too, beside that of a
-flat patch of the box's mean colour: what a decoder has that forgot the thing.
+The known failure of this method is a decoder that draws the scenery and omits the player. So the
+error is also measured in boxes around the player, the enemies and the rings, and compared with the
+error of a flat patch of the box's mean colour, as of a decoder that omits the thing.
 """
 
 from __future__ import annotations
@@ -29,22 +29,21 @@ from agent.errors import UserError
 from agent.files import write_atomically
 from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
-from arena.environment.levels import Level
 from benchmarks.figures.things import Finder
 from training.data.dataset import DataError, StoredEpisode, list_episodes
-from training.models.encode import encode_frames
 from training.models.error_weights import SCREEN, player_box
-from training.models.evaluation import ACTIVE_VARIANCE
 from training.models.networks import VAE
 from training.models.weights import VISION_WEIGHTS, load_network
 from training.pictures.rows import to_pixels, write_rows
 from training.runs.run_folder import read_result
+from training.models.encode import encode_frames
+from training.models.evaluation import ACTIVE_VARIANCE
 from training.runs.stages import TRAIN_VISION
 
-SHOWN = 10  # pictures a row
-TRAVERSED = 12  # latent dimensions that are drawn: those with the most KL divergence
-REACH = 2.5  # of the traversals, in standard deviations of the prior
-LEVEL_PAIRS = 5  # interpolations
+SHOWN = 10  # pictures in a row
+TRAVERSED = 12  # number of latent dimensions drawn, those with the most KL divergence
+REACH = 2.5  # range of the traversals, in standard deviations of the prior
+LEVEL_PAIRS = 5  # number of interpolations
 PLAYER, ELSEWHERE = "player", "elsewhere"
 BOX_COLOUR = (255, 0, 255)
 
@@ -53,34 +52,34 @@ Box = tuple[slice, slice]  # rows and columns of a small frame
 
 @dataclass(frozen=True)
 class Options:
-    """Measure V on a dataset, and draw what it sees."""
+    """Measure V on a dataset, and draw its reconstructions."""
 
-    vision: Path = option("run folder of the finished training.train_vision")
-    data: str = option("dataset folders of levels that it was not trained on, with commas")
-    out: Path = option("folder for vision_report.json and the pictures", Path("runs/vision-report"))
-    frames: int = option("frames to measure on, evenly spread over the episodes", 400)
+    vision: Path = option("run folder of a finished training.train_vision")
+    data: str = option("dataset folders of levels that V was not trained on, separated by commas")
+    out: Path = option("folder of vision_report.json and the pictures", Path("runs/vision-report"))
+    frames: int = option("number of measured frames, evenly spread over the episodes", 400)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Frames as V takes them, and what is on each."""
+class LabelledFrames:
+    """Frames of V's size, and the things on each."""
 
     frames: NDArray[np.uint8]  # (N, S, S, 3)
     levels: Sequence[str]  # N
-    boxes: Sequence[Mapping[str, Sequence[Box]]]  # N: kind -> where on the small frame
+    boxes: Sequence[Mapping[str, Sequence[Box]]]  # N: kind -> boxes on the small frame
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m benchmarks.figures.vision_report")
     if options.frames < 2:
-        raise UserError(f"{options.frames} frames: give 2 or more")
+        raise UserError(f"--frames is {options.frames}: give 2 or more")
     result = read_result(options.vision, TRAIN_VISION)
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     folders = [Path(part.strip()) for part in options.data.split(",") if part.strip()]
     episodes = [episode for folder in folders for episode in list_episodes(folder)]
     if not episodes:
-        raise DataError(f"{options.data or 'no folder'} holds no episode: collect some first")
+        raise DataError(f"--data {options.data!r} has no episode: run training.collect first")
     seen = look(episodes, vae.spec, options.frames)
     trained_on = set(result["data"]["levels"])
     report = {
@@ -102,8 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def look(episodes: Sequence[StoredEpisode], spec: ModelSpec, count: int) -> Seen:
-    """Frames evenly spread over episodes, with the boxes of what is on them."""
+def look(episodes: Sequence[StoredEpisode], spec: ModelSpec, count: int) -> LabelledFrames:
+    """Returns frames evenly spread over episodes, with the boxes of the things on them."""
     finder, size = Finder(), spec.frame_size
     total = sum(episode.steps for episode in episodes)
     chosen = np.unique(np.linspace(0, total - 1, count).astype(int))
@@ -116,26 +115,26 @@ def look(episodes: Sequence[StoredEpisode], spec: ModelSpec, count: int) -> Seen
             there: dict[str, list[Box]] = {}
             if player[place][0] >= 0:
                 there[PLAYER] = [player_box(player[place], size)]
-            for thing in finder.find(native, Level.parse(episode.level).state):
+            for thing in finder.find(native, episode.level.partition(":")[2]):
                 box = _box(thing.left, thing.top, thing.width, thing.height, size)
                 there.setdefault(thing.kind, []).append(box)
             frames.append(preprocess(native, spec))
             levels.append(episode.level)
             boxes.append(there)
         first += episode.steps
-    return Seen(np.array(frames), levels, boxes)
+    return LabelledFrames(np.array(frames), levels, boxes)
 
 
 @torch.no_grad()
-def measure(vae: VAE, seen: Seen) -> dict[str, Any]:
-    """All numbers of the report, with the latent's mean.
+def measure(vae: VAE, seen: LabelledFrames) -> dict[str, Any]:
+    """Returns all numbers of the report, measured with the latent's mean.
 
     Returns:
-        reconstruction, floor: binary cross-entropy in nats a frame, V's and a perfect copy's;
-        error: root mean square of the pixels' errors, of 255, over all, by level, and by thing:
-        there `error` is V's and `flat` that of a patch of the box's mean colour, `kept` is
-        1 - (error / flat)**2, the share of what makes the thing differ from a flat patch (1: all;
-        0 or less: forgotten), `boxes` how many there were; kl_by_dimension in nats.
+        reconstruction, floor: binary cross-entropy in nats per frame, of V and of a perfect copy.
+        error: root mean square error of the pixels, of 255, over all, by level, and by thing. For
+        a thing, `error` is V's and `flat` is that of a patch of the box's mean colour; `kept` is
+        1 - (error / flat)**2, the share of the difference to a flat patch that V keeps (1: all;
+        0 or less: none); `boxes` is the number of boxes. kl_by_dimension is in nats.
     """
     mu, log_variance = encode_frames(vae, torch.from_numpy(seen.frames))
     logits = torch.cat([vae.decode_logits(part) for part in torch.split(mu, 64)])
@@ -154,7 +153,7 @@ def measure(vae: VAE, seen: Seen) -> dict[str, Any]:
         "floor": float(floor) / len(targets),
         "error": _root([squares]),
         "error_by_level": by_level,
-        "things": _things(squares, targets.numpy(), seen.boxes),
+        "things": errors_of_things(squares, targets.numpy(), seen.boxes),
         "kl": float(kl.sum()),
         "active_dimensions": int((mu.var(0) > ACTIVE_VARIANCE).sum()),
         "dimensions": len(kl),
@@ -162,11 +161,18 @@ def measure(vae: VAE, seen: Seen) -> dict[str, Any]:
     }
 
 
-def _things(
+def errors_of_things(
     squares: NDArray[np.float64],
     targets: NDArray[np.float32],
     boxes: Sequence[Mapping[str, Sequence[Box]]],
 ) -> dict[str, dict[str, Any]]:
+    """Returns the errors in the boxes of each kind of thing, and elsewhere; see `measure`.
+
+    Args:
+        squares: (N, S, S), squared errors of V's reconstructions, mean over the colours.
+        targets: (N, S, S, 3), the frames, 0 to 1.
+        boxes: N: kind -> boxes on the frame.
+    """
     errors: dict[str, list[NDArray[np.float64]]] = {}
     flats: dict[str, list[NDArray[np.float64]]] = {}
     elsewhere = []
@@ -189,7 +195,7 @@ def _things(
 
 
 @torch.no_grad()
-def draw(folder: Path, vae: VAE, seen: Seen, kl: Sequence[float]) -> None:
+def draw(folder: Path, vae: VAE, seen: LabelledFrames, kl: Sequence[float]) -> None:
     """Write reconstructions.png, traversals.png and interpolations.png."""
     places = np.unique(np.linspace(0, len(seen.frames) - 1, SHOWN).astype(int))
     latents, _ = encode_frames(vae, torch.from_numpy(seen.frames[places]))
@@ -205,7 +211,7 @@ def draw(folder: Path, vae: VAE, seen: Seen, kl: Sequence[float]) -> None:
 
 
 def _draw_traversals(path: Path, vae: VAE, latent: Tensor, kl: Sequence[float]) -> None:
-    """One frame, and what each of the fullest dimensions changes in it."""
+    """Draw one frame with changes of each of the dimensions with the most KL divergence."""
     chosen = np.argsort(kl)[::-1][:TRAVERSED]
     rows, labels = [], []
     for dimension in chosen:
@@ -216,8 +222,8 @@ def _draw_traversals(path: Path, vae: VAE, latent: Tensor, kl: Sequence[float]) 
     write_rows(path, rows, labels=labels)
 
 
-def _draw_interpolations(path: Path, vae: VAE, seen: Seen) -> None:
-    """From a frame of one level to one of another, in a straight line between their latents."""
+def _draw_interpolations(path: Path, vae: VAE, seen: LabelledFrames) -> None:
+    """Draw decoded latents on straight lines between frames of two levels."""
     levels = sorted(set(seen.levels))
     middles = [_middle(seen, level) for level in levels]
     chosen = np.unique(np.linspace(0, len(levels) - 1, LEVEL_PAIRS + 1).astype(int))
@@ -229,12 +235,12 @@ def _draw_interpolations(path: Path, vae: VAE, seen: Seen) -> None:
         steps = torch.linspace(0, 1, SHOWN - 2)[:, None]
         between = _pixels(vae, first + steps * (last - first))
         rows.append(np.concatenate((ends[:1], between, ends[1:])))
-        labels.append(Level.parse(levels[start]).state[:16])
+        labels.append(levels[start].partition(":")[2][:16] or levels[start][:16])
     write_rows(path, rows, labels=labels)
 
 
 def words(report: Mapping[str, Any]) -> str:
-    """The report in a few lines."""
+    """Returns the report in a few lines of text."""
     lines = [
         f"{report['frames']} frames: {report['reconstruction'] - report['floor']:.1f} nats above a"
         f" perfect copy, error {report['error']:.1f} of 255, KL {report['kl']:.1f} nats,"
@@ -249,14 +255,14 @@ def words(report: Mapping[str, Any]) -> str:
 
 
 def _box(left: int, top: int, width: int, height: int, size: int) -> Box:
-    """The small pixels that a box of the native screen touches."""
+    """Returns the pixels of the small frame that a box of the native screen touches."""
     screen_width, screen_height = SCREEN
     columns = slice(left * size // screen_width, -(-(left + width) * size // screen_width))
     return slice(top * size // screen_height, -(-(top + height) * size // screen_height)), columns
 
 
 def _root(squares: Sequence[NDArray[np.float64]]) -> float:
-    """Root mean square over all pixels of some arrays, of 255."""
+    """Returns the root of the mean over all pixels of some arrays of squares, of 255."""
     count = sum(part.size for part in squares)
     return float(sum(part.sum() for part in squares) / count) ** 0.5 * 255 if count else 0.0
 
@@ -265,13 +271,13 @@ def _pixels(vae: VAE, latents: Tensor) -> NDArray[np.uint8]:
     return to_pixels(vae.decode(latents).numpy())
 
 
-def _middle(seen: Seen, level: str) -> int:
+def _middle(seen: LabelledFrames, level: str) -> int:
     places = [number for number, name in enumerate(seen.levels) if name == level]
     return places[len(places) // 2]
 
 
 def _outlined(frame: NDArray[np.uint8], boxes: Mapping[str, Sequence[Box]]) -> NDArray[np.uint8]:
-    """A copy with a frame around the player."""
+    """Returns a copy with a border around the player."""
     picture = frame.copy()
     for rows, columns in boxes.get(PLAYER, []):
         bottom, right = min(rows.stop, len(picture)) - 1, min(columns.stop, len(picture)) - 1

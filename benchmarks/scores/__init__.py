@@ -1,0 +1,1 @@
+"""Returns under the contest's rules: agents, levels and settings of play are compared."""

@@ -1,12 +1,11 @@
-"""How hard the levels are: what simple policies, JERK and the planner get under contest rules.
+"""How hard the levels are: scores of simple policies, JERK and the planner under contest rules.
 
-    python -m benchmarks.scores.calibration            measures, and goes on where it stopped
-    python -m benchmarks.scores.calibration --show     prints what was measured, as Markdown,
-                                                and puts it into the two READMEs
+    python -m benchmarks.scores.calibration          measures; the same command continues
+    python -m benchmarks.scores.calibration --show   prints the tables and updates the documents
 
-Each agent's play of each level is written down as soon as it is finished, so an interrupted
-measurement loses no more than the levels that were being played. The planner's return is that of
-its movie, which is played without stickiness.
+Each agent's play of each level is written to the file when it ends, so an interruption loses only
+the levels that are being played. The planner's return is that of its movie, which is played
+without stickiness.
 """
 
 from __future__ import annotations
@@ -28,45 +27,46 @@ from arena.environment.levels import Level, select
 from arena.workers.pool import Pool
 from baselines.jerk import Jerk
 from baselines.simple_agents import POLICIES
-from benchmarks.names import chosen
-from benchmarks.readme_tables import README, ROOT, renew
-from benchmarks.scores.calibration_results import (
+from benchmarks.identity import rom_hashes
+from benchmarks.measured_tables import update_documents
+from benchmarks.names import check_positive, chosen
+from benchmarks.scores.baseline_plays import JERK
+from benchmarks.scores.calibration_scores import (
     AGENTS,
-    JERK,
     PLANNER,
-    Cell,
-    Results,
-    Settings,
-    rom_hashes,
+    CalibrationScores,
+    CalibrationSettings,
+    LevelReturns,
 )
-from benchmarks.scores.calibration_tables import by_level, findings, readme_tables, summary, table
+from benchmarks.scores.calibration_tables import by_level, document_tables, findings, summary, table
 
-LONGEST_SECONDS = 4 * 3600.0  # that one agent may take over one level
+LONGEST_SECONDS = 4 * 3600.0  # limit of one agent on one level
 MOVIE_FRAMES = 18_000
-READMES = (README, ROOT / "game" / "README.md")
 
 
 class CalibrationError(UserError):
-    """A measurement that can't be made."""
+    """The calibration can't be measured."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measure how hard the levels are, and print a table. The same command again goes on."""
+    """Measure how hard the levels are. The same command again continues the measurement."""
 
     levels: str = option("levels or a set of levels", "pangolin-validation")
-    agents: str = option(f"only these, with commas, of: {', '.join(AGENTS)} [all]", "")
+    agents: str = option("agents to measure, separated by commas", ",".join(AGENTS))
     episodes: int = option("episodes of each simple policy on each level", 5)
-    jerk_steps: int = option("JERK's budget on each level", 100_000)
-    movies: Path = option("folder with the planner's movies, one a level", Path("game/movies"))
-    seed: int = option("of policies and stickiness, 1 or more", 1)
-    workers: int = option("processes", 2)
-    out: Path = option("the results, read and written", Path("results/calibration.json"))
-    show: bool = option("measure nothing: print --out as Markdown, and into the READMEs", False)
+    jerk_steps: int = option("timesteps of JERK's budget on each level", 100_000)
+    movies: Path = option(
+        "folder with the planner's movies, one for each level", Path("game/movies")
+    )
+    seed: int = option("random seed of the policies and of the stickiness, 1 or more", 1)
+    workers: int = option("number of processes", 2)
+    out: Path = option("file of the results, read and written", Path("results/calibration.json"))
+    show: bool = option("measure nothing; print --out, update the documents", False)
 
 
 @dataclass(frozen=True)
-class Task:
+class CalibrationTask:
     """One agent on one level."""
 
     agent: str
@@ -74,12 +74,12 @@ class Task:
     options: Options
 
 
-def make_measure() -> Callable[[Task], Cell]:
-    """What a worker process is made with: it needs no preparation."""
+def make_measure() -> Callable[[CalibrationTask], LevelReturns]:
+    """Returns what a worker process calls for each task; it needs no preparation."""
     return measure
 
 
-def measure(task: Task) -> Cell:
+def measure(task: CalibrationTask) -> LevelReturns:
     """Play an agent on a level."""
     if task.agent == PLANNER:
         return _play_movie(task.level, task.options)
@@ -88,13 +88,13 @@ def measure(task: Task) -> Cell:
         if task.agent == JERK:
             jerk = Jerk(environment, task.options.jerk_steps, task.options.seed)
             jerk.run()
-            return Cell(jerk.returns, jerk.steps)
+            return LevelReturns(jerk.returns, jerk.steps)
         return _play_policy(environment, task)
     finally:
         environment.close()
 
 
-def _play_policy(environment: ContestEnv, task: Task) -> Cell:
+def _play_policy(environment: ContestEnv, task: CalibrationTask) -> LevelReturns:
     returns, steps = [], 0
     for episode in range(task.options.episodes):
         environment.reset()
@@ -107,15 +107,17 @@ def _play_policy(environment: ContestEnv, task: Task) -> Cell:
             if done:
                 break
         returns.append(total)
-    return Cell(returns, steps)
+    return LevelReturns(returns, steps)
 
 
-def _play_movie(level: Level, options: Options) -> Cell:
+def _play_movie(level: Level, options: Options) -> LevelReturns:
     path = options.movies / level.game / f"{level.state}.bk2"
     if not path.is_file():
         path = options.movies / f"{level.state}.bk2"
     if not path.is_file():
-        raise CalibrationError(f"no movie of {level.name} in {options.movies}")
+        raise CalibrationError(
+            f"{options.movies} has no movie of {level.name}: give another --movies"
+        )
     environment = ContestEnv(
         level, options.seed, frame_skip=1, stickiness=0.0, max_steps=MOVIE_FRAMES
     )
@@ -131,52 +133,57 @@ def _play_movie(level: Level, options: Options) -> Cell:
             frames += 1
             if done:
                 break
-        return Cell([total], -(-frames // 4))
+        return LevelReturns([total], -(-frames // 4))
     finally:
         environment.close()
 
 
-def measure_all(tasks: Sequence[Task], results: Results, options: Options) -> None:
-    """Play what the results lack, and write them down after each task."""
-    todo = [task for task in tasks if results.get(task.agent, task.level.name) is None]
-    print(f"{len(tasks) - len(todo)} of {len(tasks)} are measured already", file=sys.stderr)
+def measure_all(
+    tasks: Sequence[CalibrationTask], scores: CalibrationScores, options: Options
+) -> None:
+    """Play the tasks without a score, and write the file after each task."""
+    todo = [task for task in tasks if scores.get(task.agent, task.level.name) is None]
+    print(f"{len(tasks) - len(todo)} of {len(tasks)} are already measured", file=sys.stderr)
     if not todo:
         return
     with Pool(make_measure, min(options.workers, len(todo)), LONGEST_SECONDS) as pool:
-        for task, cell in pool.run(todo):
-            results.add(task.agent, task.level.name, cell)
-            results.save(options.out)
+        for task, result in pool.run(todo):
+            scores.add(task.agent, task.level.name, result)
+            scores.save(options.out)
             print(
-                f"{task.agent}, {task.level.state}: {cell.mean:.0f} over {len(cell.returns)}"
-                f" episodes, {cell.steps} steps",
+                f"{task.agent}, {task.level.state}: {result.mean:.0f} over"
+                f" {len(result.returns)} episodes, {result.steps} steps",
                 file=sys.stderr,
                 flush=True,
             )
 
 
-def show(results: Results, readmes: Sequence[Path]) -> None:
-    """Print the tables as Markdown, and bring those in the READMEs up to date."""
-    print(f"{summary(results)}\n\n{by_level(results)}")
-    for path in readmes:
-        renew(path, readme_tables(results))
+def show(scores: CalibrationScores) -> None:
+    """Print the tables as Markdown and update the documents."""
+    print(f"{summary(scores)}\n\n{by_level(scores)}")
+    update_documents(document_tables(scores))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
     options = parse(Options, argv, prog="python -m benchmarks.scores.calibration")
     if options.show:
-        show(Results.load(options.out), READMES)
+        show(CalibrationScores.load(options.out))
         return 0
-    if min(options.seed, options.episodes, options.workers, options.jerk_steps) < 1:
-        raise CalibrationError("seed, episodes, workers and jerk-steps are 1 or more")
+    check_positive(options, ("seed", "episodes", "workers", "jerk_steps"))
     agents, levels = chosen("agents", options.agents, AGENTS), select(options.levels)
     for level in levels:
         check_available(level)
-    settings = Settings(options.episodes, options.jerk_steps, options.seed, rom_hashes(levels))
-    results = Results.open(options.out, settings, [level.name for level in levels])
-    tasks = [Task(agent, level, options) for agent, level in itertools.product(agents, levels)]
-    measure_all(tasks, results, options)
-    print(table(results))
-    print("\n".join(findings(results)))
+    settings = CalibrationSettings(
+        options.episodes, options.jerk_steps, options.seed, rom_hashes(levels)
+    )
+    scores = CalibrationScores.open(options.out, settings, [level.name for level in levels])
+    tasks = [
+        CalibrationTask(agent, level, options) for agent, level in itertools.product(agents, levels)
+    ]
+    measure_all(tasks, scores, options)
+    print(table(scores))
+    print("\n".join(findings(scores)))
     return 0
 
 

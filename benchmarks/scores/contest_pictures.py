@@ -1,4 +1,4 @@
-"""The contest's scores as pictures: bars with their intervals, and ends of episodes on the maps."""
+"""The contest's scores as pictures: bars with intervals, and where episodes end on the maps."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from agent.files import write_atomically
 from arena.environment.levels import Level
 from arena.pages.report.episode_ends import FULL_PROGRESS_RETURN
 from benchmarks.scores.contest_players import SHIPPED
-from benchmarks.scores.contest_store import Play, Results
-from benchmarks.scores.contest_tables import (
+from benchmarks.scores.contest_plays import ContestPlays, Play
+from benchmarks.scores.contest_summary import (
     DIED,
     FINISHED,
-    PICTURE,
     TIME,
     budget_of_ends,
     budgets,
-    ends_picture,
     how_ended,
-    scored,
+    summarize,
     title,
     zones,
 )
+from benchmarks.scores.contest_tables import PICTURE, ends_picture
 from game.cartridge.maps import Map, draw
 
 matplotlib.use("agg")  # no display
@@ -38,42 +37,46 @@ from matplotlib import pyplot  # noqa: E402
 
 INK, OTHERS, OURS = "#1d2321", "#8a9793", "#0a7d6b"
 ENDS = {DIED: "#a8480c", TIME: "#3a5ba0", FINISHED: "#0a7d6b"}
-BINS = 120  # of a level's way
-COLOURS = 128  # of a picture of ends: a map has few, and a file in the tree shall be small
+BINS = 120  # of a level's length
+COLOURS = 128  # in a picture of ends: a map has few, and committed files are kept small
 
 
-def draw_all(folder: Path, results: Results, levels: Sequence[Level]) -> list[Path]:
-    """Write the bars, and a picture a zone of where the shipped agent's episodes ended.
+def draw_all(folder: Path, plays: ContestPlays, levels: Sequence[Level]) -> list[Path]:
+    """Draw the bars, and for each zone a picture of where the shipped agent's episodes ended.
 
     Args:
-        folder: where to; made if need be.
-        results: what was measured.
-        levels: where maps may be drawn from; one whose ROM is not here is left without.
+        folder: folder for the pictures; it is made if it does not exist.
+        plays: the measured plays.
+        levels: levels whose maps are drawn, if their ROM is there.
 
     Returns:
         The files written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if not budgets(results):
+    if not budgets(plays):
         return []
     written = [folder / PICTURE]
-    draw_scores(written[0], results)
-    steps = budget_of_ends(results)
+    draw_scores(written[0], plays)
+    steps = budget_of_ends(plays)
     if steps is None:
         return written
-    shipped = next(row for row in scored(results, steps) if row.agent == SHIPPED)
+    shipped = next(row for row in summarize(plays, steps) if row.agent == SHIPPED)
     places = {level.name: level for level in levels}
     for zone, names in zones(list(shipped.plays)).items():
         strips = {
             name: (map_of(places.get(name)), list(shipped.plays[name].values())) for name in names
         }
         written.append(folder / ends_picture(zone))
-        draw_ends(written[-1], strips, f"{zone}: where {SHIPPED} ends, {steps:,} timesteps a level")
+        draw_ends(
+            written[-1],
+            strips,
+            f"{zone}: where episodes of {SHIPPED} end, {steps:,} timesteps a level",
+        )
     return written
 
 
 def map_of(level: Level | None) -> Map | None:
-    """The map of a level of a game of our own; None of any other, or where its ROM is gone."""
+    """Returns the map of a level of our own games; None for other games or a missing ROM."""
     if level is None or level.integration is None:
         return None
     try:
@@ -82,10 +85,10 @@ def map_of(level: Level | None) -> Map | None:
         return None
 
 
-def draw_scores(path: Path, results: Results) -> None:
-    """Bars of each agent's mean with its interval, a panel a budget."""
-    known = budgets(results)
-    rows = {steps: scored(results, steps) for steps in known}
+def draw_scores(path: Path, plays: ContestPlays) -> None:
+    """Draw a bar with its interval for each agent's mean, in one panel for each budget."""
+    known = budgets(plays)
+    rows = {steps: summarize(plays, steps) for steps in known}
     heights = [1.1 + 0.3 * len(rows[steps]) for steps in known]
     figure, panels = pyplot.subplots(
         len(known),
@@ -108,18 +111,18 @@ def draw_scores(path: Path, results: Results) -> None:
         axes.set_title(title(rows[steps], steps), fontsize=10, color=INK)
         axes.margins(x=0.12)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[-1, 0].set_xlim(left=0)  # of all panels, once all bars are drawn
-    panels[-1, 0].set_xlabel("mean return, 95% interval (9,000: the whole way)")
-    _write(path, figure)
+    panels[-1, 0].set_xlim(left=0)  # shared by all panels, so it is set after all bars are drawn
+    panels[-1, 0].set_xlabel("mean return, 95% interval (9,000: the whole level)")
+    write_png(path, figure)
 
 
 def draw_ends(path: Path, strips: dict[str, tuple[Map | None, list[Play]]], heading: str) -> None:
-    """Where the episodes of some levels ended: how many along the way, above the level's map.
+    """Draw where the episodes of some levels ended: a histogram of x above each level's map.
 
     Args:
-        path: of the PNG.
+        path: the PNG file.
         strips: level -> its map, or None, and its plays.
-        heading: above all of them.
+        heading: title of the picture.
     """
     figure, panels = pyplot.subplots(
         2 * len(strips),
@@ -133,46 +136,46 @@ def draw_ends(path: Path, strips: dict[str, tuple[Map | None, list[Play]]], head
     for place, (name, (level_map, plays)) in enumerate(strips.items()):
         above, below = panels[2 * place, 0], panels[2 * place + 1, 0]
         _draw_counts(above, name, plays)
-        # The way is the picture's x from 0 to 1, so that the two share their places.
+        # Progress is x from 0 to 1 in both panels, so that they line up.
         left, right = 0.0, 1.0
         if level_map is not None:
-            way = max(1, level_map.end_x - level_map.start_x)
-            left = -level_map.start_x / way
-            right = (level_map.width - level_map.start_x) / way
+            length = max(1, level_map.end_x - level_map.start_x)
+            left = -level_map.start_x / length
+            right = (level_map.width - level_map.start_x) / length
             below.imshow(level_map.picture, extent=(left, right, 0, 1), aspect="auto")
         below.set_yticks([])
         below.set_xticks(np.linspace(0, 1, 11), [f"{share:.0%}" for share in np.linspace(0, 1, 11)])
         below.tick_params(labelsize=7, length=2)
         for axes in (above, below):
             axes.set_xlim(left, right)
-    _write(path, figure)
+    write_png(path, figure)
 
 
 def _draw_counts(axes: Any, name: str, plays: Sequence[Play]) -> None:
     episodes = [pair for play in plays for pair in zip(play.returns, play.lengths, strict=True)]
-    ways = {
+    progress = {
         how: np.clip(
             [a / FULL_PROGRESS_RETURN for a, b in episodes if how_ended(a, b) == how], 0, 1
         )
         for how in ENDS
     }
-    labels = [f"{how} ({len(values)})" for how, values in ways.items()]
+    labels = [f"{how} ({len(values)})" for how, values in progress.items()]
     edges = np.linspace(0, 1, BINS + 1)
-    axes.hist(list(ways.values()), edges, stacked=True, color=list(ENDS.values()), label=labels)
-    # A locked-in candidate ends a thousand times in one place, and the others are to be seen too.
+    axes.hist(list(progress.values()), edges, stacked=True, color=list(ENDS.values()), label=labels)
+    # A locked-in candidate ends often in one place; a log scale shows the other ends too.
     axes.set_yscale("symlog")
     axes.set_ylabel("episodes", fontsize=7)
     axes.set_xticks([])
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(Level.parse(name).state, loc="left", fontsize=9, color=INK)
+    axes.set_title(name.rpartition(":")[2], loc="left", fontsize=9, color=INK)
     axes.legend(
         frameon=False, fontsize=7, ncols=3, loc="lower right", bbox_to_anchor=(1, 0.97), borderpad=0
     )
 
 
-def _write(path: Path, figure: Any) -> None:
-    """Write a figure as a PNG of few colours."""
+def write_png(path: Path, figure: Any) -> None:
+    """Write a figure as a PNG with few colours."""
     whole = io.BytesIO()
     figure.savefig(whole, format="png")
     pyplot.close(figure)

@@ -38,7 +38,7 @@ from arena.tuner.grid import DEFAULT_RULE, RuleSettings, name_of, simulate_all
 from arena.tuner.recorded import read_recording
 from arena.tuner.simulate import SimulatedBudgets
 from benchmarks.measured import show_measured, write_measured
-from benchmarks.scores.contest_players import model_digest
+from benchmarks.identity import model_digest
 
 TABLE = "lock-in trust"  # its name in the README
 RECORDINGS, BUDGETS = 32, 8  # resampled recordings per level, budgets per recording

@@ -1,11 +1,11 @@
-"""What CMA-ES gained over the controller that it began at: M's expert_action.
+"""What CMA-ES gained over the controller that it began with: the expert actions that M predicts.
 
-    python -m benchmarks.scores.search_gain          some seven minutes on two cores
-    python -m benchmarks.scores.search_gain --show   prints the table, and puts it into the README
+    python -m benchmarks.scores.search_gain          measures, about seven minutes on two cores
+    python -m benchmarks.scores.search_gain --show   prints the table and updates the documents
 
 Both controllers play whole episodes of the same levels with the same stickiness, without lock-in,
-learning or memory of the level: on the levels that the search played, and on levels that neither M
-nor the search knows. The expert_action is read out of the packed torch weights (half precision).
+learning or the explorer: on the levels of the search, and on levels that neither M nor the search
+has played. M's head of expert actions is read from the packed torch weights (half precision).
 """
 
 from __future__ import annotations
@@ -18,46 +18,48 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent import command_line
 from agent.command_line import option
-from agent.errors import UserError
 from agent.evolution import Evolution
 from agent.world_model.controller import Controller
 from agent.world_model.packed_model import NETWORKS, load
 from agent.world_model.world_model import load_world_model
 from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import select
+from arena.environment.levels import Level, select
 from arena.evaluation.score import bootstrap_difference, bootstrap_interval
 from arena.workers.pool import Pool
+from benchmarks.identity import model_digest
 from benchmarks.measured import show_measured, write_measured
-from benchmarks.scores.contest_players import model_digest
+from benchmarks.names import check_positive
+from benchmarks.tables import markdown_table
 from training.runs.progress import ProgressBar
 from training.search.rollouts import Rollout, RolloutRequest, play
 
 # torch is imported where it is needed: the worker processes import this file too.
 
-TABLE = "search gain"  # its name in the README
-CONTROLLERS = ("M's expert_action, where the search began", "the distribution's mean, after it")
-FIRST_SEED = 1_600_000_000  # of the stickiness; evolution draws its seeds from 2**31 on
+TABLE = "search gain"  # its name in the documents
+CONTROLLERS = ("expert actions of M, start of the search", "mean of the distribution, end of it")
+FIRST_SEED = 1_600_000_000  # first random seed of the stickiness; evolution's begin at 2**31
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measure what the search gained over M's expert_action, and write the returns as JSON."""
+    """Measure what the search gained over the expert actions of M."""
 
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     sets: str = option("level sets, separated by commas", "pangolin-train,pangolin-validation")
-    episodes: int = option("of each controller on each level", 3)
-    max_steps: int = option("steps after which an episode is cut; the contest's limit", 4500)
-    workers: int = option("processes, one emulator and one thread each", 2)
-    out: Path = option("where the JSON goes", Path("results/search_gain.json"))
-    show: bool = option("measure nothing: print --out as Markdown, and into the README", False)
+    episodes: int = option("episodes of each controller on each level", 3)
+    max_steps: int = option("limit of an episode in agent steps; the contest's is 4500", 4500)
+    workers: int = option("number of processes, each with one emulator", 2)
+    out: Path = option("file of the results", Path("results/search_gain.json"))
+    show: bool = option("measure nothing; print --out, update the documents", False)
 
 
 class PackedPlayer:
-    """Plays tasks in a worker process, with the packed V and M."""
+    """Plays episodes in a worker process, with the packed V and M."""
 
     def __init__(self, pretrained: Path, max_steps: int) -> None:
         """Load the packed model."""
@@ -65,7 +67,7 @@ class PackedPlayer:
         self._max_steps = max_steps
 
     def __call__(self, task: RolloutRequest) -> Rollout:
-        """Play an episode of a controller."""
+        """Play one episode of a controller."""
         env = ContestEnv(task.level, seed=task.seed, max_steps=self._max_steps)
         try:
             return play(env, self._world_model, Controller(task.parameters).act)
@@ -79,18 +81,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.show:
         show_measured(options.out, TABLE, table)
         return
-    if min(options.episodes, options.max_steps, options.workers) < 1:
-        raise UserError("give positive numbers of episodes, steps and workers")
+    check_positive(options, ("episodes", "max_steps", "workers"))
     result = measure(options)
     write_measured(options.out, result)
     print(table(result))
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Every return, as the JSON has them: level set -> controller -> level -> episodes.
+    """Returns the result: level set -> controller -> level -> returns of the episodes.
 
     Raises:
-        UserError: a level is missing, or the packed model.
+        UserError: a level or the packed model is missing.
     """
     from training.models.checkpoint import load_networks
     from training.search.imitation import as_controller
@@ -105,20 +106,8 @@ def measure(options: Options) -> dict[str, Any]:
         as_controller(weights, bias, model.spec),
         Evolution.load(options.pretrained).mean,
     )
-    tasks = [
-        RolloutRequest(number, parameters.astype(np.float32), level, FIRST_SEED + episode)
-        for episode in range(options.episodes)
-        for levels in sets.values()
-        for level in levels
-        for number, parameters in enumerate(controllers)
-    ]
-    make = functools.partial(PackedPlayer, options.pretrained.absolute(), options.max_steps)
-    found: dict[tuple[int, str, int], float] = {}
-    with Pool(make, options.workers) as pool, ProgressBar("episodes", len(tasks)) as progress:
-        for task, rollout in pool.run(tasks):
-            found[task.candidate, task.level.name, task.seed] = round(rollout.episode_return, 2)
-            progress.update(len(found))
-    seeds = range(FIRST_SEED, FIRST_SEED + options.episodes)
+    found = _play_all(options, sets, controllers)
+    seeds = _seeds(options)
     return {
         "model": model_digest(model),
         "cores": len(os.sched_getaffinity(0)),
@@ -136,25 +125,47 @@ def measure(options: Options) -> dict[str, Any]:
     }
 
 
-def table(result: Mapping[str, Any]) -> str:
-    """The result as Markdown."""
-    lines = [
-        f"| levels, {result['options']['episodes']} episodes each | {' | '.join(CONTROLLERS)}"
-        " | gained |",
-        "| --- " * 4 + "|",
+def _seeds(options: Options) -> range:
+    return range(FIRST_SEED, FIRST_SEED + options.episodes)
+
+
+def _play_all(
+    options: Options,
+    sets: Mapping[str, Sequence[Level]],
+    controllers: Sequence[NDArray[np.floating]],
+) -> dict[tuple[int, str, int], float]:
+    """Returns the return of every episode by (controller, level, seed of the stickiness)."""
+    tasks = [
+        RolloutRequest(number, parameters.astype(np.float32), level, seed)
+        for seed in _seeds(options)
+        for levels in sets.values()
+        for level in levels
+        for number, parameters in enumerate(controllers)
     ]
+    make = functools.partial(PackedPlayer, options.pretrained.absolute(), options.max_steps)
+    found: dict[tuple[int, str, int], float] = {}
+    with Pool(make, options.workers) as pool, ProgressBar("episodes", len(tasks)) as progress:
+        for task, rollout in pool.run(tasks):
+            found[task.candidate, task.level.name, task.seed] = round(rollout.episode_return, 2)
+            progress.update(len(found))
+    return found
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """Returns the result as Markdown."""
+    rows = []
     for name, returns in result["returns"].items():
         before, after = (list(returns[about].values()) for about in CONTROLLERS)
-        means = [float(np.mean([np.mean(row) for row in rows])) for rows in (before, after)]
+        means = [float(np.mean([np.mean(row) for row in one])) for one in (before, after)]
         cells = [
-            f"{mean:,.0f}{_range(bootstrap_interval(rows), ',.0f')}"
-            for mean, rows in zip(means, (before, after), strict=True)
+            f"{mean:,.0f}{_range(bootstrap_interval(one), ',.0f')}"
+            for mean, one in zip(means, (before, after), strict=True)
         ]
-        gained = (
-            f"{means[1] - means[0]:+,.0f}{_range(bootstrap_difference(before, after), '+,.0f')}"
-        )
-        lines.append(f"| `{name}`, {len(before)} | {' | '.join(cells)} | {gained} |")
-    return "\n".join(lines)
+        difference = _range(bootstrap_difference(before, after), "+,.0f")
+        gained = f"{means[1] - means[0]:+,.0f}{difference}"
+        rows.append([f"`{name}`, {len(before)}", *cells, gained])
+    episodes = result["options"]["episodes"]
+    return markdown_table([f"levels, {episodes} episodes each", *CONTROLLERS, "gain"], rows)
 
 
 def _range(interval: tuple[float, float] | None, form: str) -> str:

@@ -1,11 +1,11 @@
 """How fast a dataset is written and read, and how large it is.
 
-    python -m benchmarks.speed.dataset_speed          about a minute on an idle core
-    python -m benchmarks.speed.dataset_speed --show   prints the table, and puts it into the README
+    python -m benchmarks.speed.dataset_speed          measures, about a minute on one core
+    python -m benchmarks.speed.dataset_speed --show   prints the table and updates the documents
 
-Frames of real play are taken first; then they are written as an episode and read again, round
-after round, by the very code that `collect` and the trainings use. Reads come from the page
-cache: what is measured is the decoding, not the disk.
+Frames of real play are recorded first. Then they are written as episodes and read again, round
+after round, with the code of `collect` and the trainings. Reads come from the page cache: decoding
+is measured, not the disk.
 """
 
 from __future__ import annotations
@@ -25,51 +25,51 @@ from numpy.typing import NDArray
 from agent import command_line
 from agent.buttons import to_genesis
 from agent.command_line import option
-from agent.errors import UserError
 from agent.world_model.packed_model import PRESETS
 from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select
 from benchmarks.measured import show_measured, write_measured
+from benchmarks.names import check_positive
 from benchmarks.speed.rounds import medians
+from benchmarks.tables import markdown_table
 from training.data.dataset import StoredEpisode, create_dataset
 from training.data.episode_writer import EpisodeWriter
 from training.data.frames import read_episode
 from training.experts.policies import HELD_STEPS, HeldButtons
 
-TABLE = "dataset speed"  # its name in the README
+TABLE = "dataset speed"  # its name in the documents
 FIGURES = {
     "written": "written and committed, fsync included",
     "read in order": "read in order",
-    "read and shrunk": "read in order and shrunk for `compact`, as V's training begins",
-    "read singly": "read one at a time, at random places",
+    "read and shrunk": "read in order and resized for `compact`, as V's training does",
+    "read singly": "read one by one, at random places",
 }
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measure writing and reading of a dataset, and write the figures as JSON."""
+    """Measure how fast a dataset is written and read."""
 
     levels: str = option(
-        "levels whose frames are written, an episode of each",
+        "levels whose frames are written, one episode of each",
         "PangolinDash-Genesis:MeadowZone.Act1,PangolinDash-Genesis:CavernZone.Act1,"
         "PangolinDash-Genesis:GlacierZone.Act1,PangolinDash-Genesis:FoundryZone.Act1",
     )
     steps: int = option("frames of each level", 256)
-    singles: int = option("frames that are read one at a time", 100)
-    rounds: int = option("rounds; each measures everything once", 5)
-    out: Path = option("where the JSON goes", Path("results/dataset_speed.json"))
-    show: bool = option("measure nothing: print --out as Markdown, and into the README", False)
+    singles: int = option("frames that are read one by one", 100)
+    rounds: int = option("number of rounds; each measures everything once", 5)
+    out: Path = option("file of the results", Path("results/dataset_speed.json"))
+    show: bool = option("measure nothing; print --out, update the documents", False)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measure, write the JSON, print the table."""
+    """Measure, write the result, print the table."""
     options = command_line.parse(Options, argv, prog="python -m benchmarks.speed.dataset_speed")
     if options.show:
         show_measured(options.out, TABLE, table)
         return
-    if min(options.steps, options.singles, options.rounds) < 1:
-        raise UserError("give positive numbers")
+    check_positive(options, ("steps", "singles", "rounds"))
     levels = select(options.levels)
     for level in levels:
         check_available(level)
@@ -79,25 +79,23 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """The result as Markdown."""
+    """Returns the result as Markdown."""
     rounds = result["frames_per_second"]
-    lines = [
-        f"| a dataset's frames | frames/s (median of {len(rounds)}; lowest to highest) |",
-        "| --- | --- |",
-    ]
+    rows = []
     for name, about in FIGURES.items():
         found = [one[name] for one in rounds]
         middle = result["median_frames_per_second"][name]
-        lines.append(f"| {about} | {middle:,.0f} ({min(found):,.0f} to {max(found):,.0f}) |")
-    return "\n".join(lines) + (
-        f"\n\nA frame takes {result['bytes_a_frame']:,} bytes with all that is known about it, of"
-        f" {result['bytes_of_the_picture']:,} of its picture."
+        rows.append([about, f"{middle:,.0f} ({min(found):,.0f} to {max(found):,.0f})"])
+    head = ["frames of a dataset", f"frames/s (median of {len(rounds)}; lowest to highest)"]
+    return (
+        f"{markdown_table(head, rows)}\n\nA frame takes {result['bytes_a_frame']:,} bytes with all"
+        f" its values; its picture alone has {result['bytes_of_the_picture']:,} bytes."
     )
 
 
 def measure(levels: Sequence[Level], options: Options) -> dict[str, Any]:
-    """All figures, as the JSON has them."""
-    load = round(os.getloadavg()[0], 1)  # of others
+    """Returns the whole result."""
+    load = round(os.getloadavg()[0], 1)  # load of other programs
     plays = [record(level, options.steps) for level in levels]
     rounds, sizes = [], []
     for number in range(options.rounds):
@@ -118,7 +116,7 @@ def measure(levels: Sequence[Level], options: Options) -> dict[str, Any]:
 
 
 def record(level: Level, steps: int) -> list[NDArray[np.uint8]]:
-    """Frames of held buttons on a level, as the contest shows them."""
+    """Returns frames of a level, played with held buttons."""
     policy = HeldButtons(np.random.default_rng(1), HELD_STEPS)
     env = ContestEnv(level, seed=1)
     try:
@@ -137,7 +135,7 @@ def record(level: Level, steps: int) -> list[NDArray[np.uint8]]:
 def one_round(
     folder: Path, plays: Sequence[Sequence[NDArray[np.uint8]]], singles: int, seed: int
 ) -> tuple[dict[str, float], list[StoredEpisode]]:
-    """Frames/s of each figure, and the episodes that were written."""
+    """Write and read once; return the frames/s of each part, and the episodes."""
     create_dataset(folder)
     action = np.zeros(4, np.uint8)
     started, seconds = time.perf_counter(), {}
@@ -169,7 +167,7 @@ def one_round(
 
 
 def frames_of(episodes: Sequence[StoredEpisode]) -> int:
-    """How many frames they have together."""
+    """Returns the number of frames of the episodes together."""
     return sum(episode.steps for episode in episodes)
 
 

@@ -1,9 +1,9 @@
-"""How fast Pangolin Dash runs beside Airstriker, the emulator's own game, and how large it is.
+"""Speed of Pangolin Dash compared with Airstriker, the emulator's own game, and its size.
 
     python -m benchmarks.speed.game_speed
 
-Each level has a process of its own, and all of them step short blocks in turn: whatever slows the
-machine falls on each alike. What is quoted are medians over the rounds of the ratio within a round.
+Each level has its own process, and all of them step short blocks in turn, so that other work on
+the machine slows all of them. Results are medians over the rounds of the ratio within a round.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from arena.environment.availability import check_available
 from arena.environment.levels import Level, register_integration, select
 from baselines.simple_agents import run_and_jump
 from benchmarks.measured import write_measured
+from benchmarks.names import check_positive
 
 AIRSTRIKER = "airstriker"
 LEVELS = (
@@ -44,25 +45,25 @@ RATIO_AT_LEAST, RESET_AT_MOST, BYTES_AT_MOST = 1.0, 2.0, 3_000_000
 
 @dataclass(frozen=True)
 class Options:
-    """Measure env.step and env.reset in process against Airstriker, and the games' sizes."""
+    """Measure env.step and env.reset in process, compared with Airstriker, and the games' sizes."""
 
-    levels: str = option("the levels, as local_eval.py takes them; the default has every zone", "")
-    steps: int = option("env.step calls a level and round", 1000)
-    rounds: int = option("rounds; each steps every level once", 15)
-    resets: int = option("env.reset calls a level and round", 20)
-    out: Path = option("where the JSON goes", Path("results/game_speed.json"))
+    levels: str = option("levels, as in local_eval.py; by default one of every zone", "")
+    steps: int = option("env.step calls of each level in a round", 1000)
+    rounds: int = option("number of rounds; each steps every level once", 15)
+    resets: int = option("env.reset calls of each level in a round", 20)
+    out: Path = option("file of the results", Path("results/game_speed.json"))
 
 
 @dataclass(frozen=True)
 class Block:
-    """What one level took in one round: all of its steps and each of its resets, in seconds."""
+    """Seconds of one level in one round: all of its steps together, and each of its resets."""
 
     steps: float
     resets: list[float]
 
 
-class Runner:
-    """A level in a process of its own, as the emulator allows only one in each."""
+class LevelProcess:
+    """A level in its own process: the emulator allows one level for each process."""
 
     def __init__(self, level: Level) -> None:
         context = multiprocessing.get_context("spawn")
@@ -72,12 +73,12 @@ class Runner:
         theirs.close()
 
     def block(self, steps: int, resets: int) -> Block:
-        """Step and reset, and wait for the times."""
+        """Step and reset in the process; return the times."""
         try:
             self._connection.send((steps, resets))
             return Block(*self._connection.recv())
         except (EOFError, OSError):
-            raise UserError("the process of a level ended: see above") from None
+            raise UserError("the process of a level ended: its error is above") from None
 
     def close(self) -> None:
         self._connection.close()
@@ -106,7 +107,7 @@ def _serve(level: Level, connection: Connection) -> None:
 
 
 def _steps(env: Any, actions: Sequence[np.ndarray], count: int) -> float:
-    """Seconds in env.step; an episode that is done begins anew outside of the clock."""
+    """Returns the seconds of env.step; resets at the end of an episode are not measured."""
     seconds, began = 0.0, time.perf_counter()
     for index in range(count):
         _, _, done, cut, _ = env.step(actions[index % len(actions)])
@@ -124,11 +125,11 @@ def _reset(env: Any) -> float:
 
 
 def measure(levels: Sequence[Level], options: Options) -> list[dict[str, Block]]:
-    """The blocks of every round, by the level's name; each round begins with another level."""
+    """Returns the blocks of every round by level; each round begins with another level."""
     with ExitStack() as stack:
         runners = {}
         for level in levels:
-            runners[level.name] = Runner(level)
+            runners[level.name] = LevelProcess(level)
             stack.callback(runners[level.name].close)
         names, rounds = list(runners), []
         for number in range(options.rounds):
@@ -140,25 +141,27 @@ def measure(levels: Sequence[Level], options: Options) -> list[dict[str, Block]]
     return rounds
 
 
-def summary(rounds: Sequence[dict[str, Block]], steps: int, beside: str) -> dict[str, Any]:
-    """Medians over the rounds.
+def summary(rounds: Sequence[dict[str, Block]], steps: int, reference: str) -> dict[str, Any]:
+    """Returns the medians over the rounds.
 
     Args:
-        rounds: of `measure`.
-        steps: of a block.
-        beside: the level that the others' speed is divided by.
+        rounds: result of `measure`.
+        steps: env.step calls of a block.
+        reference: level that the others are compared with.
     """
     levels = {
         name: {
             "steps_per_second": round(statistics.median(steps / r[name].steps for r in rounds), 1),
-            "ratio": round(statistics.median(r[beside].steps / r[name].steps for r in rounds), 3),
+            "ratio": round(
+                statistics.median(r[reference].steps / r[name].steps for r in rounds), 3
+            ),
             "reset_milliseconds": round(
                 1000 * statistics.median(t for r in rounds for t in r[name].resets), 3
             ),
         }
         for name in rounds[0]
     }
-    ours = [row for name, row in levels.items() if name != beside]
+    ours = [row for name, row in levels.items() if name != reference]
     return {
         "levels": levels,
         "median_ratio": statistics.median(row["ratio"] for row in ours),
@@ -168,7 +171,7 @@ def summary(rounds: Sequence[dict[str, Block]], steps: int, beside: str) -> dict
 
 
 def sizes(levels: Sequence[Level]) -> dict[str, int]:
-    """Bytes of the ROMs and of all states of these levels' games, by file kind and together."""
+    """Returns the bytes of the ROMs and of all states of these levels' games, and their sum."""
     folders = {level.integration / level.game for level in levels if level.integration}
     roms = {
         f"{folder.name}/rom.md": (folder / "rom.md").stat().st_size for folder in sorted(folders)
@@ -178,44 +181,44 @@ def sizes(levels: Sequence[Level]) -> dict[str, int]:
 
 
 def report(result: dict[str, Any]) -> str:
-    """The result as text."""
+    """Returns the result as text."""
     lines = [f"{'level':44} {'steps/s':>8} {'ratio':>6} {'reset ms':>8}"]
     for name, row in result["levels"].items():
         figures = f"{row['steps_per_second']:8.0f} {row['ratio']:6.2f}"
         lines.append(f"{name:44} {figures} {row['reset_milliseconds']:8.2f}")
     lines += [
         f"ratio: median {result['median_ratio']:.2f}, lowest {result['lowest_ratio']:.2f}"
-        f" (asked: {RATIO_AT_LEAST:.0f})",
-        f"reset: median {result['reset_milliseconds']:.2f} ms (asked: under {RESET_AT_MOST:.0f})",
+        f" (target: {RATIO_AT_LEAST:.0f})",
+        f"reset: median {result['reset_milliseconds']:.2f} ms (target: under {RESET_AT_MOST:.0f})",
         f"ROMs and states: {result['bytes']['together'] / 1e6:.2f} MB"
-        f" (asked: under {BYTES_AT_MOST / 1e6:.0f})",
+        f" (target: under {BYTES_AT_MOST / 1e6:.0f})",
     ]
     return "\n".join(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
     options = parse(Options, argv, prog="python -m benchmarks.speed.game_speed")
-    if min(options.steps, options.rounds, options.resets) < 1:
-        raise UserError("steps, rounds and resets are 1 or more")
-    ours, beside = select(options.levels or LEVELS), select(AIRSTRIKER)[0]
-    ours = [level for level in ours if level != beside]
+    check_positive(options, ("steps", "rounds", "resets"))
+    ours, reference = select(options.levels or LEVELS), select(AIRSTRIKER)[0]
+    ours = [level for level in ours if level != reference]
     if not ours:
-        raise UserError(f"{beside.name} is what the others are compared with: name another level")
-    for level in (*ours, beside):
+        raise UserError(f"the other levels are compared with {reference.name}: give another level")
+    for level in (*ours, reference):
         check_available(level)
-    rounds = measure([beside, *ours], options)
+    rounds = measure([reference, *ours], options)
     result = {
         "command": {"steps": options.steps, "rounds": options.rounds, "resets": options.resets},
         "machine": {"cpus": os.cpu_count(), "processor": platform.machine()},
-        **summary(rounds, options.steps, beside.name),
+        **summary(rounds, options.steps, reference.name),
         "bytes": sizes(ours),
-        "asked": {
+        "targets": {
             "median_ratio_at_least": RATIO_AT_LEAST,
             "reset_milliseconds_under": RESET_AT_MOST,
             "bytes_under": BYTES_AT_MOST,
         },
         "ratios_by_round": [
-            {name: round(one[beside.name].steps / one[name].steps, 3) for name in sorted(one)}
+            {name: round(one[reference.name].steps / one[name].steps, 3) for name in sorted(one)}
             for one in rounds
         ],
     }

@@ -1,4 +1,4 @@
-"""Frames/s of training V and M, on made-up data: speed does not depend on what is learnt."""
+"""Frames/s of training V and M, on random data: speed does not depend on what is learnt."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from training.runs.loop import take_step, use_threads
 def learning_speeds(
     presets: Mapping[str, ModelSpec], seconds: float, threads: int
 ) -> list[dict[str, Any]]:
-    """V and M of each preset, on the CPU and, where there is one, on a CUDA device.
+    """Measure V and M of each preset on the CPU and, if there is one, on a CUDA device.
 
     Args:
         presets: name -> sizes.
-        seconds: that each of them trains, at least.
-        threads: of the CPU.
+        seconds: seconds that each of them trains, at least.
+        threads: CPU threads.
 
     Returns:
-        For each preset and device: both by name, the precision, and frames/s of V and of M.
+        For each preset and device: their names, the precision, and frames/s of V and of M.
     """
     use_threads(threads)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -48,7 +48,7 @@ def learning_speeds(
 
 
 def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
-    """Frames/s of V's training at the default batch size, with player positions and experts."""
+    """Returns frames/s of V's training, with player positions and expert actions."""
     options = train_vision.Options(data="", out=Path(), device=device)
     size, random = spec.frame_size, np.random.default_rng(1)
     pixels = random.integers(0, 256, (2 * options.batch, size, size, 3), np.uint8)
@@ -60,7 +60,7 @@ def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
 
 
 def memory_speed(spec: ModelSpec, seconds: float, device: str) -> float:
-    """Frames/s of M's training, at the default batch of whole sequences, with expert_action."""
+    """Returns frames/s of M's training on whole sequences, with expert actions."""
     options = train_memory.Options(data="", vision=Path(), out=Path(), device=device)
     lengths = [spec.sequence_steps] * options.batch
     generator = torch.Generator().manual_seed(1)
@@ -74,16 +74,16 @@ def memory_speed(spec: ModelSpec, seconds: float, device: str) -> float:
 
 
 def _speed(trainer: Any, frames_a_step: int, seconds: float) -> float:
-    """Frames/s after one step of warm-up; at least one step is measured.
+    """Returns frames/s after one step of warm-up; at least one step is measured.
 
-    A step reads its losses, so it has waited for the GPU; what a last backward pass leaves
-    unfinished is waited for at the end.
+    A step reads its losses and so waits for the GPU; the end of the last backward pass is waited
+    for after the loop.
     """
     take_step(Path(), trainer.state, trainer.losses)
     started, steps = time.perf_counter(), 0
     while not steps or time.perf_counter() - started < seconds:
         take_step(Path(), trainer.state, trainer.losses)
         steps += 1
-    if trainer.device.torch_device.type == "cuda":
+    if trainer.place.device.type == "cuda":
         torch.cuda.synchronize()
     return round(steps * frames_a_step / (time.perf_counter() - started), 1)

@@ -1,7 +1,7 @@
-"""The programs that play_speed holds the agent against.
+"""The programs that play_speed compares with the agent.
 
-`bare`: the emulator in process, without socket or agent. `null`: no buttons through the socket.
-`eager`: as the original 2018 agent played: eager PyTorch with `nn.LSTM`, and M's step before the
+`bare`: the emulator in process, without socket and agent. `null`: no buttons, through the socket.
+`eager`: as the original 2018 agent: torch in eager mode with `nn.LSTM`; M is stepped before the
 action is sent.
 """
 
@@ -26,15 +26,15 @@ from arena.server.monitor import Monitor
 class Options:
     """Play as one of the programs that the agent is compared with."""
 
-    program: str = option("which program", positional=True, choices=("bare", "null", "eager"))
-    level: str = option("the level of `bare`", "airstriker")
+    program: str = option("name of the program", positional=True, choices=("bare", "null", "eager"))
+    level: str = option("level of `bare`", "airstriker")
     steps: int = option("agent steps of `bare`", 5000)
-    seed: int = option("stickiness seed of `bare`", 1)
-    monitor_dir: Path = option("where `bare` writes its log.csv", Path("."))
+    seed: int = option("random seed of the stickiness of `bare`", 1)
+    monitor_dir: Path = option("folder for the log.csv of `bare`", Path("."))
 
 
 def main() -> None:
-    """Run one program until its steps, or the server's, are over."""
+    """Run one program until its steps or the server's are used."""
     options = command_line.parse(Options, prog="python -m benchmarks.speed.play_speed_agents")
     if options.program == "bare":
         play_bare(options)
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def play_bare(options: Options) -> None:
-    """Step the contest's environment in process, no buttons pressed."""
+    """Step the contest's environment in process, without pressing buttons."""
     env = ContestEnv(select(options.level)[0], seed=options.seed)
     monitor = Monitor(options.monitor_dir)
     buttons = np.zeros(12, np.uint8)
@@ -75,7 +75,7 @@ def play_null(env: GymRemoteClient) -> None:
 
 
 def play_eager(env: GymRemoteClient) -> None:
-    """Play `original2018` as its author did: eager PyTorch, one step after the other."""
+    """Play with the original 2018 sizes in eager torch: encode, act, then step M, in sequence."""
     import torch
 
     from agent.world_model.packed_model import PRESETS
@@ -83,7 +83,7 @@ def play_eager(env: GymRemoteClient) -> None:
     from training.models.networks import VAE
 
     torch.set_num_threads(1)
-    spec = PRESETS["original2018"]
+    spec = PRESETS["seed"]
     vae = VAE(spec).eval()
     fc = torch.nn.Linear(spec.latent + 4, spec.hidden)
     lstm = torch.nn.LSTM(spec.hidden, spec.hidden)

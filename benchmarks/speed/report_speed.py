@@ -2,9 +2,9 @@
 
     python -m benchmarks.speed.report_speed
 
-makes up the run folder of 11 levels of 1,000,000 timesteps, for to play one takes a day. What is
-long in it is real: its episodes' files, and two recorded episodes to film. Seconds are those of
-the clock and, where other work shares the machine, more telling, of the processors.
+It makes up the run folder of 11 levels with 1,000,000 timesteps each, because a real run takes a
+day. The files have their real sizes, and two recorded episodes are real. Results are in wall-clock
+time and in processor time, which is more exact if other programs use the machine.
 """
 
 from __future__ import annotations
@@ -36,13 +36,12 @@ from benchmarks.made_runs import THRESHOLD, MadeLevel, write_run
 from benchmarks.measured import write_measured
 
 LEVELS = "pangolin-validation"
-LEAST_STEPS, MOST_STEPS = 60, 4500  # of an episode; the latter is the contest's limit
+LEAST_STEPS, MOST_STEPS = 60, 4500  # shortest and longest episode; 4500 is the contest's limit
 USUAL_STEPS = 200
-TURN_STEPS = 40  # the recorded player runs to and fro, so that it lives and pictures change
-MEBIBYTE = 2**20
-LOOK_SECONDS = 0.1  # between two looks at the memory
+TURN_STEPS = 40  # the recorded player turns often: it survives, and the pictures change
+SAMPLE_SECONDS = 0.1  # time between two samples of the memory
 CHROMIUM = Path("/usr/bin/chromium")
-ASKED = {
+TARGETS = {
     "report seconds": 60,
     "report peak MB": 1000,
     "tune seconds": 30,
@@ -56,31 +55,33 @@ class Options:
     """Measure the report and the tuner on a made-up run of the contest's length."""
 
     steps: int = option("timesteps of each level", 1_000_000)
-    levels: int = option("levels, 1 to 11", 11)
-    openings: int = option("how often the page is opened; the median counts", 5)
-    out: Path = option("where the JSON goes", PROJECT_DIR / "results/report_speed.json")
+    levels: int = option("number of levels, 1 to 11", 11)
+    openings: int = option("number of openings of the page; the result is the median", 5)
+    out: Path = option("file of the results", PROJECT_DIR / "results/report_speed.json")
 
     def __post_init__(self) -> None:
-        """Refuse numbers that can't work.
+        """Refuse numbers that are too small or too large.
 
         Raises:
-            UserError: says which.
+            UserError: names the limits.
         """
         if self.steps < 10 * MOST_STEPS or self.openings < 1 or not 1 <= self.levels <= 11:
-            raise UserError(f"give {10 * MOST_STEPS:,} steps, 1 level and 1 opening or more")
+            raise UserError(
+                f"--steps: {10 * MOST_STEPS:,} or more; --levels: 1 to 11; --openings: 1 or more"
+            )
 
 
 @dataclass
 class Cost:
-    """What a command took, its child processes included."""
+    """Time and memory of a command, its child processes included."""
 
     seconds: float = 0.0
     processor_seconds: float = 0.0
-    peak_megabytes: float = 0.0  # of all its processes at one time, what they share counted once
+    peak_megabytes: float = 0.0  # peak of all its processes together; shared memory counts once
 
 
 def main() -> None:
-    """Make the run, measure, write the JSON, print it."""
+    """Make up the run, measure, write the result, print it."""
     options = command_line.parse(Options, prog="python -m benchmarks.speed.report_speed")
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="report-speed-") as place:
@@ -104,17 +105,16 @@ def main() -> None:
             "tune": asdict(tune),
             "open": opened,
             "page MB": round(page.stat().st_size / 1e6, 2),
-            "asked at most": ASKED,
+            "targets at most": TARGETS,
         }
     write_measured(options.out, result)
     print(json.dumps(result, indent=2))
 
 
 def make_run(folder: Path, options: Options) -> int:
-    """Write the run folder; return how many episodes it has.
+    """Write the run folder; return its number of episodes.
 
-    Every other level locks in, after a tenth of its episodes. Two have real movies of episodes
-    that last to the contest's limit, or as long as the player lives.
+    Every second level locks in after a tenth of its episodes. Two levels have real movies.
     """
     levels = select(LEVELS)[: options.levels]
     made = []
@@ -129,7 +129,7 @@ def make_run(folder: Path, options: Options) -> int:
 
 
 def long_level(level: Level, number: int, steps: int, movies: dict[str, bytes]) -> MadeLevel:
-    """A level's episodes over the whole budget, their lengths as different as real ones."""
+    """Returns a level with episodes over the whole budget, of realistic lengths."""
     random = np.random.default_rng(number + 1)
     lengths = random.lognormal(np.log(USUAL_STEPS), 0.8, steps // LEAST_STEPS)
     lengths = lengths.clip(LEAST_STEPS, MOST_STEPS).astype(int)
@@ -153,7 +153,7 @@ def long_level(level: Level, number: int, steps: int, movies: dict[str, bytes]) 
 
 
 def record(level: Level, folder: Path) -> bytes:
-    """A recorded episode of a player that runs to and fro and jumps."""
+    """Returns the movie of a player that runs right and left and jumps."""
     env = ContestEnv(level, seed=1, movies=folder)
     try:
         env.reset()
@@ -181,7 +181,7 @@ def measure(command: list[str]) -> Cost:
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise UserError(f"exit code {process.returncode} of {' '.join(command)}: see above")
+        raise UserError(f"{' '.join(command)} ended with exit code {process.returncode}: see above")
     cost.seconds = round(time.monotonic() - began, 2)
     cost.processor_seconds = round(usage.ru_utime + usage.ru_stime, 2)
     return cost
@@ -189,11 +189,11 @@ def measure(command: list[str]) -> Cost:
 
 @contextmanager
 def watching_memory(pid: int, cost: Cost) -> Iterator[None]:
-    """Note the peak of a process and its children while the block runs."""
+    """Measure the peak memory of a process and its children while the block runs."""
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(LOOK_SECONDS):
+        while not ended.wait(SAMPLE_SECONDS):
             used = sum(map(proportional_memory, family(pid))) / 1e6
             cost.peak_megabytes = max(cost.peak_megabytes, round(used, 1))
 
@@ -207,9 +207,9 @@ def watching_memory(pid: int, cost: Cost) -> Iterator[None]:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that it started, directly or not; those that have ended are left out."""
+    """Returns the ids of a process and of all its descendants that still run."""
     found = [pid]
-    for one in found:  # grows while it is walked
+    for one in found:  # the list grows during the loop
         try:
             for task in Path(f"/proc/{one}/task").iterdir():
                 found += map(int, (task / "children").read_text().split())
@@ -219,7 +219,7 @@ def family(pid: int) -> list[int]:
 
 
 def proportional_memory(pid: int) -> int:
-    """Bytes of a process's memory, what it shares with others divided among them; 0: it ended."""
+    """Returns the proportional set size of a process in bytes; 0: it has ended."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -230,15 +230,15 @@ def proportional_memory(pid: int) -> int:
 
 
 def open_page(page: Path, openings: int) -> dict[str, Any]:
-    """Open the page in Chromium; seconds to its load event, its first plots drawn.
+    """Open the page in Chromium; return the seconds to its load event with the first plots.
 
     Raises:
         UserError: Chromium or its driver is missing.
     """
     try:
-        from playwright.sync_api import sync_playwright  # only the tests' installation has it
+        from playwright.sync_api import sync_playwright  # part of the extra `dev`
     except ImportError:
-        raise UserError("the page is opened by playwright: pip install playwright") from None
+        raise UserError("playwright opens the page: pip install playwright") from None
     if not CHROMIUM.exists():
         raise UserError(f"there is no {CHROMIUM}: run `make chromium`")
     seconds, processor = [], []
@@ -246,7 +246,7 @@ def open_page(page: Path, openings: int) -> dict[str, Any]:
         browser = driver.chromium.launch(
             executable_path=str(CHROMIUM), args=["--headless", "--no-sandbox", "--disable-gpu"]
         )
-        for _ in range(openings + 1):  # the first one warms the browser up
+        for _ in range(openings + 1):  # the first one is warm-up
             context = browser.new_context(viewport={"width": 1440, "height": 900})
             opened = context.new_page()
             tools = context.new_cdp_session(opened)

@@ -1,7 +1,7 @@
-"""Steps/s of programs that run in turn, round after round: kept, and compared within a round.
+"""Speeds of programs that run in turn, round after round, and their ratios within a round.
 
-The machine's noise falls on all programs of a round alike: what is quoted are medians of ratios
-within rounds, never a ratio of two medians. A pair is named `above / below`.
+Other work on the machine slows all programs of a round. So results are medians of ratios within
+rounds, never a ratio of two medians. A pair is named `above / below`.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Round = Mapping[str, float]  # program -> steps/s, or another figure
+Round = Mapping[str, float]  # program -> steps/s, or another number
 
 
 def medians(rounds: Sequence[Round]) -> dict[str, float]:
-    """The median over the rounds of each program's figure."""
+    """Returns the median over the rounds for each program."""
     return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
 
 
 def median_ratio(rounds: Sequence[Round], pair: str) -> float:
-    """The median over the rounds of `above / below`, to three digits."""
+    """Returns the median over the rounds of `above / below`, with three decimals."""
     return round(statistics.median(ratios(rounds, pair)), 3)
 
 
 def ratios(rounds: Sequence[Round], pair: str) -> list[float]:
-    """`above / below` of each round."""
+    """Returns `above / below` of each round."""
     above, below = pair.split(" / ")
     return [one[above] / one[below] for one in rounds]
 
 
 def ratio_text(measured: Mapping[str, Any], pair: str) -> str:
-    """A ratio as a table has it: `0.83 of bare (0.71 to 0.86)`, the median, lowest and highest.
+    """Returns a ratio as text: `0.83 of bare (0.71 to 0.86)`, the median, lowest and highest.
 
     Args:
-        measured: holds `steps_per_second`, the rounds, and `median_ratios` by pair.
-        pair: which.
+        measured: result with `steps_per_second`, the rounds, and `median_ratios` by pair.
+        pair: name of the pair.
     """
     found = ratios(measured["steps_per_second"], pair)
     below = pair.split(" / ")[1]

@@ -1,9 +1,9 @@
-"""What the live view costs a run: nobody watching, a page that could be opened, a page that is.
+"""What the live view costs a run: without it, with it, and with an open page.
 
-The same levels are played in turn, round after round, so that the machine's noise falls on each
-way alike. Speed is the contest's own log.csv, without its first 1,000 steps. Processor time says
-more where the machine has other work too: that of the watching process by itself, and that of the
-whole run, its emulators and agents included.
+The same levels are played in turn, round after round, so that other work on the machine slows all
+modes. Speed is read from the contest's log.csv, without its first 1,000 steps. Processor time is
+more exact if other programs use the machine: it is measured for the watching process alone, and for
+the whole run with its emulators and agents.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import csv
 import json
 import os
 import platform
-import re
 import statistics
 import subprocess
 import sys
@@ -29,10 +28,10 @@ from agent.command_line import option
 from agent.errors import UserError
 from arena.environment.levels import select
 from arena.evaluation.run_folder import PROJECT_DIR
+from benchmarks.live_page import find_address
 from benchmarks.measured import write_measured
 
-WAYS = ("plain", "unseen", "watched")
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/[\w-]+/")
+MODES = ("plain", "unseen", "watched")
 TARGETS = {"unseen / plain": 1.0, "watched / plain": 0.95}
 
 
@@ -40,22 +39,24 @@ TARGETS = {"unseen / plain": 1.0, "watched / plain": 0.95}
 class Options:
     """Measure steps/s of a run without --watch, with it, and with an open page."""
 
-    levels: str = option("levels, the first of which are played", "pangolin-validation")
-    workers: int = option("how many of them, all at once", 2)
-    steps: int = option("timesteps a level; the first 1,000 are warm-up", 5000)
-    rounds: int = option("rounds; each plays every way once", 3)
-    out: Path = option("where the JSON goes", PROJECT_DIR / "results/watch_cost.json")
+    levels: str = option(
+        "levels or a set of levels; the first --workers of them are played", "pangolin-validation"
+    )
+    workers: int = option("number of levels, all played at once", 2)
+    steps: int = option("timesteps of each level; the first 1,000 are warm-up", 5000)
+    rounds: int = option("number of rounds; each plays every mode once", 3)
+    out: Path = option("file of the results", PROJECT_DIR / "results/watch_cost.json")
 
 
 def main() -> None:
-    """Measure, write the JSON, print it."""
+    """Measure, write the result, print it."""
     options = command_line.parse(Options, prog="python -m benchmarks.speed.watch_cost")
     if options.steps < 3000 or options.rounds < 1 or options.workers < 1:
-        raise UserError("at least 3,000 steps, 1 worker and 1 round are needed")
+        raise UserError("--steps: 3,000 or more; --workers and --rounds: 1 or more")
     rounds = []
     for number in range(options.rounds):
-        ways = WAYS[number % 3 :] + WAYS[: number % 3]
-        rounds.append({way: measure(way, options) for way in ways})
+        modes = MODES[number % 3 :] + MODES[: number % 3]
+        rounds.append({mode: measure(mode, options) for mode in modes})
         print(f"round {number + 1}: {rounds[-1]}", file=sys.stderr, flush=True)
     result = {
         "levels": chosen(options),
@@ -70,15 +71,15 @@ def main() -> None:
             pair: ratio(rounds, pair, "processor_seconds") for pair in TARGETS
         },
         "median_share_of_watching": {
-            way: round(
+            mode: round(
                 statistics.median(
-                    (one[way]["watching_seconds"] - one["plain"]["watching_seconds"])
+                    (one[mode]["watching_seconds"] - one["plain"]["watching_seconds"])
                     / one["plain"]["processor_seconds"]
                     for one in rounds
                 ),
                 4,
             )
-            for way in WAYS[1:]
+            for mode in MODES[1:]
         },
         "targets_of_speed": TARGETS,
     }
@@ -87,44 +88,47 @@ def main() -> None:
 
 
 def chosen(options: Options) -> list[str]:
-    """As many of the levels as there are workers: all play from start to end."""
+    """Returns the names of the played levels, one for each worker."""
     levels = select(options.levels)[: options.workers]
     if len(levels) < options.workers:
-        raise UserError(f"{options.levels} has {len(levels)} levels: give {options.workers}")
+        raise UserError(
+            f"--levels {options.levels} has {len(levels)} levels: give {options.workers} or more,"
+            " or fewer --workers"
+        )
     return [level.name for level in levels]
 
 
 def ratio(rounds: list[dict[str, dict[str, float]]], pair: str, name: str) -> float:
-    """Median over the rounds of one way's figure by another's."""
+    """Returns the median over the rounds of a value of one mode divided by that of another."""
     above, below = pair.split(" / ")
     return round(statistics.median(one[above][name] / one[below][name] for one in rounds), 4)
 
 
-def measure(way: str, options: Options) -> dict[str, float]:
-    """Play once; steps/s of all workers together, and processor seconds: of the run, of watching.
+def measure(mode: str, options: Options) -> dict[str, float]:
+    """Play once; return steps/s of all workers together, and processor seconds.
 
-    `watching_seconds` are those of the process that the user starts, in which the pictures are
-    made. Its start is not in them, nor what its children use.
+    `watching_seconds` are the processor seconds of the process that the user starts, which makes
+    the pictures, without its start and without its children.
     """
     with tempfile.TemporaryDirectory(prefix="watch-") as folder:
         out = Path(folder) / "run"
         command = [sys.executable, str(PROJECT_DIR / "local_eval.py"), "run", "--seed", "1"]
         command += ["--levels", ",".join(chosen(options)), "--workers", str(options.workers)]
         command += ["--budget-steps", str(options.steps), "--out", str(out)]
-        if way != "plain":
+        if mode != "plain":
             command.append("--watch")
-        environment = {**os.environ, "SSH_CONNECTION": "none"}  # no browser of its own accord
+        environment = {**os.environ, "SSH_CONNECTION": "none"}  # so that it opens no browser
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, cwd=PROJECT_DIR, env=environment
         )
         assert process.stdout is not None
         with contextlib.ExitStack() as stack:
-            reader: Reader | None = None
+            reader: PageReader | None = None
             watching = stack.enter_context(processor_time_of(process.pid))
             for line in process.stdout:
-                address = ADDRESS.search(line)
-                if way == "watched" and address and reader is None:
-                    reader = stack.enter_context(reading(address[0]))
+                address = find_address(line)
+                if mode == "watched" and address and reader is None:
+                    reader = stack.enter_context(reading(address))
             states = reader.states if reader else 0
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -137,11 +141,11 @@ def measure(way: str, options: Options) -> dict[str, float]:
         "processor_seconds": round(seconds, 2),
         "watching_seconds": round(watching.last - watching.first, 2),
     }
-    return {**figures, "states": states} if way == "watched" else figures
+    return {**figures, "states": states} if mode == "watched" else figures
 
 
 class ProcessorTime:
-    """Seconds of a process by itself: after its start, and at the last look."""
+    """Processor seconds of a process without its children: after its start, and at its end."""
 
     def __init__(self) -> None:
         self.first = self.last = 0.0
@@ -167,8 +171,8 @@ def processor_time_of(pid: int) -> Iterator[ProcessorTime]:
     thread.join()
 
 
-class Reader:
-    """An open page without a browser: takes the states as they come."""
+class PageReader:
+    """Reads the states as an open page does, without a browser."""
 
     def __init__(self) -> None:
         self.states = 0
@@ -183,9 +187,9 @@ class Reader:
 
 
 @contextlib.contextmanager
-def reading(address: str) -> Iterator[Reader]:
-    """A page that is open to the end of the run."""
-    reader = Reader()
+def reading(address: str) -> Iterator[PageReader]:
+    """Keep a page open until the end of the run."""
+    reader = PageReader()
     thread = threading.Thread(target=reader.read, args=(address,), daemon=True)
     thread.start()
     yield reader
@@ -193,7 +197,7 @@ def reading(address: str) -> Iterator[Reader]:
 
 
 def speed_of(path: Path) -> float:
-    """Steps/s of a level, its first 1,000 steps left out."""
+    """Returns the steps/s of a level without its first 1,000 steps."""
     with path.open() as file:
         rows = [(int(row["l"]), float(row["t"])) for row in csv.DictReader(file)]
     (first_steps, first_seconds), (last_steps, last_seconds) = rows[0], rows[-1]

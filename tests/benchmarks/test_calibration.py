@@ -1,4 +1,4 @@
-"""The calibration goes on where it stopped, never mixes measurements, and says what it found."""
+"""The calibration continues, never mixes measurements, and reports missed targets."""
 
 from __future__ import annotations
 
@@ -16,20 +16,25 @@ import pytest
 from agent.errors import UserError
 from arena.environment.levels import Level
 from benchmarks.scores import calibration
-from benchmarks.scores.calibration_results import Cell, Results, ResultsError, Settings
+from benchmarks.scores.calibration_scores import (
+    CalibrationScores,
+    CalibrationSettings,
+    LevelReturns,
+)
 from benchmarks.scores.calibration_tables import by_level, findings, summary, table
+from benchmarks.store import StoreError
 
 ROOT = Path(calibration.__file__).parents[2]
-SETTINGS = Settings(5, 1000, 1, {"G": "abc"})
+SETTINGS = CalibrationSettings(5, 1000, 1, {"G": "abc"})
 LEVELS = ["G:ZoneA", "G:ZoneB"]
 
 
-def results(**agents: list[list[float]]) -> Results:
-    """Results with these returns: name (with _ for a space) -> level -> episodes."""
-    made = Results(SETTINGS, LEVELS)
+def results(**agents: list[list[float]]) -> CalibrationScores:
+    """CalibrationScores with these returns: name (with _ for a space) -> level -> episodes."""
+    made = CalibrationScores(SETTINGS, LEVELS)
     for name, rows in agents.items():
         for level, returns in zip(LEVELS, rows, strict=False):
-            made.add(name.replace("_", " "), level, Cell(returns, 10))
+            made.add(name.replace("_", " "), level, LevelReturns(returns, 10))
     return made
 
 
@@ -41,20 +46,20 @@ def test_results_survive_being_written(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     made = results(JERK=[[1000.123, 5.0], []], hold_RIGHT=[[7.0]])
     made.save(path)
-    read = Results.open(path, SETTINGS, LEVELS)
-    assert read.cells == made.cells
-    assert read.get("JERK", "G:ZoneA") == Cell([1000.12, 5.0], 10)
+    read = CalibrationScores.open(path, SETTINGS, LEVELS)
+    assert read.scores == made.scores
+    assert read.get("JERK", "G:ZoneA") == LevelReturns([1000.12, 5.0], 10)
     assert read.get("hold RIGHT", "G:ZoneB") is None
     assert read.agents == ["hold RIGHT", "JERK"] and read.levels == LEVELS
 
 
 def test_the_file_names_levels_in_their_order_whichever_was_finished_first(tmp_path: Path) -> None:
-    made = Results(SETTINGS, LEVELS)
-    made.add("JERK", "G:ZoneB", Cell([1.0], 1))
-    made.add("JERK", "G:ZoneA", Cell([2.0], 1))
+    made = CalibrationScores(SETTINGS, LEVELS)
+    made.add("JERK", "G:ZoneB", LevelReturns([1.0], 1))
+    made.add("JERK", "G:ZoneA", LevelReturns([2.0], 1))
     made.save(tmp_path / "results.json")
     content = json.loads((tmp_path / "results.json").read_text())
-    assert content["levels"] == list(content["agents"]["JERK"]) == LEVELS
+    assert content["levels"] == [row["level"] for row in content["rows"]] == LEVELS
 
 
 @pytest.mark.parametrize(
@@ -64,19 +69,21 @@ def test_the_file_names_levels_in_their_order_whichever_was_finished_first(tmp_p
         (replace(SETTINGS, roms={"G": "another"}), "roms"),
     ],
 )
-def test_another_measurement_is_not_mixed_in(tmp_path: Path, other: Settings, name: str) -> None:
+def test_another_measurement_is_not_mixed_in(
+    tmp_path: Path, other: CalibrationSettings, name: str
+) -> None:
     path = tmp_path / "results.json"
     results(JERK=[[1.0]]).save(path)
-    with pytest.raises(ResultsError, match=name):
-        Results.open(path, other, LEVELS)
+    with pytest.raises(StoreError, match=name):
+        CalibrationScores.open(path, other, LEVELS)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format_version": 1}', '{"format_version": 2}'])
+@pytest.mark.parametrize("content", ["", "[]", '{"format": 1}', '{"version": 3}'])
 def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "results.json"
     path.write_text(content)
-    with pytest.raises(ResultsError, match=r"results\.json is no file of calibration results"):
-        Results.open(path, SETTINGS, LEVELS)
+    with pytest.raises(StoreError, match=r"results\.json is not a file of calibration"):
+        CalibrationScores.open(path, SETTINGS, LEVELS)
 
 
 def test_the_table_has_a_row_a_level_and_the_means() -> None:
@@ -94,7 +101,7 @@ def test_the_table_has_a_row_a_level_and_the_means() -> None:
     ]
 
 
-def test_what_was_asked_is_said_to_hold_or_to_be_missed() -> None:
+def test_missed_targets_are_reported() -> None:
     good = findings(results(hold_RIGHT=[[600.0], [900.0]], planner=[[9700.0], [9800.0]]))
     assert not any("MISSED" in line for line in good) and len(good) == 4
     bad = findings(
@@ -107,17 +114,19 @@ def test_what_was_asked_is_said_to_hold_or_to_be_missed() -> None:
     )
     missed = [line for line in bad if "MISSED" in line]
     assert [line for line in missed if "finishes ZoneA" in line]
-    assert [line for line in missed if "leaves the start of ZoneB" in line]
+    assert [line for line in missed if "leaves the first screen of ZoneB" in line]
     assert [line for line in missed if line.startswith("JERK: mean 150")]
     assert [line for line in missed if "movie does not finish ZoneB" in line]
 
 
 def test_wrong_numbers_and_missing_movies_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="1 or more"):
+    with pytest.raises(UserError, match="--episodes is 0"):
         calibration.main(["--episodes", "0"])
     with pytest.raises(UserError, match="--agents has no 'JERKS': give some of"):
         calibration.main(["--agents", "JERKS"])
-    task = calibration.Task("planner", Level("G", "ZoneA"), calibration.Options(movies=tmp_path))
+    task = calibration.CalibrationTask(
+        "planner", Level("G", "ZoneA"), calibration.Options(movies=tmp_path)
+    )
     with pytest.raises(UserError, match="no movie of G:ZoneA"):
         calibration.measure(task)
 
@@ -137,7 +146,7 @@ def command(out: Path, agents: str, levels: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_measurement_that_is_interrupted_goes_on(tmp_path: Path) -> None:
+def test_a_measurement_that_is_interrupted_continues(tmp_path: Path) -> None:
     out = tmp_path / "results.json"
     arguments = command(out, "JERK,planner", "MeadowZone.Act3,CanyonZone.Act3")
     first = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -146,17 +155,17 @@ def test_a_measurement_that_is_interrupted_goes_on(tmp_path: Path) -> None:
         time.sleep(0.05)
     os.kill(first.pid, signal.SIGINT)
     first.communicate(timeout=60)
-    before = Results.load(out)
+    before = CalibrationScores.load(out)
     kept = before.get("JERK", "PangolinDash-Genesis:MeadowZone.Act3")
     assert kept is not None and kept.steps == 600
 
     again = subprocess.run(
         arguments, cwd=ROOT, capture_output=True, text=True, timeout=280, check=True
     )
-    assert "of 4 are measured already" in again.stderr and "0 of 4" not in again.stderr
-    after = Results.load(out)
+    assert "of 4 are already measured" in again.stderr and "0 of 4" not in again.stderr
+    after = CalibrationScores.load(out)
     assert after.get("JERK", "PangolinDash-Genesis:MeadowZone.Act3") == kept
-    assert sum(len(rows) for rows in after.cells.values()) == 4
-    movies = after.cells["planner"].values()
-    assert all(cell.best > 9000 for cell in movies)
+    assert sum(len(rows) for rows in after.scores.values()) == 4
+    movies = after.scores["planner"].values()
+    assert all(result.best > 9000 for result in movies)
     assert "planner: mean 98" in again.stdout

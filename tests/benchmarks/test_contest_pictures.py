@@ -1,4 +1,4 @@
-"""The pictures of the contest's scores: small, one a zone, and no bar cut off."""
+"""The pictures of the contest's scores: small files, one for each zone, no bar cut off."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 
-from benchmarks.scores import contest_pictures, contest_scores
+from benchmarks.scores import contest_pictures
+from benchmarks.scores.contest_measure import chosen_levels
 from benchmarks.scores.contest_pictures import draw_all, draw_scores
 from benchmarks.scores.contest_players import SHIPPED
-from benchmarks.scores.contest_store import Results
+from benchmarks.scores.contest_plays import ContestPlays
 from tests.helpers.contest_plays import JERK, LEVELS, add, opened
 
 
@@ -21,7 +22,7 @@ def test_pictures_are_small_and_one_a_zone(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     add(results, SHIPPED, [[list(random.uniform(0, 9500, 300))]] * 2)
     add(results, JERK, [[[500.0]], [[]]], steps=2000)
-    levels = contest_scores.chosen_levels(",".join(LEVELS))
+    levels = chosen_levels(",".join(LEVELS))
     written = draw_all(tmp_path / "pictures", results, levels[:1])  # one has no map
     assert [path.name for path in written] == [
         "contest_scores.png",
@@ -30,17 +31,17 @@ def test_pictures_are_small_and_one_a_zone(tmp_path: Path) -> None:
     ]
     for path in written:
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size < 150_000
-    assert draw_all(tmp_path / "none", Results(), levels) == []
+    assert draw_all(tmp_path / "none", ContestPlays(), levels) == []
 
 
-def test_the_bars_of_every_budget_stand_whole_in_the_picture(
+def test_the_bars_of_every_budget_are_completely_visible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = opened()
     add(results, SHIPPED, [[[9000.0]]], steps=1000)
     add(results, JERK, [[[1000.0]]], steps=2000)  # the larger budget comes first
     drawn: list[Any] = []
-    monkeypatch.setattr(contest_pictures, "_write", lambda path, figure: drawn.append(figure))
+    monkeypatch.setattr(contest_pictures, "write_png", lambda path, figure: drawn.append(figure))
     draw_scores(tmp_path / "scores.png", results)
     panels = drawn[0].axes
     assert [bar.get_width() for axes in panels for bar in axes.patches] == [1000.0, 9000.0]

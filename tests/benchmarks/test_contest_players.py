@@ -1,4 +1,4 @@
-"""Who plays for the contest's scores: episodes counted as the contest does, agents told apart."""
+"""The players of the contest's scores: how episodes are counted, and what identifies agents."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from agent.explore.explorer import EXPLORER_VERSION
 from agent.settings import PLAY_SETTINGS, Settings
 from agent.world_model.packed_model import MEMORY, MODEL_CARD, load
 from arena.environment.levels import Level
-from benchmarks.readme_tables import ROOT
-from benchmarks.scores import contest_players, contest_time
+from benchmarks.identity import model_digest
+from benchmarks.measured_tables import ROOT
+from benchmarks.scores import contest_players, play_settings
+from benchmarks.scores.baseline_plays import BASELINES, BaselineTask, play_budget
 from benchmarks.scores.contest_players import (
     AGENTS,
-    AS_SEED,
+    ORIGINAL_2018,
     OURS,
-    RIVALS,
     SHIPPED,
     UNTRAINED,
-    Task,
     identities,
-    model_digest,
     our_agent,
-    play_budget,
     play_identity,
 )
-from benchmarks.scores.contest_store import Results
+from benchmarks.scores.contest_plays import ContestPlays
 from tests.helpers.contest_plays import JERK, packed
 
 
@@ -53,23 +51,23 @@ class MadeUp:
     reset_frame = np.zeros((2, 2, 3), np.uint8)
 
 
-@pytest.mark.parametrize("agent", RIVALS)
+@pytest.mark.parametrize("agent", BASELINES)
 @pytest.mark.parametrize(
     ("budget_steps", "episodes"),
     [(3, 0), (8, 1), (9, 2), (12, 2), (13, 3)],
 )
-def test_a_rivals_episode_counts_once_the_next_reset_was_paid(
+def test_an_episode_of_a_baseline_counts_at_the_next_reset(
     tmp_path: Path, agent: str, budget_steps: int, episodes: int
 ) -> None:
     # A reset is a timestep: with three steps an episode the resets are timesteps 1, 5, 9 and 13.
-    task = Task(agent, Level("Game", "L"), 1, budget_steps, tmp_path / "play")
+    task = BaselineTask(agent, Level("Game", "L"), 1, budget_steps, tmp_path / "play")
     play = play_budget(MadeUp(), task)
     assert play.returns == [6.0] * episodes and play.lengths == [3] * episodes
     assert play.timesteps == budget_steps
 
 
-def test_who_ours_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOCK_IN_SCORE", "7")  # the caller's own settings move no score
+def test_our_agents_and_their_identities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCK_IN_SCORE", "7")  # the caller's environment changes no score
     pretrained = packed(tmp_path / "model")
     bare = identities(pretrained)
     play = {"lock_in_rule": "best-of", "lock_in_candidates": 4, "candidate_order": "mean-first"}
@@ -85,9 +83,8 @@ def test_who_ours_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         described = agent.describe()
         for key, value in tuned[name]["settings"].items():
             assert described[key] == value
-    shipped = agents[SHIPPED].settings
-    assert shipped.lock_in_rule == "best-of" and shipped.explore
-    seed = agents[AS_SEED].settings
+    assert agents[SHIPPED].settings.lock_in_rule == "best-of"
+    seed = agents[ORIGINAL_2018].settings
     assert (seed.lock_in_rule, seed.lock_in_score, seed.explore) == ("first-above", 2000.0, False)
     assert seed.candidate_order == "distribution" and seed.pretrained == pretrained
     untrained = agents[UNTRAINED].settings
@@ -102,15 +99,15 @@ def test_an_identity_is_data(tmp_path: Path) -> None:
     pretrained = packed(tmp_path / "model")
     known = identities(pretrained)
     model = model_digest(load(pretrained))
-    assert known[RIVALS[0]] == {"agent": RIVALS[0]}
+    assert known[BASELINES[0]] == {"agent": BASELINES[0]}
     assert known[SHIPPED] == {
         "agent": SHIPPED,
         "model": model,
         "settings": {},
         "explorer": EXPLORER_VERSION,
     }
-    assert known[AS_SEED] == {
-        "agent": AS_SEED,
+    assert known[ORIGINAL_2018] == {
+        "agent": ORIGINAL_2018,
         "model": model,
         "settings": {"explore": False},
     }
@@ -124,7 +121,7 @@ def test_settings_at_their_defaults_leave_an_identity_as_it_is(
     class Longer(Settings):
         added: int = 3
 
-    changed: dict[str, Any] = {"explore": False, "lock_in_score": 500.0}
+    changed = {"explore": False, "lock_in_score": 500.0}
     before = play_identity(Settings(**changed))
     monkeypatch.setattr(contest_players, "PLAY_SETTINGS", (*PLAY_SETTINGS, "added"))
     assert play_identity(Longer(**changed)) == before
@@ -173,8 +170,8 @@ def test_a_models_digest_depends_on_the_content_of_the_files_that_play(tmp_path:
     ("known", "file", "agents", "budget_steps", "seeds", "levels"),
     [
         (identities, "contest_scores.json", [JERK, *OURS], 100_000, 3, 11),
-        (identities, "contest_scores.json", [*RIVALS, *OURS], 20_000, 1, 11),
-        (contest_time.identities, "contest_time.json", contest_time.VARIANTS, 20_000, 1, 12),
+        (identities, "contest_scores.json", [*BASELINES, *OURS], 20_000, 1, 11),
+        (play_settings.identities, "play_settings.json", play_settings.VARIANTS, 20_000, 1, 12),
     ],
 )
 def test_the_committed_plays_are_those_of_the_shipped_model(
@@ -186,8 +183,8 @@ def test_the_committed_plays_are_those_of_the_shipped_model(
     levels: int,
 ) -> None:
     path = ROOT / "results" / file
-    shown = Results.load(path)
-    measured = Results.open(path, known(ROOT / "pretrained"), {}, [])
+    shown = ContestPlays.load(path)
+    measured = ContestPlays.open(path, known(ROOT / "pretrained"), {}, [])
     assert (measured.players, measured.current) == (shown.players, shown.current)
     keys = [
         measured.key(budget_steps, agent, level, seed)

@@ -1,4 +1,4 @@
-"""The command that measures the contest's scores: resumed, told apart, shown."""
+"""The command that measures the contest's scores: it continues, excludes, and shows."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from agent.world_model.packed_model import MODEL_CARD, load
 from arena.environment.levels import Level
 from arena.evaluation.agents import LocalAgent
 from arena.evaluation.evaluate import EvaluationInterrupted
-from benchmarks.readme_tables import ROOT
-from benchmarks.scores import contest_scores
-from benchmarks.scores.contest_players import AS_SEED, RANDOM, SHIPPED
-from benchmarks.scores.contest_store import Key, Play, Results
-from benchmarks.scores.contest_tables import budgets
+from benchmarks import measured_tables
+from benchmarks.identity import model_digest
+from benchmarks.measured_tables import ROOT
+from benchmarks.scores import contest_measure, contest_scores
+from benchmarks.scores.contest_players import SHIPPED
+from benchmarks.scores.contest_plays import ContestPlays, Play, PlayKey
+from benchmarks.scores.contest_summary import budgets
 from tests.helpers.contest_plays import JERK, LEVELS, packed, playing
 from tests.helpers.made_up_pool import MadeUpPool
 from training.pack import write_new_card
@@ -28,15 +30,15 @@ from training.pack import write_new_card
 
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> MadeUpPool:
-    """Rivals play at once: 10 for each character of the agent's name."""
+    """Baselines score 10 for each character of their name, without playing."""
     made = MadeUpPool(lambda task: Play([10.0 * len(task.agent)], [5], task.budget_steps, 1.0))
-    monkeypatch.setattr(contest_scores, "Pool", made)
+    monkeypatch.setattr(contest_measure, "Pool", made)
     return made
 
 
 @pytest.fixture
 def made_up(monkeypatch: pytest.MonkeyPatch, pool: MadeUpPool) -> list[str]:
-    """Everything but the play; the list is of what ours played, "interrupt" in it stops them."""
+    """Replaces our agents' play; the list has what they played, "interrupt" in it stops them."""
     played: list[str] = []
 
     def play(agent: LocalAgent, level: Level) -> Play:
@@ -46,7 +48,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch, pool: MadeUpPool) -> list[str]:
         played.append(f"{agent.settings.explore} {level.state} {agent.settings.seed}")
         return Play([500.0], [5], 1000, 1.0)
 
-    monkeypatch.setattr(contest_scores, "play_ours", playing(play))
+    monkeypatch.setattr(contest_measure, "play_ours", playing(play))
     return played
 
 
@@ -59,40 +61,40 @@ def arguments(tmp_path: Path, *more: str) -> list[str]:
     return [*places, "--steps", "1000", "--seeds", "2", *more]
 
 
-def test_the_same_command_goes_on_and_plays_nothing_twice(
+def test_the_same_command_continues_and_plays_nothing_twice(
     tmp_path: Path, made_up: list[str], pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = arguments(tmp_path, "--agents", f"{SHIPPED},{RANDOM},{AS_SEED}")
+    command = arguments(tmp_path, "--agents", "ours,random-buttons,original-2018")
     made_up.append("interrupt")
     assert contest_scores.main(command) == 130
     said = capsys.readouterr().err
-    assert "interrupted: 5 of 12 plays are measured" in said and "the same command goes on" in said
+    assert "5 of 12 plays are measured" in said
     assert len(pool.played) == 4 and made_up == ["False MeadowZone.Act3 1"]
 
     assert contest_scores.main(command) == 0
-    assert "5 of 12 plays are measured already" in capsys.readouterr().err
+    assert "5 of 12 plays are already measured" in capsys.readouterr().err
     assert len(pool.played) == 4 and len(made_up) == len(set(made_up)) == 8
     assert contest_scores.main(command) == 0
     assert "12 of 12" in capsys.readouterr().err and len(made_up) == 8
 
     # Another budget and another agent are added beside them.
-    assert contest_scores.main([*command, "--steps", "500", "--agents", JERK]) == 0
-    read = Results.load(tmp_path / "results" / "scores.json")
+    assert contest_scores.main([*command, "--steps", "500", "--agents", "jerk"]) == 0
+    read = ContestPlays.load(tmp_path / "results" / "scores.json")
     assert len(read.plays) == 16 and budgets(read) == [1000, 500]
     printed = capsys.readouterr().out
     assert "**1,000 timesteps" in printed and "**500 timesteps" in printed
 
 
-def test_a_new_model_is_played_anew(
+def test_a_new_model_is_measured_again(
     tmp_path: Path, made_up: list[str], pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = arguments(tmp_path, "--agents", f"{RANDOM},{SHIPPED}")
+    command = arguments(tmp_path, "--agents", "random-buttons,ours")
     assert contest_scores.main(command) == 0
     capsys.readouterr()
     packed(tmp_path / "model", seed=2)
     assert contest_scores.main(command) == 0
     said = capsys.readouterr().err
-    assert "note: 4 plays of another model" in said and "4 of 8 plays" in said
+    assert "4 plays of another model" in said and "4 of 8 plays" in said
     assert len(made_up) == 8 and len(pool.played) == 4
 
 
@@ -101,18 +103,18 @@ def test_mistakes_are_named(tmp_path: Path, made_up: list[str]) -> None:
         contest_scores.main(["--seeds", "0"])
     with pytest.raises(UserError, match="--agents has no 'JERKS': give some of"):
         contest_scores.main(arguments(tmp_path, "--agents", "JERKS"))
-    with pytest.raises(UserError, match="scored by"):
-        contest_scores.chosen_levels("airstriker")
-    with pytest.raises(UserError, match="no file of contest scores"):
+    with pytest.raises(UserError, match="scenario"):
+        contest_measure.chosen_levels("airstriker")
+    with pytest.raises(UserError, match="scores.json does not exist"):
         contest_scores.main(arguments(tmp_path, "--show"))
     with (
-        contest_scores.only_one_in(tmp_path / "runs"),
+        contest_measure.exclusive(tmp_path / "runs"),
         pytest.raises(UserError, match="in use by another measurement"),
     ):
         contest_scores.main(arguments(tmp_path))
 
 
-def test_show_brings_the_readme_up_to_date(
+def test_show_updates_the_documents(
     tmp_path: Path,
     made_up: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -120,9 +122,9 @@ def test_show_brings_the_readme_up_to_date(
 ) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("a\n<!-- contest scores -->\n<!-- end -->\nb\n")
-    monkeypatch.setattr(contest_scores, "README", readme)
+    monkeypatch.setattr(measured_tables, "ROOT", tmp_path)
     monkeypatch.setattr(contest_scores, "PICTURES", tmp_path / "pictures")
-    assert contest_scores.main(arguments(tmp_path, "--agents", f"{JERK},{SHIPPED}")) == 0
+    assert contest_scores.main(arguments(tmp_path, "--agents", "jerk,ours")) == 0
     capsys.readouterr()
     assert contest_scores.main(arguments(tmp_path, "--show")) == 0
     printed = capsys.readouterr().out.strip()
@@ -139,26 +141,25 @@ def test_show_writes_the_scores_into_the_card_of_their_model(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(contest_scores, "README", tmp_path / "README.md")
-    (tmp_path / "README.md").write_text("")
+    monkeypatch.setattr(measured_tables, "ROOT", tmp_path)
     monkeypatch.setattr(contest_scores, "PICTURES", tmp_path / "pictures")
-    assert contest_scores.main(arguments(tmp_path, "--agents", f"{JERK},{SHIPPED}")) == 0
+    assert contest_scores.main(arguments(tmp_path, "--agents", "jerk,ours")) == 0
     model = tmp_path / "model"
     write_new_card(model, "# Card\n\n<!-- contest scores -->\nNot yet.\n<!-- end -->\n\nrest\n")
-    before = contest_scores.model_digest(load(model))
+    before = model_digest(load(model))
     assert contest_scores.main(arguments(tmp_path, "--show")) == 0
     card = (model / MODEL_CARD).read_text()
     assert card.startswith("# Card\n\n<!-- contest scores -->\n**1,000 timesteps a level, 2 levels")
     assert f"| {SHIPPED} | 500 |" in card and card.endswith("<!-- end -->\n\nrest\n")
     assert "Of 4 episodes with 1,000 timesteps a level: died 100%, out of time 0%" in card
-    assert contest_scores.model_digest(load(model)) == before  # the same model all the same
-    assert contest_scores.main(arguments(tmp_path, "--agents", SHIPPED)) == 0
-    assert "4 of 4 plays are measured already" in capsys.readouterr().err
+    assert model_digest(load(model)) == before  # the same model all the same
+    assert contest_scores.main(arguments(tmp_path, "--agents", "ours")) == 0
+    assert "4 of 4 plays are already measured" in capsys.readouterr().err
 
     packed(model, seed=2)
     write_new_card(model, "<!-- contest scores -->\nNot yet.\n<!-- end -->\n")
     assert contest_scores.main(arguments(tmp_path, "--show")) == 0
-    assert "is another model: its card stays" in capsys.readouterr().err
+    assert "is another model" in capsys.readouterr().err
     assert "Not yet." in (model / MODEL_CARD).read_text()
 
 
@@ -167,7 +168,7 @@ def test_show_writes_the_scores_into_the_card_of_their_model(
 def test_on_the_emulator_interrupted_and_resumed(tmp_path: Path) -> None:
     out = tmp_path / "results" / "scores.json"
     command = [sys.executable, "-m", "benchmarks.scores.contest_scores", "--workers", "1"]
-    command += arguments(tmp_path, "--agents", f"hold RIGHT,{SHIPPED}")
+    command += arguments(tmp_path, "--agents", "hold-right,ours")
     command += ["--steps", "300", "--seeds", "1"]
     first = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     give_up = time.monotonic() + 300
@@ -175,18 +176,18 @@ def test_on_the_emulator_interrupted_and_resumed(tmp_path: Path) -> None:
         time.sleep(0.05)
     os.kill(first.pid, signal.SIGINT)
     _, said = first.communicate(timeout=120)
-    assert first.returncode == 130 and "the same command goes on" in said, said
-    before = Results.load(out).plays
+    assert first.returncode == 130, said
+    before = ContestPlays.load(out).plays
     assert 1 <= len(before) < 4
 
     again = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=True
     )
-    assert f"{len(before)} of 4 plays are measured already" in again.stderr
-    after = Results.load(out)
+    assert f"{len(before)} of 4 plays are already measured" in again.stderr
+    after = ContestPlays.load(out)
     assert len(after.plays) == 4 and before.items() <= after.plays.items()
     assert all(play.timesteps == 300 for play in after.plays.values())
-    # Who holds RIGHT in Canyon falls into the same pit each time.
-    key: Key = after.key(300, "hold RIGHT", LEVELS[1], 1)
+    # An agent that holds RIGHT in Canyon falls into the same pit each time.
+    key: PlayKey = after.key(300, "hold RIGHT", LEVELS[1], 1)
     assert len(set(after.plays[key].returns)) == 1 and 800 < after.plays[key].returns[0] < 900
     assert "**300 timesteps a level, 2 levels, 1 seed**" in again.stdout

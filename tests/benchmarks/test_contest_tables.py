@@ -1,4 +1,4 @@
-"""The tables of the contest's scores: means, intervals and ratios told as they are."""
+"""The tables of the contest's scores: means, intervals, ratios and ends of episodes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import pytest
 
 from arena.evaluation.score import bootstrap_interval
 from benchmarks.scores.contest_players import SHIPPED
-from benchmarks.scores.contest_tables import (
+from benchmarks.scores.contest_summary import (
     DIED,
     FINISHED,
     TIME,
     budget_of_ends,
     budgets,
-    by_level,
     how_ended,
     ratio,
-    scored,
-    table,
+    summarize,
 )
+from benchmarks.scores.contest_tables import by_level, table
 from tests.helpers.contest_plays import JERK, LEVELS, add, opened
 
 
@@ -28,7 +27,7 @@ def words(line: str) -> list[str]:
 def test_a_score_is_the_mean_over_levels_of_the_mean_over_seeds() -> None:
     results = opened()
     add(results, JERK, [[[100.0, 300.0], [400.0]], [[1000.0]]])
-    (row,) = scored(results, 1000)
+    (row,) = summarize(results, 1000)
     assert row.scores == {LEVELS[0]: [200.0, 400.0], LEVELS[1]: [1000.0]}
     assert row.mean == pytest.approx((300.0 + 1000.0) / 2)
     assert row.interval == bootstrap_interval([[200.0, 400.0], [1000.0]])
@@ -38,7 +37,7 @@ def test_a_score_is_the_mean_over_levels_of_the_mean_over_seeds() -> None:
 def test_a_finished_level_is_one_whose_end_some_episode_reached() -> None:
     results = opened()
     add(results, JERK, [[[8999.9], [100.0, 9000.5]], [[8000.0]]])
-    (row,) = scored(results, 1000)
+    (row,) = summarize(results, 1000)
     assert row.levels_finished == 1
     assert [how_ended(9400.0, 700), how_ended(800.0, 4500), how_ended(800.0, 4499)] == [
         FINISHED,
@@ -52,7 +51,7 @@ def test_the_ratio_is_paired_by_level_and_seed() -> None:
     # The levels differ tenfold; on each ours has half as much again.
     add(results, JERK, [[[100.0], [200.0], [9999.0]], [[1000.0]]])
     add(results, SHIPPED, [[[150.0], [300.0]], [[1500.0]]])
-    jerk, ours = scored(results, 1000)
+    jerk, ours = summarize(results, 1000)
     found = ratio(jerk, ours)
     assert found is not None
     value, interval, levels = found
@@ -61,21 +60,21 @@ def test_the_ratio_is_paired_by_level_and_seed() -> None:
     alike = opened()
     add(alike, JERK, [[[100.0]], [[1000.0]]])
     add(alike, SHIPPED, [[[150.0]], [[1500.0]]])
-    assert ratio(*scored(alike, 1000)) == (1.5, pytest.approx((1.5, 1.5)), 2)
+    assert ratio(*summarize(alike, 1000)) == (1.5, pytest.approx((1.5, 1.5)), 2)
 
 
-def test_a_ratio_needs_what_both_played_and_a_rival_that_scores() -> None:
+def test_a_ratio_needs_what_both_played_and_a_first_that_scores() -> None:
     results = opened()
     add(results, JERK, [[], [[0.0]]])
     add(results, SHIPPED, [[[5.0]]])
-    jerk, ours = scored(results, 1000)
+    jerk, ours = summarize(results, 1000)
     assert ratio(jerk, ours) is None
     add(results, SHIPPED, [[], [[5.0]]])
-    assert ratio(*scored(results, 1000)) is None
+    assert ratio(*summarize(results, 1000)) is None
     assert "no level and seed that both played" in table(results, 1000)
 
 
-def test_each_budget_has_a_table_of_its_own_that_says_what_it_is_of() -> None:
+def test_each_budget_has_a_table_of_its_own_that_has_a_title() -> None:
     results = opened()
     add(results, JERK, [[[100.0]], [[300.0]]])
     add(results, SHIPPED, [[[400.0]], [[]]])
@@ -90,14 +89,14 @@ def test_each_budget_has_a_table_of_its_own_that_says_what_it_is_of() -> None:
     ]
     assert second[0] == "**1,000 timesteps a level, 2 levels, 1 seed**"
     assert words(second[4])[1] == "200" and words(second[5])[4] == "1 of 2"
-    assert "A mean over fewer levels than the others is no match for them." in second
+    assert "A mean over fewer levels can't be compared with the others." in second
     assert any(line.startswith(f"{SHIPPED} / {JERK}: **4.00**") for line in second)
     assert any("model abcdef012345" in line for line in second)
     assert third[0] == "**1,000,000 timesteps a level, 1 level, 1 seed**"
     assert "7,000" in third[4] and words(third[4])[2] == "-"
 
 
-def test_it_is_told_where_the_shipped_agent_ends() -> None:
+def test_the_table_by_level_shows_how_our_episodes_end() -> None:
     results = opened()
     add(results, SHIPPED, [[[900.0, 1800.0], [9500.0]]])
     add(results, JERK, [[[500.0]]])

@@ -54,5 +54,5 @@ def test_every_figure_is_measured_and_written(
     # noise can't be compressed, only its 16 bits of 24 are stored; what else is known is little
     assert 16 / 24 <= result["bytes_a_frame"] / result["bytes_of_the_picture"] < 1.02 * 16 / 24
     assert capsys.readouterr().out == dataset_speed.table(result) + "\n"
-    with pytest.raises(UserError, match="positive"):
+    with pytest.raises(UserError, match="--steps is 0"):
         dataset_speed.main(["--steps", "0", "--out", str(tmp_path / "none.json")])

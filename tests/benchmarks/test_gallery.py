@@ -13,7 +13,7 @@ from agent.errors import UserError
 from arena.evaluation.results import LevelResult, RunResults, write_results
 from arena.replay.decoded_views import DecodedViews
 from benchmarks.figures import gallery, gallery_film
-from benchmarks.figures.gallery import Recording, chosen_levels
+from benchmarks.figures.gallery import ReplayedEpisode, chosen_levels
 from benchmarks.figures.gallery_film import compose, liveliest, write_gif
 from benchmarks.figures.gallery_plots import draw_curve
 from tests.helpers.small_models import TINY, write_random_pretrained
@@ -29,11 +29,11 @@ def level(name: str, best: float | None, movie: bool = True) -> LevelResult:
     return LevelResult(name, name, "finished", best_return=best, movies=movies)
 
 
-def recording(zone: str, steps: int = 60) -> Recording:
+def recording(zone: str, steps: int = 60) -> ReplayedEpisode:
     random = np.random.default_rng(1)
     frames = random.integers(0, 256, (steps + 1, 224, 320, 3), np.uint8)
     buttons = random.integers(0, 2, (steps, 12), np.uint8)
-    return Recording(zone, level(f"Game:{zone}.Act1", 100.0), frames, buttons)
+    return ReplayedEpisode(zone, level(f"Game:{zone}.Act1", 100.0), frames, buttons)
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -125,5 +125,5 @@ def test_the_curve_is_drawn_from_the_tuners_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}", "[]", json.dumps({**CURVE, "curve_low": [1.0]})])
 def test_a_file_without_a_curve_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "tuning.json").write_text(text)
-    with pytest.raises(UserError, match=r"tuning\.json holds no curve"):
+    with pytest.raises(UserError, match=r"tuning\.json has no curve"):
         draw_curve(tmp_path / "curve.png", tmp_path / "tuning.json")

@@ -13,7 +13,7 @@ from benchmarks.speed import game_speed
 from benchmarks.speed.game_speed import Block, sizes, summary
 
 
-def test_ratios_are_taken_within_a_round_and_their_median_is_quoted() -> None:
+def test_the_result_is_the_median_of_ratios_within_a_round() -> None:
     rounds = [
         {"other": Block(1.0, [0.004]), "ours": Block(0.5, [0.001, 0.002])},
         {"other": Block(9.0, [0.004]), "ours": Block(6.0, [0.003, 0.004])},  # a slow moment
@@ -53,7 +53,7 @@ def test_a_tiny_run_measures_every_level(tmp_path: Path) -> None:
 
 
 def test_a_comparison_with_itself_or_of_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="name another level"):
+    with pytest.raises(UserError, match="give another level"):
         game_speed.main(["--levels", "airstriker", "--out", str(tmp_path / "x.json")])
-    with pytest.raises(UserError, match="1 or more"):
+    with pytest.raises(UserError, match="is 0: give a positive number"):
         game_speed.main(["--rounds", "0"])

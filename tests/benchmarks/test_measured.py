@@ -1,4 +1,4 @@
-"""What a benchmark measured: written, read, shown; and what is said where that fails."""
+"""A benchmark's result: written, read, shown; errors name the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.errors import UserError
-from benchmarks import measured
+from benchmarks import measured_tables
 from benchmarks.measured import read_measured, show_measured, write_measured
 
 
@@ -36,17 +36,17 @@ def test_a_place_that_cant_be_written_is_named(tmp_path: Path) -> None:
         write_measured(tmp_path / "file" / "speed.json", {"figure": 1.0})
 
 
-def test_it_is_shown_and_put_into_the_readme(
+def test_a_result_is_shown_and_written_into_the_documents(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     readme, path = tmp_path / "README.md", tmp_path / "speed.json"
     readme.write_text("<!-- speed -->\n<!-- end -->\n")
-    monkeypatch.setattr(measured, "README", readme)
+    monkeypatch.setattr(measured_tables, "ROOT", tmp_path)
     with pytest.raises(UserError, match=r"speed\.json is missing: measure first"):
         show_measured(path, "speed", table)
     for content in ({"of another": 1}, {"figure": None}):
         write_measured(path, content)
-        with pytest.raises(UserError, match=r"speed\.json is no file of this benchmark"):
+        with pytest.raises(UserError, match=r"speed\.json is not a file of this benchmark"):
             show_measured(path, "speed", table)
     assert readme.read_text() == "<!-- speed -->\n<!-- end -->\n"
     write_measured(path, {"figure": 1.25})

@@ -12,9 +12,9 @@ from agent.command_line import parse
 from agent.errors import UserError
 from agent.world_model.packed_model import PRESETS
 from benchmarks.ablations import model_ablations
+from benchmarks.ablations.ablation_runs import AblationRuns, EvolvedRun
 from benchmarks.ablations.model_ablations import MODELS, Options, tables
-from benchmarks.ablations.results import AblationError, Results, Run
-from benchmarks.readme_tables import ROOT
+from benchmarks.measured_tables import ROOT
 from training.data.dataset import Dataset
 from training.runs.resume import TrainingError
 
@@ -30,41 +30,49 @@ def arguments(folder: Path) -> list[str]:
     return [*SMALL.split(), "--runs", str(folder / "runs"), "--out", str(folder / "results.json")]
 
 
-def made() -> Results:
+def made() -> AblationRuns:
     facts = {"vision_minutes": 29.6, "vision_error": 21.25, "active_dimensions": 30.0}
-    results = Results(
-        {}, models={"original2018": {**facts, "memory_minutes": 3, "memory_error": 0.912}}
+    results = AblationRuns(
+        {}, models={"seed": {**facts, "memory_minutes": 3, "memory_error": 0.912}}
     )
-    for name, score in (("compact", 1000.0), ("original2018", 1250.0)):
-        results.runs[name] = {1: Run({"Game:A": [score]}, 100, 2.0)}
+    for name, score in (("compact", 1000.0), ("seed", 1250.0)):
+        results.runs[name] = {1: EvolvedRun({"Game:A": [score]}, 100, 2.0)}
     return results
 
 
-def test_the_tables_say_what_was_measured(tmp_path: Path) -> None:
+def test_the_tables_show_what_was_measured(tmp_path: Path) -> None:
     made().save(tmp_path / "results.json")
-    read = Results.load(tmp_path / "results.json")
+    read = AblationRuns.load(tmp_path / "results.json")
     assert read == made()
     scores, models = tables(read).split("\n\n")
     assert scores.split("\n")[2:] == [
-        "| `compact`, M of 15 frames a second | 1,000 | 1,000 |  |",
-        "| `original2018`, M of 15 frames a second | 1,250 | 1,250 | +250 |",
+        "| `compact`, M of 15 frames per second | 1,000 | 1,000 |  |",
+        "| `seed`, M of 15 frames per second | 1,250 | 1,250 | +250 |",
     ]
     assert models.split("\n")[2:] == [
-        "| `original2018`, M of 15 frames a second | 30 | 21.2 | 30 | 3 | 91% |"
+        "| `seed`, M of 15 frames per second | 30 | 21.2 | 30 | 3 | 91% |"
     ]
+
+
+def test_errors_of_outcomes_are_shown() -> None:
+    results = made()
+    facts = {**results.models["seed"], "reward_error": 0.514, "end": 1.25}
+    results.models["compact-outcome"] = facts
+    *_, told = tables(results).split("\n")
+    assert told.startswith(MODELS["compact-outcome"].about) and "51%" in told and "125%" in told
 
 
 def test_models_learn_from_as_much_and_differ_in_one_thing() -> None:
     first = MODELS["compact"]
     for name, other in MODELS.items():
-        names = ("sizes", "fps")
+        names = ("sizes", "fps", "outcome_weight")
         differ = [getattr(other, name) != getattr(first, name) for name in names]
         assert sum(differ) == (name != "compact")
         assert other.sizes in PRESETS
 
 
 def test_what_was_measured_is_what_the_command_measures() -> None:
-    settings = Results.load(ROOT / "results" / "model_ablations.json").settings
+    settings = AblationRuns.load(ROOT / "results" / "model_ablations.json").settings
     defaults = parse(Options, [])
     assert all(settings[name] == getattr(defaults, name) for name in model_ablations.TRAINING)
 
@@ -73,7 +81,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     fixed = arguments(tmp_path)
     with pytest.raises(UserError, match="--models has no 'huge': give some of compact, compact"):
         model_ablations.main([*fixed, "--models", "huge"])
-    with pytest.raises(AblationError, match="--vision-steps is 0: give a positive number"):
+    with pytest.raises(UserError, match="--vision-steps is 0: give a positive number"):
         model_ablations.main([*fixed, "--vision-steps", "0"])
     with pytest.raises(TrainingError, match="belongs to pangolin-validation"):
         model_ablations.main([*fixed, "--data-levels", "pangolin-validation"])
@@ -85,7 +93,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
 def test_on_the_emulator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fixed = [*arguments(tmp_path), "--models", "compact,compact-60"]
     assert model_ablations.main(fixed) == 0
-    results = Results.load(tmp_path / "results.json")
+    results = AblationRuns.load(tmp_path / "results.json")
     assert list(results.runs) == list(results.models) == ["compact", "compact-60"]
     rates = [Dataset(str(tmp_path / "runs" / f"data-{fps}")) for fps in (15, 60)]
     assert [dataset.fps for dataset in rates] == [15, 60]
@@ -104,5 +112,5 @@ def test_on_the_emulator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     capsys.readouterr()
     before = results.runs
     assert model_ablations.main(fixed) == 0  # nothing is left to do
-    assert Results.load(tmp_path / "results.json").runs == before
-    assert "| `compact`, M of 60 frames a second |" in capsys.readouterr().out
+    assert AblationRuns.load(tmp_path / "results.json").runs == before
+    assert "| `compact`, M of 60 frames per second |" in capsys.readouterr().out

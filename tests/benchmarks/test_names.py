@@ -1,4 +1,4 @@
-"""Names in an option: chosen in the benchmark's order, wrong ones said."""
+"""Names in an option: chosen in the benchmark's order, wrong names are refused."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ def test_names_come_in_the_benchmarks_order_and_none_means_all() -> None:
     assert chosen("agents", "", {"a": 1, "b": 2}) == ["a", "b"]
 
 
-def test_an_unknown_name_is_said() -> None:
+def test_an_unknown_name_is_named() -> None:
     with pytest.raises(UserError, match="^--agents has no 'd': give some of a, b$"):
         chosen("agents", "a,d", ["a", "b"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
-from benchmarks.speed import play_speed
+from benchmarks.speed import play_runs, play_speed
 
 
 def test_the_table_has_a_row_a_program_and_a_row_a_preset() -> None:
@@ -16,13 +16,7 @@ def test_the_table_has_a_row_a_program_and_a_row_a_preset() -> None:
         {
             "speed": {
                 "steps_per_second": [
-                    {
-                        "bare": 200.0,
-                        "null": null,
-                        "compact": 90.0,
-                        "original2018": 60.0,
-                        "eager": 10.0,
-                    }
+                    {"bare": 200.0, "null": null, "compact": 90.0, "seed": 60.0, "eager": 10.0}
                     for null in (150.0, 170.0, 180.0)
                 ],
                 "median_steps_per_second": {
@@ -34,8 +28,8 @@ def test_the_table_has_a_row_a_program_and_a_row_a_preset() -> None:
                 "median_ratios": dict.fromkeys(play_speed.TARGETS, 0.876),
                 "targets": play_speed.TARGETS,
             },
-            "first_action": {"original2018": 0.7, "compact": 0.4},
-            "memory": {"original2018": memory, "compact": memory},
+            "first_action": {"seed": 0.7, "compact": 0.4},
+            "memory": {"seed": memory, "compact": memory},
         }
     )
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in made.splitlines()]
@@ -47,13 +41,13 @@ def test_the_table_has_a_row_a_program_and_a_row_a_preset() -> None:
         ["400", "", "", "50%"],
     ]
     assert rows[0][1] == "steps/s (median of 3)"
-    assert rows[8][2] == "MiB at a tenth of 20,000 timesteps"
-    assert rows[10] == ["`original2018`", "0.7 s", "70", "72", "72"]
+    assert rows[8][2] == "MiB after a tenth of 20,000 timesteps"
+    assert rows[10] == ["`seed`", "0.7 s", "70", "72", "72"]
 
 
-def test_the_emulators_share_is_what_the_server_says_last() -> None:
+def test_the_emulators_share_is_read_from_the_servers_last_line() -> None:
     said = "event=serve level=L\nevent=end reason=R timesteps=9 seconds=8.0 emulator_seconds=6.0\n"
-    assert play_speed.emulator_share(said) == 0.75
+    assert play_runs.emulator_share(said) == 0.75
 
 
 def test_every_program_has_its_turn_at_each_place() -> None:
@@ -65,11 +59,11 @@ def test_every_program_has_its_turn_at_each_place() -> None:
 def test_mistakes_are_named(tmp_path: Path) -> None:
     out = tmp_path / "speed.json"
     fixed = ["--out", str(out)]
-    with pytest.raises(UserError, match="lacks first_action, memory, speed: measure first"):
+    with pytest.raises(UserError, match="has no first_action, memory, speed: measure first"):
         play_speed.main([*fixed, "--show"])
     with pytest.raises(UserError, match="--parts has no 'dreams': give some of speed, first"):
         play_speed.main([*fixed, "--parts", "memory,dreams"])
-    with pytest.raises(UserError, match="at least 3,000 steps and 1 round"):
+    with pytest.raises(UserError, match="--steps, --memory-steps: 3,000 or more"):
         play_speed.main([*fixed, "--steps", "100"])
     out.write_text("{")
     with pytest.raises(UserError, match=r"speed\.json can't be read"):

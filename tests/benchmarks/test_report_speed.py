@@ -36,7 +36,7 @@ def test_a_long_run_is_one_that_the_report_believes(tmp_path: Path) -> None:
     assert first.result.locked_in_at == first.timesteps[first.locked.argmax() - 1]
 
 
-def test_a_command_is_measured_and_its_failure_told() -> None:
+def test_a_command_is_measured_and_its_failure_reported() -> None:
     cost = measure([sys.executable, "-c", "sum(range(10**6))"])
     assert cost.seconds > 0 and cost.processor_seconds > 0
     with pytest.raises(UserError, match="exit code 3"):

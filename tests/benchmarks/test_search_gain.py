@@ -1,4 +1,4 @@
-"""The search's gain: who plays what, and the table."""
+"""The search's gain: the controllers that play, and the table."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_both_controllers_play_the_same(
         next(task.parameters for task in pool.played if task.candidate == number)
         for number in (0, 1)
     )
-    spec, head = load(model).spec, load_networks(model / NETWORKS)[1].advice
+    spec, head = load(model).spec, load_networks(model / NETWORKS)[1].expert_action
     rows = advice[:-4].reshape(4, -1)
     seen = spec.latent + spec.hidden
     np.testing.assert_array_equal(rows[:, :seen], head.weight.detach().numpy())
@@ -69,7 +69,7 @@ def test_both_controllers_play_the_same(
 
 
 def test_mistakes_are_named(model: Path) -> None:
-    with pytest.raises(UserError, match="positive numbers"):
+    with pytest.raises(UserError, match="--episodes is 0"):
         search_gain.main(["--pretrained", str(model), "--episodes", "0"])
     with pytest.raises(UserError, match="nowhere"):
         search_gain.main(["--pretrained", str(model), "--sets", "nowhere"])

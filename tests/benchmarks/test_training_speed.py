@@ -13,9 +13,9 @@ import pytest
 
 from agent.errors import UserError
 from arena.environment.levels import Level
-from benchmarks.speed import learning_speed, training_speed
+from benchmarks.speed import learning_speed, training_memory, training_speed
 from tests.helpers.small_models import TINY
-from training.experts import collector
+from training import collect
 from training.search import rollouts
 
 
@@ -35,6 +35,8 @@ class MadeUpGame:
     def step(self, buttons: Any) -> Any:
         self.steps += 1
         return np.zeros((224, 320, 3), np.uint8), 1.0, self.steps == self.max_steps, {}
+
+    def sprites(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -61,12 +63,13 @@ class InProcess:
 
 @pytest.fixture(autouse=True)
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (training_speed, collector, rollouts):
+    for module in (training_speed, collect, rollouts):
         monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
-    monkeypatch.setattr(training_speed, "check_available", lambda level: None)
-    monkeypatch.setattr(training_speed, "Pool", InProcess)
-    monkeypatch.setattr(training_speed, "PRESETS", {"compact": TINY})
-    monkeypatch.setattr(training_speed, "CMA_PARAMETERS", 50)
+    monkeypatch.setattr(training_speed, "available", lambda level: None)
+    for module in (training_memory, training_speed):
+        monkeypatch.setattr(module, "Pool", InProcess)
+        monkeypatch.setattr(module, "PRESETS", {"compact": TINY})
+    monkeypatch.setattr(training_memory, "CMA_PARAMETERS", 50)
     monkeypatch.setattr(InProcess, "played", [])
 
 
@@ -119,14 +122,14 @@ def test_a_gpu_is_measured_too_where_there_is_one(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_peak_of_memory_is_this_processes_own() -> None:
-    before = training_speed.peak_mib()
+    before = training_memory.peak_mib()
     block = np.ones(64 << 20, np.uint8)
-    assert training_speed.peak_mib() >= training_speed.resident_mib(os.getpid()) > 0
+    assert training_memory.peak_mib() >= training_memory.resident_mib(os.getpid()) > 0
     del block
-    assert training_speed.peak_mib() >= before
+    assert training_memory.peak_mib() >= before
 
 
 def test_numbers_out_of_range_are_refused() -> None:
     for arguments in (["--rounds", "0"], ["--seconds", "-1"], ["--generations", "5"]):
-        with pytest.raises(UserError, match="positive numbers, and more than 5 generations"):
+        with pytest.raises(UserError, match="--generations: more than 5"):
             training_speed.main(arguments)

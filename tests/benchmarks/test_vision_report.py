@@ -12,7 +12,7 @@ import pytest
 from agent.errors import UserError
 from benchmarks.figures import vision_report
 from benchmarks.figures.things import Finder, Thing
-from benchmarks.figures.vision_report import _things
+from benchmarks.figures.vision_report import errors_of_things
 from game import art
 from tests.helpers.datasets import AS_DRAWN, write_trained
 from tests.helpers.small_models import TINY
@@ -58,17 +58,17 @@ def test_rings_and_enemies_are_found_where_they_are(finder: Finder) -> None:
     assert [thing.kind for thing in finder.find(frame, "CavernZone.Act1")] == ["ring", "ring"]
 
 
-def test_what_is_painted_flat_counts_as_forgotten() -> None:
+def test_a_thing_that_is_drawn_flat_is_not_kept() -> None:
     targets = np.zeros((2, 8, 8, 3), np.float32)
     targets[:, 2:4, 2:4] = 1  # the thing, in a box of twice its height
     box = (slice(2, 6), slice(2, 4))
     flat = np.zeros((2, 8, 8))
     flat[:, 2:6, 2:4] = 0.25
-    forgotten = _things(flat, targets, [{"ring": [box]}, {}])
+    forgotten = errors_of_things(flat, targets, [{"ring": [box]}, {}])
     assert forgotten["ring"] == {"error": 127.5, "flat": 127.5, "kept": 0.0, "boxes": 1}
     # the second frame has no box, so what is wrong there is wrong elsewhere
     assert forgotten["elsewhere"]["error"] == pytest.approx((0.25 * 8 / (64 + 56)) ** 0.5 * 255)
-    kept = _things(np.zeros((2, 8, 8)), targets, [{"ring": [box]}, {}])
+    kept = errors_of_things(np.zeros((2, 8, 8)), targets, [{"ring": [box]}, {}])
     assert kept["ring"]["kept"] == 1 and kept["ring"]["error"] == 0
 
 
@@ -97,7 +97,7 @@ def test_the_command_writes_numbers_and_pictures(
     assert "ring: error" in capsys.readouterr().out
     empty = tmp_path / "empty"
     create_dataset(empty)
-    with pytest.raises(DataError, match="holds no episode"):
+    with pytest.raises(DataError, match="has no episode"):
         vision_report.main([*arguments, "--data", str(empty)])
-    with pytest.raises(UserError, match="1 frames: give 2 or more"):
+    with pytest.raises(UserError, match="--frames is 1: give 2 or more"):
         vision_report.main([*arguments, "--frames", "1"])

@@ -13,7 +13,7 @@ from typing import Any
 from arena.environment.levels import Level
 from arena.evaluation.agents import LocalAgent
 from benchmarks.scores.contest_players import AGENTS, OURS
-from benchmarks.scores.contest_store import Play, Results
+from benchmarks.scores.contest_plays import ContestPlays, Play
 from tests.helpers.small_models import TINY, write_random_pretrained
 
 GAME = "PangolinDash-Genesis"
@@ -22,13 +22,13 @@ IDENTITIES = {name: {"agent": name, "model": "abcdef0123456789"} for name in AGE
 JERK = "JERK"
 
 
-def opened(path: Path = Path("missing.json"), **changed: Any) -> Results:
+def opened(path: Path = Path("missing.json"), **changed: Any) -> ContestPlays:
     known = {**IDENTITIES, **{name: {**IDENTITIES[name], **changed} for name in OURS}}
-    return Results.open(path, known, {GAME: "rom1"}, LEVELS)
+    return ContestPlays.open(path, known, {GAME: "rom1"}, LEVELS)
 
 
 def add(
-    results: Results,
+    results: ContestPlays,
     agent: str,
     rows: Sequence[Sequence[Sequence[float]]],
     steps: int = 1000,
@@ -54,7 +54,7 @@ def packed(folder: Path, seed: int = 1) -> Path:
 
 
 def playing(play: Callable[[LocalAgent, Level], Play]) -> Callable[..., None]:
-    """What takes the place of `contest_scores.play_ours`: plays as `play` says, level by level."""
+    """Returns a replacement of `contest_measure.play_ours` that calls `play` for each level."""
 
     def play_ours(
         agent: LocalAgent,

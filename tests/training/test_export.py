@@ -1,4 +1,4 @@
-"""The ONNX files: their outputs as float32 and int8, and their declared inputs."""
+"""The ONNX files: their outputs and their declared inputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import onnx
 import pytest
 import torch
 
-from agent.world_model.memory import Memory
 from agent.world_model.packed_model import PRESETS
 from agent.world_model.preprocess import preprocess
 from agent.world_model.vision import Vision
@@ -60,21 +59,3 @@ def test_exports_of_the_same_weights_have_the_same_bytes(tmp_path: Path) -> None
         export_memory(memory, tmp_path / name / "memory.onnx")
     for file in ("vision.onnx", "memory.onnx"):
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
-
-
-def test_int8_has_a_quarter_of_the_size_and_a_small_error(tmp_path: Path) -> None:
-    spec = PRESETS["compact"]
-    _, reference = random_networks(spec)
-    export_memory(reference, tmp_path / "memory.onnx")
-    export_memory(reference, tmp_path / "int8.onnx", int8=True)
-    whole, quarter = ((tmp_path / f"{name}.onnx").stat().st_size for name in ("memory", "int8"))
-    assert quarter < 0.3 * whole
-    exact, rough = Memory(tmp_path / "memory.onnx", spec), Memory(tmp_path / "int8.onnx", spec)
-    random = np.random.default_rng(1)
-    ours, theirs, worst = exact.initial(), rough.initial(), 0.0
-    for _ in range(100):
-        z = random.standard_normal(spec.latent).astype(np.float32)
-        action = random.integers(0, 2, 4).astype(np.uint8)
-        ours, theirs = exact.step(z, action, *ours), rough.step(z, action, *theirs)
-        worst = max(worst, float(np.abs(ours[0] - theirs[0]).max()))
-    assert 1e-6 < worst < 0.02

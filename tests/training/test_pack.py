@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from agent.files import sha256
 from agent.hall_of_fame import read_hall_of_fame
 from agent.world_model.packed_model import (
     DECODER,
@@ -82,32 +81,6 @@ def test_the_last_state_can_be_packed_over_the_best(runs: Path, tmp_path: Path) 
     assert (tmp_path / "pretrained" / EVOLUTION_ARRAYS).read_bytes() == last.read_bytes()
     assert "of generation 3" in (tmp_path / "pretrained" / MODEL_CARD).read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["pretrained"]
-
-
-def test_scores_of_another_model_are_refused(runs: Path, tmp_path: Path) -> None:
-    out, path = tmp_path / "pretrained", tmp_path / "scores.json"
-    run(runs, out)
-    player = {"mean": 180.0, "interval": [150.0, 210.0], "episodes": 30}
-    chance = {"mean": 170.0, "interval": [140.0, 190.0], "episodes": 30}
-    scores = {
-        "evolution_sha256": sha256(out / EVOLUTION_ARRAYS),
-        "levels": ["Airstriker-Genesis-v0:Level1"],
-        "players": {"mean of the distribution": player, "random, B DOWN": chance},
-        "returns": {},
-    }
-    path.write_text(json.dumps(scores))
-    run(runs, out, "--scores", str(path))
-    card = (out / MODEL_CARD).read_text()
-    assert "| mean of the distribution | 180.0 | 150.0 .. 210.0 | 30 |" in card
-    assert "is not significantly better than random, B DOWN" in card
-    before = card
-    with pytest.raises(TrainingError, match="measured with another evolution state"):
-        run(runs, out, "--scores", str(path), "--state", "last")
-    path.write_text("{}")
-    with pytest.raises(TrainingError, match="holds no scores"):
-        run(runs, out, "--scores", str(path))
-    assert (out / MODEL_CARD).read_text() == before  # what was packed is untouched
-    load(out)
 
 
 def test_a_new_card_changes_only_the_card_and_the_manifest(runs: Path, tmp_path: Path) -> None:

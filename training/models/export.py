@@ -6,8 +6,6 @@ is the one that a single core computes fastest.
 
 from __future__ import annotations
 
-import logging
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from agent.buttons import ACTION_BUTTONS
 from agent.files import write_atomically
@@ -123,7 +120,7 @@ def export_vision(vae: VAE, path: Path) -> None:
     graph.write(path, {"frame": (TensorProto.UINT8, shape)}, {"mu": (1, spec.latent)})
 
 
-def export_memory(memory: MDNLSTM, path: Path, *, int8: bool = False) -> None:
+def export_memory(memory: MDNLSTM, path: Path) -> None:
     """Write one step of the LSTM: z, action, h, c -> next_h, next_c, all float32 (1, ...).
 
     The gates are one matrix product over [x, h]; ONNX's LSTM operator is meant for sequences.
@@ -131,22 +128,9 @@ def export_memory(memory: MDNLSTM, path: Path, *, int8: bool = False) -> None:
     Args:
         memory: network; its mixture heads are not exported.
         path: path of the ONNX file.
-        int8: whether to quantise both matrices to 8 bits, per column, with their inputs quantised
-            at each step. In `original2018` a step reads 34 MB of weights as float32, which limits
-            its speed. `python -m benchmarks.speed.int8_memory` measures the error.
     """
-    if int8:
-        with tempfile.TemporaryDirectory() as folder:
-            exact = Path(folder) / "memory.onnx"
-            _write_memory(memory, exact, keep=False)
-            _quantise(exact, path)
-    else:
-        _write_memory(memory, path, keep=True)
-
-
-def _write_memory(memory: MDNLSTM, path: Path, *, keep: bool) -> None:
     spec, lstm, graph = memory.spec, memory.lstm.state_dict(), _Graph()
-    matrix = graph.kept_weight if keep else graph.weight
+    matrix = graph.kept_weight
     graph.add("Concat", ["z", "action"], "seen", axis=1)
     graph.add("MatMul", ["seen", matrix("input_weight", memory.input.weight.T)], "mixed")
     graph.add("Add", ["mixed", graph.weight("input_bias", memory.input.bias)], "shifted")
@@ -229,20 +213,3 @@ def export_expectation(memory: MDNLSTM, path: Path) -> None:
     graph.add("ReduceSum", ["shares", axis], "z", keepdims=0)
     hidden = (TensorProto.FLOAT, (1, spec.hidden))
     graph.write(path, {"h": hidden}, {"z": (1, spec.latent)})
-
-
-def _quantise(source: Path, target: Path) -> None:
-    temporary = source.with_name("int8.onnx")
-    logging.disable(logging.WARNING)  # it recommends a preprocessing that this graph does not need
-    try:
-        # Unsigned weights: products of unsigned and signed bytes saturate on AVX2.
-        quantize_dynamic(
-            str(source),
-            str(temporary),
-            op_types_to_quantize=["MatMul"],
-            per_channel=True,
-            weight_type=QuantType.QUInt8,
-        )
-    finally:
-        logging.disable(logging.NOTSET)
-    write_atomically(target, temporary.read_bytes())

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import ACTION_BUTTONS, to_genesis
-from agent.world_model.world_model import WorldModel
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
 from training.experts.policies import RunnerPolicy
+from training.search.rollouts import EpisodeModel
 
 MEASURED_LEVELS, MEASURED_STEPS = 8, 250
 SMALLEST_SHARE = 0.01  # of the largest size: keeps the deviation of an almost constant one finite
 
 
 def feature_sizes(
-    world_model: WorldModel, levels: Sequence[Level], seed: int
+    world_model: EpisodeModel, levels: Sequence[Level], seed: int
 ) -> NDArray[np.float64]:
     """Measure the root mean square of each feature while running right with jumps.
 

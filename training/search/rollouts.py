@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,16 @@ class Rollout:
     steps: int
 
 
+class EpisodeModel(Protocol):
+    """A world model as an episode uses it; `agent.world_model.WorldModel` is one."""
+
+    def reset(self) -> None: ...
+
+    def observe(self, frame: NDArray[np.uint8], /) -> NDArray[np.float32]: ...
+
+    def remember(self, action: NDArray[np.uint8], /) -> None: ...
+
+
 def open_world_model(networks: Path) -> WorldModel:
     """Load the networks of a folder with vision.onnx, memory.onnx and spec.json."""
     spec = ModelSpec.from_json(json.loads((networks / SPEC).read_bytes())["spec"])
@@ -90,7 +101,7 @@ class CandidatePlayer:
 
 def play(
     env: ContestEnv,
-    world_model: WorldModel,
+    world_model: EpisodeModel,
     act: Callable[[NDArray[np.float32]], NDArray[np.uint8]],
     early_stop_reward: float | None = None,
 ) -> Rollout:

@@ -1,4 +1,4 @@
-"""Ways to use the budget: what each variant changes, going on, and the table."""
+"""Settings of play: what each variant changes, continuing, and the table."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from agent.settings import PLAY_SETTINGS
 from arena.environment.levels import Level, select
 from arena.evaluation.agents import LocalAgent
 from arena.evaluation.evaluate import EvaluationInterrupted
-from benchmarks.scores import contest_scores, contest_time
-from benchmarks.scores.contest_players import AS_SEED, SEED_PLAY, SHIPPED
-from benchmarks.scores.contest_store import Play, Results
+from benchmarks.scores import contest_measure, play_settings
+from benchmarks.scores.contest_players import ORIGINAL_2018, ORIGINAL_2018_PLAY, SHIPPED
+from benchmarks.scores.contest_plays import ContestPlays, Play
 from tests.helpers.contest_plays import packed, playing
 from training.data.held_out import refuse_held_out
 from training.runs.resume import TrainingError
@@ -24,7 +24,7 @@ LEVELS = [f"PangolinDash-Genesis:{name}" for name in ("MeadowZone.Act1", "Canyon
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], str, int]]:
-    """Everything but the play; a return follows from the settings and the seed."""
+    """Replaces the play; a return depends on the settings and the seed."""
     found: list[tuple[dict[str, Any], str, int]] = []
 
     def play(agent: LocalAgent, level: Level) -> Play:
@@ -38,7 +38,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], str, i
         score += 10.0 * agent.settings.seed + ("Canyon" in level.state)
         return Play([score], [5], 1000, 1.0)
 
-    monkeypatch.setattr(contest_scores, "play_ours", playing(play))
+    monkeypatch.setattr(contest_measure, "play_ours", playing(play))
     return found
 
 
@@ -48,15 +48,15 @@ def arguments(tmp_path: Path) -> list[str]:
     return [*places, "--steps", "1000", "--seeds", "2"]
 
 
-def test_every_variant_plays_the_same_and_goes_on(
+def test_every_variant_plays_the_same_levels_and_continues(
     tmp_path: Path, played: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = arguments(tmp_path)
-    assert contest_time.main(command) == 130
-    assert len(Results.load(tmp_path / "results.json").plays) == 5
-    assert contest_time.main(command) == 0
+    assert play_settings.main(command) == 130
+    assert len(ContestPlays.load(tmp_path / "results.json").plays) == 5
+    assert play_settings.main(command) == 0
     settings = [how for how, state, _ in played if state != "interrupt"]
-    assert len(settings) == 2 * 2 * len(contest_time.VARIANTS)
+    assert len(settings) == 2 * 2 * len(play_settings.VARIANTS)
     assert len({(*how.items(), state, seed) for how, state, seed in played if how}) == len(settings)
     shipped = settings[0]
     changed = {tuple(name for name in how if how[name] != shipped[name]) for how in settings}
@@ -69,35 +69,35 @@ def test_every_variant_plays_the_same_and_goes_on(
     rows = [line.strip("| ").split(" | ") for line in printed if " timesteps" not in line][3:]
     assert rows[0][:3] == [SHIPPED, "1,016", "1,010 to 1,020"]
     assert [row[3].split(" ")[0] for row in rows[1:]] == ["+0", "-1,000"]
-    assert rows[1][0] == contest_time.LABELS["mean-first"]
+    assert rows[1][0] == play_settings.LABELS["mean-first"]
     named = (tmp_path / "results.json").read_text()
-    assert not any(label in named for label in contest_time.LABELS.values())
-    assert contest_time.main(command) == 0 and len(played) == len(settings) + 1  # all is there
+    assert not any(label in named for label in play_settings.LABELS.values())
+    assert play_settings.main(command) == 0 and len(played) == len(settings) + 1  # all is there
 
 
 def test_some_variants_can_be_played_alone(tmp_path: Path, played: list[Any]) -> None:
-    command = [*arguments(tmp_path), "--seeds", "1", "--variants", "mean-first,shipped"]
-    assert contest_time.main(command) == 0
+    command = [*arguments(tmp_path), "--seeds", "1", "--variants", "mean-first,ours"]
+    assert play_settings.main(command) == 0
     orders = [how["candidate_order"] for how, _, _ in played]
     assert orders == ["distribution"] * 2 + ["mean-first"] * 2
     with pytest.raises(UserError, match="--variants has no 'fast'"):
-        contest_time.main([*command, "--variants", "fast"])
+        play_settings.main([*command, "--variants", "fast"])
 
 
-def test_the_last_variant_is_the_seeds_way(tmp_path: Path) -> None:
+def test_the_last_variant_plays_as_the_original_agent(tmp_path: Path) -> None:
     pretrained = packed(tmp_path / "model")
-    settings = contest_time.player(AS_SEED, pretrained, 7, 3).settings
-    assert {name: getattr(settings, name) for name in SEED_PLAY} == SEED_PLAY
+    settings = play_settings.player(ORIGINAL_2018, pretrained, 7, 3).settings
+    assert {name: getattr(settings, name) for name in ORIGINAL_2018_PLAY} == ORIGINAL_2018_PLAY
     assert settings.seed == 3
-    shipped = contest_time.player(SHIPPED, pretrained, 7, 3)
+    shipped = play_settings.player(SHIPPED, pretrained, 7, 3)
     assert shipped == LocalAgent(shipped.settings)
 
 
 def test_only_training_levels_may_choose(tmp_path: Path, played: list[Any]) -> None:
     command = [*arguments(tmp_path), "--levels", "pangolin-validation"]
     with pytest.raises(TrainingError, match="belongs to pangolin-validation"):
-        contest_time.main(command)
-    refuse_held_out(level.name for level in select(contest_time.LEVELS))
+        play_settings.main(command)
+    refuse_held_out(level.name for level in select(play_settings.LEVELS))
     with pytest.raises(UserError, match="--seeds is 0"):
-        contest_time.main([*command, "--seeds", "0"])
+        play_settings.main([*command, "--seeds", "0"])
     assert not played

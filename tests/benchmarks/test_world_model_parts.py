@@ -1,10 +1,8 @@
-"""Ablations: what each variant sees, going on where it stopped, and the table."""
+"""Parts of the world model: what each variant sees, continuing, and the table."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,10 @@ from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import MEMORY, NETWORKS, PackedModelError
 from agent.world_model.preprocess import preprocess
 from arena.environment.levels import Level
-from benchmarks.ablations import ablations, players, trials
-from benchmarks.ablations.players import (
+from benchmarks import measured_tables
+from benchmarks.ablations import trials, variants, world_model_parts
+from benchmarks.ablations.ablation_runs import AblationRuns, EvolvedRun, table
+from benchmarks.ablations.variants import (
     ALONE,
     CURRICULUM,
     SAMPLED,
@@ -26,18 +26,18 @@ from benchmarks.ablations.players import (
     UNTRAINED,
     VARIANTS,
     ZEROED,
-    AblatedPlayer,
-    SampledVision,
+    SampledLatents,
+    VariantPlayer,
     n_features,
     untrained_memory,
 )
-from benchmarks.ablations.results import AblationError, Results, Run, table
+from benchmarks.store import StoreError
 from tests.helpers.made_up_pool import MadeUpPool
 from tests.helpers.small_models import TINY
 from training.models.checkpoint import load_networks, save_networks
 from training.models.untrained import random_networks
 from training.runs.resume import TrainingError
-from training.search.rollouts import CandidatePlayer, Rollout, RolloutRequest
+from training.search.rollouts import Player, Rollout, RolloutRequest
 
 LEVEL = Level("Game", "State")
 SETTINGS = {"generations": 2, "levels": ["Game:State"]}
@@ -72,13 +72,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def networks(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("networks") / "networks"
-    spec, _ = ablations.prepare(given(trained, seeds=2), folder)
+    spec, _ = world_model_parts.prepare(given(trained, seeds=2), folder)
     assert spec == TINY
     return folder
 
 
-def given(trained: Path, **changes: Any) -> ablations.Options:
-    return ablations.Options(pretrained=trained, **changes)
+def given(trained: Path, **changes: Any) -> world_model_parts.Options:
+    return world_model_parts.Options(pretrained=trained, **changes)
 
 
 def features(
@@ -94,9 +94,9 @@ def features(
             seen.append(features)
             return np.array([1, 0, 0, 1], np.uint8)
 
-    monkeypatch.setattr(players, "ContestEnv", MadeUpGame)
-    monkeypatch.setattr(players, "Controller", Watching)
-    player = AblatedPlayer(networks, variant, seed, 100, None)
+    monkeypatch.setattr(variants, "ContestEnv", MadeUpGame)
+    monkeypatch.setattr(variants, "Controller", Watching)
+    player = VariantPlayer(networks, variant, seed, 100, None)
     size = n_parameters(n_features(variant, TINY))
     assert player(RolloutRequest(0, np.zeros(size, np.float32), LEVEL, luck)) == Rollout(10.0, 5)
     return np.array(seen)
@@ -121,13 +121,13 @@ def test_what_each_variant_sees(networks: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_deviation_is_vs_own(trained: Path, networks: Path) -> None:
-    vision = SampledVision(networks, TINY)
+    model = SampledLatents(networks, TINY)
     frame = np.random.default_rng(2).integers(0, 256, (224, 320, 3), np.uint8)
     vae, _ = load_networks(trained / NETWORKS)
     with torch.no_grad():
         pixels = torch.from_numpy(preprocess(frame, TINY)[None])
         mu, log_variance = (part[0].numpy() for part in vae.encode(pixels))
-    drawn = np.array([vision.encode(frame) for _ in range(800)])
+    drawn = np.array([model.sample(frame) for _ in range(800)])
     assert drawn.dtype == np.float32
     np.testing.assert_allclose(drawn.mean(0), mu, atol=0.3)
     np.testing.assert_allclose(drawn.std(0), np.exp(log_variance / 2), rtol=0.15)
@@ -138,11 +138,9 @@ def test_the_first_variant_is_the_agent(networks: Path, monkeypatch: pytest.Monk
 
     parameters = np.random.default_rng(1).normal(size=n_parameters(TINY.n_features))
     task = RolloutRequest(0, parameters.astype(np.float32), LEVEL, 3)
-    for module in (rollouts, players):
+    for module in (rollouts, variants):
         monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
-    assert AblatedPlayer(networks, TRAINED, 1, 100, None)(task) == CandidatePlayer(
-        networks, 100, None
-    )(task)
+    assert VariantPlayer(networks, TRAINED, 1, 100, None)(task) == Player(networks, 100, None)(task)
     assert (networks / MEMORY).read_bytes() != (networks / untrained_memory(1)).read_bytes()
 
 
@@ -155,24 +153,24 @@ def made_up(task: RolloutRequest) -> Rollout:
 def pool(monkeypatch: pytest.MonkeyPatch) -> MadeUpPool:
     made = MadeUpPool(made_up)
     monkeypatch.setattr(trials, "Pool", made)
-    monkeypatch.setattr(trials, "check_available", lambda level: None)
+    monkeypatch.setattr(trials, "available", lambda level: None)
     return made
 
 
 def arguments(trained: Path, folder: Path) -> list[str]:
     places = ["--pretrained", str(trained), "--runs", str(folder / "runs")]
-    places += ["--out", str(folder / "results/ablations.json")]
+    places += ["--out", str(folder / "results/world_model_parts.json")]
     budget = (
         "--seeds 2 --generations 3 --population 4 --measure-episodes 2 --variants trained,alone"
     )
     return [*places, *budget.split()]
 
 
-def test_an_interrupted_measurement_goes_on(
+def test_an_interrupted_measurement_continues(
     trained: Path, tmp_path: Path, pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, cut = arguments(trained, tmp_path / "whole"), arguments(trained, tmp_path / "cut")
-    assert ablations.main(whole) == 0
+    assert world_model_parts.main(whole) == 0
     # 3 generations of 4 on 2 levels, then the mean on 6 levels twice; 2 variants, 2 seeds
     assert len(pool.played) == 4 * (3 * 4 * 2 + 6 * 2)
     assert {len(task.parameters) for task in pool.played} == {
@@ -184,31 +182,32 @@ def test_an_interrupted_measurement_goes_on(
     pool.played.clear()
     pool.stop_after = 36 + 10  # in the second generation of the second run
     with pytest.raises(KeyboardInterrupt):
-        ablations.main(cut)
-    assert list(Results.load(tmp_path / "cut/results/ablations.json").runs) == [TRAINED]
+        world_model_parts.main(cut)
+    assert list(AblationRuns.load(tmp_path / "cut/results/world_model_parts.json").runs) == [
+        TRAINED
+    ]
     pool.played.clear()
     pool.stop_after = 10**9
-    assert ablations.main(cut) == 0
+    assert world_model_parts.main(cut) == 0
     assert len(pool.played) == 3 * 36 - 8  # the first generation was saved
     made = [
-        json.loads((tmp_path / name / "results/ablations.json").read_text())
+        json.loads((tmp_path / name / "results/world_model_parts.json").read_text())
         for name in ("whole", "cut")
     ]
     for content in made:
-        for by_seed in content["runs"].values():
-            for run in by_seed.values():
-                run.pop("seconds")
+        for row in content["rows"]:
+            row.pop("seconds")
     assert made[0] == made[1]
     pool.played.clear()
-    assert ablations.main(cut) == 0 and not pool.played
-    with pytest.raises(AblationError, match="was made with generations 3, not 4"):
-        ablations.main([*cut, "--generations", "4"])
+    assert world_model_parts.main(cut) == 0 and not pool.played
+    with pytest.raises(StoreError, match="generations 3, not 4"):
+        world_model_parts.main([*cut, "--generations", "4"])
 
 
 def test_both_variants_of_a_seed_play_the_same(
     trained: Path, tmp_path: Path, pool: MadeUpPool
 ) -> None:
-    ablations.main(arguments(trained, tmp_path))
+    world_model_parts.main(arguments(trained, tmp_path))
     played = {
         size: [(task.candidate, task.level.name, task.seed) for task in of_size]
         for size in {len(task.parameters) for task in pool.played}
@@ -225,83 +224,45 @@ def test_a_curriculum_stays_where_nothing_was_beaten(
     trained: Path, tmp_path: Path, pool: MadeUpPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fixed = [*arguments(trained, tmp_path), "--variants", CURRICULUM, "--seeds", "1"]
-    ablations.main(fixed)
+    world_model_parts.main(fixed)
     searched = [task.level.state for task in pool.played if "Act1" in task.level.state]
     assert searched == ["MeadowZone.Act1"] * 3 * 4
     pool.played.clear()
-    monkeypatch.setattr(ablations, "BEATEN", -1000.0)  # what anybody has
-    ablations.main([*fixed, "--out", str(tmp_path / "other.json"), "--runs", str(tmp_path / "r")])
+    monkeypatch.setattr(world_model_parts, "BEATEN", -1000.0)  # what anybody has
+    world_model_parts.main(
+        [*fixed, "--out", str(tmp_path / "other.json"), "--runs", str(tmp_path / "r")]
+    )
     searched = [task.level.state for task in pool.played if "Act1" in task.level.state]
     assert searched[:4] == ["MeadowZone.Act1"] * 4
     assert searched[4:12] == ["CanyonZone.Act1", "MeadowZone.Act1"] * 4
     assert searched[12::2] == ["CavernZone.Act1"] * 4
 
 
-def made(**runs: list[float]) -> Results:
-    """Results with these scores of seeds 1, 2, ..."""
-    results = Results(dict(SETTINGS))
-    for name, scores in runs.items():
-        results.runs[name] = {
-            seed: Run({"Game:A": [score - 10, score + 10], "Game:B": [score]}, 100, 2.0)
-            for seed, score in enumerate(scores, 1)
-        }
-    return results
-
-
-def test_the_table_compares_seed_by_seed() -> None:
-    results = made(alone=[900.0], trained=[1000.0, 2000.0], zeroed=[1100.0, 1500.0])
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in table(results, VARIANTS).split("\n")
-    ]
-    assert rows[0] == ["variant", "seed 1", "seed 2", "mean", "against trained"]
-    assert [row[1:4] for row in rows[2:]] == [
-        ["1,000", "2,000", "1,500"],
-        ["1,100", "1,500", "1,300"],
-        ["900", "-", "900"],
-    ]
-    apart = [row[4] for row in rows[2:]]
-    assert apart[0] == "" and apart[2] == "-100 (-100 to -100)"  # against seed 1 alone
-    found = re.fullmatch(r"-200 \((-[\d,]+) to \+([\d,]+)\)", apart[1])
-    assert found is not None
-    low, high = (int(number.replace(",", "")) for number in found.groups())
-    # trained has 1,000 or 2,000 of a seed, zeroed 1,100 or 1,500; four draws of each
-    assert -900 <= low <= -600 and 200 <= high <= 500
-
-
-def test_show_writes_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    results, readme = made(trained=[1000.0]), tmp_path / "README.md"
-    readme.write_text("<!-- ablations -->\n<!-- end -->\n")
-    monkeypatch.setattr(ablations, "README", readme)
+def test_show_updates_the_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results, readme = AblationRuns(dict(SETTINGS)), tmp_path / "README.md"
+    results.runs[TRAINED] = {1: EvolvedRun({"Game:A": [1000.0]}, 100, 2.0)}
+    readme.write_text("<!-- world model parts -->\n<!-- end -->\n")
+    monkeypatch.setattr(measured_tables, "ROOT", tmp_path)
     results.save(tmp_path / "results.json")
-    assert ablations.main(["--show", "--out", str(tmp_path / "results.json")]) == 0
-    assert readme.read_text() == f"<!-- ablations -->\n{table(results, VARIANTS)}\n<!-- end -->\n"
-    with pytest.raises(AblationError, match="is not there: measure first"):
-        ablations.main(["--show", "--out", str(tmp_path / "none.json")])
-
-
-def test_results_survive_and_damage_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "results.json"
-    results = made(trained=[1.0, 2.0])
-    results.save(path)
-    read = Results.open(path, SETTINGS)
-    assert dataclasses.asdict(read) == dataclasses.asdict(results)
-    for content in ("", "[]", '{"format_version": 2}', '{"format_version": 1, "runs": {}}'):
-        path.write_text(content)
-        with pytest.raises(AblationError, match=r"results\.json is no file of ablations"):
-            Results.load(path)
+    assert world_model_parts.main(["--show", "--out", str(tmp_path / "results.json")]) == 0
+    assert (
+        readme.read_text()
+        == f"<!-- world model parts -->\n{table(results, VARIANTS)}\n<!-- end -->\n"
+    )
+    with pytest.raises(StoreError, match="none.json does not exist"):
+        world_model_parts.main(["--show", "--out", str(tmp_path / "none.json")])
 
 
 def test_mistakes_are_named(trained: Path, tmp_path: Path) -> None:
     fixed = arguments(trained, tmp_path)
     with pytest.raises(UserError, match="--variants has no 'dreaming': give some of trained, un"):
-        ablations.main([*fixed, "--variants", "dreaming"])
-    with pytest.raises(AblationError, match="--population is 0"):
-        ablations.main([*fixed, "--population", "0"])
+        world_model_parts.main([*fixed, "--variants", "dreaming"])
+    with pytest.raises(UserError, match="--population is 0"):
+        world_model_parts.main([*fixed, "--population", "0"])
     with pytest.raises(TrainingError, match="belongs to pangolin-validation"):
-        ablations.main([*fixed, "--levels", "pangolin-validation"])
+        world_model_parts.main([*fixed, "--levels", "pangolin-validation"])
     with pytest.raises(PackedModelError, match=r"networks\.safetensors is missing"):
-        ablations.main([*fixed, "--pretrained", str(tmp_path), "--levels", "airstriker"])
+        world_model_parts.main([*fixed, "--pretrained", str(tmp_path), "--levels", "airstriker"])
     assert not (tmp_path / "runs").exists()
 
 
@@ -311,8 +272,8 @@ def test_on_the_emulator(trained: Path, tmp_path: Path) -> None:
     small = "--levels airstriker --measure airstriker --max-steps 20 --seeds 1 --generations 1"
     variants = [UNTRAINED, ALONE, SAMPLED]
     fixed = [*arguments(trained, tmp_path), *small.split(), "--variants", ",".join(variants)]
-    assert ablations.main([*fixed, "--workers", "1"]) == 0
-    results = Results.load(tmp_path / "results/ablations.json")
+    assert world_model_parts.main([*fixed, "--workers", "1"]) == 0
+    results = AblationRuns.load(tmp_path / "results/world_model_parts.json")
     assert list(results.runs) == variants
     for by_seed in results.runs.values():
         assert by_seed[1].steps == 4 * 20 and len(by_seed[1].returns) == 1

@@ -1,4 +1,4 @@
-"""The file of the contest's scores: kept whole, and another model or ROM is never mixed in."""
+"""The file of the contest's plays: other models and other ROMs are excluded."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.scores.contest_players import SHIPPED
-from benchmarks.scores.contest_store import Results, ResultsError
-from benchmarks.scores.contest_tables import budgets, markdown, scored
+from benchmarks.scores.contest_plays import ContestPlays
+from benchmarks.scores.contest_summary import budgets, summarize
+from benchmarks.scores.contest_tables import markdown
+from benchmarks.store import StoreError
 from tests.helpers.contest_plays import GAME, IDENTITIES, JERK, LEVELS, add, opened
 
 
@@ -19,11 +21,11 @@ def test_results_survive_being_written(tmp_path: Path) -> None:
     add(made, SHIPPED, [[[1.234, 2.0], []], [[3.0]]])
     add(made, JERK, [[[5.0]]], steps=2000)
     made.save(path)
-    read = Results.load(path)
+    read = ContestPlays.load(path)
     assert read == made
     assert read.plays[read.key(1000, SHIPPED, LEVELS[0], 1)].returns == [1.23, 2.0]
-    # A line a play, the smaller budget first.
-    lines = path.read_text().split('"plays": [\n')[1].splitlines()[:-1]
+    # One line for each play, the smaller budget first.
+    lines = path.read_text().split('"rows": [\n')[1].splitlines()[:-1]
     assert [json.loads(line.rstrip(","))["budget_steps"] for line in lines] == [1000] * 3 + [2000]
 
 
@@ -34,34 +36,34 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
     add(made, JERK, [[[5.0]]])
     made.save(path)
     path.write_text(path.read_text()[:-40] if content == "cut" else content)
-    with pytest.raises(ResultsError, match=r"scores\.json is no file of contest scores"):
+    with pytest.raises(StoreError, match=r"scores\.json is not a file of contest scores"):
         opened(path)
 
 
-def test_another_model_is_set_apart_and_comes_back(tmp_path: Path) -> None:
+def test_plays_of_another_model_are_excluded_until_it_is_back(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     old = opened()
     add(old, SHIPPED, [[[1000.0]], [[1000.0]]])
     add(old, JERK, [[[500.0]], [[500.0]]])
-    assert old.apart() is None
+    assert old.excluded() is None
     old.save(path)
 
     new = opened(path, model="9876543210abcdef")
-    assert [row.agent for row in scored(new, 1000)] == [JERK]
-    said = new.apart()
-    assert said is not None and said.startswith("2 plays of another model") and "\n" not in said
-    assert SHIPPED in said and "abcdef012345" in said and JERK not in said
-    assert said in markdown(new)
+    assert [row.agent for row in summarize(new, 1000)] == [JERK]
+    excluded = new.excluded()
+    assert excluded is not None and excluded.startswith("2 plays") and "\n" not in excluded
+    assert SHIPPED in excluded and "abcdef012345" in excluded and JERK not in excluded
+    assert excluded in markdown(new)
     add(new, SHIPPED, [[[3000.0]], [[3000.0]]])
-    assert scored(new, 1000)[-1].mean == 3000.0
+    assert summarize(new, 1000)[-1].mean == 3000.0
     new.save(path)
 
     again = opened(path)
-    assert scored(again, 1000)[-1].mean == 1000.0
-    assert "9876543210ab" in (again.apart() or "")
+    assert summarize(again, 1000)[-1].mean == 1000.0
+    assert "9876543210ab" in (again.excluded() or "")
 
 
-def test_players_are_known_by_ids_that_say_nothing(tmp_path: Path) -> None:
+def test_ids_of_players_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     old = opened(settings={"explore": False}, explorer=1)
     assert list(old.players) == [f"p{number}" for number in range(1, len(IDENTITIES) + 1)]
@@ -84,14 +86,14 @@ def test_a_play_of_an_unknown_player_is_named(tmp_path: Path) -> None:
     add(made, JERK, [[[5.0]]])
     del made.players[made.current[JERK]]
     made.save(path)
-    with pytest.raises(ResultsError, match="players have no 'p4'"):
-        Results.load(path)
+    with pytest.raises(StoreError, match="players have no 'p4'"):
+        ContestPlays.load(path)
 
 
-def test_another_rom_sets_all_agents_apart(tmp_path: Path) -> None:
+def test_plays_on_another_rom_are_excluded(tmp_path: Path) -> None:
     old = opened()
     add(old, JERK, [[[500.0]]])
     old.save(tmp_path / "scores.json")
-    new = Results.open(tmp_path / "scores.json", IDENTITIES, {GAME: "rom2"}, LEVELS)
-    assert budgets(new) == [] and JERK in (new.apart() or "")
+    new = ContestPlays.open(tmp_path / "scores.json", IDENTITIES, {GAME: "rom2"}, LEVELS)
+    assert budgets(new) == [] and JERK in (new.excluded() or "")
     assert "Nothing is measured" in markdown(new)

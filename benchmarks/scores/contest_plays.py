@@ -1,0 +1,200 @@
+"""The contest's plays: every return of every play, and which agent played it.
+
+A play is one agent's budget on one level with one seed. What identifies a player is stored as data,
+never as a hash of source code. Plays of another model, other settings or another ROM stay in the
+file and are excluded from the tables.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from arena.evaluation.score import level_score
+from benchmarks.store import Values, load_rows, save_rows
+
+KIND = "contest-scores"
+Identity = Mapping[str, Any]
+
+
+class PlayKey(NamedTuple):
+    """Identifies a play.
+
+    Attributes:
+        budget_steps: timesteps, resets included.
+        agent: its name in the tables.
+        level: "GAME:STATE".
+        seed: random seed of the stickiness and of the agent.
+        player: id in `ContestPlays.players`.
+        rom: SHA-1 of the game's ROM.
+    """
+
+    budget_steps: int
+    agent: str
+    level: str
+    seed: int
+    player: str
+    rom: str
+
+
+@dataclass(frozen=True)
+class Play:
+    """Result of one budget.
+
+    Attributes:
+        returns: returns of the episodes that the contest counts, in order.
+        lengths: agent steps of these episodes, without the reset.
+        timesteps: timesteps used, resets included.
+        seconds: duration of the play.
+        locked_in_at: timesteps used when the first locked-in episode began; None: no lock-in.
+    """
+
+    returns: list[float]
+    lengths: list[int]
+    timesteps: int
+    seconds: float
+    locked_in_at: int | None = None
+
+    @property
+    def score(self) -> float | None:
+        """Mean return; None if no episode counts."""
+        return level_score(self.returns)
+
+    @property
+    def steps_per_second(self) -> float:
+        return self.timesteps / max(self.seconds, 1e-9)
+
+
+@dataclass
+class ContestPlays:
+    """All plays that were measured.
+
+    Attributes:
+        players: id -> identity, of all that ever played. Ids are "p1", "p2", ...
+        current: agent -> id of its present identity.
+        roms: game -> SHA-1 of its present ROM.
+        levels: levels in the order of the tables.
+        plays: all plays by key, those that are not current included.
+    """
+
+    players: dict[str, Identity] = field(default_factory=dict)
+    current: dict[str, str] = field(default_factory=dict)
+    roms: dict[str, str] = field(default_factory=dict)
+    levels: list[str] = field(default_factory=list)
+    plays: dict[PlayKey, Play] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        identities: Mapping[str, Identity],
+        roms: Mapping[str, str],
+        levels: Iterable[str],
+    ) -> ContestPlays:
+        """Returns the plays so far, to continue with these players; none if there is no file.
+
+        Raises:
+            StoreError: the file can't be read.
+        """
+        plays = cls.load(path) if path.exists() else cls()
+        plays.current = {name: plays._player(identity) for name, identity in identities.items()}
+        plays.roms |= roms
+        plays.levels = list(dict.fromkeys([*plays.levels, *levels]))
+        return plays
+
+    @classmethod
+    def load(cls, path: Path) -> ContestPlays:
+        """Read a file of plays.
+
+        Raises:
+            StoreError: the file is missing, damaged or of another kind.
+        """
+        return load_rows(path, KIND, cls._build)
+
+    @classmethod
+    def _build(cls, values: Values, rows: list[Values]) -> ContestPlays:
+        players, current, roms = (dict(values[name]) for name in ("players", "current", "roms"))
+        plays = dict(map(_from_row, rows))
+        if unknown := {key.player for key in plays} - players.keys():
+            raise ValueError(f"players have no {min(unknown)!r:.60}")
+        return cls(players, current, roms, list(values["levels"]), plays)
+
+    def save(self, path: Path) -> None:
+        """Write the file atomically, one line for each play.
+
+        Raises:
+            StoreError: the file can't be written.
+        """
+        values = {
+            "levels": self.levels,
+            "current": self.current,
+            "roms": self.roms,
+            "players": self.players,
+        }
+        place = {level: number for number, level in enumerate(self.levels)}
+        agents = {agent: number for number, agent in enumerate(self.current)}
+
+        def order(key: PlayKey) -> tuple[int, int, int, PlayKey]:
+            by_agent, by_level = agents.get(key.agent, len(agents)), place.get(key.level)
+            return key.budget_steps, by_agent, len(place) if by_level is None else by_level, key
+
+        rows = ({**k._asdict(), **asdict(self.plays[k])} for k in sorted(self.plays, key=order))
+        save_rows(path, KIND, values, rows)
+
+    def _player(self, identity: Identity) -> str:
+        """Returns the id of an identity, a new id if it never played."""
+        for name, known in self.players.items():
+            if known == identity:
+                return name
+        names = (f"p{number}" for number in itertools.count(1))
+        new = next(name for name in names if name not in self.players)
+        self.players[new] = identity
+        return new
+
+    def key(self, budget_steps: int, agent: str, level: str, seed: int) -> PlayKey:
+        """Returns the key of a play by the agent's present identity, on the present ROM."""
+        game = level.partition(":")[0]
+        player, rom = self.current.get(agent, ""), self.roms.get(game, "")
+        return PlayKey(budget_steps, agent, level, seed, player, rom)
+
+    def add(self, key: PlayKey, play: Play) -> None:
+        rounded = [round(value, 2) for value in play.returns]
+        self.plays[key] = Play(
+            rounded, play.lengths, play.timesteps, round(play.seconds, 1), play.locked_in_at
+        )
+
+    def is_current(self, key: PlayKey) -> bool:
+        """Returns whether a play's agent and ROM are the present ones."""
+        return key == self.key(key.budget_steps, key.agent, key.level, key.seed)
+
+    def excluded(self) -> str | None:
+        """Returns one line about the plays that no table includes; None: there are none."""
+        excluded = [key for key in self.plays if not self.is_current(key)]
+        if not excluded:
+            return None
+        agents = sorted({key.agent for key in excluded})
+        found = (self.players.get(key.player, {}).get("model", "") for key in excluded)
+        models = {str(model)[:12] for model in found} - {""}
+        named = f" (models {', '.join(sorted(models))})" if models else ""
+        return (
+            f"{len(excluded)} plays of another model, other settings or another ROM are excluded:"
+            f" {', '.join(agents)}{named}"
+        )
+
+
+def _from_row(row: Values) -> tuple[PlayKey, Play]:
+    key = PlayKey(**{name: row[name] for name in PlayKey._fields})
+    locked_in_at = row["locked_in_at"]
+    play = Play(
+        [float(value) for value in row["returns"]],
+        [int(value) for value in row["lengths"]],
+        int(row["timesteps"]),
+        float(row["seconds"]),
+        None if locked_in_at is None else int(locked_in_at),
+    )
+    if len(play.returns) != len(play.lengths):
+        raise ValueError(f"{len(play.returns)} returns and {len(play.lengths)} lengths")
+    return key, play

@@ -1,0 +1,204 @@
+"""What the agent's settings of play are worth, measured on training levels.
+
+    python -m benchmarks.scores.play_settings          measures; the same command continues
+    python -m benchmarks.scores.play_settings --show   prints the table and updates the documents
+
+Each variant changes one setting of the shipped agent; the last variant plays as the original 2018
+agent. All play the same levels with the same seeds through the real socket, as in contest_scores.
+The defaults are chosen here; validation levels are not used to choose anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from agent.command_line import option, parse, run
+from agent.errors import INTERRUPTED_EXIT_CODE
+from agent.world_model.packed_model import load
+from arena.environment.levels import Level
+from arena.evaluation.agents import AgentOptions, LocalAgent
+from arena.evaluation.evaluate import EvaluationInterrupted
+from arena.evaluation.score import bootstrap_difference
+from arena.server.signals import signals_as_interrupt
+from benchmarks.identity import model_digest, rom_hashes
+from benchmarks.measured_tables import update_documents
+from benchmarks.names import check_positive, chosen
+from benchmarks.scores.contest_measure import (
+    MeasurementFile,
+    chosen_levels,
+    exclusive,
+    measure_ours,
+)
+from benchmarks.scores.contest_players import (
+    ORIGINAL_2018,
+    ORIGINAL_2018_PLAY,
+    SHIPPED,
+    play_identity,
+)
+from benchmarks.scores.contest_plays import ContestPlays, Identity
+from benchmarks.scores.contest_summary import AgentPlays, budgets, paired_scores, summarize, title
+from benchmarks.tables import markdown_table
+from training.data.held_out import refuse_held_out
+
+TABLE = "play settings"  # its name in the documents
+VARIANTS: Mapping[str, Mapping[str, Any]] = {  # agent in the results -> changed settings
+    SHIPPED: {},
+    "mean-first": {"candidate_order": "mean-first"},
+    ORIGINAL_2018: ORIGINAL_2018_PLAY,
+}
+# How the table describes a variant. Results name agents without names of settings, which change.
+LABELS = {
+    "mean-first": "the mean and the hall of fame first: `CANDIDATE_ORDER=mean-first`",
+}
+NAMES = {
+    {SHIPPED: "ours", ORIGINAL_2018: "original-2018"}.get(name, name): name for name in VARIANTS
+}
+LEVELS = ",".join(
+    f"PangolinDash-Genesis:{zone}Zone.Act{act}"
+    for zone in ("Meadow", "Canyon", "Cavern", "Glacier", "Foundry", "Lagoon")
+    for act in (1, 2)
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure what settings of play are worth, on training levels.
+
+    The same command again continues the measurement.
+    """
+
+    levels: str = option("levels or a set of levels, without validation and test levels", LEVELS)
+    steps: int = option("timesteps of each budget, resets included", 20_000)
+    variants: str = option("variants to measure, separated by commas", ",".join(NAMES))
+    seeds: int = option("budgets of each variant on each level, with seeds 1, 2, ...", 1)
+    workers: int = option("number of levels played at once", 2)
+    pretrained: Path = option("folder of the packed model", Path("pretrained"))
+    folder: Path = option("folder of the runs", Path("runs/play_settings"))
+    out: Path = option("file of the results, read and written", Path("results/play_settings.json"))
+    show: bool = option("measure nothing; print --out, update the documents", False)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers below 1.
+
+        Raises:
+            UserError: names the option.
+        """
+        check_positive(self, ("steps", "seeds", "workers"))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = parse(Options, argv, prog="python -m benchmarks.scores.play_settings")
+    if options.show:
+        print(made := markdown(ContestPlays.load(options.out)))
+        update_documents({TABLE: made})
+        return 0
+    variants = [NAMES[name] for name in chosen("variants", options.variants, NAMES)]
+    levels = chosen_levels(options.levels)
+    refuse_held_out(level.name for level in levels)
+    with exclusive(options.folder):
+        names = [level.name for level in levels]
+        known = identities(options.pretrained)
+        plays = ContestPlays.open(options.out, known, rom_hashes(levels), names)
+        file = MeasurementFile(plays, options.out, Console(stderr=True))
+        try:
+            with signals_as_interrupt():
+                measure(options, variants, levels, file)
+        except (KeyboardInterrupt, EvaluationInterrupted):
+            file.save()  # the interruption may come between a new play and the file
+            print("interrupted: the same command continues", file=sys.stderr)
+            return INTERRUPTED_EXIT_CODE
+    print(markdown(plays))
+    return 0
+
+
+def measure(
+    options: Options, variants: Sequence[str], levels: Sequence[Level], file: MeasurementFile
+) -> None:
+    """Make the plays that the file lacks.
+
+    Raises:
+        EvaluationInterrupted, KeyboardInterrupt: finished plays are kept.
+        UserError: a play can't be made.
+    """
+    # Seed by seed, so that the plays before an interruption can be compared.
+    for seed in range(1, options.seeds + 1):
+        for variant in variants:
+            keys = {
+                level.name: file.plays.key(options.steps, variant, level.name, seed)
+                for level in levels
+            }
+            todo = {name: key for name, key in keys.items() if key not in file.plays.plays}
+            if todo:
+                measure_ours(
+                    player(variant, options.pretrained, options.steps, seed),
+                    [level for level in levels if level.name in todo],
+                    todo,
+                    options.folder,
+                    options.workers,
+                    file,
+                )
+
+
+def player(variant: str, pretrained: Path, budget_steps: int, seed: int) -> LocalAgent:
+    """Returns the shipped agent with the variant's settings."""
+    # A score must not depend on the caller's environment variables: {} replaces them.
+    shipped = LocalAgent.configure({}, pretrained, AgentOptions(budget_steps, seed, None))
+    return LocalAgent(replace(shipped.settings, **VARIANTS[variant]))
+
+
+def identities(pretrained: Path) -> dict[str, Identity]:
+    """Returns what identifies each variant at present.
+
+    Raises:
+        UserError: there is no packed model, or its play.json can't be used.
+    """
+    model = model_digest(load(pretrained))
+    return {
+        name: {"agent": name, "model": model}
+        | play_identity(player(name, pretrained, 1, 1).settings)
+        for name in VARIANTS
+    }
+
+
+def markdown(plays: ContestPlays) -> str:
+    """Returns Markdown with a table for each budget."""
+    parts = []
+    for steps in budgets(plays):
+        found = summarize(plays, steps, list(VARIANTS))
+        shipped = next((row for row in found if row.agent == SHIPPED), None)
+        rows = [
+            [
+                LABELS.get(row.agent, row.agent),
+                "-" if row.mean is None else f"{row.mean:,.0f}",
+                f"{row.interval[0]:,.0f} to {row.interval[1]:,.0f}" if row.interval else "-",
+                difference(shipped, row),
+            ]
+            for row in found
+        ]
+        head = ["variant", "mean return", "95% interval", f"difference to {SHIPPED}"]
+        parts.append(f"**{title(found, steps)}**\n\n{markdown_table(head, rows)}")
+    return "\n\n".join(parts) or "Nothing is measured yet."
+
+
+def difference(first: AgentPlays | None, second: AgentPlays) -> str:
+    """Returns the second's mean minus the first's, over levels and seeds of both, with interval."""
+    if first is None or first is second:
+        return ""
+    ones, others = paired_scores(first, second)
+    if not ones:
+        return "-"
+    mean = np.mean([np.mean(b) - np.mean(a) for a, b in zip(ones, others, strict=True)])
+    interval = bootstrap_difference(ones, others)
+    return f"{mean:+,.0f}" + (f" ({interval[0]:+,.0f} to {interval[1]:+,.0f})" if interval else "")
+
+
+if __name__ == "__main__":
+    run(main)

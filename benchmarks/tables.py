@@ -1,0 +1,44 @@
+"""Markdown tables: every table of every benchmark is written here, with the library tabulate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tabulate import DataRow, TableFormat, tabulate
+
+
+def _rule(widths: Sequence[int], alignments: Sequence[str]) -> str:
+    return "| " + " | ".join("---" for _ in widths) + " |"
+
+
+_ROW = DataRow("|", "|", "|")
+# GitHub's Markdown without padding: a changed number changes one line of a diff, not the table.
+_FORMAT = TableFormat(
+    lineabove=None,
+    linebelowheader=_rule,
+    linebetweenrows=None,
+    linebelow=None,
+    headerrow=_ROW,
+    datarow=_ROW,
+    padding=1,
+    with_header_hide=None,
+)
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Returns a Markdown table.
+
+    Args:
+        head: one heading for each column.
+        rows: one text for each column. A vertical bar in a text is written as a slash.
+
+    Raises:
+        ValueError: a row has another number of cells than the head.
+    """
+    cells = [[cell.replace("|", "/") for cell in row] for row in (head, *rows)]
+    if wrong := [row for row in cells if len(row) != len(head)]:
+        raise ValueError(f"a row has {len(wrong[0])} cells, the table has {len(head)} columns")
+    table: str = tabulate(
+        cells[1:], cells[0], tablefmt=_FORMAT, disable_numparse=True, stralign=None
+    )
+    return table
