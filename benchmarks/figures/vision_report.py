@@ -31,13 +31,13 @@ from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
 from benchmarks.figures.things import Finder
 from training.data.dataset import DataError, StoredEpisode, list_episodes
+from training.models.encode import encode_frames
 from training.models.error_weights import SCREEN, player_box
+from training.models.evaluation import ACTIVE_VARIANCE
 from training.models.networks import VAE
 from training.models.weights import VISION_WEIGHTS, load_network
 from training.pictures.rows import to_pixels, write_rows
 from training.runs.run_folder import read_result
-from training.models.encode import encode_frames
-from training.models.evaluation import ACTIVE_VARIANCE
 from training.runs.stages import TRAIN_VISION
 
 SHOWN = 10  # pictures in a row

@@ -38,7 +38,7 @@ from benchmarks.scores.contest_measure import (
 from benchmarks.scores.contest_pictures import draw_all
 from benchmarks.scores.contest_players import NAMES, OURS, SHIPPED, identities, our_agent
 from benchmarks.scores.contest_plays import ContestPlays, PlayKey
-from benchmarks.scores.contest_tables import TABLE, for_the_card, markdown
+from benchmarks.scores.contest_tables import COMPARISON, TABLE, comparison, for_the_card, markdown
 
 PICTURES = ROOT / "results" / "pictures"
 
@@ -142,7 +142,7 @@ def show(plays: ContestPlays, levels: Sequence[Level], pretrained: Path) -> None
     drawn = [level for level in levels if plays.roms.get(level.game) == roms[level.game]]
     for path in draw_all(PICTURES, plays, drawn):
         print(f"drawn: {path}", file=sys.stderr)
-    update_documents({TABLE: made})
+    update_documents({TABLE: made, COMPARISON: comparison(plays)})
     update_card(plays, pretrained)
 
 

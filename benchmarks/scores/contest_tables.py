@@ -9,7 +9,7 @@ import numpy as np
 from agent.settings import Settings
 from arena.evaluation.score import Interval, mean_score
 from arena.pages.report.episode_ends import FULL_PROGRESS_RETURN
-from benchmarks.scores.baseline_plays import JERK
+from benchmarks.scores.baseline_plays import JERK, RANDOM
 from benchmarks.scores.contest_players import ORIGINAL_2018, SHIPPED, UNTRAINED
 from benchmarks.scores.contest_plays import ContestPlays, Play
 from benchmarks.scores.contest_summary import (
@@ -31,6 +31,7 @@ from benchmarks.tables import markdown_table
 
 PICTURE = "contest_scores.png"
 TABLE = "contest scores"  # its name in the documents
+COMPARISON = "comparison"  # the name of the README's table
 HEAD = ("agent", "mean return", "95% interval", "levels finished", "levels", "seeds", "steps/s")
 LEVEL_HEAD = (
     *("level", "score", "JERK", "progress, mean", "progress, best", "episodes"),
@@ -49,6 +50,18 @@ def markdown(plays: ContestPlays) -> str:
         parts.append(by_level(plays, steps))
     excluded = plays.excluded()
     return "\n\n".join([*parts, *([f"{excluded}."] if excluded else [])])
+
+
+def comparison(plays: ContestPlays) -> str:
+    """Returns the README's table: the main agents at the budget that most levels were played with."""
+    budget_steps = budget_of_ends(plays)
+    if budget_steps is None:
+        return "Nothing is measured yet."
+    rows = []
+    for row in summarize(plays, budget_steps, (RANDOM, JERK, ORIGINAL_2018, SHIPPED)):
+        finished = f"{row.levels_finished} of {len(row.plays)}"
+        rows.append([row.agent, _number(row.mean), _range(row.interval, ",.0f"), finished])
+    return markdown_table(["agent", "mean score", "95% interval", "levels finished"], rows)
 
 
 def for_the_card(plays: ContestPlays) -> str:

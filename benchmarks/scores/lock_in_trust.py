@@ -1,7 +1,7 @@
 """Compares the tuner's predictions with real play: the same lock-in rules, simulated and played.
 
     python -m benchmarks.scores.lock_in_trust          measures, or continues a measurement
-    python -m benchmarks.scores.lock_in_trust --show   prints the table and updates the README
+    python -m benchmarks.scores.lock_in_trust --show   prints the table and updates the documents
 
 It records some levels, predicts the score of each rule from the recording, then plays each rule on
 the emulator with other candidates and other random seeds. The score of a single budget is partly
@@ -37,10 +37,12 @@ from arena.tuner.advice import advise
 from arena.tuner.grid import DEFAULT_RULE, RuleSettings, name_of, simulate_all
 from arena.tuner.recorded import read_recording
 from arena.tuner.simulate import SimulatedBudgets
-from benchmarks.measured import show_measured, write_measured
 from benchmarks.identity import model_digest
+from benchmarks.measured import show_measured, write_measured
+from benchmarks.tables import markdown_table
 
-TABLE = "lock-in trust"  # its name in the README
+TABLE = "lock-in trust"  # its name in the documents
+HEAD = ("rule", "predicted", "played", "within the predicted range")
 RECORDINGS, BUDGETS = 32, 8  # resampled recordings per level, budgets per recording
 BEST_OF: RuleSettings = {"lock_in_rule": "best-of", "lock_in_candidates": 16}
 RANGE = (0.025, 0.975)  # quantiles of single simulated budgets
@@ -68,7 +70,7 @@ class Options:
     )
     out: Path = option("JSON file of the results", Path("results/lock_in_trust.json"))
     show: bool = option(
-        "print the results in --out as Markdown and update the README; measures nothing", False
+        "print the results in --out as Markdown and update the documents; measures nothing", False
     )
 
     def __post_init__(self) -> None:
@@ -270,19 +272,20 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
 
 def table(content: dict[str, Any]) -> str:
     """Format predicted and played scores as Markdown."""
-    lines = [
-        "| rule | predicted | played | within the predicted range |",
-        "| --- | --- | --- | --- |",
+    rows = [
+        [
+            rule["rule"] + " (recommended)" * (rule["rule"] == content["recommended"]),
+            f"{rule['predicted']:,.0f}",
+            f"{rule['played']:,.0f}",
+            f"{rule['inside']:.0%}",
+        ]
+        for rule in sorted(content["rules"], key=lambda rule: -rule["predicted"])
     ]
-    for rule in sorted(content["rules"], key=lambda rule: -rule["predicted"]):
-        name = rule["rule"] + " (recommended)" * (rule["rule"] == content["recommended"])
-        figures = f"{rule['predicted']:,.0f} | {rule['played']:,.0f} | {rule['inside']:.0%}"
-        lines.append(f"| {name} | {figures} |")
     settings, agreement = content["options"], content["rank_correlation_of_rules"]
     ranks = "" if agreement is None else f" Spearman's rank correlation is {agreement:.2f}."
     return "\n".join(
         [
-            *lines,
+            markdown_table(HEAD, rows),
             "",
             f"{len(content['levels'])} levels, {settings['steps']:,} timesteps each,"
             f" {len(content['budgets'])} budgets played. {content['inside']:.0%} of these scores"

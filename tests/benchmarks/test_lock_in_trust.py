@@ -15,7 +15,7 @@ from agent.lock_in.choose import LockIn, make_rule
 from agent.settings import Settings
 from arena.environment.levels import Level
 from arena.evaluation.results import LevelResult, RunResults
-from benchmarks import measured
+from benchmarks import measured_tables
 from benchmarks.scores import lock_in_trust
 from tests.helpers.recorded_runs import Entry, entry, write_run
 from tests.helpers.small_models import TINY, write_random_pretrained
@@ -73,7 +73,7 @@ def test_show_writes_what_was_measured_into_the_readme(
 ) -> None:
     readme, out = tmp_path / "README.md", tmp_path / "trust.json"
     readme.write_text("<!-- lock-in trust -->\n<!-- end -->\n")
-    monkeypatch.setattr(measured, "README", readme)
+    monkeypatch.setattr(measured_tables, "ROOT", tmp_path)
     seeds = lock_in_trust.Compared("first above 2,000", "Game:A", 1000.0, 900.0, 1100.0, 1050.0)
     other = lock_in_trust.Compared("best of the first 16", "Game:A", 1200.0, 1000.0, 1300.0, 990.0)
     content = {

@@ -13,7 +13,6 @@ from benchmarks import measured_tables
 from benchmarks.ablations import (
     ablation_runs,
     model_ablations,
-    sprite_weights,
     world_model_parts,
 )
 from benchmarks.measured import read_measured
@@ -91,12 +90,12 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
             ablation_runs.AblationRuns.load(RESULTS / "model_ablations.json")
         )
     },
-    "ablations.sprite_weights": plain(sprite_weights),
     "scores.calibration": lambda: calibration_tables.document_tables(
         calibration_scores.CalibrationScores.load(RESULTS / "calibration.json")
     ),
     "scores.contest_scores": lambda: {
-        contest_tables.TABLE: contest_tables.markdown(plays("contest_scores.json"))
+        contest_tables.TABLE: contest_tables.markdown(plays("contest_scores.json")),
+        contest_tables.COMPARISON: contest_tables.comparison(plays("contest_scores.json")),
     },
     "scores.lock_in_trust": plain(lock_in_trust),
     "scores.play_settings": lambda: {
