@@ -53,7 +53,7 @@ def markdown(plays: ContestPlays) -> str:
 
 
 def comparison(plays: ContestPlays) -> str:
-    """Returns the README's table: the main agents at the budget that most levels were played with."""
+    """Returns the README's table: the main agents at the budget with the most levels."""
     budget_steps = budget_of_ends(plays)
     if budget_steps is None:
         return "Nothing is measured yet."

@@ -37,14 +37,14 @@ PROGRAMS = {
     "bare": "the emulator in process, no agent",
     "null": "an agent that does nothing, through the socket",
     "compact": "ours, the shipped preset",
-    "seed": "ours, the sizes of the original 2018 agent",
+    "original2018": "ours, the sizes of the original 2018 agent",
     "eager": "the original 2018 agent: torch, eager mode, `nn.LSTM`",
 }
 FEWEST_STEPS = 3000  # `eager` always plays this number: it needs minutes for them
 TARGETS = {
     "null / bare": 0.9,
-    "seed / null": 0.5,
-    "seed / eager": 4.0,
+    "original2018 / null": 0.5,
+    "original2018 / eager": 4.0,
     "compact / null": 0.8,
 }
 

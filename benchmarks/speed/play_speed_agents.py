@@ -83,7 +83,7 @@ def play_eager(env: GymRemoteClient) -> None:
     from training.models.networks import VAE
 
     torch.set_num_threads(1)
-    spec = PRESETS["seed"]
+    spec = PRESETS["original2018"]
     vae = VAE(spec).eval()
     fc = torch.nn.Linear(spec.latent + 4, spec.hidden)
     lstm = torch.nn.LSTM(spec.hidden, spec.hidden)
