@@ -33,7 +33,7 @@ try:
 
     from arena.evaluation.agents import Agent, LocalAgent
     from arena.evaluation.cluster_level import ClusterLevelRun
-    from arena.evaluation.evaluate import EvaluationInterrupted, LevelObserver, evaluate
+    from arena.evaluation.evaluate import EvaluationInterrupted, RunObserver, evaluate
     from arena.evaluation.kept_movies import integration_of
     from arena.evaluation.level_run import LevelRun
     from arena.evaluation.options import RunOptions, make_plan
@@ -154,7 +154,7 @@ def run(options: RunOptions) -> int:
 
 
 @contextmanager
-def watched(agent: Agent, console: Console) -> Iterator[LevelObserver]:
+def watched(agent: Agent, console: Console) -> Iterator[RunObserver]:
     """Serve the live view of a run while the block runs, and print its address."""
     # Imported here: it takes a quarter of a second, which other runs save.
     from arena.pages.live.state import finite

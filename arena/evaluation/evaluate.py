@@ -81,7 +81,7 @@ class EvaluationInterrupted(Exception):
         self.finished = finished
 
 
-class LevelObserver(Protocol):
+class RunObserver(Protocol):
     """Observes the levels while they are played, as `arena.pages.live.view` does."""
 
     def show(self, runs: Sequence[LevelRun]) -> None:
@@ -92,7 +92,7 @@ def evaluate(
     plan: EvaluationPlan,
     folder: RunFolder,
     console: Console,
-    observer: LevelObserver | None = None,
+    observer: RunObserver | None = None,
     level_run: type[LevelRun] = LevelRun,
 ) -> RunResults:
     """Play every level that has no result in the run folder, and return the results of all.

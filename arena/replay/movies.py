@@ -1,16 +1,13 @@
-"""Movies: keeps the first, the best and a typical episode of a level, and renders a .bk2 to an mp4.
+"""Replays recorded episodes: renders a .bk2 to an mp4, and gives the frames of an episode.
 
-The emulator records every episode as a .bk2 (a start state and the buttons: a few kilobytes), so
-a long run is pruned as it goes. Rendering plays the buttons again on the emulator.
+The emulator records every episode as a .bk2: a start state and the buttons. A replay runs the
+buttons on the emulator again.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,80 +20,10 @@ from arena.environment.levels import Level, register_integration
 from arena.replay.video import write_video
 
 SCALE = 3  # 960 x 672 pixels
-# While a level is played its median is not known yet: what it may become lies near one of these.
-QUANTILES = np.linspace(0.1, 0.9, 9)
-EPISODE_NUMBER = re.compile(r"-(\d{6,})\.bk2$")
 
 
 class MovieError(UserError):
     """A recorded episode that can't be played again."""
-
-
-@dataclass(frozen=True)
-class KeptMovie:
-    """A movie that was kept, and the number of its episode, from 0."""
-
-    path: Path
-    episode: int
-
-
-def prune_movies(folder: Path, returns: Sequence[float]) -> None:
-    """Delete the movies of finished episodes, but for the first, the best and some in between.
-
-    Args:
-        folder: where the emulator records; the movie's number is the episode's, from 0.
-        returns: of the episodes finished so far; later movies are left alone.
-    """
-    recorded = _recorded(folder)
-    finished = [number for number in recorded if number < len(returns)]
-    if not finished:
-        return
-    keep = {0, _best(returns)}
-    keep |= {_nearest(returns, finished, level) for level in np.quantile(returns, QUANTILES)}
-    for number in finished:
-        if number not in keep:
-            recorded[number].unlink(missing_ok=True)
-
-
-def keep_chosen_movies(folder: Path, returns: Sequence[float]) -> dict[str, KeptMovie]:
-    """Leave FOLDER/first.bk2, best.bk2 and typical.bk2 when a level has ended.
-
-    The best is the first with the highest return of the finished episodes, the typical one that
-    whose return is nearest to the median of all. An unfinished last episode's movie goes, unless
-    it is all there is: then it is the first.
-
-    Returns:
-        "first", "best" and "typical" -> movie, those that exist.
-    """
-    recorded = _recorded(folder)
-    finished = [number for number in recorded if number < len(returns)]
-    chosen = {"first": 0, "best": _best(returns)}
-    if finished:
-        chosen["typical"] = _nearest(returns, finished, float(np.median(returns)))
-    kept = {}
-    for name, number in chosen.items():
-        if number in recorded:
-            kept[name] = KeptMovie(folder / f"{name}.bk2", number)
-            shutil.copyfile(recorded[number], kept[name].path)
-    for path in recorded.values():
-        path.unlink()
-    return kept
-
-
-def _best(returns: Sequence[float]) -> int | None:
-    return int(np.argmax(returns)) if len(returns) else None
-
-
-def _nearest(returns: Sequence[float], numbers: Iterable[int], level: float) -> int:
-    """Of these episodes the one whose return is nearest to a level; the earliest of several."""
-    return min(numbers, key=lambda number: (abs(returns[number] - level), number))
-
-
-def _recorded(folder: Path) -> dict[int, Path]:
-    if not folder.is_dir():
-        return {}
-    matches = {path: EPISODE_NUMBER.search(path.name) for path in folder.iterdir()}
-    return {int(match[1]): path for path, match in matches.items() if match}
 
 
 def render(

@@ -68,7 +68,7 @@ _WORDS = struct.Struct("<64H")  # the core stores RAM as words in the byte order
 _READERS = [_reader(name) for name in PlayerState._fields]
 
 
-class EmulatorError(UserError):
+class GameEmulatorError(UserError):
     """The emulator refused a saved state."""
 
 
@@ -145,10 +145,10 @@ class Emulator:
         """Load a state that `save` returned.
 
         Raises:
-            EmulatorError: the emulator refused it.
+            GameEmulatorError: the emulator refused it.
         """
         if not self.env.em.set_state(state + self._tail):
-            raise EmulatorError("the emulator refused a saved state: was stable-retro updated?")
+            raise GameEmulatorError("the emulator refused a saved state: was stable-retro updated?")
 
     def close(self) -> None:
         self.env.close()
