@@ -147,7 +147,7 @@ def _cost_at_scale(
 ) -> dict[float, float]:
     """Compute the points that a rule loses on levels with returns of another scale.
 
-    If all returns are multiplied by a factor, the best rule is the best recorded one with its
+    If all returns are multiplied by a factor, the best rule is the best one here with its
     threshold multiplied by the factor, and its score is multiplied by the factor too.
     """
     misfits = [scaled(best.settings, 1 / factor) for factor in OTHER_SCALES]
