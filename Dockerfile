@@ -28,8 +28,8 @@ RUN rm -rf bin numpy/f2py numpy/distutils numpy/_core/include numpy/_core/lib nu
 COPY agent /root/compo/agent
 # .dockerignore excludes the files that only people and training need.
 COPY pretrained /root/compo/pretrained
-# Compile now, because the file system may be read-only later and a start must take less than two
-# seconds. Unchecked hashes, because copying changes file times. Any user may write to `out`.
+# Compile now, because the file system may be read-only later and the agent must start in less than
+# two seconds. Use unchecked hashes, because copying changes file times. Any user may write to `out`.
 WORKDIR /root/compo
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/packages agent \
     && chmod -R a+rX /opt/packages /root/compo \

@@ -53,7 +53,7 @@ choose_engine() {
     engine=$(command -v docker || command -v podman || true)
     [ -n "$engine" ] || fail "neither docker nor podman is installed: install one, or set CONTAINER_ENGINE"
   elif ! command -v "$engine" >/dev/null; then
-    fail "CONTAINER_ENGINE is '$engine', which is not a program: install it, or set another"
+    fail "CONTAINER_ENGINE is '$engine', which is not a program: install it, or set another engine"
   fi
   "$engine" info >/dev/null 2>&1 || fail "'$engine info' fails: check that its service runs and that you may use it"
 }

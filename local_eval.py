@@ -108,7 +108,7 @@ def report(options: ReportOptions) -> int:
 
 
 def draw_map(level: LevelRecord) -> LevelMap | None:
-    """The map of a level of the bundled game; None for other games, or if its ROM is missing."""
+    """Draw a level's map; None if its game is not the bundled one, or the ROM is missing."""
     if level.integration is None:
         return None
     try:
@@ -138,7 +138,7 @@ def run(options: RunOptions) -> int:
     except EvaluationInterrupted as interrupted:
         print(
             f"interrupted: {interrupted.finished} of {len(plan.levels)} levels are finished and"
-            f" kept in {folder.path}; the same command resumes",
+            f" kept in {folder.path}; run the same command to resume",
             file=sys.stderr,
         )
         return INTERRUPTED_EXIT_CODE
@@ -156,7 +156,7 @@ def run(options: RunOptions) -> int:
 @contextmanager
 def watched(agent: Agent, console: Console) -> Iterator[RunObserver]:
     """Serve the live view of a run while the block runs, and print its address."""
-    # Imported here: it takes a quarter of a second, which other runs save.
+    # Imported here, because the import takes a quarter of a second and other runs don't need it.
     from arena.pages.live.state import finite
     from arena.pages.live.view import LiveView, announce
     from arena.replay.decoded_views import DecodedViews
@@ -166,7 +166,7 @@ def watched(agent: Agent, console: Console) -> Iterator[RunObserver]:
         try:
             views = DecodedViews(agent.settings.pretrained)
         except PackedModelError as error:
-            console.print(f"watch   no pictures of V and M: {error}", soft_wrap=True, markup=False)
+            console.print(f"watch   no images of V and M: {error}", soft_wrap=True, markup=False)
     lock_in = None
     if isinstance(agent, LocalAgent):
         settings = agent.settings

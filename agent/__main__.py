@@ -1,6 +1,6 @@
 """Entry point of the container: `python -m agent` plays one contest run and exits.
 
-Exit code 0: a limit of the contest was reached; the last line names it. Exit code 2: a mistake,
+Exit code 0: a limit of the contest was reached; the last line names it. Exit code 2: an error,
 which the last line explains. The model is loaded before the program connects to the socket.
 """
 
@@ -37,7 +37,7 @@ def main() -> None:
         evolution.reseed(settings.seed)
     first = initial_candidates(model, evolution) if settings.candidate_order == "mean-first" else []
     candidates = Candidates(evolution, first)
-    # The tuner needs the returns of candidates that played by themselves.
+    # The tuner needs returns of candidates that played without the explorer.
     explores = settings.explore and not settings.repeats
     explorer = Explorer(settings.seed or 1) if explores else None
     journal = Journal(settings.output_dir)

@@ -3,11 +3,11 @@
 The lock-in rule decides which of them plays an episode; this module draws them and keeps those
 that a rule may return to.
 
-Returns of the contest run are not told to CMA-ES. With the explorer hardly any episode is played by
-the controller alone (1 of 384 members of populations had one), so a return says little about its
-candidate. Telling the returns changed the score by -16 points (95% interval -52 to +5; 12 training
-levels, 3 seeds, 20,000 timesteps) and by +23 (-46 to +115; the same levels, 1 seed, 100,000
-timesteps): no gain that shows.
+CMA-ES is not updated with the returns of the contest run. With the explorer, the controller alone
+plays hardly any episode (only 1 of 384 members of populations played one), so a return says little
+about its candidate. Updating CMA-ES changed the score by -16 points (95% interval -52 to +5; 12
+training levels, 3 seeds, 20,000 timesteps) and by +23 (-46 to +115; the same levels, 1 seed,
+100,000 timesteps): no significant change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from agent.evolution import Evolution
 from agent.world_model.controller import Controller
 
-CANDIDATES_KEPT = 200  # of past populations; a budget of short episodes draws thousands
+CANDIDATES_KEPT = 200  # from past populations; a budget of short episodes draws thousands
 DRAWN = "drawn"
 
 # Origin ("mean" or "hall_of_fame") and parameters (n,) of a candidate that plays before any draw.
@@ -47,7 +47,7 @@ class Candidates:
     def controller(self, index: int) -> Controller:
         """Return the controller of candidate `index`: one that played before, or the next new one.
 
-        A candidate of a past population must be one of the `CANDIDATES_KEPT` best of them.
+        A candidate of a past population must be among the `CANDIDATES_KEPT` best ones.
         """
         if index not in self._kept:
             if index == self._first + len(self._population):
@@ -64,8 +64,8 @@ class Candidates:
     def finished(self, index: int, episode_return: float) -> None:
         """Record the return of an episode that candidate `index` played.
 
-        Of past populations only the candidates with the highest returns are kept, so that memory
-        stays bounded; a rule returns to no others.
+        From past populations, only the candidates with the highest returns are kept, to bound the
+        memory use; a rule never returns to the others.
         """
         best = self._best_returns.get(index, episode_return)
         self._best_returns[index] = max(best, episode_return)

@@ -1,8 +1,8 @@
 """Turns a frozen dataclass into flags and environment variables, and an error into one line.
 
 Every command of the project is a dataclass whose fields are its options: name, type, default and
-help are written in one place. A contest container gets no flags, so a field may also name an
-environment variable.
+help are written in one place. The contest starts its container without flags, so a field may also
+name an environment variable.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def option(
 
     Args:
         help: one line for --help, which begins with a noun or a verb.
-        default: value without flag and variable; without a default, the option is required.
+        default: value if neither flag nor variable is given; without a default, the option is
+            required.
         env: environment variable that sets the option; an empty variable counts as unset.
         choices: the accepted values.
         positional: the option is given by position, without a flag; the type `tuple[X, ...]` takes
@@ -53,7 +54,7 @@ def parse(
     environment: Mapping[str, str] | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> Options:
-    """Read an options dataclass from the command line and the environment; flags win.
+    """Read an options dataclass from the command line and the environment; flags take precedence.
 
     A class attribute `presets` (name -> field -> value) adds `--preset`, whose values replace the
     defaults. The docstring of the class is the description in --help.
@@ -90,7 +91,7 @@ def peek(
     *,
     environment: Mapping[str, str] | None = None,
 ) -> Any:
-    """Read one option only, whose value is needed to read the others.
+    """Read a single option, whose value is needed before the others can be read.
 
     Raises:
         UserError: the value has the wrong type.
@@ -112,7 +113,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr, flush=True)
         code = INTERRUPTED_EXIT_CODE
-    except BrokenPipeError:  # the reader of our output has ended (`| head`)
+    except BrokenPipeError:  # the program that reads our output has ended (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)

@@ -1,8 +1,9 @@
 """Evolution of the controller: CMA-ES with a diagonal covariance, saved without pickle.
 
 pycma does the search. A full covariance of the original 2018 agent's 8,996 parameters takes 650 MB
-and minutes per generation; a diagonal one (sep-CMA, Ros and Hansen 2008) is linear in both. The
-state from generation to generation is a few arrays, stored in evolution.npz beside a JSON file.
+and minutes per generation; the memory and time of a diagonal one (sep-CMA, Ros and Hansen 2008) are
+linear in the number of parameters. The state between two generations is a few arrays, stored in
+evolution.npz beside a JSON file.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def centred_ranks(returns: NDArray[np.float64]) -> NDArray[np.float64]:
 class Evolution:
     """Call `ask` for a population, play it, and `tell` its returns; higher is better.
 
-    Saving is possible at any time. A population whose returns have not been told is not stored:
-    the first `ask` after loading draws the same population again.
+    Saving is possible at any time. A population that was not yet passed to `tell` is not
+    stored: the first `ask` after loading draws the same population again.
     """
 
     def __init__(
@@ -100,13 +101,13 @@ class Evolution:
                 f" ({n_parameters},) positive values"
             )
         self._strategy = _strategy(start, self.sigma0, stds, population, self._random)
-        self._asked: Arrays | None = None  # the state before an `ask` whose returns were not told
+        self._asked: Arrays | None = None  # the state before an `ask` without `tell`
 
     def reseed(self, seed: int) -> None:
         """Continue with another random seed: other candidates from the same distribution.
 
         Raises:
-            EvolutionError: a seed below 1; pycma would take 0 for the clock.
+            EvolutionError: the seed is below 1; pycma would replace seed 0 by the clock's time.
         """
         if not 1 <= seed < 1 << 32:
             raise EvolutionError(f"the seed is {seed}: use 1 to {(1 << 32) - 1}")
@@ -125,14 +126,14 @@ class Evolution:
 
     @property
     def generation(self) -> int:
-        """Number of populations whose returns were told."""
+        """Number of populations that were passed to `tell`."""
         return int(self._strategy.countiter)
 
     def ask(self) -> NDArray[np.float64]:
         """Draw a population, float64 (population, n_parameters)."""
         self._asked = self._arrays()
         population = np.array(self._strategy.ask(), np.float64)
-        self._strategy.sent_solutions.clear()  # it would grow with every population not told
+        self._strategy.sent_solutions.clear()  # it would grow with every `ask` without `tell`
         return population
 
     def tell(self, candidates: NDArray[np.float64], returns: NDArray[np.float64]) -> None:
@@ -145,7 +146,7 @@ class Evolution:
             returns: (population,), finite, higher is better.
 
         Raises:
-            EvolutionError: a return that is not finite.
+            EvolutionError: a return is not finite.
         """
         returns = np.asarray(returns, np.float64)
         assert self._asked is not None, "tell without ask"
@@ -161,13 +162,13 @@ class Evolution:
         if not ranks.any():
             self._strategy.countiter += 1
             return
-        # pycma minimises. The check is off: it would shorten long steps that pycma drew itself.
+        # pycma minimises. With check_points, it would shorten long steps that it drew itself.
         self._strategy.tell(list(candidates), (-ranks).tolist(), check_points=False)
         low, high = (factor * self.sigma0 for factor in SIGMA_RANGE)
         self._strategy.sigma = float(np.clip(self._strategy.sigma, low, high))
 
     def save(self, folder: Path) -> None:
-        """Write evolution.npz, which holds everything that changes, and evolution.json.
+        """Write evolution.npz, with the state that changes, and evolution.json, with the constants.
 
         Raises:
             OSError: the folder is not writable; the old files are unchanged.
@@ -189,7 +190,7 @@ class Evolution:
         """Load a state; the search continues bit for bit from where `save` was called.
 
         Raises:
-            EvolutionError: a file is missing or damaged, or does not belong to the other.
+            EvolutionError: a file is missing or damaged, or they belong to different states.
         """
         path = folder / EVOLUTION
         constants = read_constants(path)
@@ -245,9 +246,9 @@ def _strategy(
     options = {
         "popsize": population,
         # With 8,996 parameters and 32 candidates: 8 ms to ask, 7 ms to tell, 60 MB. The variants
-        # VD and VkD cost the same and learn correlations. But our controller depends on the sign
-        # of a sum only, and there 80 generations left 3% of the signs wrong with sep-CMA, 5% with
-        # VD and 33% with VkD, which adapts its step size in another way.
+        # VD and VkD cost the same and learn correlations. But our controller depends only on the
+        # sign of a sum. On such a problem, 80 generations left 3% of the signs wrong with sep-CMA,
+        # 5% with VD and 33% with VkD, which adapts its step size in another way.
         "CMA_diagonal": True,
         "CMA_stds": stds,
         "CMA_mirrors": 0,

@@ -1,7 +1,7 @@
 """Reports finished episodes: JSON lines in a file, and `key=value` lines on stderr.
 
-The report and the tuner read the file; stderr is all that the contest shows of a container. A
-journal never stops the play: a full disk ends the file only.
+The report and the tuner read the file; the contest shows only the container's stderr. An error
+while writing, such as a full disk, ends the file but not the play.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ FILE_NAME = "journal.jsonl"
 class EpisodeEntry:
     """A finished episode. The fields are the keys of a line in the journal.
 
-    A line contains `origin` only where it is not "drawn", and `returned_to` only where it is not
-    None.
+    A line contains `origin` only if it is not "drawn", and `returned_to` only if it is not None.
 
     Attributes:
         episode: number of the episode, from 0.
@@ -34,7 +33,7 @@ class EpisodeEntry:
         locked: whether the candidate was locked in when the episode began.
         steps_per_second: agent steps per wall-clock second.
         origin: "drawn", or "mean" or "hall_of_fame" of the packed model.
-        returned_to: points that the explorer's recorded trajectories alone reached.
+        returned_to: points reached by following the explorer's recorded trajectories only.
         seconds: wall-clock seconds by part (see `agent.play.timing`).
     """
 

@@ -1,7 +1,7 @@
-"""Reads journal.jsonl, the file that `agent.journal` writes: a whole file, or one that still grows.
+"""Reads journal.jsonl, which `agent.journal` writes: a complete file, or one that still grows.
 
-A killed agent leaves its last line cut, and another program may write a file of the same name.
-Lines that hold no episode are therefore counted and skipped; they never raise an error.
+A killed agent leaves an incomplete last line, and another program may write a file of the same
+name. Therefore lines without an episode are counted and skipped; they never raise an error.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class JournalFollower:
         self._position = 0
 
     def read(self) -> list[EpisodeEntry]:
-        """Return the episodes added since the last call; a line without its end is left for later.
+        """Return the episodes added since the last call; an incomplete line waits for the next.
 
         One call reads at most `MAX_READ_BYTES`.
         """
@@ -74,7 +74,7 @@ class JournalFollower:
 
 
 def lock_in_timesteps(episodes: Iterable[EpisodeEntry]) -> int | None:
-    """Timesteps used when the first locked-in episode began; None if no candidate was locked in."""
+    """Return the timesteps used before the first locked-in episode; None if there is none."""
     for entry in episodes:
         if entry.locked:
             return entry.timesteps - entry.length - 1  # the reset is a timestep too
@@ -92,7 +92,7 @@ def _values(line: bytes) -> object:
 
 
 def _entry(values: object) -> EpisodeEntry | None:
-    """The episode of a parsed line; None if a value is missing or has another type."""
+    """Return the episode of a parsed line; None if a value is missing or has another type."""
     if not isinstance(values, dict):
         return None
     counts = [values.get(name) for name in ("episode", "candidate", "length", "timesteps")]
@@ -124,7 +124,7 @@ def _entry(values: object) -> EpisodeEntry | None:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value is a number that a float can hold; NaN and infinities are."""
+    """Return whether a value is a number that fits a float; NaN and infinities count as numbers."""
     if type(value) is int:
         return abs(value) < 1 << 63
     return isinstance(value, float)

@@ -1,8 +1,8 @@
-"""The agent's settings. Each is a flag and an environment variable, as containers get no flags.
+"""The agent's settings. Each is a flag and an environment variable: containers get no flags.
 
 Settings of play (the lock-in rule, the order of candidates) may also come from the packed model's
-`play.json`, which `local_eval.py tune --apply` writes. Flags win over environment variables,
-variables over that file, and the file over the defaults here.
+`play.json`, which `local_eval.py tune --apply` writes. Flags take precedence over environment
+variables, variables over that file, and that file over the defaults here.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Settings:
         choices=ORDERS,
     )
     explore: bool = option(
-        "return along what worked in earlier episodes of this level, then explore from there",
+        "return along trajectories of earlier episodes of this level, then explore from there",
         True,
         env="EXPLORE",
     )
@@ -87,7 +87,7 @@ class Settings:
         """Check the values.
 
         Raises:
-            UserError: a seed below 1 (pycma takes 0 for the clock), a threshold that is NaN, or a
+            UserError: a seed below 1 (pycma replaces 0 by the time), a threshold that is NaN, or a
                 number out of range.
         """
         if self.seed is not None and self.seed < 1:
@@ -101,7 +101,7 @@ class Settings:
                 raise UserError(f"{name} is {getattr(self, name)}: use {minimum} or more")
 
 
-# Settings that play.json may contain: how to play, but not where and when.
+# Settings that play.json may contain: those of play, without paths, seed and waiting time.
 PLAY_SETTINGS = (
     "lock_in_rule",
     "lock_in_score",
@@ -138,7 +138,7 @@ def read_settings(
 
 
 def read_play(folder: Path) -> dict[str, Any]:
-    """Read the settings in FOLDER/play.json; without that file, there are none.
+    """Read the settings in FOLDER/play.json; return {} if there is no such file.
 
     Raises:
         UserError: the file can't be read, or contains an invalid setting.

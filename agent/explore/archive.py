@@ -1,8 +1,8 @@
-"""The archive: what is known of each cell of a level, and the trajectories recorded there.
+"""The archive: what is known about each cell of a level, and the trajectories recorded there.
 
-A trajectory is followed by looking up the present state (progress, speed and z) in it, not by
-time. It therefore survives the contest's sticky actions, which ruin an open-loop replay: after one
-delayed button, the rest of a replay would run into a wall.
+A trajectory is followed by looking up the current state (progress, speed and z) in it, not by
+time. Therefore sticky actions, which delay buttons at random, do little harm. An open-loop
+replay fails: after one delayed button, its later buttons come too early.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class Arm:
-    """One of the choices that can play a cell (as in a bandit), and how often it succeeded there.
+    """One way to play a cell (an arm of a bandit), with its successes and failures there.
 
     Attributes:
         successes, failures: counts; a shared failure counts less than 1.
@@ -61,7 +61,7 @@ class Trajectory:
     def part(self, first: int, stop: int, settings: ExplorerSettings) -> Trajectory:
         """Return the steps from `first` to before `stop`, without loops.
 
-        A loop returns to the same progress, speed and z; its steps are left out.
+        A loop returns to the same progress, speed and z; its steps are excluded.
         """
         steps, at, stop = [], first, min(stop, len(self))
         while at < stop:
@@ -99,7 +99,7 @@ class TrajectoryArm(Arm):
         expected: int,
         settings: ExplorerSettings,
     ) -> int:
-        """Return the step of the trajectory whose state is most similar to the present one.
+        """Return the step of the trajectory whose state is most similar to the current one.
 
         Args:
             progress: sum of the rewards so far.
@@ -120,7 +120,7 @@ class TrajectoryArm(Arm):
 
 @dataclass
 class Balance:
-    """Points that a risky behaviour gained or lost against the safe return.
+    """Points that a risky behaviour gained or lost, compared with the safe return.
 
     The behaviour is repeated while the balance is positive. It starts above 0, so that a behaviour
     may lose something before its first gain.
@@ -134,7 +134,7 @@ class Balance:
 
 
 class ArchiveCell:
-    """What is known of a cell: the arms that can play it, and whether risks pay there.
+    """What is known about a cell: the arms that can play it, and whether taking risks gains points.
 
     Attributes:
         controller: the arm that leaves the cell to the candidate's controller.

@@ -1,17 +1,17 @@
-"""The explorer: first return along what worked in earlier episodes, then explore from there.
+"""The explorer: returns along trajectories of earlier episodes, then explores from there.
 
 A level is the same in every episode except for the sticky actions, and the contest's reward is
-progress, so the sum of an episode's rewards tells where in the level it is. The level is divided
+progress, so the sum of an episode's rewards is its position in the level. The level is divided
 into cells by progress. An episode that crosses a cell records a trajectory, and from then on
 several arms can play that cell: its trajectories, the candidate's controller, the controller with
-one jump, and random buttons. Thompson sampling chooses among them. An arm has succeeded when the
-next cell is crossed too; it has failed when the episode ends before that or makes no progress. A
-reliable trajectory is continued in the next cell by the same episode's trajectory. So an episode
+one jump, and random buttons. Thompson sampling chooses among them. An arm succeeds when the
+next cell is crossed too; it fails when the episode ends before that or makes no progress. After a
+reliable trajectory, the trajectory of the same episode is followed in the next cell. So an episode
 returns to the farthest point that is safe to reach, and explores from there. Some episodes leave
-the known trajectories a few cells earlier, because the cause of a death may lie before it.
+the known trajectories a few cells earlier, because the mistake may have happened there.
 
-After Ecoffet et al., "First return, then explore" (Nature 590, 2021). Their agent returns by saved
-emulator states or by a policy trained for it; the contest offers no states and no time to train.
+After Ecoffet et al., "First return, then explore" (Nature 590, 2021). Their agent returns by
+loading saved emulator states or with a policy trained for this; the contest allows neither.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from agent.explore.archive import ArchiveCell, Arm, Balance, Trajectory, Traject
 from agent.explore.macro_actions import MacroAction, delayed_jump, random_buttons, run_back_and_on
 from agent.explore.settings import DEFAULT_SETTINGS, ExplorerSettings
 
-# Raise it by hand when the behaviour of the explorer changes (any module of this folder). It is
-# part of what identifies a measured play: plays of another version are excluded from tables.
+# Increase it by hand when the behaviour of the explorer changes (any module of this folder). It is
+# stored with each measured run: runs of another version are excluded from the tables.
 EXPLORER_VERSION = 1
 
 
@@ -40,8 +40,8 @@ class _CellVisit:
     Attributes:
         cell: its number.
         step: the step of the episode at which it was entered.
-        arm: the arm that plays it; None: macro-actions of a recovery.
-        is_open: whether it is not yet known if the arm succeeds.
+        arm: the arm that plays it; None: a recovery's macro-actions play it.
+        is_open: whether the arm's success or failure is not yet counted.
     """
 
     cell: int
@@ -52,20 +52,20 @@ class _CellVisit:
 
 @dataclass
 class _EpisodeState:
-    """The present episode.
+    """The current episode.
 
     Attributes:
-        explore_from: the first cell in which trajectories are not followed on purpose.
+        explore_from: the first cell in which known trajectories are ignored on purpose.
         exploration: the balance of exploring, if the episode may explore.
-        progress, latents, actions: what was seen and pressed in each step.
+        progress, latents, actions: sum of the rewards, z and buttons, one entry per step.
         visits: the cells entered, in order.
         macro_action: actions still to be pressed.
         expected_step: the step of the trajectory being followed that should come next.
         highest: highest sum of rewards so far.
         steps_since: steps since a new highest sum, or since another arm took over.
         recoveries: balances of the recoveries tried, each with the sum of rewards before it.
-        is_hopeless: whether the episode is stuck where a recovery does not pay.
-        returned_to: points reached when the first arm that is no trajectory took over.
+        is_hopeless: whether the episode is stuck where recoveries lost too many points.
+        returned_to: points reached when an arm other than a trajectory took over first.
     """
 
     explore_from: float = np.inf
@@ -108,13 +108,13 @@ class Explorer:
         self._record = 0.0
         self._latent_unit = 1.0  # median change of z per step in the first episode
         self._ends: deque[int] = deque(maxlen=settings.recent_episodes)  # last cells of episodes
-        self._safe: deque[float] = deque(maxlen=settings.recent_episodes)  # without exploration
+        self._safe: deque[float] = deque(maxlen=settings.recent_episodes)  # non-exploring returns
         self._won = False  # whether the last episode reached the level's end
         self._episode = _EpisodeState()
 
     @property
     def returned_to(self) -> float:
-        """Points up to which trajectories alone have played the present episode."""
+        """Points that the current episode reached by following trajectories only."""
         episode = self._episode
         return episode.highest if episode.returned_to is None else episode.returned_to
 
@@ -132,7 +132,7 @@ class Explorer:
             episode.explore_from = end + 1 - cells_back
 
     def action(self, progress: float, latent: NDArray[np.float32]) -> Action | None:
-        """Return the buttons to press on the present frame; None leaves them to the controller.
+        """Return the buttons to press on the current frame; None leaves them to the controller.
 
         Args:
             progress: sum of the episode's rewards so far.
@@ -162,11 +162,11 @@ class Explorer:
         return episode.macro_action.pop() if episode.macro_action else None
 
     def pressed(self, action: Action) -> None:
-        """Record the buttons that were pressed in the end, uint8 (4,)."""
+        """Record the buttons that the agent pressed in this step, uint8 (4,)."""
         self._episode.actions.append(action)
 
     def finished(self, episode_return: float) -> None:
-        """End the episode: judge its arms, and keep the trajectories that are new."""
+        """End the episode: count its arms' successes and failures, and keep new trajectories."""
         episode, settings = self._episode, self._settings
         self._won = episode_return - episode.progress[-1] > settings.end_points
         for visit in episode.visits:
@@ -189,7 +189,7 @@ class Explorer:
             episode.exploration.points += episode_return - float(np.mean(self._safe))
 
     def _enter(self, cell: int) -> None:
-        """Enter a new cell: earlier arms have succeeded, and an arm for this cell is chosen."""
+        """Enter a new cell: count earlier arms as successful, and choose an arm for this cell."""
         episode = self._episode
         for visit in episode.visits[:-1]:
             if visit.is_open and visit.arm is not None:
@@ -220,13 +220,16 @@ class Explorer:
         return max(arms, key=lambda arm: arm.sample(self._random, weight))
 
     def _patience_steps(self) -> int:
-        """Steps without a new highest sum of rewards; a trajectory may go back before it gains."""
+        """Return the steps without progress after which the episode is stuck.
+
+        A trajectory gets more steps, because it may lead back before it makes progress.
+        """
         arm = self._episode.arm
         steps = len(arm.trajectory) if isinstance(arm, TrajectoryArm) else 0
         return self._settings.stuck_steps + steps
 
     def _recover(self) -> None:
-        """The episode is stuck: its arm has failed, and macro-actions are tried while they pay."""
+        """Count the stuck episode's arm as failed, and try macro-actions while they gain points."""
         episode, settings = self._episode, self._settings
         visit = episode.visits[-1]
         episode.steps_since = 0
@@ -246,7 +249,7 @@ class Explorer:
             episode.macro_action = chosen(self._random, settings) if chosen else []
 
     def _keep_trajectories(self, *, is_record: bool) -> None:
-        """Keep how cells were crossed without a trajectory; of a record episode, every cell."""
+        """Keep trajectories of the cells that other arms crossed; after a record, of all cells."""
         settings, visits = self._settings, self._episode.visits
         recorded = self._recorded()
         ends = [*(visit.step for visit in visits[1:]), *[len(recorded)] * self._won]
@@ -264,7 +267,7 @@ class Explorer:
                 self._cells[visit.cell].keep(arm, settings.trajectories_per_cell)
 
     def _recorded(self) -> Trajectory:
-        """Return the present episode as a trajectory; the first one sets the unit of z."""
+        """Return the current episode as a trajectory; the first one sets the unit of z."""
         episode = self._episode
         if not self._episodes:
             changes = np.linalg.norm(np.diff(np.array(episode.latents), axis=0), axis=1)

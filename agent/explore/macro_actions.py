@@ -32,7 +32,7 @@ def random_buttons(random: np.random.Generator, settings: ExplorerSettings) -> M
 
 
 def run_back_and_on(random: np.random.Generator, settings: ExplorerSettings) -> MacroAction:
-    """Run to the left and then to the right, with random jumps: a way out of a dead end."""
+    """Run to the left and then to the right, with random jumps, to leave a dead end."""
     back = _run("LEFT", int(random.integers(*settings.run_back_steps)), random, settings)
     on = _run("RIGHT", int(random.integers(*settings.run_on_steps)), random, settings)
     return on + back  # in reverse order

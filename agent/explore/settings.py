@@ -12,15 +12,15 @@ class ExplorerSettings:
     """Constants of the explorer. Points are points of reward; a level has about 9,000.
 
     Evidence. The explorer as a whole gained 536 points (95% interval 200 to 913) over 12 training
-    levels at 20,000 timesteps. Where a field names no measurement of its own, its value was set
-    by hand on six development levels (seed 3001) and not measured by itself.
+    levels at 20,000 timesteps. A value without a measurement in its docstring was set by hand on
+    six development levels (seed 3001) and was not measured separately.
     """
 
     # Cells: the level is divided by progress.
     cell_points: float = 200.0
     """Length of a cell, in points."""
     stuck_steps: int = 45
-    """Steps (15 per second) without a new highest return after which an episode is stuck."""
+    """Steps (15 per second) without a new highest return after which an episode counts as stuck."""
     end_points: float = 100.0
     """Points in a single step above which the step is the level's end."""
     record_points: float = 20.0
@@ -28,32 +28,32 @@ class ExplorerSettings:
 
     # Arms: what can play a cell, chosen by Thompson sampling.
     evidence_weight: float = 2.0
-    """How many observations of the beta posterior one success or failure counts as."""
+    """Weight of one success or failure, in observations of the beta posterior."""
     reliable_success: float = 0.66
     """Expected share of successes from which the next part of the same trajectory is always
     followed. 0.9 scored 2,647 points and 0.66 scored 2,597 (four training levels, two seeds,
-    50,000 timesteps): no difference that shows."""
+    50,000 timesteps): no clear difference."""
     shared_failure: float = 0.5
-    """Share of a failure that the cell before the fatal one receives. Sharing by the time since
-    the cell was entered instead showed no gain."""
+    """Share of a failure that is counted in the cell before the fatal one. A share that depends on
+    the time since the cell was entered showed no gain."""
     jump_prior_failures: float = 0.5
     """Failures with which the arm "controller with one jump" starts."""
     random_buttons_prior_failures: float = 1.0
     """Failures with which the arm "random buttons" starts."""
 
-    # Trajectories: how an earlier episode crossed a cell. Following them shifted in time, as
-    # further arms, scored 2,629 points against 2,597 (four training levels, two seeds, 50,000
-    # timesteps): no difference that shows.
+    # Trajectories: how an earlier episode crossed a cell. Additional arms that
+    # follow them shifted in time scored 2,629 points; without these arms it was 2,597 (four
+    # training levels, two seeds, 50,000 timesteps): no clear difference.
     trajectories_per_cell: int = 8
-    """Trajectories that a cell keeps, those with the highest expected success."""
+    """Number of trajectories kept per cell: those with the highest expected success."""
     longest_trajectory_steps: int = 450
     """Longest trajectory that is kept, in steps: half a minute."""
     overlap_steps: int = 8
     """Steps that a trajectory continues into the next cell."""
     steps_behind: int = 8
-    """Steps before the expected one among which the present state is looked up."""
+    """Number of steps before the expected one that are compared with the current state."""
     steps_ahead: int = 24
-    """Steps from the expected one on among which the present state is looked up."""
+    """Number of steps from the expected one on that are compared with the current state."""
     speed_weight: float = 2.0
     """Weight of a difference in speed (points per step). A difference in progress (points) and a
     distance from the expected step (steps) have weight 1."""
@@ -68,16 +68,16 @@ class ExplorerSettings:
 
     # Exploration: leaving known trajectories on purpose.
     exploring_share: float = 0.5
-    """Share of the episodes that may leave known trajectories, while that pays."""
+    """Share of the episodes that may leave known trajectories, while that gains points."""
     mean_cells_back: float = 2.5
     """Mean number of cells before the farthest recent end at which such an episode starts to
     explore."""
     recent_episodes: int = 5
-    """Number of last episodes that tell where episodes end and which return is safe."""
+    """Number of most recent episodes that define the known end and the safe return."""
     initial_balance: float = 2000.0
     """Points that exploring from a cell, or recovering in it, may lose before it has gained any."""
     retry_chance: float = 0.03
-    """Chance of trying it once more when the balance is used up."""
+    """Probability of exploring or recovering although the balance is used up."""
 
     # Macro-actions: buttons for several steps.
     held_buttons: tuple[tuple[tuple[str, ...], float], ...] = (
@@ -95,15 +95,15 @@ class ExplorerSettings:
     random_buttons_steps: Range = (8, 60)
     """Length of random play, in steps."""
     jump_delay_steps: Range = (0, 14)
-    """Steps of the controller before its one jump."""
+    """Number of steps that the controller plays before its one jump."""
     jump_steps: Range = (4, 16)
-    """Steps for which a jump is held."""
+    """Number of steps for which the jump button is held."""
     run_back_steps: Range = (10, 80)
-    """Steps of running left out of a dead end."""
+    """Number of steps of the run to the left, out of a dead end."""
     run_on_steps: Range = (30, 90)
-    """Steps of running right after that."""
+    """Number of steps of the run to the right after that."""
     jump_chance: float = 0.1
-    """Chance of a jump in each step of such a run, as in JERK (Nichol et al. 2018)."""
+    """Probability of a jump in each step of these runs, as in JERK (Nichol et al. 2018)."""
 
 
 DEFAULT_SETTINGS = ExplorerSettings()

@@ -31,7 +31,7 @@ class Channel:
     """One named value that client and server share.
 
     Attributes:
-        name: `ac`, `ob`, `reward`, `done` or `reset`; of an `np` channel, also its file's name.
+        name: `ac`, `ob`, `reward`, `done` or `reset`; an `np` channel's file has this name too.
         type: int, float, bool, int_fold or np.
         shape: shape of an `np` array; None for other types.
         dtype: dtype of an `np` array; None for other types.
@@ -61,13 +61,15 @@ def parse_description(content: object) -> dict[str, Channel]:
             two forms, `[2, 2],` and `(224, 320, 3), dtype("|u1")`.
 
     Raises:
-        ProtocolError: another form, an unknown type, a shape that is other code, or a size out of
-            range.
+        ProtocolError: another form, an unknown type, a shape that is any other code, or a size
+            out of range.
     """
     if not isinstance(content, dict):
         raise ProtocolError(f"the description is {shown(content)}, expected channels by name")
     if len(content) > MAX_CHANNELS:
-        raise ProtocolError(f"the description has {len(content)} channels, at most {MAX_CHANNELS}")
+        raise ProtocolError(
+            f"the description has {len(content)} channels; at most {MAX_CHANNELS} are allowed"
+        )
     return {name: _parse_channel(name, entry) for name, entry in content.items()}
 
 
@@ -168,7 +170,9 @@ def _parse_channel(name: str, entry: object) -> Channel:
     if not re.fullmatch(r"[A-Za-z0-9_]{1,64}", name):
         raise ProtocolError(f"a channel has the name {shown(name)}, expected letters and digits")
     if not isinstance(entry, list) or len(entry) != 3:
-        raise ProtocolError(f"channel {name} is {shown(entry)}, expected [type, shape, notes]")
+        raise ProtocolError(
+            f"channel {name} is {shown(entry)}, expected [type, shape, annotations]"
+        )
     type_name, source, notes = entry
     annotations = _parse_annotations(name, notes)
     if type_name in SCALAR_TYPES and source in (None, ""):

@@ -1,4 +1,4 @@
-"""The client of gym_remote: connects to the contest's socket, resets and steps the environment.
+"""The client of gym_remote: connects to the contest's socket, and resets and steps the environment.
 
 Sending an action and reading its answer are two calls, so that the agent can step its memory while
 the emulator computes. This is the hot path: one send, usually one recv, and one copy per step.
@@ -102,7 +102,7 @@ class GymRemoteClient:
 
         Raises:
             ResetError: the previous episode is not done. It continues with the next step.
-            GymRemoteError: the run ended; the class tells how.
+            GymRemoteError: the run ended; the error's class gives the reason.
             ProtocolError: the answer does not follow the protocol.
         """
         self._connection.send(encode("update", {"reset": True}))
@@ -119,7 +119,7 @@ class GymRemoteClient:
 
         Raises:
             ValueError: another number of buttons, or a value other than 0 and 1.
-            GymRemoteError: the run ended; the class tells how.
+            GymRemoteError: the run ended; the error's class gives the reason.
         """
         key = buttons.tobytes()
         request = self._requests.get(key)
@@ -139,7 +139,7 @@ class GymRemoteClient:
 
         Raises:
             ResetError: the step came after done, or before the first reset.
-            GymRemoteError: the run ended; the class tells how.
+            GymRemoteError: the run ended; the error's class gives the reason.
             ProtocolError: the answer does not follow the protocol.
         """
         plain = self._connection.read_plain(PLAIN_ANSWER)
@@ -173,7 +173,7 @@ class GymRemoteClient:
             return parse_update(message["content"], self._channels)
         error = self._connection.error_of(message)
         if message["type"] == "exception":
-            # An update follows a refusal. If it is not read, it is taken for the next answer.
+            # An update follows a refusal. Unread, it would pass for the answer to the next request.
             follower = self._connection.read()
             if follower["type"] != "update":
                 raise self._connection.error_of(follower) from error

@@ -1,7 +1,7 @@
-"""The client's connection: waits for the server, sends and reads messages, and knows how it ended.
+"""The client's connection: waits for the server, sends and reads messages, and stores how it ended.
 
-The agent often starts before the server. A server that ends the run tells why in its last message,
-which must be read even if sending fails.
+The agent often starts before the server. A server that ends the run gives the reason in its
+last message, which must be read even if sending fails.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from agent.gym_remote.messages import (
 FIRST_WAIT_SECONDS = 0.05  # short, for a server that is almost ready
 LONGEST_WAIT_SECONDS = 2.0
 RECEIVE_BYTES = 1 << 16
-LAST_WORDS = 100  # messages read in search of the one that tells why the server ended
+MAX_LAST_MESSAGES = 100  # read after a failed send, to find why the server ended the run
 
 # Errors that a later attempt can avoid: the socket does not exist yet, no server listens yet,
 # another client is first in the queue, or the socket's permissions are not set yet.
@@ -64,7 +64,7 @@ class Connection:
         """Send one encoded message.
 
         Raises:
-            GymRemoteError: the server has ended the run; the class tells how.
+            GymRemoteError: the server has ended the run; the error's class gives the reason.
             ProtocolError: the server sent a message without a request.
         """
         if self._end is not None:
@@ -74,12 +74,12 @@ class Connection:
         try:
             self._socket.sendall(data)
         except TimeoutError:
-            raise self._ended("the server takes no more messages") from None
+            raise self._ended("the server accepts no more messages") from None
         except OSError:
-            raise self._last_words() from None
+            raise self._last_message() from None
 
     def read_plain(self, form: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """Return the next message if it arrives alone and has this form; else None: use `read`."""
+        """Return the next message if it arrives alone and in this form; if None, use `read`."""
         if not self._messages and not self._reader.pending:
             data = self._receive()
             match = form.fullmatch(data)
@@ -110,7 +110,7 @@ class Connection:
             data = b""
         if not data:
             cut = self._reader.pending
-            where = f"in the middle of a message, after {cut} bytes" if cut else "without a word"
+            where = f"in the middle of a message, after {cut} bytes" if cut else "without a reason"
             raise self._ended(f"the server closed the connection {where}")
         return data
 
@@ -148,10 +148,10 @@ class Connection:
         self._socket.close()
         return self._end
 
-    def _last_words(self) -> GymRemoteError:
+    def _last_message(self) -> GymRemoteError:
         """Find the server's last message after a failed send, among what has been received."""
         try:
-            for _ in range(LAST_WORDS):
+            for _ in range(MAX_LAST_MESSAGES):
                 message = self.read()
                 if message["type"] == "close":
                     return self.error_of(message)

@@ -1,7 +1,7 @@
 """The gym_remote wire format: messages and errors, shared by client and server.
 
 Wire-compatible with OpenAI's support code of the Retro Contest. Received messages are parsed
-strictly and limited in size; everything else raises `ProtocolError`.
+strictly and limited in size; any other bytes raise `ProtocolError`.
 """
 
 from __future__ import annotations
@@ -165,7 +165,9 @@ _ENCODER = json.JSONEncoder(allow_nan=False)
 
 def _decode(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_MESSAGE_BYTES:
-        raise ProtocolError(f"a message has {len(data)} bytes, at most {MAX_MESSAGE_BYTES}")
+        raise ProtocolError(
+            f"a message has {len(data)} bytes; at most {MAX_MESSAGE_BYTES} are allowed"
+        )
     try:
         message = _DECODER.decode(data.decode())
     except (ValueError, RecursionError) as error:

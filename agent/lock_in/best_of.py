@@ -18,9 +18,9 @@ class BestOfState(RuleState):
     """The state of `BestOf`.
 
     Attributes:
-        candidates: how many candidates play before one is locked in.
+        candidates: number of candidates that play before one is locked in.
         best: index of the candidate with the highest return so far.
-        best_return: its return.
+        best_return: the return of that candidate.
     """
 
     candidates: Floats

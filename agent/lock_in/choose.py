@@ -1,7 +1,7 @@
 """Chooses the candidate of the next episode by following a lock-in rule through one budget.
 
-The rules are pure functions in modules of their own. They know no environment, model or clock, so
-the tuner simulates thousands of budgets with the same code that plays.
+Each rule is a module of pure functions that depend on no environment, model or clock. So the tuner
+simulates thousands of budgets with the same code that chooses the candidates in play.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Choice:
     """The candidate that plays the next episode.
 
     Attributes:
-        candidate: its index; the first index that was not chosen before asks for a new candidate.
+        candidate: its index; an index that was not chosen before stands for a new candidate.
         locked: whether it is locked in.
     """
 

@@ -1,7 +1,7 @@
 """Recording rule: each candidate plays a fixed number of episodes, and none is locked in.
 
-The tuner has to tell a candidate's mean return from the luck of single episodes, which takes more
-than one episode per candidate.
+The tuner must distinguish a candidate's mean return from the luck of single episodes, which
+requires more than one episode per candidate.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The interface of a lock-in rule: a pure state machine over a batch of budgets.
 
-A state has one row per budget. The agent follows a batch of one, the tuner a batch of thousands,
-so the rule that plays is exactly the rule that is simulated, and one episode of the whole batch
-takes a few array operations.
+A state has one row per budget. The agent uses a batch of one, the tuner a batch of thousands. So
+the agent's rule is exactly the rule that is simulated, and one episode of the whole batch takes a
+few array operations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Booleans = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class RuleState:
-    """What a rule knows about each budget. Every field, of subclasses too, has shape (batch, ...).
+    """What a rule knows about each budget. Every field, also in subclasses, has shape (batch, ...).
 
     Attributes:
         candidate: index of the candidate that plays the next episode, in the order of drawing.
@@ -46,7 +46,7 @@ class RuleState:
         """Return the state after an episode.
 
         Args:
-            draw_new: (batch,), where a new candidate plays next; elsewhere the same one plays on.
+            draw_new: (batch,), whether a new candidate plays next, not the same one again.
             locked: (batch,), whether the candidate that plays next is locked in.
             more: new values of the subclass's own fields.
         """
@@ -60,7 +60,7 @@ class RuleState:
 
 
 def per_row(value: float | Floats, batch_size: int) -> Floats:
-    """Broadcast a setting to float64 (batch,): it is one number, or already one per budget."""
+    """Broadcast a setting, one number or one per budget, to float64 (batch,)."""
     return np.array(np.broadcast_to(value, batch_size), np.float64)
 
 

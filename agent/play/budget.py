@@ -29,11 +29,11 @@ def play(
         candidates: the controllers that can play.
         rule: the lock-in rule, which chooses among them.
         journal: receives one entry per episode.
-        explorer: an explorer that knows nothing of the level yet; None: every episode is played
-            by its controller alone.
+        explorer: an explorer with an empty archive; with None, the controllers play every step.
 
     Raises:
-        GymRemoteError: the run ended; the class tells how. Reaching a limit is the normal end.
+        GymRemoteError: the run ended; the error's class gives the reason. Normally, a limit was
+            reached.
     """
     lock_in = LockIn(rule)
     episodes = timesteps = 0

@@ -37,7 +37,7 @@ class FinishedEpisode:
     Attributes:
         episode_return: sum of all rewards, which is what the contest counts.
         length: agent steps, without the reset.
-        returned_to: points that recorded trajectories alone reached; None without an explorer.
+        returned_to: points reached by following recorded trajectories only; None without explorer.
         timing: wall-clock seconds by part.
     """
 
@@ -103,7 +103,7 @@ def _choose(
     controller: Controller,
     explorer: Explorer | None,
 ) -> Action:
-    """Choose the buttons of one step; the explorer comes first and is told what was pressed."""
+    """Choose the buttons of one step; the explorer chooses first, and records what was pressed."""
     if explorer is None:
         return controller.act(features)
     action = explorer.action(progress, features[:latent_size])

@@ -29,7 +29,7 @@ _LOAD_ERRORS = (
 
 
 class OnnxNetwork:
-    """One network: write into `inputs`, call `run`, read from `outputs`; all stay in place."""
+    """One network: write into `inputs`, call `run`, read from `outputs`; arrays are reused."""
 
     def __init__(
         self,

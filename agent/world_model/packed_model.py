@@ -1,7 +1,7 @@
 """A packed model: its specification, its manifest, and the checks before it plays.
 
-Every file is checked by size and SHA-256 before a network is loaded. A file that is missing, cut,
-altered or of another model ends the program with one line; nothing falls back to untrained weights.
+Every file is checked by size and SHA-256 before a network is loaded. If a file is missing, cut,
+altered or of another model, the program ends with a one-line error. Untrained weights never play.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ class ModelSpec:
     preset: str  # name of these sizes
     frame_size: int  # S: the encoder's input is (S, S, 3)
     interpolation: str  # how a frame is shrunk to S x S: "nearest" or "area"
-    channels: tuple[int, ...]  # of the encoder's convolutions, kernel 4, stride 2
+    channels: tuple[int, ...]  # output channels of the encoder's convolutions
     latent: int  # Z, size of the latent
     hidden: int  # H, size of the memory's linear layer and LSTM
-    mixtures: int  # K, Gaussians per latent dimension, in training only
-    sequence_steps: int  # after which the memory's state is reset, in training and in play
+    mixtures: int  # K, Gaussians per latent dimension; only training uses them
+    sequence_steps: int  # steps until the memory's state is reset, in training and in play
 
     def __post_init__(self) -> None:
         """Check the sizes.

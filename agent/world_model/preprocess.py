@@ -52,16 +52,16 @@ def _samples(height: int, width: int, size: int) -> NDArray[np.int64]:
 def _nearest(source: int, target: int) -> NDArray[np.int64]:
     """Return the source row (or column) that INTER_NEAREST takes for each target row, (target,)."""
     scale = 1.0 / (target / source)  # in this order, because OpenCV rounds twice as well
-    places = np.floor(np.arange(target) * scale).astype(np.int64)
-    clipped: NDArray[np.int64] = np.minimum(places, source - 1)
+    positions = np.floor(np.arange(target) * scale).astype(np.int64)
+    clipped: NDArray[np.int64] = np.minimum(positions, source - 1)
     return clipped
 
 
 def _shrink_by_7_2_and_5(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Average 3.5 x 5 pixels, as 224 x 320 -> 64 x 64 needs, in integers and with one rounding.
 
-    Seven rows give two: the first counts rows 0, 1, 2 twice and row 3 once; the second counts row
-    3 once and rows 4, 5, 6 twice. Slices of step 4 and 2 compute both together.
+    Seven rows become two: the first sums rows 0, 1, 2 twice and row 3 once; the second sums row 3
+    once and rows 4, 5, 6 twice. Slices of step 4 and 2 compute both together.
     """
     rows = frame.reshape(size // 2, 7, -1)
     sums = np.add(rows[:, 0:5:4], rows[:, 1:6:4], dtype=np.uint16)  # (S / 2, 2, width * 3)
@@ -82,8 +82,8 @@ def _shrink_by_7_2_and_5(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint
 
 @lru_cache(maxsize=4)
 def _every_fifth_pixel(n_pixels: int) -> NDArray[np.int64]:
-    places: NDArray[np.int64] = (np.arange(n_pixels)[:, None] * 15 + np.arange(3)).reshape(-1)
-    return places
+    positions: NDArray[np.int64] = (np.arange(n_pixels)[:, None] * 15 + np.arange(3)).reshape(-1)
+    return positions
 
 
 def _shrink_by_area(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from arena.evaluation.level_run import LevelLimits
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS, check_address
 
 DEFAULT_LEVELS = "pangolin-validation"  # the bundled game: needs no ROM of the user's
-# An episode that reaches the time limit takes 4,500 steps, and counts only at the next reset.
+# An episode that reaches the time limit takes 4,500 steps. It counts only after the next reset.
 DEFAULT_BUDGET_STEPS = 5_000
 FULL_BUDGET_STEPS = 1_000_000
 DEFAULT_SEED = 1
@@ -31,7 +31,9 @@ class RunOptions:
     --help).
     """
 
-    levels: str = option("SET, GAME:STATE or DIR, or several with commas", DEFAULT_LEVELS)
+    levels: str = option(
+        "level set, GAME:STATE or folder; separate several by commas", DEFAULT_LEVELS
+    )
     budget_steps: int | None = option(
         f"timesteps per level, resets included [{DEFAULT_BUDGET_STEPS:,}]", None
     )
@@ -55,8 +57,12 @@ class RunOptions:
         "run folder [the unfinished one of this command in runs/, or a new one there]", None
     )
     pretrained: Path | None = option("packed model of the local agent [pretrained]", None)
-    agent_command: str | None = option("program to play instead of the local agent", None)
-    image: str | None = option("contest image to play instead of the local agent", None)
+    agent_command: str | None = option(
+        "command of another agent, which replaces the local agent", None
+    )
+    image: str | None = option(
+        "contest image of another agent, which replaces the local agent", None
+    )
     image_memory_gigabytes: float = option(
         "memory limit of the image's container, in gigabytes", 8.0
     )
@@ -72,18 +78,18 @@ class RunOptions:
         """Check the numbers, and options that exclude each other.
 
         Raises:
-            UserError: names the option and what to give.
+            UserError: an option is out of range, or two options exclude each other.
         """
         self._check_numbers()
         other_agent = self.agent_command is not None or self.image is not None
         conflicts = [
             (
                 self.full and self.budget_steps is not None,
-                "--full and --budget-steps exclude each other: give one",
+                "--full and --budget-steps exclude each other: use one of them",
             ),
             (
                 self.agent_command is not None and self.image is not None,
-                "--agent-command and --image exclude each other: give one",
+                "--agent-command and --image exclude each other: use one of them",
             ),
             (
                 self.watch and self.executor == "ray",

@@ -3,8 +3,8 @@
     advise([Path("runs/RUN"), ...]) -> Advice
 
 simulates a grid of rules (arena.tuner.grid) in budgets drawn from the recordings
-(arena.tuner.simulate). How much a recommendation gains is measured on levels that did not choose
-it: for each level, a rule is chosen on all others.
+(arena.tuner.simulate). The gain of a recommendation is measured on levels that were not used to
+choose it: for each level, a rule is chosen on all others.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from arena.tuner.simulate import SimulatedBudgets
 
 RECORDINGS = 16  # resampled recordings per level
 BUDGETS = 4  # per resampled recording
-SURE = 0.95  # share of the resamples with a gain from which a rule is clearly better
-OTHER_SCALES = (0.5, 2.0)  # returns of a level unlike the recorded ones, as multiples of theirs
+SURE = 0.95  # a rule is clearly better if it gains in at least this share of the resamples
+OTHER_SCALES = (0.5, 2.0)  # returns of a different level, as multiples of the recorded returns
 METHOD = (
     f"{RECORDINGS} resampled recordings per level, {BUDGETS} budgets each; intervals: 95%"
     f" percentile bootstrap, {RESAMPLES:,} resamples of levels, then of recordings"
@@ -43,9 +43,9 @@ class Advice:
             the default rule.
         default: the agent's default rule: first above 2,000.
         rules: all rules of the grid, the highest score first.
-        held_out: the gain on levels that did not choose the rule; None with one level.
+        held_out: the gain on levels not used to choose the rule; None with one level.
         curve_thresholds, curve_scores, curve_low, curve_high: score of the rule "first above
-            threshold" with its 95% interval; equally long, by rising threshold.
+            threshold" with its 95% interval; of equal length, by increasing threshold.
         cost_at_scale: factor -> points that the recommended rule loses against the best rule on
             a level whose returns are the recorded ones times the factor.
         sentences: the advice in words.
@@ -72,11 +72,11 @@ class Advice:
 
     @property
     def clear(self) -> bool:
-        """Whether the choice is clearly better than the default on levels that did not choose."""
+        """Whether chosen rules are clearly better than the default on levels not used to choose."""
         return self.held_out is not None and self.held_out.better >= SURE
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as JSON values."""
+        """Return all attributes as JSON values."""
         values = asdict(self)
         values["pretrained"] = str(self.pretrained) if self.pretrained else None
         values["cost_at_scale"] = {str(key): cost for key, cost in self.cost_at_scale.items()}
@@ -88,7 +88,7 @@ def advise(runs: Sequence[Path], budget_steps: int | None = None, seed: int = 1)
 
     Args:
         runs: folders that `local_eval.py run` wrote, of one game. A level that several runs
-            contain counts once, with the candidates of all.
+            contain counts once, with the candidates of all these runs.
         budget_steps: timesteps of the simulated budgets; None: those of the runs.
         seed: random seed of the simulation.
 
@@ -115,7 +115,7 @@ def advise_on(recording: Recording, budget_steps: int, seed: int = 1) -> Advice:
     table = ScoreTable(settings, simulate_all(settings, budgets, budget_steps), seed)
     rules = table.rules()
     default = next(rule for rule in rules if rule.settings == DEFAULT_RULE)
-    # The highest of dozens of scores is partly luck: the default gives way only to a sure gain.
+    # The highest of dozens of scores is partly luck: only a clear gain replaces the default.
     best = rules[0] if rules[0].gain_interval[0] > 0 else default
     costs = _cost_at_scale(best, rules[0], budgets, budget_steps)
     thresholds, scores, low, high = _curve(rules)
@@ -145,10 +145,10 @@ def advise_on(recording: Recording, budget_steps: int, seed: int = 1) -> Advice:
 def _cost_at_scale(
     best: RuleScore, highest: RuleScore, budgets: SimulatedBudgets, budget_steps: int
 ) -> dict[float, float]:
-    """Compute what a rule loses on levels with returns of another scale.
+    """Compute the points that a rule loses on levels with returns of another scale.
 
-    On a level with all returns times a factor, the best rule is the best one here with its
-    threshold times that factor. Its score is the highest one here, times the factor.
+    If all returns are multiplied by a factor, the best rule is the best one here with its
+    threshold multiplied by the factor, and its score is multiplied by the factor too.
     """
     misfits = [scaled(best.settings, 1 / factor) for factor in OTHER_SCALES]
     outcomes = simulate_all(misfits, budgets, budget_steps)
@@ -159,7 +159,7 @@ def _cost_at_scale(
 
 
 def _curve(rules: Sequence[RuleScore]) -> list[tuple[float, ...]]:
-    """Return thresholds, scores and both ends of their intervals, by rising threshold."""
+    """Return thresholds, scores and both ends of their intervals, by increasing threshold."""
     curve = sorted(
         (rule.threshold, rule.score, *rule.interval) for rule in rules if rule.threshold is not None
     )
@@ -168,7 +168,7 @@ def _curve(rules: Sequence[RuleScore]) -> list[tuple[float, ...]]:
 
 def _too_long(count: int) -> list[str]:
     one = "1 level has" if count == 1 else f"{count} levels have"
-    return [f"{one} no episode as short as the budget: left out"] * bool(count)
+    return [f"{one} no episode as short as the budget: excluded"] * bool(count)
 
 
 def _recommendation(
@@ -196,7 +196,7 @@ def _recommendation(
 def _how_sure(held_out: HeldOut | None) -> str:
     record_more = "record more levels and repeats before you change the default."
     if held_out is None:
-        return "One level says nothing about others: record more levels to know how sure this is."
+        return "The gain on other levels can't be estimated from one level: record more levels."
     if held_out.gain_interval == (0.0, 0.0):
         return (
             "On levels that were not used to choose it, a rule chosen in this way scores as much as"
@@ -217,16 +217,16 @@ def _costs(
     costs: dict[float, float],
 ) -> str:
     losses = [
-        max(rule.by_level[place] for rule in rules) - best.by_level[place]
-        for place in range(len(levels))
+        max(rule.by_level[index] for rule in rules) - best.by_level[index]
+        for index in range(len(levels))
     ]
     worst = int(np.argmax(losses))
     name = levels[worst].name
     return (
-        "On a level unlike these it loses, against the best rule for that level, about"
-        f" {costs[0.5]:,.0f} if returns are half as high and {costs[2.0]:,.0f} if they are twice as"
-        f" high. Among the recorded levels it loses most on {name.partition(':')[2] or name}:"
-        f" {losses[worst]:,.0f}."
+        "Compared with the best rule for a level, it loses about"
+        f" {costs[0.5]:,.0f} points on a level with returns half as high as these, and about"
+        f" {costs[2.0]:,.0f} on one with returns twice as high. Its largest loss on a recorded"
+        f" level is {losses[worst]:,.0f} points, on {name.partition(':')[2] or name}."
     )
 
 

@@ -19,7 +19,7 @@ RuleSettings = Mapping[str, Any]  # the settings of a lock-in rule, as play.json
 DEFAULT_THRESHOLD = 2000.0
 # The original 2018 agent's rule, and the agent's default.
 DEFAULT_RULE: RuleSettings = {"lock_in_rule": "first-above", "lock_in_score": DEFAULT_THRESHOLD}
-THRESHOLDS = 24  # of first-above; the points of the curve
+THRESHOLDS = 24  # number of thresholds of first-above, which are the points of the curve
 BEST_OF = (2, 4, 8, 16, 32, 64, 128)
 
 
@@ -52,7 +52,7 @@ def candidate_thresholds(levels: Sequence[RecordedLevel]) -> list[float]:
 
 
 def rounded(value: float) -> float:
-    """Round to two significant digits: a threshold is not known more exactly."""
+    """Round to two significant digits: a threshold is not known more precisely."""
     return float(f"{value:.2g}")
 
 
@@ -66,15 +66,15 @@ def simulate_all(
 ) -> list[Outcome]:
     """Simulate all rules in the same budgets; rules of one kind are simulated as one batch."""
     kinds: dict[str, list[int]] = {}
-    for place, rule_settings in enumerate(rules):
-        kinds.setdefault(rule_settings["lock_in_rule"], []).append(place)
+    for index, rule_settings in enumerate(rules):
+        kinds.setdefault(rule_settings["lock_in_rule"], []).append(index)
     outcomes: dict[int, Outcome] = {}
-    for places in kinds.values():
-        batch = _as_batch([rule_from(rules[place]) for place in places], budgets.count)
+    for indices in kinds.values():
+        batch = _as_batch([rule_from(rules[index]) for index in indices], budgets.count)
         outcomes |= zip(
-            places, simulate(batch, budgets, budget_steps, copies=len(places)), strict=True
+            indices, simulate(batch, budgets, budget_steps, copies=len(indices)), strict=True
         )
-    return [outcomes[place] for place in range(len(rules))]
+    return [outcomes[index] for index in range(len(rules))]
 
 
 def _as_batch(rules: Sequence[Any], batch_size: int) -> Any:
@@ -91,7 +91,7 @@ def _as_batch(rules: Sequence[Any], batch_size: int) -> Any:
 def scaled(rule_settings: RuleSettings, factor: float) -> RuleSettings:
     """Return the rule with its threshold multiplied by a factor.
 
-    If all returns of a level are multiplied by the factor too, the result plays as the rule does.
+    If all returns of a level are multiplied by the factor too, both rules choose the same.
     """
     return {
         name: value * factor if name == "lock_in_score" else value

@@ -1,7 +1,7 @@
 """Reads the episodes of candidates from the journals of recorded runs, level by level.
 
-A journal may be cut in the middle of a line, and a run may be unfinished: everything readable
-counts, and each problem becomes a note of one line.
+A journal may be cut in the middle of a line, and a run may be unfinished: all readable episodes
+are used, and each problem becomes a note of one line.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Recording:
 
 
 class _RecordedEpisode(NamedTuple):
-    """An episode, and the key that its candidate has in all runs."""
+    """An episode, and a key of its candidate that is unique across all runs."""
 
     candidate: Hashable
     is_initial: bool
@@ -152,32 +152,33 @@ class _Reader:
     def _note_cut_off(self, where: str, timesteps: int, level: LevelResult) -> None:
         if level.timesteps and timesteps > CUT_OFF * level.timesteps:
             self.notes.append(
-                f"{where}: the last {timesteps:,} of {level.timesteps:,} timesteps are an episode"
-                " that did not end; long episodes are underestimated: record a larger budget"
+                f"{where}: the last {timesteps:,} of {level.timesteps:,} timesteps are an"
+                " unfinished episode, so long episodes are underrepresented: record with a larger"
+                " --budget-steps"
             )
 
 
 def caution_about(agent: Mapping[str, Any]) -> str | None:
-    """Return why a run with these settings does not suit the tuner; None if it does."""
+    """Return why a run with these settings is unsuitable for the tuner; None if it is suitable."""
     if agent.get("repeats") or not agent.get("explore"):
         return None
     return (
-        "the agent explored, so its returns depend on earlier episodes, but the tuner takes them"
-        " as independent draws (record with --repeats 3)"
+        "the agent explored, so its returns depend on earlier episodes, but the tuner treats"
+        " them as independent draws (record with --repeats 3)"
     )
 
 
 def read_entries(path: Path) -> tuple[list[EpisodeEntry], list[str]]:
-    """Return the valid entries of a journal, and a note on each kind of line left out."""
+    """Return the valid entries of a journal, and a note on each kind of excluded line."""
     content = read_journal(path)
     if content is None:
-        return [], ["no journal: no episode was played, or another agent that writes none played"]
+        return [], ["no journal: no episode was played, or the agent writes no journal"]
     entries = [entry for entry in content.episodes if math.isfinite(entry.episode_return)]
     foreign, infinite = content.broken - content.cut, len(content.episodes) - len(entries)
-    problems = ["the last line is incomplete: left out"] * content.cut
-    problems += [f"{foreign} lines are not episodes: left out"] * bool(foreign)
-    problems += [f"{infinite} returns are NaN or infinite: left out"] * bool(infinite)
-    problems += ["only one episode: its luck is unknown"] * (len(entries) == 1)
+    problems = ["the last line is incomplete: excluded"] * content.cut
+    problems += [f"{foreign} lines are not episodes: excluded"] * bool(foreign)
+    problems += [f"{infinite} returns are NaN or infinite: excluded"] * bool(infinite)
+    problems += ["only one episode: the variance of its return is unknown"] * (len(entries) == 1)
     return entries, problems
 
 
@@ -194,7 +195,7 @@ def read_recording(runs: Sequence[Path]) -> Recording:
     games = sorted({Level.parse(name).game for name in reader.episodes})
     if len(games) > 1:
         raise RecordingError(
-            f"the runs are of different games ({', '.join(games)}), whose returns have different"
+            f"the runs play different games ({', '.join(games)}), whose returns have different"
             " scales: tune each game alone"
         )
     levels = tuple(_level(name, episodes) for name, episodes in reader.episodes.items() if episodes)
@@ -213,14 +214,14 @@ def read_recording(runs: Sequence[Path]) -> Recording:
         notes.append(f"different agents played ({runs_of_models}): the advice is for their mixture")
     if all((level.tries == 1).all() for level in levels):
         notes.append(
-            "no candidate played twice, so half of the variance of returns is taken as luck (record"
-            " with --repeats 3 to measure it)"
+            "no candidate played twice, so half of the variance of returns is assumed to be luck"
+            " (record with --repeats 3 to measure it)"
         )
     return Recording(levels, max(reader.budgets), reader.pretrained, tuple(notes))
 
 
 def _used(entries: Sequence[EpisodeEntry]) -> int:
-    """Timesteps of finished episodes, the resets included."""
+    """Return the timesteps of finished episodes, resets included."""
     return sum(entry.length + 1 for entry in entries)
 
 

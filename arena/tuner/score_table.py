@@ -1,7 +1,7 @@
 """Scores of all rules in all simulated budgets, with bootstrap intervals.
 
 Intervals resample levels, then the resampled recordings within each level, in the same way for
-all rules, so that a difference between two rules is taken on the same levels.
+all rules, so that a difference between two rules is computed on the same levels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RuleScore:
-    """The simulated play of one rule. Scores and gains are points.
+    """The simulated score of one rule. Scores and gains are in points.
 
     Attributes:
         name: the rule in a few words.
@@ -34,7 +34,7 @@ class RuleScore:
         gain: the score minus the default rule's on the same levels.
         gain_interval: 95% interval of the gain.
         locked: share of the budgets in which a candidate was locked in.
-        locked_at: median timesteps used when it was locked in; None: never.
+        locked_at: median timesteps used when it was locked in; None if it never was.
         by_level: score on each level.
     """
 
@@ -57,13 +57,14 @@ class RuleScore:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What choosing a rule gains on a level that was not used to choose it.
+    """The gain of choosing a rule, on levels that were not used to choose it.
 
     For every level the rule with the highest score on all other levels is chosen.
 
     Attributes:
-        score, interval: of the rules chosen in this way, with a 95% interval.
-        gain, gain_interval: the same minus the default rule's score on the same levels.
+        score, interval: score of the rules chosen in this way, and its 95% interval.
+        gain, gain_interval: that score minus the default rule's on the same levels, and its 95%
+            interval.
         better: share of the resamples in which the gain is above 0.
     """
 
@@ -98,10 +99,10 @@ class ScoreTable:
     def rules(self) -> tuple[RuleScore, ...]:
         """Return all rules, the highest score first; equal scores keep the order of the grid."""
         order = np.argsort(-self._scores.mean((1, 2)), kind="stable")
-        return tuple(self._rule(int(place)) for place in order)
+        return tuple(self._rule(int(index)) for index in order)
 
     def held_out(self) -> HeldOut | None:
-        """Choose a rule on all levels but one and score it on that one; None if only one level."""
+        """Choose a rule on all levels but one, and score it on that one; None with one level."""
         by_level = self._scores.mean(2)
         count = by_level.shape[1]
         if count < 2:
@@ -117,10 +118,10 @@ class ScoreTable:
             better=float((gains > 0).mean()),
         )
 
-    def _rule(self, place: int) -> RuleScore:
-        scores, rule_settings = self._scores[place], self._rules[place]
+    def _rule(self, index: int) -> RuleScore:
+        scores, rule_settings = self._scores[index], self._rules[index]
         gains = scores - self._scores[0]
-        locked_at = self._outcomes[place].locked_at
+        locked_at = self._outcomes[index].locked_at
         locked = np.isfinite(locked_at)
         return RuleScore(
             name=name_of(rule_settings),
@@ -141,14 +142,15 @@ class ScoreTable:
 
 
 def mean_score(outcome: Outcome) -> float:
-    """Return the mean over the levels of a rule's score."""
+    """Return the mean of a rule's scores over the levels."""
     return float(_recording_scores(outcome).mean())
 
 
 def _recording_scores(outcome: Outcome) -> Floats:
     """Average the budgets of each resampled recording, (levels, recordings).
 
-    A budget without a finished episode has no score; a recording without any takes its level's.
+    A budget without a finished episode has no score; a recording without scores takes the mean of
+    its level.
     """
     known = np.isfinite(outcome.scores)
     total = np.where(known, outcome.scores, 0.0)

@@ -1,14 +1,14 @@
-"""Plays lock-in rules over whole budgets without an emulator: thousands at once, from recordings.
+"""Simulates lock-in rules in whole budgets, thousands at once, from recordings and not an emulator.
 
 A level's candidates are draws from a distribution of mean returns, and each has its own spread of
-episodes around its mean. A single return of 3,000 is then not a candidate worth 3,000: the mean is
-drawn anew for every simulated budget, from what the candidate's episodes tell of it (the posterior
-of a normal model whose two variances are estimated by the method of moments). The episodes scatter
-around that mean as the recorded ones do. Lengths are the recorded ones, counted as the contest
+episodes around its mean. So a candidate with a single return of 3,000 may well have a lower
+mean: for every simulated budget, its mean is drawn from its posterior, given its episodes (in a
+normal model whose two variances are estimated by the method of moments). The episodes scatter
+around that mean as the recorded ones do. Episodes have the recorded lengths, counted as the contest
 counts them.
 
 Every level has several resampled recordings (bootstrap): another recording would have contained
-other candidates. How much their scores differ tells how far a score can be trusted.
+other candidates. The spread of their scores shows the uncertainty of a score.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from agent.lock_in.choose import AnyRule
 from arena.tuner.recorded import RecordedLevel
 from arena.tuner.spread import Spread, candidate_means, luck_share, spread_of
 
-COLUMNS = 2048  # candidates of a budget; a budget that draws more meets the first ones again
+COLUMNS = 2048  # candidates of a budget; a budget that draws more reuses the first ones
 CHANCES = 1024  # random numbers of a budget's episodes, used cyclically
 BLOCK = 64  # episodes simulated at once for a candidate that is locked in
 LUCK_DRAWS = 64  # size of the normal sample that replaces missing deviations
@@ -43,7 +43,7 @@ class _Pool:
         self.timesteps = level.timesteps[order]
         means, skill, luck = candidate_means(level), spread.skill**2, spread.luck**2
         trust = skill / np.maximum(skill + luck / self.tries, 1e-12)
-        # An initial candidate is not a draw from the distribution, which tells nothing about it.
+        # An initial candidate is not drawn from the distribution, so only its own episodes count.
         trust[: self.n_initial] = 1.0
         self.means = spread.mean + trust * (means - spread.mean)
         self.doubt = np.sqrt(skill * (1 - trust))
@@ -63,8 +63,8 @@ class _Pool:
 class SimulatedBudgets:
     """The budgets in which rules are simulated, each with its candidates in a fixed order.
 
-    There are levels x resampled recordings x budgets. The same budgets serve every rule, so that
-    rules differ by what they do and less by luck.
+    There are levels x resampled recordings x budgets. Every rule plays the same budgets,
+    which reduces the luck in a difference between two rules.
 
     Attributes:
         shape: (levels, recordings, budgets).
@@ -131,8 +131,8 @@ class SimulatedBudgets:
         numbers = np.arange(first, first + count) % CHANCES
         chances = self._chances[numbers[:, None], rows]
         deviation = self._first_deviation[pick] + (chances * self._n_deviations[pick]).astype(int)
-        place = self._first[pick] + (chances * self._tries[pick]).astype(int)
-        return mean + self._deviations[deviation], self._timesteps[place]
+        episode = self._first[pick] + (chances * self._tries[pick]).astype(int)
+        return mean + self._deviations[deviation], self._timesteps[episode]
 
 
 def _picks(pool: _Pool, recordings: int, budgets: int, random: np.random.Generator) -> Integers:
@@ -140,8 +140,8 @@ def _picks(pool: _Pool, recordings: int, budgets: int, random: np.random.Generat
     n_initial, count = pool.n_initial, len(pool.tries)
     drawn = np.arange(n_initial, count) if count > n_initial else np.arange(count)
     members = random.choice(drawn, (recordings, len(drawn)))
-    places = random.integers(len(drawn), size=(recordings, budgets * COLUMNS))
-    picks = np.take_along_axis(members, places, 1).reshape(recordings * budgets, COLUMNS)
+    columns = random.integers(len(drawn), size=(recordings, budgets * COLUMNS))
+    picks = np.take_along_axis(members, columns, 1).reshape(recordings * budgets, COLUMNS)
     picks[:, :n_initial] = np.arange(n_initial)
     return picks
 
@@ -160,7 +160,7 @@ class Outcome:
 
     Attributes:
         scores: mean return of the finished episodes; NaN if none was finished.
-        locked_at: timesteps used when a candidate was locked in; NaN: never.
+        locked_at: timesteps used when a candidate was locked in; NaN if none was.
     """
 
     scores: Floats
@@ -177,8 +177,8 @@ def simulate(
         budgets: the budgets.
         budget_steps: timesteps of each, at least 1; an episode counts if the reset after it fits
             in, as in the contest.
-        copies: how often all budgets are played, with different settings of the rule. Its
-            settings are then arrays (copies * budgets.count,), those of the first copy first.
+        copies: number of times that all budgets are played, with different settings of the rule.
+            Its settings are then arrays (copies * budgets.count,), the first copy's first.
 
     Returns:
         One outcome per copy.

@@ -1,4 +1,4 @@
-"""Separates skill from luck: how much candidates differ, and how much one candidate's episodes."""
+"""Separates skill (how candidates differ) from luck (how one candidate's episodes differ)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Spread:
 def luck_share(levels: Sequence[RecordedLevel]) -> float:
     """Return the share of luck in the variance of single returns, averaged over the levels.
 
-    Levels without repeated candidates are left out; `UNKNOWN_LUCK_SHARE` if there are no others.
+    Levels without repeated candidates are excluded; `UNKNOWN_LUCK_SHARE` if no level remains.
     """
     shares = []
     for level in levels:
@@ -69,7 +69,7 @@ def candidate_means(level: RecordedLevel) -> Floats:
 
 
 def _variance_within(level: RecordedLevel) -> tuple[float, int]:
-    """Return the variance of episodes around their candidate's mean, and its repeats."""
+    """Return the variance of episodes around their candidate's mean, and the number of repeats."""
     tries = level.tries
     deviations = level.returns - candidate_means(level)[level.candidate]
     squares = np.bincount(level.candidate, deviations**2)

@@ -223,26 +223,26 @@ class RewardedEnv(ScriptedEnv):
         return frame, self._rewards[len(self._rewards) - self._left - 1], done
 
 
-def test_the_explorer_chooses_first_and_is_told_what_was_pressed(tmp_path: Path) -> None:
+def test_the_explorer_chooses_first_and_records_what_was_pressed(tmp_path: Path) -> None:
     class RightFirst(Explorer):
         """Presses RIGHT in the first step, and leaves the others to the candidate."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.told: list[Any] = []
+            self.records: list[Any] = []
 
         def action(self, progress: float, latent: np.ndarray) -> np.ndarray | None:
             assert latent.tolist() == [1.0, 1.0]  # z of the features
             super().action(progress, latent)
-            return None if self.told else press("RIGHT")
+            return None if self.records else press("RIGHT")
 
         def pressed(self, action: np.ndarray) -> None:
             super().pressed(action)
-            self.told.append(action.tolist())
+            self.records.append(action.tolist())
 
         def finished(self, episode_return: float) -> None:
             super().finished(episode_return)
-            self.told.append(episode_return)
+            self.records.append(episode_return)
 
     env = RewardedEnv([1, 0, 9])
     candidates, explorer = Candidates(NumberedEvolution(population=3)), RightFirst()  # type: ignore[arg-type]
@@ -251,7 +251,7 @@ def test_the_explorer_chooses_first_and_is_told_what_was_pressed(tmp_path: Path)
         play(env, model, candidates, FirstAbove(5), journal, explorer)  # type: ignore[arg-type]
     entry = json.loads((tmp_path / "journal.jsonl").read_text())
     assert env.pressed == [1, 0, 0]  # candidate 0 presses nothing
-    assert explorer.told == [[0, 0, 0, 1], [0] * 4, [0] * 4, 10.0]
+    assert explorer.records == [[0, 0, 0, 1], [0] * 4, [0] * 4, 10.0]
     assert entry["returned_to"] == 0.0 and entry["episode_return"] == 10.0
 
 

@@ -22,7 +22,7 @@ from agent.gym_remote.channels import (
 )
 from agent.gym_remote.messages import MessageReader, ProtocolError, encode
 
-# As OpenAI's server sends it for a Mega Drive level, but for the JSON around it.
+# As OpenAI's server sends it for a Mega Drive level, without the surrounding JSON.
 CONTEST = {
     "ac": ["int_fold", "[2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2],", {"n": "12", "type": "MultiBinary"}],
     "ob": [
@@ -88,7 +88,7 @@ CODE = "__import__('os').system('touch pwned')"
         ["np", '(99999999999999999999,), dtype("|u1")', {}],
         ["np", "(" + "1, " * 9 + '), dtype("|u1")', {}],
         ["np", "(" + "1, " * 100_000 + '), dtype("|u1")', {}],
-        ["np", '(２２４, 3), dtype("|u1")', {}],  # digits, but not of ASCII
+        ["np", '(２２４, 3), dtype("|u1")', {}],  # digits that are not ASCII
         ["np", None, {}],
         ["np", 5, {}],
         ["int_fold", "[2] * 12,", {}],
@@ -231,7 +231,7 @@ def test_the_plain_answer_equals_the_json_encoding(reward: float, done: bool) ->
     plain = PLAIN_ANSWER.fullmatch(data)
     if plain:
         assert float(plain[1]) == reward and (plain[2] == b"true") == done
-    else:  # exponents of three digits go the general way
+    else:  # exponents of three digits do not match the plain form
         assert not 1e-99 <= abs(reward) < 1e99
     assert MessageReader().feed(data)[0]["content"] == content
 

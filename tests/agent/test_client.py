@@ -129,7 +129,7 @@ def test_an_episode_is_exchanged_byte_for_byte(server: Server) -> None:
     assert frame.dtype == np.uint8 and frame.tobytes() == bytes(range(60))
     right = np.zeros(12, np.uint8)
     right[7] = 1
-    for _ in range(2):  # the second time from memory
+    for _ in range(2):  # the second time with the stored message
         _, reward, done = env.step(right)
         assert (reward, done) == (1.5, False)
         assert type(reward) is float and type(done) is bool
@@ -153,7 +153,7 @@ def test_the_observation_is_a_copy_and_its_file_is_unchanged(server: Server, bas
     with (base / "ob").open("r+b") as file:
         file.write(bytes([9]) * 60)
     assert (frame == 7).all()
-    frame[:] = 1  # one's own: writable, and written nowhere else
+    frame[:] = 1  # a copy: writable, and independent of the file
     second, _, _ = env.step(NO_BUTTONS)
     assert (second == 9).all() and second is not frame
     env.close()
@@ -232,7 +232,7 @@ def without(name: str, **changes: Any) -> bytes:
         (encode("close", {"reason": None, "exception": 2}), "WallClockTimeoutError"),
         (encode("close", "bye"), "expected an object"),
         (DESCRIPTION[:50], "in the middle of a message, after 50 bytes"),
-        (b"", "without a word"),
+        (b"", "without a reason"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n\f", "not JSON"),
         (b"\xff" * 200_000, "longer than"),
     ],
@@ -283,7 +283,7 @@ def test_after_a_refused_reset_answers_still_match_requests(server: Server) -> N
         env.reset()
     assert env.step(NO_BUTTONS)[1:] == (1.5, False)
     assert env.step(NO_BUTTONS)[1:] == (1.5, False)
-    # OpenAI's server holds on to a refused reset: the next step takes it back, only that one.
+    # OpenAI's server keeps a refused reset: the next step, and only that one, withdraws it.
     sent = [message["content"] for message in server.received]
     assert sent[2:] == [{"ac": 0, "reset": False}, {"ac": 0}]
     env.close()
@@ -313,7 +313,7 @@ def test_a_limit_sent_with_the_last_answer_is_raised_next(server: Server, stay: 
     env = connected(server, AFTER_RESET, AFTER_STEP + limit, stay=stay)
     env.reset()
     assert env.step(NO_BUTTONS)[1] == 1.5  # the last step counts
-    for _ in range(2):  # and however often one asks, the run has ended by its limit
+    for _ in range(2):  # every later step raises the same error
         with pytest.raises(TimestepTimeoutError, match="all used"):
             env.step(NO_BUTTONS)
     env.close()
@@ -322,9 +322,9 @@ def test_a_limit_sent_with_the_last_answer_is_raised_next(server: Server, stay: 
 def test_the_reason_is_found_after_a_failed_send(server: Server) -> None:
     env = connected(server, AFTER_RESET)
     env.reset()
-    server.stop()  # it closes without a word: the send fails before anything is read
+    server.stop()  # it closes without a message: the send fails before anything is read
     for _ in range(2):
-        with pytest.raises(ServerDisconnectError, match="without a word"):
+        with pytest.raises(ServerDisconnectError, match="without a reason"):
             env.step(NO_BUTTONS)
     env.close()
 

@@ -73,19 +73,19 @@ def test_each_parameter_may_have_its_own_deviation(tmp_path: Path) -> None:
             Evolution(40, 8, 0.5, seed=3, scale=wrong)
 
 
-@pytest.mark.parametrize("told", [0, 1, 12])
-def test_a_loaded_search_continues_bit_for_bit(tmp_path: Path, told: int) -> None:
+@pytest.mark.parametrize("generation", [0, 1, 12])
+def test_a_loaded_search_continues_bit_for_bit(tmp_path: Path, generation: int) -> None:
     evolution = Evolution(40, 8, 0.5, seed=3, mean=np.linspace(-1, 1, 40))
-    generations(evolution, told)
+    generations(evolution, generation)
     evolution.save(tmp_path)
     loaded = Evolution.load(tmp_path)
-    assert (loaded.generation, loaded.sigma) == (told, evolution.sigma)
+    assert (loaded.generation, loaded.sigma) == (generation, evolution.sigma)
     for ours, theirs in zip(generations(loaded, 6), generations(evolution, 6), strict=True):
         assert ours.tobytes() == theirs.tobytes()
     assert loaded.mean.tobytes() == evolution.mean.tobytes()
 
 
-def test_a_population_that_was_not_told_is_drawn_again(tmp_path: Path) -> None:
+def test_a_population_without_tell_is_drawn_again(tmp_path: Path) -> None:
     evolution = Evolution(40, 8, 0.5, seed=4)
     generations(evolution, 3)
     pending = evolution.ask()
@@ -131,7 +131,7 @@ def test_the_step_size_stays_in_its_range() -> None:
     evolution = Evolution(4, 6, 0.5, seed=8)
     for _ in range(300):
         population = evolution.ask()
-        evolution.tell(population, population.sum(1))  # for ever uphill
+        evolution.tell(population, population.sum(1))  # returns that always rise in one direction
     assert evolution.sigma <= 0.5 * SIGMA_RANGE[1]
     assert np.isfinite(evolution.ask()).all()
 
@@ -185,7 +185,7 @@ def test_a_return_that_is_not_finite_is_named(bad: float) -> None:
     returns[3] = bad
     with pytest.raises(EvolutionError, match="candidate 3"):
         evolution.tell(population, returns)
-    evolution.tell(population, np.arange(8.0))  # evaluated again, it goes on
+    evolution.tell(population, np.arange(8.0))  # after another evaluation, the search continues
 
 
 def saved(folder: Path) -> Path:
@@ -256,7 +256,7 @@ def test_the_state_is_small(tmp_path: Path, size: int, megabytes: int) -> None:
 
 def test_the_search_needs_no_plotting() -> None:
     script = (
-        "import sys; sys.modules['matplotlib'] = None\n"  # as in the container, which has none
+        "import sys; sys.modules['matplotlib'] = None\n"  # the container does not contain it
         "from agent.evolution import Evolution\n"
         "print(Evolution(4, 4, 0.5, seed=1).ask().shape)\n"
     )

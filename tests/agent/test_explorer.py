@@ -71,7 +71,7 @@ def test_it_crosses_pits_that_the_controller_never_jumps() -> None:
     walk, explorer = Walk((600.0, 1500.0, 2300.0), seed=1), Explorer(seed=1)
     returns = [walk.play(explorer, run_right) for _ in range(150)]
     assert max(returns) > END  # the end, and its bonus
-    assert min(returns[-100:]) > END  # found again, episode after episode
+    assert min(returns[-100:]) > END  # reached in every later episode
 
 
 def test_a_controller_that_needs_no_help_plays_undisturbed() -> None:
@@ -92,7 +92,7 @@ def test_it_reports_how_far_trajectories_alone_played() -> None:
     for _ in range(60):
         walk.play(explorer, run_right)
         returned.append(explorer.returned_to)
-    assert returned[0] == 0.0  # none was known
+    assert returned[0] == 0.0  # no trajectory was known
     assert max(returned) > 1500.0
 
 
@@ -108,7 +108,7 @@ def test_an_episode_that_is_stuck_tries_macro_actions() -> None:
 
 
 def trajectory(progress: list[float], actions: list[NDArray[np.uint8]] | None = None) -> Trajectory:
-    """Steps at these places, each with the speed that led there and the same z."""
+    """Return a trajectory with this progress, the speeds that follow from it, and constant z."""
     places = np.array(progress)
     pressed = np.array(actions if actions else [press("RIGHT")] * len(progress))
     latents = np.zeros((len(progress), 2), np.float32)
@@ -147,7 +147,7 @@ def test_a_risk_is_taken_while_its_balance_is_positive() -> None:
 
 
 def points_returned(exploring_share: float) -> list[float]:
-    """Points that trajectories alone reached, in 40 episodes that all end at a wide pit."""
+    """Return the points reached by trajectories only, in 40 episodes that all end at a wide pit."""
     wide_pit = tuple(np.arange(1500.0, 1800.0, 30.0).tolist())
     settings = ExplorerSettings(
         exploring_share=exploring_share, mean_cells_back=1000.0, initial_balance=1e9
@@ -192,7 +192,7 @@ def test_a_loop_is_cut_where_progress_speed_and_latent_return() -> None:
     standing = trajectory([0.0, *[100.0] * 60, 120.0, 140.0])
     cut = standing.part(0, len(standing), DEFAULT_SETTINGS)
     assert cut.progress[0] == 0.0 and cut.progress[-2:].tolist() == [120.0, 140.0]
-    assert len(cut) < 10  # nearly all of the standing is gone
+    assert len(cut) < 10  # nearly all steps without movement were cut
     changing = np.arange(len(standing), dtype=np.float32)[:, None]
     moving = Trajectory(standing.progress, standing.speeds, changing, standing.actions)
     assert len(moving.part(0, len(moving), DEFAULT_SETTINGS)) == len(moving)

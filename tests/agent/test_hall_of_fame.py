@@ -42,7 +42,7 @@ def test_what_was_packed_is_read(folder: Path) -> None:
     np.testing.assert_array_equal(read_hall_of_fame(load(folder)), PARAMETERS)
 
 
-def test_a_model_packed_without_one_has_none(folder: Path, tmp_path: Path) -> None:
+def test_a_model_packed_without_a_hall_of_fame_has_none(folder: Path, tmp_path: Path) -> None:
     (folder / HALL_OF_FAME).unlink()
     write_manifest(folder, TINY, games=[], training={})
     assert read_hall_of_fame(load(folder)).shape == (0, SIZE)
@@ -59,7 +59,7 @@ def test_the_mean_is_the_first_candidate_and_the_hall_of_fame_follows(folder: Pa
     np.testing.assert_array_equal(np.array(parameters[1:]), PARAMETERS)
 
 
-def test_an_altered_or_missing_file_is_one_line(folder: Path) -> None:
+def test_an_altered_or_missing_file_ends_in_one_line(folder: Path) -> None:
     data = bytearray((folder / HALL_OF_FAME).read_bytes())
     data[-1] ^= 1
     (folder / HALL_OF_FAME).write_bytes(data)
@@ -89,7 +89,7 @@ def saved(**arrays: np.ndarray) -> bytes:
         (saved(parameters=PARAMETERS * np.float32("nan")), "not finite"),
     ],
 )
-def test_an_invalid_hall_of_fame_is_one_line(folder: Path, data: bytes, problem: str) -> None:
+def test_an_invalid_hall_of_fame_ends_in_one_line(folder: Path, data: bytes, problem: str) -> None:
     model = load(pack(folder, data))
     with pytest.raises(PackedModelError, match=problem) as raised:
         read_hall_of_fame(model)

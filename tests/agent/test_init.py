@@ -18,7 +18,7 @@ import pytest
 def test_importing_the_agent_switches_telemetry_off(
     tmp_path: Path, code: str, reports: bool
 ) -> None:
-    # Nothing else of our environment: CI variables would switch the telemetry off as well.
+    # No other variables: those of CI systems would switch the telemetry off as well.
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert bool(list(tmp_path.rglob("*"))) == reports

@@ -37,7 +37,7 @@ def test_a_missing_file_has_no_content(tmp_path: Path) -> None:
     assert JournalFollower(tmp_path / FILE_NAME).read() == []
 
 
-def test_a_cut_last_line_is_told_from_other_broken_lines(tmp_path: Path) -> None:
+def test_a_cut_last_line_is_distinguished_from_other_broken_lines(tmp_path: Path) -> None:
     path = tmp_path / FILE_NAME
     path.write_text("nonsense\n" + line(FIRST) + line(SECOND)[:-20])
     content = read_journal(path)

@@ -87,7 +87,7 @@ def test_any_bytes_are_messages_or_a_protocol_error(parts: list[bytes]) -> None:
             for message in reader.feed(part):
                 assert isinstance(message["type"], str) and "content" in message
     except ProtocolError as error:
-        assert str(error).isprintable()  # one line, and nothing for the terminal to obey
+        assert str(error).isprintable()  # one line without control characters
 
 
 @given(JSON)
@@ -110,7 +110,7 @@ def test_json_of_another_form_is_refused(value: object) -> None:
         b'{"type": "update", "content": {"reward": -Infinity}}',
         b'{"type": "update", "content": ' + b"9" * 5000 + b"}",  # Python refuses to convert it
         b"[" * 60_000,  # deeper than the stack
-        b"{}" * 40_000,  # too long, though its end is there
+        b"{}" * 40_000,  # too long, although it is complete
     ],
 )
 def test_hostile_messages_are_refused(message: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The lock-in rules: one episode at a time, and a batch of budgets like single ones."""
+"""The lock-in rules: one episode at a time, and a batch of budgets compared with single ones."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_return_that_is_nan_is_never_good() -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_batch_of_budgets_is_followed_like_single_ones(name: str) -> None:
+def test_a_batch_of_budgets_gives_the_choices_of_single_budgets(name: str) -> None:
     rule: Any = RULES[name]
     random = np.random.default_rng(3)
     returns = random.gamma(2.0, 400.0, (60, 7))

@@ -84,7 +84,7 @@ def test_flags_win_over_variables_and_variables_over_play_json(tmp_path: Path) -
         ('{"lock_in_rule": "luck"}', "lock_in_rule is 'luck': use one of first-above"),
     ],
 )
-def test_an_invalid_play_json_is_one_line(tmp_path: Path, text: str, problem: str) -> None:
+def test_an_invalid_play_json_ends_in_one_line(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "play.json").write_text(text)
     with pytest.raises(UserError, match=problem) as raised:
         read_settings([], environment={}, pretrained=tmp_path)

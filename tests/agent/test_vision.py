@@ -101,7 +101,7 @@ def test_encode_equals_the_reference_encoder(tmp_path: Path) -> None:
         assert z.shape == (TINY.latent,) and z.dtype == np.float32
         np.testing.assert_allclose(z, mu[0].numpy(), atol=1e-6)
         first = z if first is None else first
-    assert not np.array_equal(first, z), "latents share their buffer, or see nothing"
+    assert not np.array_equal(first, z), "latents share their buffer or ignore the frame"
 
 
 def test_a_latent_that_is_not_finite_is_an_error_of_one_line(tmp_path: Path) -> None:

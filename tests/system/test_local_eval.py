@@ -139,7 +139,7 @@ def test_ctrl_c_keeps_finished_levels_and_the_same_command_resumes(
     _, said = first.communicate(timeout=30)
     assert first.returncode == 130
     assert "interrupted: 1 of 2 levels are finished" in said
-    assert "the same command resumes" in said
+    assert "run the same command to resume" in said
     assert "Traceback" not in said
     assert processes_of(temporary) == []
     assert list(temporary.iterdir()) == []

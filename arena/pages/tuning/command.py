@@ -26,15 +26,14 @@ FOLDER = "tune"  # in the first run's folder
 ADVICE = "tune.json"
 PAGE = "tune.html"
 ROWS = 12
-WIDE = 110  # columns of a terminal with room for the intervals of the scores
+WIDE = 110  # terminal width in columns from which the intervals of the scores are shown
 
 
 @dataclass(frozen=True)
 class TuneOptions:
     """Recommend a lock-in rule for new levels, from recorded runs.
 
-    Record first, on levels that may be tuned to: `local_eval.py run --levels pangolin-train
-    --repeats 3`.
+    Record a run first, on training levels: `local_eval.py run --levels pangolin-train --repeats 3`.
     """
 
     runs: tuple[Path, ...] = option("run folders of one game", positional=True)
@@ -45,7 +44,7 @@ class TuneOptions:
     out: Path | None = option(f"folder for {ADVICE} and {PAGE} [RUN/{FOLDER}]", None)
     apply: bool = option(f"write the recommended rule to the packed model's {PLAY}", False)
     pretrained: Path | None = option(
-        "folder of the packed model that --apply changes [the one that played]",
+        "folder of the packed model that --apply changes [the one of the runs]",
         None,
         env="PRETRAINED",
     )
@@ -92,7 +91,7 @@ def show(console: Console, advice: Advice, rows: int = ROWS) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column(f"rule ({advice.budget_steps:,} timesteps)", overflow="fold", min_width=20)
     wide = console.width >= WIDE
-    headers = ["score", "95% interval", "above the default", "locked in", "after"]
+    headers = ["score", "95% interval", "gain over default", "locked in", "after"]
     for header in headers if wide else [header for header in headers if "interval" not in header]:
         table.add_column(header, justify="right", no_wrap=True)
     for rule in _shown(advice, rows):
@@ -133,7 +132,7 @@ def write(out: Path, advice: Advice) -> None:
 def apply(folder: Path, rule_settings: RuleSettings) -> Path:
     """Write a rule into a packed model's play.json and return the file's path.
 
-    The settings of the rule before are removed; all other settings are kept.
+    The settings of the previous rule are removed; all other settings are kept.
 
     Raises:
         UserError: the folder contains no packed model, or its play.json can't be read or written.
@@ -152,7 +151,7 @@ def apply(folder: Path, rule_settings: RuleSettings) -> Path:
 
 
 def _shown(advice: Advice, rows: int) -> list[RuleScore]:
-    """The rules with the highest scores, the highest of each kind, and the default."""
+    """Return the rules with the highest scores, the best of each kind, and the default."""
     kinds: dict[str, RuleScore] = {}
     for rule in advice.rules:
         kinds.setdefault(rule.settings["lock_in_rule"], rule)
