@@ -95,7 +95,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], folder: Path | None
     known = list(known)
     lower = {candidate.lower(): candidate for candidate in known}
     near = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, 3, 0.6)]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"the names are {shortened(known)}"
+    existing = f"choose from {shortened(known)}" if known else "there is none"
+    hint = f"did you mean {' or '.join(near)}?" if near else existing
     place = f" in {folder}" if folder else ""
     return LevelError(f"no {kind} is called {name!r}{place}: {hint}")
 

@@ -92,7 +92,7 @@ def test_equal_candidates_give_no_gain(tmp_path: Path) -> None:
     assert (advice.recommended == advice.default) == (gain[0] <= 0)
 
 
-def test_the_cost_scales_with_the_scale_of_the_returns(tmp_path: Path) -> None:
+def test_the_cost_at_another_scale_equals_that_on_scaled_returns(tmp_path: Path) -> None:
     """The default is recommended, and still compared with the best of all rules."""
 
     def usual(random: np.random.Generator) -> Player:

@@ -119,7 +119,7 @@ def test_select_returns_each_level_of_sets_and_mixtures_once() -> None:
         (" , ", "no level is named"),
         ("sonic-trian", "'sonic-trian': did you mean sonic-train"),
         ("Airstriker", "did you mean airstriker"),
-        ("qqqqqq", "there is airstriker, sonic-train.* more"),
+        ("qqqqqq", "choose from airstriker, sonic-train.* more"),
         ("Airstriker-Genesis:Level1", "did you mean Airstriker-Genesis-v0"),
         (SONIC, f"is a game: add a state of it, as in {SONIC}:GreenHillZone.Act1"),
         (f"{SONIC}:greenhillzone.act1", "did you mean GreenHillZone.Act1"),
@@ -153,7 +153,7 @@ def test_check_available_names_what_is_missing() -> None:
         check_available(Level("Airstryker-Genesis-v0", "Level1"))
     with pytest.raises(LevelError, match="no state of .* 'Level2': did you mean Level1"):
         check_available(Level(AIRSTRIKER.game, "Level2"))
-    with pytest.raises(LevelError, match="no scenario of .* 'contest': there is scenario"):
+    with pytest.raises(LevelError, match="no scenario of .* 'contest': choose from scenario"):
         check_available(Level(AIRSTRIKER.game, "Level1", "contest"))
 
 
@@ -191,7 +191,7 @@ def test_a_rom_with_another_checksum_is_refused(data: Path) -> None:
 
 def test_a_missing_contest_scenario_is_an_error(data: Path) -> None:
     (data / "stable" / SONIC / "contest.json").unlink()
-    with pytest.raises(LevelError, match="no scenario of .* 'contest': there is scenario"):
+    with pytest.raises(LevelError, match="no scenario of .* 'contest': choose from scenario"):
         check_available(Level(SONIC, "GreenHillZone.Act1", "contest"))
 
 

@@ -51,9 +51,8 @@ def test_decoded_views_belong_to_the_last_step(views: DecodedViews) -> None:
     alone, nothing = decode_step(views, steps[-1:])
     np.testing.assert_array_equal(reconstruction, alone)
     assert nothing is None and prediction is not None and reconstruction.shape == (64, 64, 3)
-    np.testing.assert_array_equal(
-        decode_step(views, steps)[1], prediction
-    )  # the earlier call left no state
+    # The earlier call left no state.
+    np.testing.assert_array_equal(decode_step(views, steps)[1], prediction)
     other, _ = decode_step(views, [*steps[:-1], steps_of_play(5)[-1]])
     assert not np.array_equal(other, reconstruction)
 

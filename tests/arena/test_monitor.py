@@ -29,9 +29,8 @@ def test_an_episode_gets_its_row_at_the_next_reset(tmp_path: Path, clock: list[f
     clock[0] += 0.25
     monitor.reset()
     monitor.step(-7.0)
-    assert (
-        path.read_bytes() == b"r,l,t\r\n3.5,2,2.25\r\n"
-    )  # flushed, because an evaluation reads the file while it grows
+    # Each row is flushed, because an evaluation reads the file while it grows.
+    assert path.read_bytes() == b"r,l,t\r\n3.5,2,2.25\r\n"
     assert monitor.episodes == 1
     monitor.close()  # the unfinished episode does not count
     assert path.read_bytes() == b"r,l,t\r\n3.5,2,2.25\r\n"

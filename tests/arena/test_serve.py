@@ -152,9 +152,8 @@ def test_openais_client_sends_old_channels_again(base: Path) -> None:
     answer = raw.ask(encode("update", {"ac": 3, "reset": True}))["content"]
     assert answer == {"ob": True, "reward": 0.0, "done": False, "reset": False}
     assert raw.ask(encode("update", {"ac": 7, "reset": False}))["content"]["reward"] == 7.0
-    assert (
-        raw.ask(encode("update", {}))["content"]["reward"] == 7.0
-    )  # unchanged: the last value still applies
+    # Nothing has changed: the last action still applies.
+    assert raw.ask(encode("update", {}))["content"]["reward"] == 7.0
     assert raw.ask(encode("update", {"ac": 1, "ob": True, "done": False}))["content"]["reward"] == 1
     raw.ask(STEP)
     assert running.env.actions == [[0, 1, 2], [0, 1, 2], [0], [0, 2]]
