@@ -47,9 +47,9 @@ def test_the_numbers_are_those_of_results_json(tmp_path: Path) -> None:
         row = re.search(rf'<tr data-level="{level["level"]}">(.*?)</tr>', page, re.DOTALL)
         assert row
         values = re.findall(r'<td class="number" data-value="([^"]*)"', row[1])
-        values = [level[key] for key in ("score", "best_return", "episodes", "locked_in_at")]
+        expected = [level[key] for key in ("score", "best_return", "episodes", "locked_in_at")]
         assert [values[0], values[2], values[3], values[4]] == [
-            "" if value is None else str(value) for value in values
+            "" if value is None else str(value) for value in expected
         ]
     low, high = results["mean"]["interval"]
     assert f"95% interval {low:,.1f} to {high:,.1f}" in text_of(page)
