@@ -35,7 +35,7 @@ class ServeOptions:
     levels_dir: Path | None = option(
         "folder with the levels.json of your own game (default: stable-retro's games)", None
     )
-    seed: int | None = option("random seed of the sticky actions (default: drawn)", None)
+    seed: int | None = option("random seed of the sticky actions (default: a random one)", None)
     timestep_limit: int | None = option(
         "budget in timesteps, resets included (default: no limit)", None
     )
@@ -50,7 +50,7 @@ class ServeOptions:
 
 
 def serve(argv: list[str]) -> int:
-    """Serve a level, and print how the session ended on the last line."""
+    """Serve a level; the last line printed says how the session ended."""
     from arena.environment.levels import Level, select
     from arena.server import serve, session_result
 
@@ -85,7 +85,7 @@ def levels(argv: list[str]) -> int:
     from arena.environment.levels import select
 
     if len(argv) > 1:
-        raise UserError(f"{len(argv)} lists of levels are given: join them to one with commas")
+        raise UserError(f"{len(argv)} lists of levels are given: join them with commas")
     print(describe_levels(select(argv[0])) if argv else describe_sets())
     return 0
 

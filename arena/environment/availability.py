@@ -1,7 +1,7 @@
 """Checks whether a level can be played on this machine: its game, state, scenario and ROM.
 
-Everything is checked before an emulator starts: the contest's helper used another reward without
-a message when the scenario was missing.
+Everything is checked before an emulator starts. When a scenario was missing, the contest's helper
+used another reward without a message.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A contest level on the emulator, with its scenario, the sticky frame skip and the time limit.
 
-It steps the emulator as stable-retro's own `step` does, but reads the picture only of the frame
-that the agent sees: three of four are never used.
+It steps the emulator as stable-retro's own `step` does, but reads only one picture of four: that
+of the frame that the agent sees.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class StickyActions:
         self._held = None
 
     def first_frame(self, action: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The action of a step's first frame: this one or the previous one. Call once per step."""
+        """Choose between this action and the previous one. Call this once per step."""
         if self._held is None or self._random.rand() > self._stickiness:
             first = action
         else:
@@ -100,10 +100,10 @@ class ContestEnv:
 
         Args:
             level: level to play; its integration folder is registered with stable-retro.
-            seed: random seed of the sticky actions, 0 to 2**32 - 1; None draws one.
+            seed: random seed of the sticky actions, 0 to 2**32 - 1; None for a random one.
             movies: folder for a .bk2 of every episode; None records none.
             frame_skip: emulator frames per step, 1 or more.
-            stickiness: probability, 0 to 1, that the previous action is repeated in a step's
+            stickiness: probability, from 0 to 1, that the previous action is repeated in a step's
                 first frame.
             max_steps: time limit of an episode in steps, 1 or more.
 
@@ -132,7 +132,7 @@ class ContestEnv:
         """Start an episode from the level's state, or from another of the same game.
 
         Args:
-            state: a state as the emulator saves it; later resets start from it, too.
+            state: a saved state of the emulator; later resets start from it too.
 
         Returns:
             frame: (224, 320, 3) uint8 RGB, a copy.

@@ -53,7 +53,7 @@ def read_level_sets(path: Path, folder: Path | None) -> dict[str, tuple[ListedLe
             for name, entry in content["sets"].items()
         }
         if not any(sets.values()):
-            raise ValueError("it names no level")
+            raise ValueError("it lists no level")
         return sets
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise LevelError(
@@ -87,15 +87,16 @@ def unknown_name(kind: str, name: str, known: Iterable[str], folder: Path | None
     """The error for a name that does not exist; it suggests the nearest names that do.
 
     Args:
-        kind: what the name should name, such as "level set".
+        kind: what the name stands for, such as "level set".
         name: the name given.
         known: the names that exist.
-        folder: where they were looked up; None for stable-retro's data.
+        folder: folder in which they were looked up; None for stable-retro's data.
     """
     known = list(known)
     lower = {candidate.lower(): candidate for candidate in known}
     near = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, 3, 0.6)]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there is {shortened(known)}"
+    existing = f"choose from {shortened(known)}" if known else "there is none"
+    hint = f"did you mean {' or '.join(near)}?" if near else existing
     place = f" in {folder}" if folder else ""
     return LevelError(f"no {kind} is called {name!r}{place}: {hint}")
 

@@ -126,7 +126,7 @@ def built_from() -> Mapping[str, str]:
 
 @cache
 def joined_from() -> Mapping[str, tuple[str, ...]]:
-    """Lock-on game -> the games whose ROMs are concatenated to its ROM, in this order."""
+    """Lock-on game -> the games whose ROMs, concatenated in this order, are its ROM."""
     joined = read_level_file(CONTEST_FILE)["joined_from"]
     return {game: tuple(parts) for game, parts in joined.items()}
 
@@ -225,7 +225,7 @@ def _select_part(part: str) -> Sequence[Level]:
 
 
 def _with_known_data(level: Level) -> Level:
-    """A game in a level set keeps the scenario and folder of its set when it is named directly."""
+    """Give a level the scenario and folder that its game has in a level set, if it is in one."""
     for known in (known for levels in level_sets().values() for known in levels):
         if known.game == level.game:
             return Level(level.game, level.state, known.scenario, known.integration)
@@ -235,7 +235,7 @@ def _with_known_data(level: Level) -> Level:
 def _split_folder(part: str) -> tuple[Path | None, str]:
     """DIR, DIR:SET or DIR:GAME:STATE -> the folder and the rest; no folder: (None, "")."""
     pieces = part.split(":")
-    for end in range(len(pieces), 0, -1):  # the longest first: a folder's name may hold a colon
+    for end in range(len(pieces), 0, -1):  # the longest first: a folder's name may contain a colon
         folder = ":".join(pieces[:end])
         if os.path.isdir(folder):  # unlike Path's, False for a name that is too long
             return Path(folder), ":".join(pieces[end:])

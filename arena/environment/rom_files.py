@@ -1,4 +1,4 @@
-"""Reads the files of a folder that may be ROMs, also inside .zip files, in every known dump format.
+"""Reads the possible ROM files of a folder and its .zip files, in every known dump format.
 
 Dumps may have a copier's header or be interleaved. `arena.environment.roms` recognises a ROM by its
 SHA-1.

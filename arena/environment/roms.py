@@ -1,8 +1,8 @@
 """Lists the ROMs that are present or missing, and imports the user's own ROM files.
 
 No ROM is shipped or downloaded. Files are recognised by SHA-1, whatever their names. The six
-custom games of the contest are built with the patches in stable-retro's data. A ROM is written to
-its place only if its SHA-1 is right.
+custom games of the contest are built with the patches in stable-retro's data. A ROM is written
+only if its SHA-1 is right.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def import_folder(folder: Path, log: Log) -> int:
     if not recognised:
         raise RomError(
             f"none of {files} files in {folder} is a ROM that stable-retro knows:"
-            " `python -m arena roms` lists the SHA-1 it must have"
+            " `python -m arena roms` lists the SHA-1 of each"
         )
     return _build_all(log)
 
@@ -178,7 +178,7 @@ def _known_checksums() -> dict[str, Path]:
     Integrations.clear_custom_paths()  # a user's own game needs no import
     for folder in ("contrib", "experimental", "stable"):
         if not (_data() / folder).is_dir():
-            raise RomError(f"{_data()} has no folder {folder}: is RETRO_DATA_PATH a whole copy?")
+            raise RomError(f"{_data()} has no folder {folder}: is RETRO_DATA_PATH a complete copy?")
     known = {}
     for checksum, (game, extension, place) in stable_retro.data.get_known_hashes().items():
         if extension == Path(ROM_FILE).suffix:
@@ -227,7 +227,7 @@ def _todo(missing: Sequence[str]) -> list[str]:
 def _folder(game: str) -> Path:
     path = stable_retro.data.get_file_path(game, "rom.sha", CONTEST_GAMES)
     if path is None:
-        raise RomError(f"{_data()} has no {game}: is RETRO_DATA_PATH a whole copy of the data?")
+        raise RomError(f"{_data()} has no {game}: is RETRO_DATA_PATH a complete copy?")
     return Path(path).parent
 
 

@@ -31,9 +31,9 @@ def apply_patch(base: bytes, delta: bytes, max_bytes: int = MAX_TARGET_BYTES) ->
 
     Args:
         base: content of the file that the patch was made for.
-        delta: the patch. Supported are windows with or without a source and a checksum, and an
-            application header. Not supported are compressed sections (xdelta3 needs `-S none`),
-            windows on the target (VCD_TARGET) and custom code tables.
+        delta: the patch. Its windows may have a source and a checksum, and it may have an
+            application header. Compressed sections (xdelta3 needs `-S none`), windows on the
+            target (VCD_TARGET) and custom code tables are not supported.
         max_bytes: largest target accepted.
 
     Returns:
@@ -91,7 +91,7 @@ def _read_header(reader: _ByteReader) -> None:
     if indicator & ~(HEADER_SECONDARY | HEADER_APPLICATION):
         raise PatchError(f"the patch is damaged: unknown header indicator {indicator:#x}")
     if indicator & HEADER_SECONDARY:
-        reader.byte()  # the compressor's number; each window tells whether it was used
+        reader.byte()  # the compressor's number; each window says whether it was used
     if indicator & HEADER_APPLICATION:
         reader.take(reader.integer())
 

@@ -35,7 +35,7 @@ class AgentError(UserError):
 class WorkingDirectory:
     """The working directory of an agent on one level: a private temporary folder.
 
-    It is not in the run folder, whose path may be longer than a socket's path can be.
+    It is not in the run folder, because that folder's path may be too long for a socket.
 
     Attributes:
         folder: the working directory, readable only by its owner.
@@ -107,7 +107,7 @@ class AgentProcess:
         end_group(self._process)
 
     def trim_logs(self) -> None:
-        """Reduce an output that has grown past its limit to its end."""
+        """Cut a log file that exceeds its limit down to its end."""
         for name in (STDOUT_NAME, STDERR_NAME):
             _trim(self.level_dir / name)
 

@@ -32,7 +32,7 @@ class AgentOptions:
         lock_in_rule: name of the lock-in rule.
         repeats: episodes per candidate, with no lock-in, to record a run for the tuner.
 
-    None leaves a value to the agent.
+    With None, the agent uses its own value.
     """
 
     budget_steps: int
@@ -42,7 +42,7 @@ class AgentOptions:
     repeats: int | None = None
 
     def environment(self) -> dict[str, str]:
-        """Environment variables for an agent that is not the project's own; None is omitted."""
+        """Environment variables for an agent of another project, without those of None."""
         values = {
             "BUDGET_STEPS": self.budget_steps,
             "SEED": self.seed,
@@ -204,7 +204,7 @@ class CommandAgent:
         return [self._absolute(word) for word in self.words]
 
     def _absolute(self, word: str) -> str:
-        # A first word without a slash is searched on the PATH, as a shell does.
+        # A first word without a slash is looked up on the PATH, as a shell does.
         if word == self.words[0] and "/" not in word:
             return word
         path = self.caller_dir / word

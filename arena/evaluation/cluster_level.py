@@ -1,7 +1,7 @@
 """Plays the levels of an evaluation on the nodes of a Ray cluster.
 
-A level's server and agent run together on one node, which sends the level's files at the end: the
-run folder has the same content as after a local run.
+A level's server and agent run together on one node. At the end, the node sends the level's files
+back, so that the run folder has the same content as after a local run.
 """
 
 from __future__ import annotations

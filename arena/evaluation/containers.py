@@ -5,7 +5,7 @@ A contest image has its agent in /root/compo and runs as root, and many base ima
 other users (mode 0700). The user is chosen in this order:
 
 1. An image with a user of its own (USER in its Dockerfile) keeps it.
-2. Rootless podman: root in the container *is* the unprivileged user outside; it stays root.
+2. With rootless podman, it runs as root, which outside the container is the unprivileged caller.
 3. If other users may enter /root and /root/compo, the agent runs as the caller, or as nobody
    (65534) if the caller is root.
 4. Otherwise it runs as root without any capability: it can't override a file's mode, mount, trace
@@ -267,7 +267,7 @@ def _others_may_enter(engine: ContainerEngine, image: str, folders: Sequence[str
 
 
 def _mode(engine: ContainerEngine, container: str, folder: str) -> int | None:
-    """A folder's mode: the first header of the tar stream that `cp` makes of it."""
+    """A folder's mode, read from the first header of the tar stream that `cp` writes."""
     command = [engine.program, "cp", f"{container}:{folder}", "-"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""Evaluates one agent on several levels, some at once, into a run folder that can be resumed.
+"""Evaluates one agent on several levels, some in parallel; an interrupted run can be resumed.
 
 The main thread shows the progress and writes results.json after each level. Each level has a thread
 that only waits for its processes (see arena.evaluation.level_run).
@@ -38,8 +38,8 @@ class EvaluationPlan:
         levels: levels to play, each once.
         agent: agent that plays them.
         limits: limits of each level.
-        seed: random seed of the sticky actions on every level; None draws one for each level.
-        workers: number of levels played at once; each has an emulator and an agent.
+        seed: random seed of the sticky actions on every level; None for a random one on each level.
+        workers: number of levels played in parallel; each has an emulator and an agent.
     """
 
     levels: Sequence[Level]
@@ -49,7 +49,7 @@ class EvaluationPlan:
     workers: int
 
     def settings(self) -> dict[str, Any]:
-        """The settings that change the score, for run.json; a run resumes only under the same."""
+        """The settings that change the score, for run.json; a resumed run must have the same."""
         return {
             "levels": [level.to_json() for level in self.levels],
             "budget_steps": self.limits.budget_steps,
@@ -85,7 +85,7 @@ class RunObserver(Protocol):
     """Observes the levels while they are played, as `arena.pages.live.view` does."""
 
     def show(self, runs: Sequence[LevelRun]) -> None:
-        """Take the levels that will be played; called once, before the first starts."""
+        """Receive the levels that will be played; called once, before the first starts."""
 
 
 def evaluate(
@@ -130,8 +130,8 @@ def evaluate(
         raise EvaluationInterrupted(sum(_finished(level) for level in results.levels)) from None
     except OSError as error:
         raise UserError(
-            f"{folder.path} can't be written ({error.strerror}): finished levels are kept; make"
-            " room and repeat the command"
+            f"{folder.path} can't be written ({error.strerror}): finished levels are kept; free"
+            " some space and repeat the command"
         ) from error
 
 

@@ -18,7 +18,7 @@ from arena.environment.level_files import LevelError
 from arena.environment.levels import Level
 from arena.evaluation.run_folder import RunFolderError, read_run
 
-# The median is not known while a level is played: the later median lies near one of these.
+# While a level is played, its final median is not known, but it will be near one of these.
 QUANTILES = np.linspace(0.1, 0.9, 9)
 EPISODE_NUMBER = re.compile(r"-(\d{6,})\.bk2$")
 
@@ -32,7 +32,7 @@ class KeptMovie:
 
 
 def prune_movies(folder: Path, returns: Sequence[float]) -> None:
-    """Delete the movies of finished episodes, except the first, the best and some in between.
+    """Delete the movies of finished episodes, except the first, the best and those near QUANTILES.
 
     Args:
         folder: folder in which the emulator records; a movie's number is the episode's, from 0.
@@ -75,7 +75,7 @@ def keep_chosen_movies(folder: Path, returns: Sequence[float]) -> dict[str, Kept
 
 
 def integration_of(movie: Path) -> Path | None:
-    """The folder of the game of a movie in a run folder; None for stable-retro's own games."""
+    """The folder of the game that a run's movie shows; None for stable-retro's own games."""
     for parent in movie.absolute().parents:
         try:
             levels = [Level.from_json(entry) for entry in read_run(parent)["settings"]["levels"]]

@@ -1,4 +1,4 @@
-"""Reads how far a level is from the contest's files, which the server writes for any agent."""
+"""Reads the progress of a level from the files that the server writes for any agent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class LevelProgress:
     """The progress of one level, read from its folder.
 
     Attributes:
-        timesteps: timesteps used of the budget, as far as the files tell.
+        timesteps: timesteps used of the budget, according to the files.
         returns: returns of the episodes finished so far.
         changed: time.monotonic() of the last change of `timesteps`.
     """

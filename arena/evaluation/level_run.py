@@ -89,9 +89,9 @@ class LevelRun:
         level: the level.
         limits: its limits.
         state: "waiting", "starting", "playing" or "done".
-        timesteps: timesteps used of the budget, as far as the files tell.
+        timesteps: timesteps used of the budget, according to the files.
         returns: returns of the episodes finished so far.
-        started: time.monotonic() at the start of the play; None before.
+        started: time.monotonic() when the agent was started; None before.
         frame_ring: the server's frames for a live view (`arena.server.frame_ring`), or None.
         folder: the level's folder in the run folder.
     """
@@ -112,7 +112,7 @@ class LevelRun:
             level: level to play.
             run_dir: the run folder.
             agent: agent that plays.
-            seed: random seed of the sticky actions; None draws one.
+            seed: random seed of the sticky actions; None for a random one.
             limits: limits of the level.
             watched: whether the server writes a frame ring for a live view.
         """

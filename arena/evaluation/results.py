@@ -146,7 +146,7 @@ def read_results(folder: Path) -> RunResults:
     """Read FOLDER/results.json.
 
     Raises:
-        RunResultsError: the file is missing, cut, of another format or version, or has other
+        RunResultsError: the file is missing, truncated, of another format or version, or has other
             fields or values of another type.
     """
     path = folder / FILE_NAME

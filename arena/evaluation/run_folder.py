@@ -39,7 +39,7 @@ PROJECT_DIR = Path(__file__).resolve().parents[2]
 
 
 class RunFolderError(UserError):
-    """A run folder is of another command, in use, invalid or not writable."""
+    """A run folder belongs to another command, or is in use, invalid or not writable."""
 
 
 class RunFolder:

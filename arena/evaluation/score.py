@@ -52,7 +52,7 @@ def read_monitor(path: Path) -> list[MonitorRow]:
 
 
 def level_score(returns: Sequence[float]) -> float | None:
-    """Mean return of a level's finished episodes; None without any."""
+    """Mean return of a level's finished episodes; None if there is none."""
     return float(np.mean(returns)) if len(returns) else None
 
 
@@ -123,7 +123,7 @@ def bootstrap_difference(
         seed: random seed of the resampling.
 
     Returns:
-        (low, high), or None if no level is left, or only one with one episode of each agent.
+        (low, high). None if no level is left, or only one with one episode of each agent.
     """
     pairs = _pairs(first, second)
     if pairs is None:
@@ -145,7 +145,8 @@ def bootstrap_ratio(
     Arguments and resampling are the same as in `bootstrap_difference`.
 
     Returns:
-        (low, high), or None as there, or if a resampled mean of the first agent is not above 0.
+        (low, high). None in the same cases, and if a resampled mean of the first agent is 0 or
+        below.
     """
     pairs = _pairs(first, second)
     if pairs is None:

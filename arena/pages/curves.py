@@ -33,7 +33,8 @@ def curve_points(length: int, most: int = MAX_CURVE_POINTS) -> NDArray[np.int64]
 def chosen_points(values: NDArray[np.float64], most: int = MAX_DOTS) -> NDArray[np.int64]:
     """Select the indices of the dots to draw: all if there are at most `most`.
 
-    Otherwise the two lowest, the two highest, and a random one of each of equally long intervals.
+    Otherwise the two lowest, the two highest, and a random one from each of equally long
+    intervals of episodes.
     """
     if len(values) <= most:
         return np.arange(len(values))

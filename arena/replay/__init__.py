@@ -1,1 +1,1 @@
-"""Plays recorded episodes again: movies, videos, and what V and M made of the frames."""
+"""Plays recorded episodes again, as videos, with the world model's decoded views."""

@@ -104,7 +104,7 @@ class DecodedViews:
         return self.decode(self._predicted(action))
 
     def dream(self, action: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Do as `predict`, and use the predicted latent as the current one."""
+        """Predict as `predict` does, and make the predicted latent the current one."""
         self.latent = self._predicted(action)
         return self.decode(self.latent)
 
@@ -129,7 +129,7 @@ class DecodedViews:
         return predicted
 
     def _step_memory(self, action: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Step M; return the h that predicts, also where M's state is then set to zero."""
+        """Step M and return its new h, also at the end of a sequence, where the state is reset."""
         h, c = self._memory.step(self.latent, action, self._h, self._c)
         self._steps += 1
         if self._steps == self.spec.sequence_steps:  # as agent.world_model.world_model does

@@ -1,7 +1,7 @@
 """Renders recorded episodes to videos for the report, with the world model's decoded views.
 
-An episode is played again on the emulator, each in a process of its own: a process can have one
-emulator only, and an error in it costs one video, not the report.
+Each episode is played again on an emulator in its own process: a process can have only one
+emulator, and an error in it affects one video, not the whole report.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from arena.evaluation.run_folder import PROJECT_DIR
 
-TIMEOUT_SECONDS = 300.0  # one video takes some ten seconds; on a busy machine longer
+TIMEOUT_SECONDS = 300.0  # one video takes about ten seconds, or longer on a busy machine
 PROCESSES = 2
 
 
@@ -56,7 +56,8 @@ class RenderResult:
         every: The video shows every `every`-th step.
         shown: Number of steps in the video.
         decoded: Whether the video shows the world model's views beside the game.
-        problem: Why it does not, though there is a model; or why there is no video.
+        problem: Why the model's views are missing although there is a model, or why there is no
+            video; "" if there is no problem.
     """
 
     steps: int

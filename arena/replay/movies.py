@@ -23,7 +23,7 @@ SCALE = 3  # 960 x 672 pixels
 
 
 class MovieError(UserError):
-    """A recorded episode that can't be played again."""
+    """A recorded episode can't be played again."""
 
 
 def render(
@@ -124,7 +124,7 @@ class MovieReplay:
 
 @contextmanager
 def replaying(movie: Path, integration: Path | None = None) -> Iterator[MovieReplay]:
-    """Open a movie with an emulator in its first state; a process can have one emulator only.
+    """Open a movie with an emulator in its first state; a process can have only one emulator.
 
     Raises:
         MovieError: The movie is missing or broken, or its game is unknown.

@@ -39,11 +39,11 @@ from arena.replay.video import STEPS_PER_SECOND, write_video
 
 Frame = NDArray[np.uint8]
 
-MAX_SHOWN = 600  # 40 s; of a longer episode some steps are left out
+MAX_SHOWN = 600  # 40 s; the video of a longer episode skips steps
 HELD_AT_END = STEPS_PER_SECOND  # times that the last frame is repeated
-MAX_BITS_PER_SECOND = 700_000  # two videos of 40 s take 7 MB, and a third more as text
+MAX_BITS_PER_SECOND = 700_000  # two videos of 40 s take 7 MB, and a third more in base64
 GAME_SIZE = (640, 448)
-PANEL_SIZE = (302, 212)  # the same shape
+PANEL_SIZE = (302, 212)  # the same aspect ratio
 SIDE_WIDTH = 320
 TITLE_HEIGHT = 24
 STRIP_HEIGHT = 64
@@ -178,7 +178,7 @@ def draw(view: StepView, steps: int, every: int) -> Frame:
 
 
 def _action(names: Sequence[str], buttons: Frame) -> Frame:
-    """The agent's four buttons of a gamepad's; a button that the console lacks is not pressed."""
+    """Convert a gamepad's buttons to the agent's four; those that the console lacks are 0."""
     held = {name for name, pressed in zip(names, buttons, strict=True) if pressed}
     return from_genesis(np.array([name in held for name in GENESIS_BUTTONS], np.uint8))
 

@@ -1,6 +1,6 @@
 """Writes several frame sequences side by side to one mp4, each under a label.
 
-`training.dream` compares with it an episode, V's reconstruction and M's predictions.
+`training.dream` uses it to compare an episode with V's reconstruction and M's predictions.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def write_side_by_side(
     path.parent.mkdir(parents=True, exist_ok=True)
     width, height = size * len(columns), size + CAPTION_ROWS
     options = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "10"]
-    if width % 2 or height % 2:  # H.264 takes even sizes only in this pixel format
+    if width % 2 or height % 2:  # in this pixel format, H.264 needs even sizes
         options += ["-vf", f"scale={width + width % 2}:{height + height % 2}"]
     write_video(path, frames, (width, height), frames_per_second, options)
 

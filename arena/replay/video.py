@@ -21,7 +21,7 @@ STEPS_PER_SECOND = 15  # the contest's: 60 frames per second, 4 frames per step
 
 
 class VideoError(UserError):
-    """A video that ffmpeg could not write."""
+    """A video could not be written."""
 
 
 def write_video(

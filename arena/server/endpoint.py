@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from agent.errors import UserError
 
 SOCKET = "sock"
-NEW_SOCKET = "new~"  # as long as SOCKET, so that both fit or neither
+NEW_SOCKET = "new~"  # same length as SOCKET: if one path is short enough, so is the other
 LONGEST_SOCKET_PATH = 107  # bytes: the kernel's field has 108, one of them the final zero
 FOLDER_MODE = 0o755
 FILE_MODE = 0o666
@@ -100,8 +100,9 @@ def _check_length(path: Path) -> None:
     length = len(os.fsencode(path))
     if length > LONGEST_SOCKET_PATH:
         raise EndpointError(
-            f"the path of the socket has {length} bytes, at most {LONGEST_SOCKET_PATH} work: give"
-            f" a shorter folder than {path.parent}, or one relative to the working directory"
+            f"the path of the socket has {length} bytes, but at most"
+            f" {LONGEST_SOCKET_PATH} are allowed: give a shorter folder"
+            f" than {path.parent}, or one relative to the working directory"
         )
 
 
@@ -114,8 +115,8 @@ def _make_folder(base: Path) -> None:
 def _refuse_if_served(path: Path) -> None:
     """Raise EndpointError if a process listens on a socket, without becoming its client.
 
-    A datagram socket can't connect to a stream socket: the kernel's error tells which kind
-    listens there, or that none does.
+    A datagram socket can't connect to a stream socket, but the kernel's error says whether a
+    server listens there.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
@@ -135,7 +136,7 @@ def _make_array(path: Path, size: int) -> int:
     try:
         os.fchmod(
             descriptor, FILE_MODE
-        )  # independent of the umask: OpenAI's client opens it to write
+        )  # independent of the umask: OpenAI's client opens it for writing
         os.truncate(descriptor, size)
     except BaseException:
         os.close(descriptor)

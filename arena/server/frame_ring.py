@@ -4,7 +4,7 @@ The server writes only the steps that a reader has requested, and only after it 
 agent, so that the copy is made while the agent computes. Without a request a step costs one read of
 eight bytes. The file contains:
 
-    requests (uint32, number of requests), wanted (uint32, steps of the last request),
+    requests (uint32, number of requests), wanted (uint32, number of steps in the last request),
     newest (uint64, sequence number of the last step; 0: none),
     height, width, channels, buttons (uint32 each)
     SLOTS x (step header, frame, the step's sequence number again)
@@ -59,7 +59,7 @@ class Step:
 
 
 class FrameRingWriter:
-    """The server's end. An error of the file stops the writing, never the play."""
+    """Writes the file, on the server's side. A file error stops the writing, but not the game."""
 
     def __init__(self, path: Path, shape: Sequence[int], n_buttons: int) -> None:
         """Create the file, which only its owner can read.
@@ -120,7 +120,7 @@ class FrameRingWriter:
 
 
 class FrameRingReader:
-    """The live view's end. The server may start later and end at any time."""
+    """Reads the file, for the live view. The server may start later and end at any time."""
 
     def __init__(self, path: Path) -> None:
         """Take the path of a frame ring, which need not exist yet."""

@@ -54,7 +54,9 @@ class Monitor:
                 self._files[name] = (folder / name).open("w", newline="", encoding="ascii")
         except OSError as error:
             self.close()
-            raise MonitorError(f"no monitor files in {folder}: {error.strerror}") from None
+            raise MonitorError(
+                f"can't create monitor files in {folder}: {error.strerror}"
+            ) from None
         self._row(MONITOR_FILE, "r", "l", "t")
         self._row(LOG_FILE, "l", "t")
 

@@ -1,4 +1,4 @@
-"""The server process of one level of an evaluation: an emulator allows one instance per process.
+"""The server process of one level of an evaluation; a process can have only one emulator.
 
 The evaluation starts `python -m arena.server.process CONFIG`, where CONFIG is JSON; users start
 `python -m arena serve`. The process writes server.json into the level's folder, and ends with the
@@ -34,12 +34,12 @@ class ServerConfig:
         level: level to serve.
         socket_dir: folder of the socket and the observation.
         level_dir: folder of the monitor's files, the movies and server.json.
-        seed: random seed of the sticky actions; None draws one.
+        seed: random seed of the sticky actions; None for a random one.
         timestep_limit: budget in timesteps, resets included.
         wall_clock_seconds: time limit of the level.
         connect_seconds: how long to wait for the agent.
         parent: process id of the evaluation.
-        frame_ring: file of the frame ring for a live view; None for none.
+        frame_ring: file of the frame ring for a live view; None if there is no live view.
     """
 
     level: Level

@@ -42,7 +42,7 @@ def serve(
     Args:
         level: level to play.
         base: folder of the socket `sock` and the observation `ob`; created if it does not exist.
-        seed: random seed of the sticky actions; None draws one.
+        seed: random seed of the sticky actions; None for a random one.
         timestep_limit: budget in timesteps, resets included, 1 or more; None for no limit.
         wall_clock_seconds: time limit, above 0, from the moment that agents can connect: an
             agent's start-up is part of its time. None for no limit.
@@ -54,7 +54,8 @@ def serve(
     Raises:
         UserError: the level, the folder, a limit or the disk has a problem; the subclass and the
             message say which.
-        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP; the agent was told, the files are removed.
+        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP; the agent was informed, and the files were
+            removed.
     """
     _check_limits(timestep_limit, wall_clock_seconds, connect_seconds)
     with signals_as_interrupt(), contextlib.ExitStack() as stack:

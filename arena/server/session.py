@@ -1,7 +1,7 @@
 """One agent's session: it answers the agent's requests under the contest's rules.
 
-A reset costs a timestep. A reset in mid-episode and a step after done are refused. The limits end
-the session. Every session ends with a `SessionResult`, whatever the agent sends.
+A reset costs a timestep. A reset in mid-episode and a step after done are refused. The session ends
+at a limit. Every session ends with a `SessionResult`, whatever the agent sends.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Session:
         self._ring = ring
         self._reader = MessageReader()
         self._channels = _channels(env)
-        self._actions: dict[int, NDArray[np.uint8]] = {}  # unfolded before; at most 4,096
+        self._actions: dict[int, NDArray[np.uint8]] = {}  # a cache for `_unfold`; at most 4,096
         self._action: NDArray[np.uint8] | None = None
         self._done = True  # until the first reset
         self._reward = 0.0
@@ -108,8 +108,8 @@ class Session:
         """Play until a limit is reached or the client disconnects, and tell the client why.
 
         Raises:
-            KeyboardInterrupt: the server was stopped; the client was told.
-            Exception: the environment or a file raised it; the client was told.
+            KeyboardInterrupt: the server was stopped; the client was informed.
+            Exception: the environment or a file raised it; the client was informed.
         """
         started = time.monotonic()
         try:

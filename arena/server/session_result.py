@@ -1,4 +1,4 @@
-"""When a session ends by itself, and how it ended: the limits, the reasons, the result."""
+"""The limits of a session, the reasons for its end, and its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CLIENT_CLOSED = "client-closed"
 CLIENT_DISCONNECTED = "client-disconnected"
 PROTOCOL_ERROR = "protocol-error"
 NEVER_CONNECTED = "never-connected"
-FAILURES = (PROTOCOL_ERROR, NEVER_CONNECTED)  # an agent may choose to end in any other way
+FAILURES = (PROTOCOL_ERROR, NEVER_CONNECTED)  # any other end can be intended by the agent
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SessionResult:
         episodes: episodes that count for the score: finished, and followed by a reset.
         seconds: seconds from the connection to the end.
         detail: the client's mistake, or the reason that the client gave; otherwise "".
-        emulator_seconds: the part of `seconds` that the environment computed.
+        emulator_seconds: the part of `seconds` that was spent in the emulator.
     """
 
     timesteps: int

@@ -33,7 +33,7 @@ EXECUTOR_HELP = "where workers run: processes on this machine, or a Ray cluster"
 ADDRESS_HELP = "HOST:PORT of the cluster's head node, or `auto` [a new one on this machine]"
 
 PROBE_SECONDS = 10.0
-WORKER_SECONDS = 600.0  # without any worker, before a run gives up
+WORKER_SECONDS = 600.0  # a run gives up after this time without a worker
 OBJECT_STORE_BYTES = 100 * 2**20  # for a cluster started on this machine: tasks are small
 
 TaskT = TypeVar("TaskT")

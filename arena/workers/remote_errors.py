@@ -31,7 +31,7 @@ class OutcomeWorker(Generic[TaskT, ResultT]):
     """Does tasks in a worker process and returns outcomes; it never raises."""
 
     def __init__(self, make: Callable[[], Callable[[TaskT], ResultT]]) -> None:
-        """Take a function that makes the worker; it is called with the first task.
+        """Store the function that makes the worker; the first task calls it.
 
         Args:
             make: returns a function that does one task.

@@ -1,4 +1,4 @@
-"""The tuner: it finds the best rule where that is known, and copes with broken recordings."""
+"""The tuner finds the best rule in made-up runs, and reads broken recordings without failing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GOOD, BAD, FLUKE = 1500.0, 500.0, 1000.0
 
 
 def good_or_bad(random: np.random.Generator) -> Player:
-    """One candidate of ten always scores about 1,500; the others 500, and by luck 1,000."""
+    """One candidate in ten always scores about 1,500; the others score 500, or 1,000 by luck."""
     good = random.random() < 0.1
 
     def play(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +79,7 @@ def test_the_known_optimum_is_found(known_advice: Advice) -> None:
     assert "the default never locks in" in said
 
 
-def test_equal_candidates_offer_no_gain(tmp_path: Path) -> None:
+def test_equal_candidates_give_no_gain(tmp_path: Path) -> None:
     def alike(random: np.random.Generator) -> Player:
         return lambda random, count: (random.normal(1000, 200, count), np.full(count, 200))
 
@@ -92,7 +92,7 @@ def test_equal_candidates_offer_no_gain(tmp_path: Path) -> None:
     assert (advice.recommended == advice.default) == (gain[0] <= 0)
 
 
-def test_the_cost_at_another_scale_is_the_cost_of_a_level_of_that_scale(tmp_path: Path) -> None:
+def test_the_cost_at_another_scale_equals_that_on_scaled_returns(tmp_path: Path) -> None:
     """The default is recommended, and still compared with the best of all rules."""
 
     def usual(random: np.random.Generator) -> Player:
@@ -113,7 +113,7 @@ def test_the_cost_at_another_scale_is_the_cost_of_a_level_of_that_scale(tmp_path
 
 
 def test_a_single_lucky_return_is_not_taken_for_a_candidates_mean() -> None:
-    """Without repeats half of the variance is luck; here repeats show that all of it is."""
+    """Without repeats, half of the variance counts as luck; here repeats show that all of it is."""
     random = np.random.default_rng(3)
 
     def level(repeats: int) -> Any:
@@ -147,7 +147,7 @@ def test_timesteps_are_counted_as_the_contest_counts() -> None:
     assert outcome.locked_at.tolist() == [[[100.0, 100.0]]]
 
 
-def test_rules_simulated_as_one_batch_score_as_one_by_one(known: Path) -> None:
+def test_rules_simulated_in_a_batch_score_as_if_simulated_alone(known: Path) -> None:
     budgets = SimulatedBudgets(read_recording([known]).levels, 2, 2)
     rules = [{**DEFAULT_RULE, "lock_in_score": score} for score in (900.0, 1400.0, 9000.0)]
     rules.append({"lock_in_rule": "best-of", "lock_in_candidates": 8})
@@ -169,7 +169,7 @@ def test_initial_candidates_play_first_in_every_budget(tmp_path: Path) -> None:
         entry(0, 3000.0, 99, origin="mean"),
     ]
     run = write_run(tmp_path / "run", {"Game:L": entries})
-    (level,) = read_recording([run, run]).levels  # named twice, read once
+    (level,) = read_recording([run, run]).levels  # given twice, read once
     assert level.n_initial == 1 and level.n_candidates == 3
     assert level.returns.tolist() == [3000.0, 900.0, 200.0, 3000.0]
     rule = rule_from({"lock_in_rule": "first-above", "lock_in_score": 2000.0})
@@ -193,21 +193,21 @@ def lines(entries: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(line) + "\n" for line in entries)
 
 
-def test_an_unfinished_run_is_noted_and_counts(tmp_path: Path) -> None:
+def test_an_unfinished_run_is_noted_and_used(tmp_path: Path) -> None:
     assert "1 of 2 levels are not finished" in notes(tmp_path, GOOD_JOURNAL, unfinished=1)
 
 
-def test_an_incomplete_last_line_is_left_out(tmp_path: Path) -> None:
+def test_an_incomplete_last_line_is_excluded(tmp_path: Path) -> None:
     text = lines(GOOD_JOURNAL[:3]) + '{"candidate": 3, "episode_ret'
     assert "Game:B: the last line is incomplete: excluded" in notes(tmp_path, text)
 
 
-def test_lines_that_are_not_episodes_are_left_out(tmp_path: Path) -> None:
+def test_lines_that_are_not_episodes_are_excluded(tmp_path: Path) -> None:
     text = "nonsense\n[]\n{}\n" + '{"candidate": 1, "length": 0, "episode_return": 1}\n'
     assert "4 lines are not episodes" in notes(tmp_path, text + lines(GOOD_JOURNAL))
 
 
-def test_nan_returns_are_left_out(tmp_path: Path) -> None:
+def test_nan_returns_are_excluded(tmp_path: Path) -> None:
     journal = [*GOOD_JOURNAL, entry(9, float("nan"), 9), entry(9, float("inf"), 9)]
     assert "2 returns are NaN or infinite" in notes(tmp_path, journal)
 
@@ -257,7 +257,7 @@ def test_one_level_is_tuned_without_a_held_out_gain(tmp_path: Path) -> None:
     assert "The gain on other levels can't be estimated" in " ".join(advice.sentences)
 
 
-def test_levels_longer_than_the_budget_are_left_out(tmp_path: Path) -> None:
+def test_levels_longer_than_the_budget_are_excluded(tmp_path: Path) -> None:
     long = [entry(number, 100.0, 5000) for number in range(3)]
     run = write_run(tmp_path / "run", {"Game:A": GOOD_JOURNAL, "Game:B": long})
     advice = advise([run], budget_steps=3000)
@@ -266,9 +266,9 @@ def test_levels_longer_than_the_budget_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_narrow_terminal_shows_every_digit(known_advice: Advice) -> None:
-    told = io.StringIO()
-    show(Console(file=told, width=80), known_advice)
-    assert f"{known_advice.rules[0].locked_at:,.0f}\n" in re.sub(r" +\n", "\n", told.getvalue())
+    printed = io.StringIO()
+    show(Console(file=printed, width=80), known_advice)
+    assert f"{known_advice.rules[0].locked_at:,.0f}\n" in re.sub(r" +\n", "\n", printed.getvalue())
 
 
 def older(run: Path) -> None:
@@ -291,7 +291,7 @@ def older(run: Path) -> None:
         (lines(GOOD_JOURNAL), lambda run: (run / "run.json").unlink(), "run.json is not a"),
     ],
 )
-def test_an_unusable_run_is_one_line(
+def test_an_unusable_run_is_reported_in_one_line(
     journal: str, spoil: Any, problem: str, tmp_path: Path
 ) -> None:
     run = write_run(tmp_path / "run", {"Game:A": journal})
@@ -355,7 +355,7 @@ def test_the_command_prints_writes_and_applies(
         (["nowhere", "--full", "--budget-steps", "5"], "exclude each other"),
     ],
 )
-def test_a_mistake_is_one_line(
+def test_a_mistake_is_reported_in_one_line(
     arguments: list[str], problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UserError, match=problem) as raised:

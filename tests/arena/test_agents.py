@@ -1,4 +1,4 @@
-"""Starting and ending agents: processes, their environment, and what they leave."""
+"""Starting and ending agents: their processes, environment and log files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from arena.evaluation.agent_process import AgentError, WorkingDirectory, tail
 from arena.evaluation.agents import AgentOptions, CommandAgent, LocalAgent
 from tests.helpers.agent_programs import RUN, play, script
 
-# Writes down what it was given: arguments, working directory and environment.
+# An agent that records its arguments, working directory and environment.
 WITNESS = """
 import json, os, sys
-told = {"argv": sys.argv, "cwd": os.getcwd(), "environment": dict(os.environ)}
-told["socket_folder"] = os.path.isdir("tmp/sock")
-open(os.path.join(os.environ["OUTPUT_DIR"], "told.json"), "w").write(json.dumps(told))
+given = {"argv": sys.argv, "cwd": os.getcwd(), "environment": dict(os.environ)}
+given["socket_folder"] = os.path.isdir("tmp/sock")
+open(os.path.join(os.environ["OUTPUT_DIR"], "given.json"), "w").write(json.dumps(given))
 open("out/by-the-contests-path", "w").close()
 """
 
@@ -36,20 +36,20 @@ def test_a_command_finds_the_contests_working_directory(
     agent = CommandAgent.parse(f"{sys.executable} witness.py 'two words' --flag", RUN)
     agent.check()
     assert play(agent, level_dir) == 0
-    told = json.loads((level_dir / "out" / "told.json").read_text())
-    assert told["argv"] == [str(tmp_path / "witness.py"), "two words", "--flag"]
-    assert told["socket_folder"]
+    given = json.loads((level_dir / "out" / "given.json").read_text())
+    assert given["argv"] == [str(tmp_path / "witness.py"), "two words", "--flag"]
+    assert given["socket_folder"]
     assert (level_dir / "out" / "by-the-contests-path").exists()
-    environment = told["environment"]
-    assert environment["SOCKET_DIR"] == f"{told['cwd']}/tmp/sock"
+    environment = given["environment"]
+    assert environment["SOCKET_DIR"] == f"{given['cwd']}/tmp/sock"
     assert environment["SEED"] == "3"
     assert environment["LOCK_IN_SCORE"] == "150.0"
     assert environment["BUDGET_STEPS"] == "1000"
     assert environment["PYTHONPATH"].split(os.pathsep)[0] == str(tmp_path)
-    assert not Path(told["cwd"]).exists()
+    assert not Path(given["cwd"]).exists()
 
 
-def test_the_directory_has_a_path_that_a_socket_fits(
+def test_the_working_directory_has_a_path_short_enough_for_a_socket(
     level_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = tmp_path / ("x" * 90)
@@ -70,7 +70,7 @@ def test_the_directory_has_a_path_that_a_socket_fits(
         ("./not-executable", "is not executable"),
     ],
 )
-def test_a_command_that_cannot_start_is_one_clear_error(
+def test_a_command_that_cannot_start_gives_one_clear_error(
     text: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -79,7 +79,7 @@ def test_a_command_that_cannot_start_is_one_clear_error(
         CommandAgent.parse(text, RUN).check()
 
 
-def test_a_program_of_no_known_format_is_one_clear_error(level_dir: Path, tmp_path: Path) -> None:
+def test_a_program_of_unknown_format_gives_one_clear_error(level_dir: Path, tmp_path: Path) -> None:
     agent = CommandAgent.parse(str(script(tmp_path, "program", "\0not a program")), RUN)
     agent.check()
     with (
@@ -89,7 +89,7 @@ def test_a_program_of_no_known_format_is_one_clear_error(level_dir: Path, tmp_pa
         agent.start(directory)
 
 
-def test_stopping_ends_what_the_agent_started(level_dir: Path, tmp_path: Path) -> None:
+def test_stopping_an_agent_ends_its_child_processes(level_dir: Path, tmp_path: Path) -> None:
     stubborn = script(
         tmp_path,
         "stubborn.sh",
@@ -130,7 +130,7 @@ def test_the_tail_of_an_output_is_short(tmp_path: Path) -> None:
     assert tail(tmp_path / "none") == ""
 
 
-def test_the_local_agent_takes_the_callers_settings_and_the_runs_own() -> None:
+def test_the_options_of_a_run_override_the_callers_settings() -> None:
     environment = {"EXPLORE": "0", "LOCK_IN_SCORE": "7", "SOCKET_DIR": "/nowhere"}
     agent = LocalAgent.configure(environment, Path("some/model"), RUN)
     assert agent.settings.explore is False
@@ -144,7 +144,7 @@ def test_the_local_agent_takes_the_callers_settings_and_the_runs_own() -> None:
         LocalAgent.configure({"EXPLORE": "perhaps"}, None, RUN)
 
 
-def test_the_local_agent_reads_how_to_play_beside_the_model(tmp_path: Path) -> None:
+def test_the_local_agent_reads_the_models_play_json(tmp_path: Path) -> None:
     (tmp_path / "play.json").write_text('{"lock_in_rule": "best-of", "lock_in_candidates": 9}')
     agent = LocalAgent.configure({}, tmp_path, AgentOptions(1000, None, None, repeats=3))
     settings = agent.settings
@@ -155,24 +155,24 @@ def test_the_local_agent_reads_how_to_play_beside_the_model(tmp_path: Path) -> N
     assert run.environment() == {"BUDGET_STEPS": "1000", "LOCK_IN_RULE": "first-above"}
 
 
-def test_the_local_agent_gets_its_settings_by_environment(
+def test_the_local_agent_gets_its_settings_from_the_environment(
     level_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     python = script(tmp_path, "python", f"#!{sys.executable}\n{WITNESS}")
     monkeypatch.setattr(sys, "executable", str(python))
-    monkeypatch.setenv("SEED", "99")  # the caller's, which the settings have resolved
+    monkeypatch.setenv("SEED", "99")  # the caller's, which the resolved settings replace
     monkeypatch.chdir(tmp_path)
     agent = LocalAgent.configure({}, tmp_path, AgentOptions(1000, None, None))
     with WorkingDirectory(level_dir.relative_to(tmp_path)) as directory:
         (directory.folder / "out").mkdir()
         assert agent.start(directory).wait(30) == 0
         socket_dir = str(directory.socket_dir)
-    told = json.loads((level_dir / "out" / "told.json").read_text())
-    assert told["argv"][1:] == ["-m", "agent"]
-    values = {name: told["environment"][name] for name in ("SOCKET_DIR", "PRETRAINED", "SEED")}
+    given = json.loads((level_dir / "out" / "given.json").read_text())
+    assert given["argv"][1:] == ["-m", "agent"]
+    values = {name: given["environment"][name] for name in ("SOCKET_DIR", "PRETRAINED", "SEED")}
     assert values == {"SOCKET_DIR": socket_dir, "PRETRAINED": str(tmp_path), "SEED": ""}
-    assert told["environment"]["EXPLORE"] == "True"
-    assert told["environment"]["LOCK_IN_SCORE"] == "2000.0"
+    assert given["environment"]["EXPLORE"] == "True"
+    assert given["environment"]["LOCK_IN_SCORE"] == "2000.0"
 
 
 def test_a_missing_model_is_found_before_anything_starts(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def wait_for(path: Path, seconds: float = 20.0) -> None:
 
 
 def is_alive(process_id: int) -> bool:
-    """Whether a process runs; one that waits for its parent to look is dead."""
+    """Whether a process runs; a zombie does not."""
     try:
         status = Path(f"/proc/{process_id}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Levels of an evaluation on a cluster's nodes: the run folder is that of a local run."""
+"""Levels of an evaluation on a cluster's nodes: the run folder equals that of a local run."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.helpers.cluster import two_nodes
 from tests.system.test_local_eval import AGENT, PROGRAM, SHORT_BUDGET_STEPS, read_json
 
 GAMES = ("One", "Two", "Three")
-# Before its first action an agent waits for the file that it is given, if it is given one: a test
-# that wants levels under way decides when they go on, however fast they are played.
+# If the agent gets the name of a file, it waits for that file before its first action. A test that
+# needs unfinished levels creates the file when they may continue.
 WAITING_AGENT = """
 import os, sys, time
 while not all(os.path.exists(path) for path in sys.argv[1:]):
@@ -32,7 +32,7 @@ while not all(os.path.exists(path) for path in sys.argv[1:]):
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with a scripted agent, and three games of one's own."""
+    """A folder with a scripted agent, and three custom games."""
     bundled = stable_retro.data.get_file_path("Airstriker-Genesis-v0", "rom.md")
     for game in GAMES:
         shutil.copytree(Path(bundled).parent, tmp_path / "games" / game)
@@ -76,7 +76,7 @@ def scores(place: Path, out: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_a_node_that_dies_costs_no_level(place: Path) -> None:
+def test_no_level_is_lost_if_a_node_dies(place: Path) -> None:
     local = start(place, "here", "--workers", "1")
     assert local.communicate(timeout=280)[1] is not None and local.returncode == 0
     with tempfile.TemporaryDirectory(prefix="t-") as text, two_nodes(Path(text)) as (cluster, node):
@@ -85,8 +85,8 @@ def test_a_node_that_dies_costs_no_level(place: Path) -> None:
         wait_until(lambda: len(list(Path(text).glob("level-*"))) == len(GAMES), remote)
         cluster.remove_node(node, allow_graceful=False)
         (place / "go").touch()
-        _, said = remote.communicate(timeout=280)
-        assert remote.returncode == 0, said
+        _, stderr = remote.communicate(timeout=280)
+        assert remote.returncode == 0, stderr
     assert scores(place, "there") == scores(place, "here")
     for game in GAMES:
         ours, theirs = (place / out / f"levels/{game}.Level1" for out in ("here", "there"))
@@ -108,9 +108,9 @@ def test_ctrl_c_ends_the_levels_on_the_nodes_too(place: Path) -> None:
         remote = start(place, "run", *address, wait_for="never")
         wait_until(lambda: len(list(Path(text).glob("contest-*"))) >= 1, remote)
         remote.send_signal(signal.SIGINT)
-        _, said = remote.communicate(timeout=120)
-        assert remote.returncode == 130, said
-        assert "run the same command to resume" in said and "Traceback" not in said
+        _, stderr = remote.communicate(timeout=120)
+        assert remote.returncode == 130, stderr
+        assert "run the same command to resume" in stderr and "Traceback" not in stderr
         deadline = time.monotonic() + 60
         while list(Path(text).glob("contest-*")) and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""`python -m arena` as a process: a real level, its signals, its limits, its one-line errors."""
+"""`python -m arena` as a process: a real level, signals, limits and one-line errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def serve(start: Start, base: Path, *more: object) -> subprocess.Popen[str]:
     return start("serve", LEVEL.game, LEVEL.state, "--socket-dir", base, *more)
 
 
-def test_the_served_level_is_the_level(start: Start, base: Path, tmp_path: Path) -> None:
+def test_a_served_level_plays_as_a_local_one(start: Start, base: Path, tmp_path: Path) -> None:
     process = serve(
         start, base, "--seed", 4, "--timestep-limit", 400, "--monitor-dir", tmp_path / "m",
         "--movies", tmp_path / "movies",
@@ -63,7 +63,7 @@ def test_the_served_level_is_the_level(start: Start, base: Path, tmp_path: Path)
             while not done:
                 buttons = random.randint(0, 2, 12).astype(np.uint8)
                 remote.send_action(buttons)
-                frame, reward, done, _ = local.step(buttons)  # both emulators at once
+                frame, reward, done, _ = local.step(buttons)  # two emulators, in two processes
                 answer = remote.receive()
                 assert np.array_equal(answer[0], frame) and answer[1:] == (reward, done)
                 steps += 1
@@ -89,7 +89,7 @@ def test_the_served_level_is_the_level(start: Start, base: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("in_session", [False, True])
-def test_a_signal_cleans_up_and_tells_the_agent(
+def test_after_a_signal_the_agent_is_informed_and_files_are_removed(
     start: Start, base: Path, number: signal.Signals, in_session: bool
 ) -> None:
     process = serve(start, base)
@@ -126,7 +126,7 @@ def test_a_killed_server_is_replaced_by_the_next(start: Start, base: Path) -> No
     again.close()
 
 
-def test_a_run_that_fails_says_so_in_one_line(start: Start, base: Path) -> None:
+def test_a_failed_run_is_reported_in_one_line(start: Start, base: Path) -> None:
     process = serve(start, base, "--connect-limit", 0.1)
     assert process.wait(30) == 2
     assert process.stderr is not None
@@ -150,7 +150,7 @@ def test_a_run_that_fails_says_so_in_one_line(start: Start, base: Path) -> None:
         (["levels", "a", "b"], "2 lists of levels are given: join them"),
     ],
 )
-def test_mistakes_are_one_line(
+def test_mistakes_are_reported_in_one_line(
     arguments: list[str],
     said: str,
     base: Path,

@@ -1,4 +1,4 @@
-"""Images as agents: the engine's command lines, the container's user, and its output."""
+"""Container images as agents: the engine's command lines, the container's user and output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from arena.evaluation.agent_process import AgentError
 from arena.evaluation.containers import ImageAgent, collect, find_engines
 from tests.helpers.agent_programs import RUN, play, script
 
-# A container engine that writes its command lines down and answers as docker does.
+# A fake container engine that records its command lines and answers as docker does.
 ENGINE = """#!{python}
 import io, json, os, sys, tarfile
 home = os.path.dirname(os.path.abspath(__file__))
@@ -100,7 +100,7 @@ def test_an_image_closed_to_others_runs_as_root_without_capabilities(tmp_path: P
     assert calls(tmp_path)[-1] == ["rm", "--force", "created-id"]
 
 
-def test_an_images_own_user_stays(tmp_path: Path) -> None:
+def test_an_images_own_user_is_kept(tmp_path: Path) -> None:
     agent = find(tmp_path, user="player:games")
     assert (agent.user_flags, agent.user) == ((), "player:games (the image's own)")
     assert find(tmp_path, user="root").user_flags != ()
@@ -113,7 +113,7 @@ def test_rootless_podman_is_unprivileged_by_itself(
     assert find(tmp_path, version="Podman Engine").user_flags == ()
 
 
-def test_an_unknown_image_is_one_clear_error(tmp_path: Path) -> None:
+def test_an_unknown_image_gives_one_clear_error(tmp_path: Path) -> None:
     environment = {"CONTAINER_ENGINE": engine(tmp_path)}
     with pytest.raises(AgentError, match=r"has no image 'other'.*build\.sh"):
         ImageAgent.find("other", RUN, 2.0, environment)
@@ -122,7 +122,7 @@ def test_an_unknown_image_is_one_clear_error(tmp_path: Path) -> None:
         ImageAgent.find("an/image:1", RUN, 2.0, environment)
 
 
-def test_no_engine_or_a_silent_one_is_one_clear_error(
+def test_a_missing_or_silent_engine_gives_one_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(AgentError, match="'no-engine' was not found"):
@@ -137,7 +137,7 @@ def test_no_engine_or_a_silent_one_is_one_clear_error(
     assert [(found.program, found.is_podman) for found in find_engines({})] == [("podman", True)]
 
 
-def test_what_an_image_leaves_is_copied_but_for_links_and_too_much(tmp_path: Path) -> None:
+def test_output_is_copied_except_links_and_files_over_the_limit(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     (source / "deep").mkdir(parents=True)
     target.mkdir()
@@ -152,7 +152,7 @@ def test_what_an_image_leaves_is_copied_but_for_links_and_too_much(tmp_path: Pat
     assert copied == [Path("deep/small")]
 
 
-def test_an_image_whose_folders_are_not_known_counts_as_closed(tmp_path: Path) -> None:
+def test_an_image_with_unknown_folder_modes_counts_as_closed(tmp_path: Path) -> None:
     program = Path(engine(tmp_path))
     archive = "sys.stdout.buffer.write(header.tobuf() + bytes(1024))"
     program.write_text(program.read_text().replace(archive, 'print("no such container")'))

@@ -24,7 +24,7 @@ LEVEL = Level("Airstriker-Genesis-v0", "Level1", "scenario")
 
 
 def held(actions: list[int], stickiness: float, seed: int, frame_skip: int = 4) -> list[list[int]]:
-    """Which action held in each frame of each step."""
+    """The action in each frame of each step."""
     sticky = StickyActions(stickiness, seed)
     steps = []
     for action in actions:
@@ -40,7 +40,7 @@ def held(actions: list[int], stickiness: float, seed: int, frame_skip: int = 4) 
 
 
 def contest_rule(actions: list[int], seed: int) -> list[list[int]]:
-    """The rule of contest-protocol in its other form: a draw above 0.25 acts at once."""
+    """The contest's rule in another form: above 0.25 the action takes effect at once."""
     draws = np.random.RandomState(seed).rand(len(actions))
     steps = [[actions[0]] * 4]
     for before, now, draw in zip(actions, actions[1:], draws, strict=False):
@@ -48,15 +48,15 @@ def contest_rule(actions: list[int], seed: int) -> list[list[int]]:
     return steps
 
 
-def test_the_rule_is_the_contests_exactly() -> None:
+def test_the_rule_equals_the_contests() -> None:
     actions = list(range(2000))
     for seed in (0, 1, 77):
         assert held(actions, 0.25, seed) == contest_rule(actions, seed)
 
 
-def test_a_quarter_of_the_actions_stick_for_one_frame() -> None:
+def test_a_quarter_of_the_actions_are_repeated_for_one_frame() -> None:
     steps = held(list(range(20_001)), 0.25, seed=3)
-    assert steps[0] == [0, 0, 0, 0]  # after a reset there is nothing to stick to
+    assert steps[0] == [0, 0, 0, 0]  # after a reset there is no previous action
     assert all(step[1:] == [n] * 3 for n, step in enumerate(steps))
     stuck = sum(step[0] == n - 1 for n, step in enumerate(steps))
     assert abs(stuck / 20_000 - 0.25) < 0.012  # four standard deviations
@@ -68,7 +68,7 @@ def test_the_extremes_of_stickiness() -> None:
     assert held([1, 2, 3], 1.0, seed=1, frame_skip=1) == [[1], [1], [2]]
 
 
-def test_a_reset_forgets_the_action_but_not_the_random_numbers() -> None:
+def test_a_reset_clears_the_action_but_not_the_random_state() -> None:
     sticky = StickyActions(1.0, 1)
     assert sticky.first_frame(np.array([1]))[0] == 1
     assert sticky.first_frame(np.array([2]))[0] == 1
@@ -86,7 +86,7 @@ def test_rewards_are_summed_and_done_stops_early() -> None:
 
 @pytest.fixture
 def make() -> Iterator[type]:
-    """Makes environments, and frees the one emulator that a process may have."""
+    """Creates environments, and releases the process's only emulator between them."""
     made = []
 
     def make(level: Level = LEVEL, **options: object) -> ContestEnv:
@@ -142,10 +142,10 @@ def test_a_level_is_played_as_stable_retro_steps_it(make: type) -> None:
     assert trace == expected
     assert any(done for _, done, _ in trace) and sum(reward for reward, _, _ in trace) > 0
     env.close()
-    assert play(make(seed=9), actions) == trace  # one seed, one course of the game
+    assert play(make(seed=9), actions) == trace  # the same seed gives the same game
 
 
-def test_another_seed_sticks_elsewhere(make: type) -> None:
+def test_another_seed_repeats_other_actions(make: type) -> None:
     actions = actions_of(5, 100)
     traces = []
     for seed in (1, 2):
@@ -164,7 +164,7 @@ def test_frames_rewards_and_info(make: type) -> None:
     second, reward, done, info = env.step(np.zeros(12, np.uint8))
     assert type(reward) is float and type(done) is bool
     assert info["lives"] == 3 and info["score"] == 0
-    second[:] = 0  # one's own
+    second[:] = 0  # it is a copy
     assert (first == kept).all()
 
 
@@ -224,7 +224,7 @@ def test_a_second_emulator_is_refused_in_one_line(make: type) -> None:
         Level("SonicTheHedgehog-Genesis-v0", "GreenHillZone.Act1", "contest"),  # no ROM
     ],
 )
-def test_what_is_missing_is_an_error(level: Level) -> None:
+def test_missing_files_are_errors(level: Level) -> None:
     with pytest.raises(levels.LevelError) as caught:
         ContestEnv(level)
     assert "\n" not in str(caught.value)
@@ -239,14 +239,14 @@ def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
         ContestEnv(LEVEL, **options)  # type: ignore[arg-type]
 
 
-def test_a_folder_for_movies_that_can_not_be_made(make: type, tmp_path: Path) -> None:
+def test_a_movie_folder_that_can_not_be_created_is_refused(make: type, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(EmulatorError, match="can't create the movie folder .*give another"):
         make(movies=tmp_path / "file" / "movies")
-    make()  # and the emulator is free again
+    make()  # the emulator was released
 
 
-def test_a_game_of_ones_own(make: type, tmp_path: Path) -> None:
+def test_a_custom_game(make: type, tmp_path: Path) -> None:
     shipped = Path(stable_retro.data.get_file_path(LEVEL.game, "data.json")).parent
     game = tmp_path / "games" / "Mine-Genesis"
     game.mkdir(parents=True)

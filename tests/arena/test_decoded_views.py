@@ -38,7 +38,7 @@ def some_play(steps: int) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint
 
 
 def near(picture: NDArray[np.uint8], decoded: torch.Tensor) -> None:
-    """Whether a picture is what torch decodes, but for the rounding to whole values."""
+    """Whether a picture equals torch's, except for the rounding to integers."""
     assert picture.dtype == np.uint8 and picture.shape == decoded.shape
     np.testing.assert_allclose(picture, decoded.numpy() * 255, atol=0.51)
 
@@ -72,11 +72,11 @@ def decoded_zero(vae: VAE) -> torch.Tensor:
     return vae.decode(torch.zeros(1, vae.spec.latent))[0]
 
 
-def test_predictions_are_the_means_of_the_mixtures_to_a_sequences_end(folder: Path) -> None:
+def test_predictions_are_the_means_of_the_mixtures_until_a_sequence_ends(folder: Path) -> None:
     views = DecodedViews(folder)
     networks = random_networks(SHORT)
     frames, actions = some_play(5)
-    # In play the memory starts anew after every three steps.
+    # In play, M's state is reset after every three steps.
     expected = torch.cat(
         [expectations(*networks, frames[i:j], actions[i:j]) for i, j in ((0, 3), (3, 5))]
     )
@@ -88,7 +88,7 @@ def test_predictions_are_the_means_of_the_mixtures_to_a_sequences_end(folder: Pa
     near(views.predict(actions[0]), expected[0])
 
 
-def test_a_step_is_reconstructing_and_predicting_without_decoding(folder: Path) -> None:
+def test_step_equals_reconstruct_and_predict_without_decoding(folder: Path) -> None:
     shown, followed = DecodedViews(folder), DecodedViews(folder)
     frames, actions = some_play(5)
     for frame, action in zip(frames[:-1], actions[:-1], strict=True):
@@ -122,7 +122,7 @@ def test_a_model_without_its_decoder_plays_and_an_error_names_the_file(
     assert "\n" not in str(error.value)
 
 
-def test_a_cut_decoder_is_named(tmp_path: Path) -> None:
+def test_a_truncated_decoder_is_named(tmp_path: Path) -> None:
     folder = write_random_pretrained(tmp_path / "packed", spec=TINY)
     whole = (folder / DECODER).read_bytes()
     (folder / DECODER).write_bytes(whole[:-1])

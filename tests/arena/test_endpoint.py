@@ -1,4 +1,4 @@
-"""The server's files: who may use them, and folders that can't be used."""
+"""The server's files: their permissions, and folders that can't be used."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def test_the_files_are_open_to_an_agent_of_another_user(base: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "said"),
+    ("folder", "reason"),
     [
-        ("x" * 120, "the path of the socket has .* bytes, at most 107 work"),
+        ("x" * 120, "the path of the socket has .* bytes, but at most 107 are allowed"),
         ("file", "can't serve in .*file"),
         ("file/under", "can't serve in .*Not a directory"),
     ],
 )
-def test_a_folder_of_no_use_is_one_clear_line(base: Path, folder: str, said: str) -> None:
+def test_an_unusable_folder_gives_one_clear_line(base: Path, folder: str, reason: str) -> None:
     (base.parent / "file").touch()
-    with pytest.raises(EndpointError, match=said):
+    with pytest.raises(EndpointError, match=reason):
         Endpoint(base.parent / folder, 60)
 
 
-def test_a_full_disk_is_one_clear_line(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_gives_one_clear_line(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: object) -> int:
         raise OSError(28, "No space left on device")
 

@@ -35,7 +35,7 @@ env.stop_record()
 
 
 class MadeReplay:
-    """Five steps; the picture of step n is all n, and each step holds another button."""
+    """Five steps; all pixels of step n are n, and each step presses another button."""
 
     buttons = list(GENESIS_BUTTONS)
     length = 18  # four whole steps and half of a fifth
@@ -68,7 +68,7 @@ class MadeViews:
         return np.full((64, 64, 3), 100 + int(action.argmax()), np.uint8)
 
 
-def test_the_model_computes_every_step_and_some_are_shown() -> None:
+def test_the_model_computes_every_step_although_some_are_skipped() -> None:
     views = MadeViews()
     shown = list(render_episode.step_views(MadeReplay(), views, every=2))  # type: ignore[arg-type]
     assert [view.number for view in shown] == [0, 2, 4, 5]
@@ -109,7 +109,7 @@ def test_a_model_that_can_not_be_opened_is_reported(tmp_path: Path) -> None:
     assert views is None and problem
 
 
-def test_the_best_of_the_run_and_a_typical_one_of_the_middle_level(tmp_path: Path) -> None:
+def test_the_best_episode_and_a_typical_one_of_the_median_level_are_chosen(tmp_path: Path) -> None:
     levels = [
         replace(
             lucky_level(f"G:{name}", 5, seed),
@@ -137,7 +137,7 @@ def test_the_same_episode_is_not_shown_twice(tmp_path: Path) -> None:
     assert choose_episodes(none) == []
 
 
-def test_an_episode_is_rendered_and_a_broken_one_says_why(tmp_path: Path) -> None:
+def test_an_episode_is_rendered_and_a_broken_one_gives_the_reason(tmp_path: Path) -> None:
     movie = tmp_path / "played.bk2"
     subprocess.run([sys.executable, "-c", RECORDER, movie], check=True, timeout=120)
     movies = {"best": movie.read_bytes(), "typical": b"no movie"}

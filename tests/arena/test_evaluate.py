@@ -1,7 +1,7 @@
 """An evaluation: its numbers, agents that fail, resuming, and folders of other commands.
 
-The real server process plays here, but for the emulator: a made-up game with episodes of 20 steps,
-whose reward is 1 for each step with the first button pressed.
+The server process is the real one, but serves a made-up game instead of an emulator: episodes have
+20 steps, and the reward is 1 for each step with the first button pressed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ result = serve_environment(Game(), config.socket_dir, limits, Monitor(level_dir)
 write_atomically(level_dir / "server.json", json.dumps(asdict(result)).encode())
 """
 
-# Speaks the protocol with the standard library alone; what it does is its argument.
+# An agent that needs only the standard library; its argument selects what it does.
 AGENT = r"""
 import json, os, socket, sys, time
 what = sys.argv[1]
@@ -80,7 +80,7 @@ def read():
     message, _, buffer = buffer.partition(b"\f")
     message = json.loads(message)
     if message["type"] == "close":
-        sys.exit(7)  # as an agent that lets the limit's exception through
+        sys.exit(7)  # as an agent that does not catch the limit's exception
     return message["content"]
 def ask(**content):
     connection.sendall(json.dumps({"type": "update", "content": content}).encode() + b"\f")
@@ -148,7 +148,7 @@ def play(a_plan: EvaluationPlan, out: Path) -> RunResults:
         folder.close()
 
 
-def test_the_results_are_those_of_the_monitor_files(tmp_path: Path) -> None:
+def test_the_results_equal_the_monitor_files(tmp_path: Path) -> None:
     out = tmp_path / "run"
     results = play(plan(tmp_path), out)
     assert results == read_results(out)
@@ -173,7 +173,7 @@ def test_the_results_are_those_of_the_monitor_files(tmp_path: Path) -> None:
     assert results.complete
 
 
-def test_run_json_says_what_was_run_and_no_environment(
+def test_run_json_describes_the_run_without_environment_variables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_SECRET", "swordfish")
@@ -199,7 +199,9 @@ def test_run_json_says_what_was_run_and_no_environment(
         ("never connect", "did not connect in 0.5 s", ""),
     ],
 )
-def test_an_agent_that_fails(tmp_path: Path, what: str, reason: str, stderr: str) -> None:
+def test_a_failed_agent_fails_its_level(
+    tmp_path: Path, what: str, reason: str, stderr: str
+) -> None:
     a_plan = plan(tmp_path, what, LEVELS[:1])
     if what == "hang":
         a_plan = replace(a_plan, limits=replace(LIMITS, hang_seconds=0.5))
@@ -234,7 +236,7 @@ def test_a_budget_without_a_finished_episode_has_no_score(tmp_path: Path) -> Non
     assert results.mean is None
 
 
-def test_the_wall_clock_is_a_normal_end(tmp_path: Path) -> None:
+def test_reaching_the_wall_clock_limit_is_a_normal_end(tmp_path: Path) -> None:
     limits = replace(LIMITS, budget_steps=10**9, wall_clock_seconds=2.0)
     results = play(replace(plan(tmp_path, levels=LEVELS[:1]), limits=limits), tmp_path / "run")
     assert (results.levels[0].status, results.levels[0].ended_by) == (
@@ -258,12 +260,12 @@ def test_only_levels_without_a_result_are_played_again(tmp_path: Path) -> None:
     assert len(read_run(out)["resumed"]) == 1
 
 
-def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_gives_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(folder: Path, results: RunResults) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(evaluation, "write_results", full)
-    with pytest.raises(UserError, match="No space left on device.*make room and repeat"):
+    with pytest.raises(UserError, match="No space left on device.*free some space and repeat"):
         play(plan(tmp_path), tmp_path / "run")
 
 

@@ -1,4 +1,4 @@
-"""The window into a server: what was shown comes out whole, and nothing is shown to nobody."""
+"""The frame ring: steps are read as they were written, and are written only on request."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_requested_number_of_steps_is_written(path: Path) -> None:
     reader.request(2)
     write_steps(writer, 10, first=11)
     assert [step.timesteps for step in reader.read(10)] == [11, 12]  # a gap before them
-    other = FrameRingReader(path)  # another reader's request counts on
+    other = FrameRingReader(path)  # another reader continues the count of requests
     other.request(1)
     write_steps(writer, 5, first=21)
     assert [step.timesteps for step in other.read(10)] == [21]
@@ -101,7 +101,7 @@ def test_a_step_that_is_being_written_is_not_read(path: Path) -> None:
     write_steps(writer, 3)
     whole = bytearray(path.read_bytes())
     frame = np.full(SHAPE, 2, np.uint8).tobytes()
-    place = whole.find(frame) + len(frame)  # the second step's closing number
+    place = whole.find(frame) + len(frame)  # the number after the second step's frame
     whole[place] ^= 1
     path.write_bytes(whole)
     assert [step.sequence for step in reader.read(5)] == [3]
@@ -138,7 +138,7 @@ def test_a_truncated_file_gives_no_steps(path: Path) -> None:
     assert reader.read(3) == []
     os.truncate(path, 0)
     assert reader.newest() == 0
-    write_steps(writer, 3)  # and writing goes on
+    write_steps(writer, 3)  # the writer continues
 
 
 def test_a_full_disk_stops_the_writing_without_an_error(

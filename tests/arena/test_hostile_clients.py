@@ -30,7 +30,7 @@ from tests.helpers.served_game import (
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "reason"),
     [
         (b"GET / HTTP/1.1\r\n\f", "not JSON"),
         (b"\xff\xff\f", "not JSON in UTF-8"),
@@ -47,20 +47,20 @@ from tests.helpers.served_game import (
         (encode("update", {"reset": False}), "neither an action nor a reset"),
     ],
 )
-def test_a_hostile_client_ends_its_run_with_one_clear_line(
-    base: Path, data: bytes, said: str
+def test_a_hostile_client_ends_its_session_with_one_clear_line(
+    base: Path, data: bytes, reason: str
 ) -> None:
     running = Running(base)
     raw = running.raw()
     close = raw.ask(data)
     assert close["type"] == "close" and close["content"]["exception"] == 0
-    assert said in close["content"]["reason"]
+    assert reason in close["content"]["reason"]
     result = running.result()
     assert (result.reason, result.timesteps) == ("protocol-error", 0)
-    assert said in result.detail and result.detail.isprintable()
+    assert reason in result.detail and result.detail.isprintable()
 
 
-def test_a_hundred_megabytes_are_not_collected(base: Path) -> None:
+def test_a_message_of_a_hundred_megabytes_is_not_buffered(base: Path) -> None:
     running = Running(base)
     raw = running.raw()
     with pytest.raises(OSError):
@@ -69,7 +69,7 @@ def test_a_hundred_megabytes_are_not_collected(base: Path) -> None:
     assert "longer than" in running.result().detail
 
 
-def test_a_client_that_goes_in_mid_message(base: Path) -> None:
+def test_a_client_disconnects_in_the_middle_of_a_message(base: Path) -> None:
     running = Running(base)
     raw = running.raw()
     raw.ask(RESET)
@@ -80,7 +80,7 @@ def test_a_client_that_goes_in_mid_message(base: Path) -> None:
     assert result.detail == "in the middle of a message, after 12 bytes"
 
 
-def test_a_client_that_goes_without_reading(base: Path) -> None:
+def test_a_client_disconnects_without_reading(base: Path) -> None:
     running = Running(base)
     raw = running.raw()
     raw.socket.sendall(RESET + STEP * 200)
@@ -88,7 +88,9 @@ def test_a_client_that_goes_without_reading(base: Path) -> None:
     assert running.result().reason == "client-disconnected"
 
 
-def test_a_client_that_never_reads_is_left(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_never_reads_is_disconnected(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(session, "SEND_SECONDS", 0.3)
     running = Running(base)
     raw = running.raw()

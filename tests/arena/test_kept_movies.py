@@ -1,4 +1,4 @@
-"""Which movies of a level are kept, and the folder of the game that a kept movie shows."""
+"""The movies of a level that are kept, and the folder of the game that a kept movie shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name[-10:-4] for path in folder.iterdir())
 
 
-def test_pruning_keeps_first_best_and_those_under_way(tmp_path: Path) -> None:
+def test_pruning_keeps_the_first_the_best_and_unfinished_movies(tmp_path: Path) -> None:
     record(tmp_path, 6)
     prune_movies(tmp_path, [5.0, 5.0, 7.0, 5.0])
     assert names(tmp_path) == ["000000", "000002", "000004", "000005"]
@@ -34,7 +34,7 @@ def test_pruning_keeps_first_best_and_those_under_way(tmp_path: Path) -> None:
     assert names(tmp_path) == ["000000", "000002", "000004", "000005"]
 
 
-def test_however_long_a_run_a_dozen_movies_are_kept_and_one_of_them_is_typical(
+def test_a_run_of_any_length_keeps_a_dozen_movies_and_one_is_typical(
     tmp_path: Path,
 ) -> None:
     generator = np.random.default_rng(1)
@@ -59,7 +59,7 @@ def test_pruning_before_the_first_episode_ends_deletes_nothing(tmp_path: Path) -
     prune_movies(tmp_path / "not there", [1.0])
 
 
-def test_first_and_best_are_left_at_the_end(tmp_path: Path) -> None:
+def test_first_and_best_are_kept_at_the_end(tmp_path: Path) -> None:
     record(tmp_path, 4)
     kept = keep_chosen_movies(tmp_path, [1.0, 5.0, 2.0])  # the fourth was cut off
     assert kept == {
@@ -82,12 +82,12 @@ def test_the_first_may_be_the_best(tmp_path: Path) -> None:
     }
 
 
-def test_an_episode_cut_off_is_the_first_when_there_is_no_other(tmp_path: Path) -> None:
+def test_an_unfinished_episode_is_the_first_if_there_is_no_other(tmp_path: Path) -> None:
     record(tmp_path, 1)
     assert list(keep_chosen_movies(tmp_path, [])) == ["first"]
 
 
-def test_the_run_folder_tells_the_folder_of_a_movies_game(tmp_path: Path) -> None:
+def test_the_folder_of_a_movies_game_is_read_from_the_run_folder(tmp_path: Path) -> None:
     levels = (Level("Own", "A", integration=tmp_path / "game"), Level("Made", "B"))
     settings = {"levels": [level.to_json() for level in levels]}
     out = tmp_path / "run"

@@ -36,7 +36,7 @@ def no_custom_folder_left() -> Iterator[None]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A folder as a generator of games writes it; the free ROM stands in for the game."""
+    """A folder as a level generator writes it, with the free ROM instead of a game's own."""
     folder = tmp_path / "own"
     game = folder / "OwnGame-Genesis"
     shutil.copytree(folder_of(AIRSTRIKER.game), game)
@@ -54,7 +54,7 @@ def write(folder: Path, sets: dict[str, list[str]], **more: object) -> None:
     (folder / "levels.json").write_text(json.dumps({"format_version": 1, "sets": content} | more))
 
 
-def test_a_folder_of_ones_own_game(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_a_custom_game(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = select(str(own))
     assert first == Level("OwnGame-Genesis", "Level1", "progress", own.resolve())
     assert second.state == "hill"
@@ -86,7 +86,7 @@ def test_a_folders_game_really_starts(own: Path) -> None:
         environment.close()
 
 
-def test_a_folders_games_are_not_looked_for_elsewhere(own: Path) -> None:
+def test_a_folders_games_are_looked_up_only_there(own: Path) -> None:
     write(own, {"train": ["Level1"]})
     (level,) = select(str(own))
     shutil.rmtree(own / "OwnGame-Genesis")
@@ -96,7 +96,7 @@ def test_a_folders_games_are_not_looked_for_elsewhere(own: Path) -> None:
         check_available(Level(AIRSTRIKER.game, "Level1", "scenario", own))
 
 
-def test_what_is_missing_in_a_folder(own: Path) -> None:
+def test_missing_files_in_a_folder_are_errors(own: Path) -> None:
     level, _ = select(str(own))
     (own / "OwnGame-Genesis/rom.md").unlink()
     with pytest.raises(MissingRomError, match="no ROM of .*put it at .*own/OwnGame-Genesis/rom.md"):
@@ -118,7 +118,7 @@ def test_games_in_a_folder_of_their_own(own: Path) -> None:
     check_available(level)
 
 
-def test_two_folders_with_a_level_of_one_name(own: Path, tmp_path: Path) -> None:
+def test_two_folders_with_a_level_of_the_same_name(own: Path, tmp_path: Path) -> None:
     shutil.copytree(own, tmp_path / "other")
     with pytest.raises(LevelError, match="OwnGame-Genesis:Level1 is named twice"):
         select(f"{own},{tmp_path / 'other'}")

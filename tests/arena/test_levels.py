@@ -1,4 +1,4 @@
-"""The level sets are the contest's and exist in stable-retro; what is wrong is said in one line."""
+"""The level sets equal the contest's and exist in stable-retro; errors have one line."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_sets_have_the_contests_sizes() -> None:
     assert len(set(ALL_LEVELS)) == 75
 
 
-def test_the_projects_own_game_is_found_whichever_way_it_is_named() -> None:
+def test_the_projects_own_game_is_found_by_each_of_its_names() -> None:
     levels = level_sets()["pangolin-validation"]
     folder = Path(__file__).parents[2] / "game" / "integrations"
     assert {level.integration for level in levels} == {folder}
@@ -74,8 +74,8 @@ def test_every_level_is_shipped_with_stable_retro(level: Level) -> None:
     assert level.scenario == ("scenario" if level == AIRSTRIKER else "contest")
 
 
-def test_training_and_validation_share_out_the_58_zone_acts() -> None:
-    """Every act that stable-retro has a state of is in one of the two, and in one only."""
+def test_training_and_validation_sets_divide_the_58_zone_acts() -> None:
+    """Every act with a state in stable-retro is in exactly one of the two sets."""
     train, validation = level_sets()["sonic-train"], level_sets()["sonic-validation"]
     games = {level.game for level in train}
     states = {
@@ -92,7 +92,7 @@ def test_training_and_validation_share_out_the_58_zone_acts() -> None:
     ]
 
 
-def test_custom_levels_are_all_that_the_custom_games_have() -> None:
+def test_the_custom_sets_contain_all_levels_of_the_custom_games() -> None:
     custom = {*level_sets()["sonic-final"], *level_sets()["sonic-leaderboard"]}
     shipped = {
         Level(path.parent.name, path.stem, "contest")
@@ -101,7 +101,7 @@ def test_custom_levels_are_all_that_the_custom_games_have() -> None:
     assert custom == shipped
 
 
-def test_select_sets_levels_and_mixtures_each_level_once() -> None:
+def test_select_returns_each_level_of_sets_and_mixtures_once() -> None:
     assert select("airstriker") == [AIRSTRIKER]
     assert select("sonic-final") == list(level_sets()["sonic-final"])
     marble, hill = f"{SONIC}:MarbleZone.Act1", f"{SONIC}:GreenHillZone.Act2"
@@ -119,7 +119,7 @@ def test_select_sets_levels_and_mixtures_each_level_once() -> None:
         (" , ", "no level is named"),
         ("sonic-trian", "'sonic-trian': did you mean sonic-train"),
         ("Airstriker", "did you mean airstriker"),
-        ("qqqqqq", "there is airstriker, sonic-train.* more"),
+        ("qqqqqq", "choose from airstriker, sonic-train.* more"),
         ("Airstriker-Genesis:Level1", "did you mean Airstriker-Genesis-v0"),
         (SONIC, f"is a game: add a state of it, as in {SONIC}:GreenHillZone.Act1"),
         (f"{SONIC}:greenhillzone.act1", "did you mean GreenHillZone.Act1"),
@@ -132,7 +132,7 @@ def test_select_sets_levels_and_mixtures_each_level_once() -> None:
         ("./nowhere", "no folder"),
     ],
 )
-def test_unknown_names_offer_the_nearest(text: str, reason: str) -> None:
+def test_errors_about_unknown_names_suggest_the_nearest(text: str, reason: str) -> None:
     with pytest.raises(LevelError, match=reason) as error:
         select(text)
     assert "\n" not in str(error.value)
@@ -140,20 +140,20 @@ def test_unknown_names_offer_the_nearest(text: str, reason: str) -> None:
 
 @settings(max_examples=40)
 @given(st.text(max_size=40))
-def test_any_text_selects_or_says_why(text: str) -> None:
+def test_any_text_selects_levels_or_raises_a_level_error(text: str) -> None:
     try:
         assert select(text)
     except LevelError as error:
         assert str(error)
 
 
-def test_available_names_what_is_missing() -> None:
+def test_check_available_names_what_is_missing() -> None:
     check_available(AIRSTRIKER)
     with pytest.raises(LevelError, match="no game is called 'Airstryker-Genesis-v0': did you"):
         check_available(Level("Airstryker-Genesis-v0", "Level1"))
     with pytest.raises(LevelError, match="no state of .* 'Level2': did you mean Level1"):
         check_available(Level(AIRSTRIKER.game, "Level2"))
-    with pytest.raises(LevelError, match="no scenario of .* 'contest': there is scenario"):
+    with pytest.raises(LevelError, match="no scenario of .* 'contest': choose from scenario"):
         check_available(Level(AIRSTRIKER.game, "Level1", "contest"))
 
 
@@ -165,7 +165,7 @@ def no_custom_folder_left() -> Iterator[None]:
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """stable-retro's data with a few games and without the ROMs that a machine may have."""
+    """A copy of stable-retro's data with a few games and no ROMs."""
     copy = tmp_path / "data"
     for game in {level.game for level in ALL_LEVELS}:
         target = copy / folder_of(game).relative_to(DATA)
@@ -183,7 +183,7 @@ def test_a_missing_rom_says_how_to_get_it(data: Path) -> None:
         check_available(level_sets()["sonic-leaderboard"][-1])
 
 
-def test_another_rom_is_noticed(data: Path) -> None:
+def test_a_rom_with_another_checksum_is_refused(data: Path) -> None:
     (data / "stable" / AIRSTRIKER.game / "rom.md").write_bytes(b"another")
     with pytest.raises(MissingRomError, match="rom.md is damaged or another ROM"):
         check_available(AIRSTRIKER)
@@ -191,7 +191,7 @@ def test_another_rom_is_noticed(data: Path) -> None:
 
 def test_a_missing_contest_scenario_is_an_error(data: Path) -> None:
     (data / "stable" / SONIC / "contest.json").unlink()
-    with pytest.raises(LevelError, match="no scenario of .* 'contest': there is scenario"):
+    with pytest.raises(LevelError, match="no scenario of .* 'contest': choose from scenario"):
         check_available(Level(SONIC, "GreenHillZone.Act1", "contest"))
 
 
@@ -226,7 +226,7 @@ def test_slugs_are_safe_for_any_file_system(game: str, state: str) -> None:
 
 @given(st.text("a.:-", max_size=5), st.integers(0, 5), st.integers(0, 5))
 @example("a.b.c", 1, 3)
-def test_the_same_letters_cut_elsewhere_are_another_slug(text: str, one: int, two: int) -> None:
+def test_the_same_letters_split_elsewhere_give_another_slug(text: str, one: int, two: int) -> None:
     levels = {Level(text[:cut], text[cut + 1 :]) for cut in (one, two)}
     assert len({level.slug for level in levels}) == len(levels)
 
@@ -240,6 +240,6 @@ def test_a_level_is_the_same_after_json() -> None:
 @pytest.mark.parametrize(
     "values", [{}, [], None, {"game": 1}, {**AIRSTRIKER.to_json(), "state": 1}]
 )
-def test_a_level_of_another_form_is_one_clear_error(values: Any) -> None:
+def test_a_level_of_another_form_gives_one_clear_error(values: Any) -> None:
     with pytest.raises(LevelError, match="the level"):
         Level.from_json(values)

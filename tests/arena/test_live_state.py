@@ -1,4 +1,4 @@
-"""The live view's state of a level, and where its address is printed."""
+"""The live view's state of a level, and how its address is announced."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def test_decoded_views_belong_to_the_last_step(views: DecodedViews) -> None:
     alone, nothing = decode_step(views, steps[-1:])
     np.testing.assert_array_equal(reconstruction, alone)
     assert nothing is None and prediction is not None and reconstruction.shape == (64, 64, 3)
-    np.testing.assert_array_equal(decode_step(views, steps)[1], prediction)  # nothing is left over
+    # The earlier call left no state.
+    np.testing.assert_array_equal(decode_step(views, steps)[1], prediction)
     other, _ = decode_step(views, [*steps[:-1], steps_of_play(5)[-1]])
     assert not np.array_equal(other, reconstruction)
 
@@ -71,7 +72,7 @@ def test_an_observer_decodes_the_models_views(playing: Playing, views: DecodedVi
     assert observer.look()["now"] is None
 
 
-def test_numbers_that_json_lacks_are_left_out(playing: Playing) -> None:
+def test_numbers_that_json_can_not_hold_are_null(playing: Playing) -> None:
     playing.run.returns = [float("nan"), float("inf")]
     level = LevelObserver(playing.run, None).look()
     assert level["score"] is None and level["best"] is None and level["returns"] == [None, None]
@@ -102,7 +103,9 @@ def test_a_journal_is_read_as_it_grows(tmp_path: Path) -> None:
             assert (tail.candidates, tail.locked_in_at) == expected
 
 
-def said(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[str]]:
+def announced(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, list[str]]:
     opened: list[str] = []
     happened = threading.Event()
 
@@ -126,6 +129,6 @@ def test_the_address_is_always_printed_and_opened_where_there_is_a_display(
         ({"DISPLAY": ":0"}, True),
         ({"DISPLAY": ":10", "SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"}, False),
     ):
-        text, opened = said(environment, monkeypatch)
+        text, opened = announced(environment, monkeypatch)
         assert address in text and opened == [address] * opens
         assert ("ssh -L 4321:127.0.0.1:4321" in text) == ("SSH_CONNECTION" in environment)

@@ -36,7 +36,7 @@ def view(playing: Playing) -> Iterator[LiveView]:
 
 
 def ask(view: LiveView, path: str = "", *, method: str = "GET", **headers: str) -> Any:
-    """The answer to a request: its status, headers and body."""
+    """The response to a request: status, headers and body."""
     address = urlsplit(view.address)
     connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=30)
     full = address.path + path if not path.startswith("/") else path
@@ -72,7 +72,7 @@ class Page:
 
 
 @pytest.mark.parametrize("path", ["", "page.css", "page.js"])
-def test_the_page_is_served_to_who_knows_the_token(view: LiveView, path: str) -> None:
+def test_the_page_is_served_with_the_token(view: LiveView, path: str) -> None:
     answer = ask(view, path)
     assert answer.status == 200 and len(answer.body) > 500
     policy = answer.headers["Content-Security-Policy"]
@@ -92,7 +92,7 @@ def test_the_page_is_served_to_who_knows_the_token(view: LiveView, path: str) ->
         "/%2e%2e/",
     ],
 )
-def test_without_the_token_there_is_nothing(view: LiveView, path: str) -> None:
+def test_nothing_is_served_without_the_token(view: LiveView, path: str) -> None:
     answer = ask(view, path)
     token = urlsplit(view.address).path.strip("/")
     assert answer.status == 404 and token.encode() not in answer.body
@@ -128,7 +128,7 @@ def test_a_wrong_token_of_the_same_length_is_refused(view: LiveView) -> None:
 @pytest.mark.parametrize(
     "path", ["../__init__.py", "page.js/", "results.json", "events/1", "%2e%2e/x"]
 )
-def test_there_is_nothing_but_the_page(view: LiveView, path: str) -> None:
+def test_only_the_pages_files_are_served(view: LiveView, path: str) -> None:
     assert ask(view, path).status == 404
 
 
@@ -158,7 +158,7 @@ def test_only_loopback_listens(view: LiveView) -> None:
     assert places == [f"0100007F:{port:04X}"]
 
 
-def test_a_page_sees_the_play(view: LiveView, playing: Playing) -> None:
+def test_a_page_receives_the_steps_of_a_level(view: LiveView, playing: Playing) -> None:
     page = Page(view)
     assert (
         page.head[0].endswith(b"200 OK")
@@ -179,7 +179,7 @@ def test_a_page_sees_the_play(view: LiveView, playing: Playing) -> None:
 
 
 def page_after_steps(page: Page, playing: Playing) -> dict[str, Any]:
-    """Play until the page shows a step that a button led to; the level's state then."""
+    """Play until the page shows a step after a button press; return the level's state."""
     playing.step(reset=True)
     for state in page.states():
         level = state["levels"][0]
@@ -222,7 +222,7 @@ def test_the_levels_are_observed_only_while_a_page_is_open(
     assert len(looks) <= seen + 1  # one may have been in progress
 
 
-def test_two_pages_see_the_same_looks(view: LiveView) -> None:
+def test_two_pages_receive_the_same_states(view: LiveView) -> None:
     pages = [Page(view), Page(view)]
     states = [next(page.states()) for page in pages]
     assert states[0]["levels"][0]["name"] == states[1]["levels"][0]["name"]
@@ -234,14 +234,14 @@ def test_many_connections_are_refused_instead_of_served(view: LiveView) -> None:
     port = urlsplit(view.address).port or 0
     idle = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(64)]
     idle[-1].sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    assert idle[-1].recv(12) == b"HTTP/1.1 404"  # the 64th still is; and so all are taken now
+    assert idle[-1].recv(12) == b"HTTP/1.1 404"  # the 64th is served; now all are in use
     extra = socket.create_connection(("127.0.0.1", port), timeout=30)
     assert extra.recv(1) == b""
     for connection in (*idle, extra):
         connection.close()
 
 
-def test_looking_at_the_play_is_a_fixed_share_of_the_machine(
+def test_observing_uses_a_fixed_share_of_the_cpus(
     view: LiveView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_view, "BUSY_SHARE", 0.05)
@@ -261,6 +261,6 @@ def test_looking_at_the_play_is_a_fixed_share_of_the_machine(
     for _ in range(4):
         next(states)
     cores = len(live_view.os.sched_getaffinity(0))
-    # Four looks of 20 ms each may come in 4 x 20 ms / share at the soonest.
+    # Four states that take 20 ms each need at least 4 x 20 ms / share.
     assert time.monotonic() - began > 4 * 0.02 / (0.05 * cores) * 0.5
     page.close()

@@ -18,7 +18,7 @@ env = stable_retro.make("Airstriker-Genesis-v0", render_mode="rgb_array")
 env.record_movie(sys.argv[1])
 env.reset()
 buttons = np.random.default_rng(5).integers(0, 2, size=(45, 12))
-buttons[:, 3] = 0  # START would pause
+buttons[:, 3] = 0  # START would pause the game
 for pressed in buttons:
     frame, *_ = env.step(pressed)
 env.stop_record()
@@ -51,7 +51,7 @@ def test_a_rendered_movie_ends_with_the_frame_that_was_played(movie: Path) -> No
     assert sorted(path.suffix for path in movie.parent.iterdir()) == [".bk2", ".mp4", ".npy"]
 
 
-def test_what_is_no_movie_is_one_clear_error(tmp_path: Path) -> None:
+def test_an_invalid_movie_gives_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(MovieError, match="there is no movie"):
         render(tmp_path / "none.bk2")
     broken = tmp_path / "broken.bk2"

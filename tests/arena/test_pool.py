@@ -14,7 +14,7 @@ from arena.workers.pool import Pool, WorkerError
 
 
 class Square:
-    """Squares a number; certain numbers do harm."""
+    """Squares a number; certain numbers kill, hang or raise."""
 
     def __call__(self, task: tuple[int, str]) -> int:
         number, marker = task
@@ -33,14 +33,14 @@ class Square:
         return number**2
 
 
-def test_all_tasks_come_back_though_one_worker_dies(tmp_path: Path) -> None:
+def test_all_tasks_have_results_although_a_worker_dies(tmp_path: Path) -> None:
     tasks = [(number, str(tmp_path / "died")) for number in range(5)]
     with Pool(Square, 2, task_seconds=30) as pool:
         before = pool.process_ids
         results = dict(pool.run(tasks))
         assert results == {task: task[0] ** 2 for task in tasks}
         assert len(pool.process_ids) == 2 and pool.process_ids != before
-        assert dict(pool.run(tasks)) == results  # and it can be used again
+        assert dict(pool.run(tasks)) == results  # the pool can be used again
     for process_id in before:
         with pytest.raises(ProcessLookupError):
             os.kill(process_id, 0)
@@ -52,19 +52,19 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
         assert dict(pool.run([task])) == {task: 25}
 
 
-def test_what_a_task_raises_is_raised_here() -> None:
+def test_a_tasks_error_is_raised_in_the_caller() -> None:
     with Pool(Square, 1) as pool, pytest.raises(UserError, match="^no such level$"):
         list(pool.run([(-1, "")]))
     with Pool(Square, 1) as pool, pytest.raises(RuntimeError, match="a mistake of ours"):
         list(pool.run([(-2, "")]))
 
 
-def test_a_task_that_always_kills_ends_the_run() -> None:
+def test_a_task_that_always_kills_its_worker_ends_the_run() -> None:
     with Pool(Square, 1) as pool, pytest.raises(WorkerError, match="3 workers died or hung"):
         list(pool.run([(-3, "")]))
 
 
-def test_no_worker_is_a_mistake() -> None:
+def test_zero_workers_are_refused() -> None:
     with pytest.raises(UserError, match="0 workers: give 1 or more"):
         Pool(Square, 0)
 
@@ -76,7 +76,7 @@ class FullDisk:
         raise OSError(28, "No space left on device", "data/episode")
 
 
-def test_a_full_disk_is_an_os_error_here_too() -> None:
+def test_a_full_disk_is_an_os_error_in_the_caller() -> None:
     with Pool(FullDisk, 1) as pool, pytest.raises(OSError, match="No space left") as error:
         list(pool.run([1]))
     assert (error.value.errno, error.value.filename) == (28, "data/episode")

@@ -23,7 +23,7 @@ TASKS = list(range(40))
 
 
 class Slow:
-    """Numbers that depend on the task alone, a while each; says which process had it."""
+    """Slowly computes numbers that depend only on the task; also returns the process id."""
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
@@ -50,7 +50,7 @@ class MakeSlow:
 
 
 class Harm:
-    """Certain tasks do harm."""
+    """Certain tasks kill, hang or raise."""
 
     def __call__(self, task: tuple[int, str]) -> int:
         number, marker = task
@@ -82,25 +82,25 @@ def nodes() -> Iterator[tuple[Any, Any]]:
 
 
 @pytest.mark.slow
-def test_a_node_killed_in_the_middle_loses_nothing(nodes: Any, tmp_path: Path) -> None:
+def test_no_result_is_lost_if_a_node_is_killed(nodes: Any, tmp_path: Path) -> None:
     cluster, second = nodes
     with Cluster(MakeSlow(tmp_path), 4, cluster.address) as pool:
         found, killed = {}, False
         for task, result in pool.run(TASKS):
             found[task] = result
-            # once the node has played something, and has something in hand
+            # when the node has finished a task and works on another
             ran_there = sum(second.node_id in path.read_text() for path in tmp_path.iterdir())
             if not killed and ran_there >= 3:
                 cluster.remove_node(second, allow_graceful=False)
                 killed = True
         assert killed
-        again = dict(pool.run(TASKS[:4]))  # the next generation, on what is left
+        again = dict(pool.run(TASKS[:4]))  # the next generation, on the remaining node
     with Pool(plain, 1) as local:
         expected = dict(local.run(TASKS))
     assert found == expected  # bit for bit
     assert again == {task: expected[task] for task in TASKS[:4]}
     twice = [path for path in tmp_path.iterdir() if len(path.read_text().splitlines()) > 1]
-    assert twice, "no task was under way on the killed node"
+    assert twice, "no task was running on the killed node"
 
 
 @pytest.mark.slow
@@ -137,12 +137,12 @@ def test_mistakes_are_named() -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense"])
-def test_an_address_where_nobody_listens_is_said_at_once(address: str) -> None:
+def test_an_address_without_a_cluster_is_reported_at_once(address: str) -> None:
     with pytest.raises(ClusterError, match=f"no Ray cluster at {address}"):
         Cluster(Harm, 1, address)
 
 
-def test_without_the_package_the_next_step_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ClusterError, match=r"no package ray.*\[cluster\]"):
         Cluster(Harm, 1)

@@ -47,9 +47,9 @@ def test_the_numbers_are_those_of_results_json(tmp_path: Path) -> None:
         row = re.search(rf'<tr data-level="{level["level"]}">(.*?)</tr>', page, re.DOTALL)
         assert row
         values = re.findall(r'<td class="number" data-value="([^"]*)"', row[1])
-        told = [level[key] for key in ("score", "best_return", "episodes", "locked_in_at")]
+        expected = [level[key] for key in ("score", "best_return", "episodes", "locked_in_at")]
         assert [values[0], values[2], values[3], values[4]] == [
-            "" if value is None else str(value) for value in told
+            "" if value is None else str(value) for value in expected
         ]
     low, high = results["mean"]["interval"]
     assert f"95% interval {low:,.1f} to {high:,.1f}" in text_of(page)
@@ -73,7 +73,7 @@ def test_a_level_with_an_archive_shows_the_return_points(tmp_path: Path) -> None
     assert "archive of trajectories" not in text_of(page_of(other))
     journal = run / "levels" / GLACIER.replace(":", ".") / "out/journal.jsonl"
     journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
-    page = page_of(run)  # the last episode's line is still to be written
+    page = page_of(run)  # the last episode's line is not written yet
     assert figures_of(page)["level-0"]["data"][1]["y"] == returned_to[:-1]
     assert "Mean return point 150.0" in text_of(page)
 
@@ -91,9 +91,9 @@ def test_the_plot_of_a_level_has_its_episodes_its_score_and_its_lock_in(tmp_path
     assert threshold["y0"] == 2000
 
 
-def test_what_comes_from_files_can_not_become_code(tmp_path: Path) -> None:
+def test_text_from_files_can_not_become_code(tmp_path: Path) -> None:
     nasty = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
-    error = LevelFailure(f"it said {nasty}", f"Traceback\n{nasty}")
+    error = LevelFailure(f"it printed {nasty}", f"Traceback\n{nasty}")
     levels = [
         replace(lucky_level(f"Game:{nasty}".replace("/", "_"), 3), status="failed", error=error),
         lucky_level(GLACIER, 3),
@@ -101,7 +101,7 @@ def test_what_comes_from_files_can_not_become_code(tmp_path: Path) -> None:
     page = page_of(write_run(tmp_path / "run", levels, agent=nasty.replace("/", "_")))
     assert "<script>alert" not in page
     assert "<img src=x" not in page
-    assert f"it said {nasty}" in text_of(page)
+    assert f"it printed {nasty}" in text_of(page)
     library = r'<script type="text/plain" id="plotly">.*?</script>'
     without_library = re.sub(library, "", page, flags=re.DOTALL)
     assert without_library != page
@@ -110,7 +110,7 @@ def test_what_comes_from_files_can_not_become_code(tmp_path: Path) -> None:
     assert "<" not in json_for_script([nasty])
 
 
-def test_the_page_names_nothing_outside_itself(tmp_path: Path) -> None:
+def test_the_page_refers_to_no_other_file(tmp_path: Path) -> None:
     page = page_of(write_run(tmp_path / "run", [lucky_level(MEADOW, 4)]))
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
     without_scripts = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
@@ -119,7 +119,7 @@ def test_the_page_names_nothing_outside_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("break_it", "said"),
+    ("break_it", "note"),
     [
         (lambda run: (run / "results.json").unlink(), "computed from the levels' files"),
         (
@@ -147,16 +147,16 @@ def test_the_page_names_nothing_outside_itself(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_broken_file_is_a_sentence_in_the_page(tmp_path: Path, break_it, said: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_broken_file_becomes_a_note_on_the_page(tmp_path: Path, break_it, note: str) -> None:  # type: ignore[no-untyped-def]
     run = write_run(tmp_path / "run", [lucky_level(MEADOW, 5), lucky_level(GLACIER, 5, 2)])
     mean = read_results_json(run)["mean"]["score"]
     break_it(run)
     page = page_of(run)
-    assert said in text_of(page)
+    assert note in text_of(page)
     assert f"{mean:,.1f}" in text_of(page)
 
 
-def test_a_torn_journal_and_returns_that_are_no_numbers(tmp_path: Path) -> None:
+def test_a_truncated_journal_and_nan_returns_are_noted(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [lucky_level(GLACIER, 6, locked_from=3)])
     place = run / "levels" / GLACIER.replace(":", ".")
     journal = place / "out" / "journal.jsonl"
@@ -170,7 +170,7 @@ def test_a_torn_journal_and_returns_that_are_no_numbers(tmp_path: Path) -> None:
     assert "Locked in after 303 timesteps" in text
 
 
-def test_a_run_under_way_says_so_and_shows_what_there_is(tmp_path: Path) -> None:
+def test_an_unfinished_run_is_marked_and_shows_its_results_so_far(tmp_path: Path) -> None:
     waiting = MadeLevel(GLACIER, [], status="pending")
     playing = replace(lucky_level(MEADOW, 4), status="pending")
     page = page_of(write_run(tmp_path / "run", [playing, waiting]))
@@ -197,18 +197,18 @@ def test_a_rule_without_a_threshold_has_none_in_the_page(tmp_path: Path) -> None
     assert "no return was above" not in recorded and "played 3 episodes with each" in recorded
 
 
-def test_an_empty_run_is_a_page_too(tmp_path: Path) -> None:
+def test_an_empty_run_has_a_page(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [])
     assert "There is no score yet" in text_of(page_of(run))
 
 
-def test_one_episode_has_no_interval_and_no_trouble(tmp_path: Path) -> None:
+def test_one_episode_has_no_interval(tmp_path: Path) -> None:
     text = text_of(page_of(write_run(tmp_path / "run", [MadeLevel(MEADOW, [123.5])])))
     assert "123.5" in text
     assert not re.search(r"95% interval,? [−\d]", text)
 
 
-def test_a_failed_level_tells_why_and_what_it_said(tmp_path: Path) -> None:
+def test_a_failed_level_shows_the_reason_and_its_last_output(tmp_path: Path) -> None:
     error = LevelFailure("the agent left with exit code 1", "ValueError: <nothing> to play")
     failed = MadeLevel(GLACIER, [], status="failed", error=error)
     text = text_of(page_of(write_run(tmp_path / "run", [lucky_level(MEADOW, 3), failed])))
@@ -217,15 +217,15 @@ def test_a_failed_level_tells_why_and_what_it_said(tmp_path: Path) -> None:
     assert "ValueError: <nothing> to play" in text
 
 
-def test_a_foreign_agent_has_no_journal_and_a_page_without_lock_in(tmp_path: Path) -> None:
+def test_the_page_of_an_agent_without_a_journal_shows_no_lock_in(tmp_path: Path) -> None:
     level = replace(lucky_level("Airstriker-Genesis-v0:Level1", 5), scenario="scenario")
     text = text_of(page_of(write_run(tmp_path / "run", [level], journal=False)))
     assert "wrote no journal" in text
     assert "does not measure its components" in text
-    assert "Where the episodes ended" not in text  # its rewards tell no place
+    assert "Where the episodes ended" not in text  # its reward is not progress
 
 
-def test_a_journal_of_other_episodes_is_left_aside(tmp_path: Path) -> None:
+def test_a_journal_of_other_episodes_is_ignored(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [lucky_level(GLACIER, 5, locked_from=2)])
     other = write_run(tmp_path / "other", [lucky_level(GLACIER, 5, seed=9, locked_from=3)])
     place = Path("levels", GLACIER.replace(":", "."), "out", "journal.jsonl")
@@ -235,7 +235,7 @@ def test_a_journal_of_other_episodes_is_left_aside(tmp_path: Path) -> None:
     assert "describes other episodes" in record.notes[0]
 
 
-def test_what_is_no_run_folder_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_gives_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="there is no run folder"):
         writing.write_report(tmp_path / "none")
     with pytest.raises(ReportError, match="is not a run folder"):
@@ -268,7 +268,7 @@ def test_the_tuners_advice_is_in_the_page_and_in_the_plots(
     page = page_of(run)
     assert "Caution: the agent" in text_of(page)
     layout = figures_of(page)["level-0"]["layout"]
-    (note,) = layout["annotations"]  # one line, one note: two would lie on each other
+    (note,) = layout["annotations"]  # one note: two would cover each other
     assert len(layout["shapes"]) == 1 and note["text"] == "recommended threshold 700"
     foreign = write_run(tmp_path / "foreign", [lucky_level(MEADOW, 9)], journal=False)
     assert "no advice: the run has no journal" in text_of(page_of(foreign))

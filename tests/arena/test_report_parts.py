@@ -25,7 +25,7 @@ from tests.helpers.report_pages import text_of
 MEADOW, GLACIER = f"{PANGOLIN}:MeadowZone.Act3", f"{PANGOLIN}:GlacierZone.Act3"
 
 
-def test_a_comparison_counts_the_levels_in_pairs(tmp_path: Path) -> None:
+def test_a_comparison_pairs_the_levels(tmp_path: Path) -> None:
     base = [lucky_level(MEADOW, 20, 1), lucky_level(GLACIER, 20, 2)]
     more = [replace(level, returns=[value + 100 for value in level.returns]) for level in base]
     first, second = write_run(tmp_path / "a", base), write_run(tmp_path / "b", more)
@@ -42,7 +42,7 @@ def test_a_comparison_counts_the_levels_in_pairs(tmp_path: Path) -> None:
         assert row and str(read_results_json(run)["mean"]["score"]) in row[0]
 
 
-def test_runs_of_other_games_and_budgets_are_not_taken_for_comparable(tmp_path: Path) -> None:
+def test_comparing_other_games_or_budgets_gives_a_warning(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / "a", [lucky_level(MEADOW, 5)]),
         write_run(tmp_path / "b", [lucky_level("Sonic:GreenHill", 5)], budget_steps=100_000),
@@ -61,7 +61,7 @@ def test_a_selection_of_points_keeps_the_extremes() -> None:
     assert abs(np.median(values[chosen]) - np.median(values)) < 0.15
     points = curve_points(30_000)
     assert len(points) <= 300 and points[0] == 0 and points[-1] == 29_999
-    assert len(points[points < 300]) > 50  # where a mean so far still moves
+    assert len(points[points < 300]) > 50  # where the running mean still changes
     assert curve_points(4).tolist() == chosen_points(values[:4]).tolist() == [0, 1, 2, 3]
     assert score_so_far(np.array([2.0, 4.0, 9.0])).tolist() == [2.0, 3.0, 5.0]
     summary = quartiles(np.arange(5.0))
@@ -89,7 +89,7 @@ def test_time_is_split_by_component(tmp_path: Path) -> None:
     assert spent.emulator == pytest.approx(2.4)
     parts = [spent.vision, spent.memory, spent.controller]
     assert parts == pytest.approx([1.0, 0.5, 0.1])
-    assert spent.rest == pytest.approx(4.0 - 1.0 - 0.1 - 2.4)  # the memory hides in the emulator
+    assert spent.rest == pytest.approx(4.0 - 1.0 - 0.1 - 2.4)  # M computes while the emulator runs
     (run / "levels" / MEADOW.replace(":", ".") / "server.json").unlink()
     spent = time_spent(read_record(run).levels)
     assert spent is not None and spent.emulator is None and spent.rest is None
@@ -122,7 +122,7 @@ def test_the_projects_own_reference_scores_are_read() -> None:
     assert {"hold RIGHT", "planner"} <= set(names)
 
 
-def test_numbers_for_people() -> None:
+def test_numbers_are_formatted() -> None:
     assert percent(0.004) == "0.4%" and percent(0.0) == "0%" and percent(0.385) == "38%"
     assert signed(-1234.56) == "−1,234.6" and signed(None) == "–"
 

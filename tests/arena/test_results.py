@@ -1,4 +1,4 @@
-"""results.json: what is written is read, and the numbers that don't exist are null."""
+"""results.json is read as it was written, and missing numbers are null."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ EMPTY = LevelResult("G:C", "levels/G.C", "finished", ended_by="timestep-limit")
 PENDING = LevelResult("G:D", "levels/G.D")
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
     written = RunResults("agent", 100, [PLAYED, FAILED, EMPTY, PENDING], interval=(1.0, 3.0))
     write_results(tmp_path, written)
     assert read_results(tmp_path) == written
 
 
-def test_the_mean_says_over_how_many_levels(tmp_path: Path) -> None:
+def test_the_mean_has_its_number_of_levels(tmp_path: Path) -> None:
     write_results(tmp_path, RunResults("agent", 100, [PLAYED, FAILED, EMPTY]))
     content = json.loads((tmp_path / "results.json").read_text())
     assert content["mean"] == {
@@ -58,7 +58,7 @@ def test_the_mean_says_over_how_many_levels(tmp_path: Path) -> None:
     assert content["complete"] is True
 
 
-def test_a_run_with_a_level_to_play_is_not_complete() -> None:
+def test_a_run_with_a_pending_level_is_not_complete() -> None:
     assert not RunResults("agent", 100, [PLAYED, PENDING]).complete
     assert RunResults("agent", 100, [PENDING]).mean is None
 
@@ -81,7 +81,7 @@ def test_every_field_is_documented() -> None:
         ' "budget_steps": 1, "mean": {"interval": null}, "levels": [{}]}',
     ],
 )
-def test_another_file_is_one_clear_error(tmp_path: Path, content: str) -> None:
+def test_another_file_gives_one_clear_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(RunResultsError, match=r"results\.json"):
         read_results(tmp_path)

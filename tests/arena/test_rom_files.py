@@ -1,4 +1,4 @@
-"""All that can be a ROM in a folder is found, in each form; nothing there breaks the walk."""
+"""Every possible ROM of a folder is found, in each format; no file stops the search."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def found(folder: Path) -> tuple[dict[str, bytes], list[str]]:
 
 
 def interleaved(rom: bytes) -> bytes:
-    """As a Super Magic Drive writes it: header, then odd and even bytes apart, 16 KiB each."""
+    """A Super Magic Drive dump: a header, then blocks of 16 KiB, odd bytes before even ones."""
     blocks = [rom[start : start + 16384] for start in range(0, len(rom), 16384)]
     return b"\x02\x03" + bytes(510) + b"".join(block[1::2] + block[::2] for block in blocks)
 
 
-def test_every_form_of_a_dump_holds_the_rom() -> None:
+def test_the_rom_is_found_in_every_dump_format() -> None:
     assert ROM in rom_forms(ROM)
     assert ROM in rom_forms(bytes(512) + ROM)
     assert ROM in rom_forms(interleaved(ROM))
@@ -58,7 +58,7 @@ def test_finds_files_in_folders_and_zips(tmp_path: Path) -> None:
     assert found(tmp_path / "a.GEN") == ({"a.GEN": b"one"}, [])
 
 
-def test_steps_over_what_cannot_be_read_and_says_so(tmp_path: Path) -> None:
+def test_unreadable_files_are_skipped_and_reported(tmp_path: Path) -> None:
     (tmp_path / "cut.zip").write_bytes(zip_bytes(a_md=ROM)[:-30])
     (tmp_path / "packed.7z").write_bytes(b"7z")
     os.mkfifo(tmp_path / "pipe")
@@ -76,7 +76,7 @@ def test_steps_over_what_cannot_be_read_and_says_so(tmp_path: Path) -> None:
 
 @settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_damaged_zips_never_break(tmp_path: Path, data: st.DataObject) -> None:
+def test_damaged_zips_never_raise(tmp_path: Path, data: st.DataObject) -> None:
     altered = bytearray(zip_bytes(a_md=b"abc" * 99, b_zip=zip_bytes(c_md=b"x")))
     for _ in range(data.draw(st.integers(1, 5))):
         at = data.draw(st.integers(0, len(altered) - 1))

@@ -1,7 +1,7 @@
-"""The user's ROMs: recognised, imported and built whole, or not at all.
+"""The user's ROMs are recognised, imported and built; none is written incompletely.
 
-stable-retro's data folder is a small one made here: its contest games ask for free bytes
-instead of the commercial ROMs, and their patches are made by the real xdelta3.
+The tests create a small data folder for stable-retro: its contest games need free bytes instead
+of the commercial ROMs, and their patches are made by the real xdelta3.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def noise(seed: int, length: int) -> bytes:
 
 @pytest.fixture(scope="session")
 def originals() -> dict[str, bytes]:
-    """What the user owns: a free ROM stands in for Sonic 1, noise for the others."""
+    """The user's ROMs: a free ROM instead of Sonic 1, and random bytes instead of the others."""
     owned = {
         SONIC: (REAL_DATA / "stable" / AIRSTRIKER / "rom.md").read_bytes(),
         SONIC2: noise(2, 64 << 10),
@@ -58,7 +58,7 @@ def originals() -> dict[str, bytes]:
 
 @pytest.fixture(scope="session")
 def custom(originals: dict[str, bytes]) -> dict[str, bytes]:
-    """What the patches build: a third of the base moved, some of it new."""
+    """The targets of the patches: a third of the base is moved, and some bytes are new."""
     built = {}
     for number, (game, base) in enumerate(built_from().items()):
         rom = originals[base]
@@ -123,7 +123,7 @@ def run_import(folder: Path) -> tuple[int, list[str]]:
 def test_the_whole_import(
     data: Path, mine: Path, originals: dict[str, bytes], custom: dict[str, bytes]
 ) -> None:
-    """A plain file, one with a copier's header, an interleaved one, a zip; strangers; copies."""
+    """Dumps in four formats (plain, copier's header, interleaved, zip), other files and copies."""
     (mine / "sonic.bin").write_bytes(originals[SONIC])
     (mine / "copy of sonic.md").write_bytes(originals[SONIC])
     (mine / "sub").mkdir()
@@ -153,7 +153,7 @@ def test_the_whole_import(
     assert {line.split()[0] for line in lines} == {"present"}
 
 
-def test_an_own_lock_on_dump_will_do_too(
+def test_a_dump_of_the_joined_cartridges_is_accepted(
     data: Path, mine: Path, originals: dict[str, bytes], custom: dict[str, bytes]
 ) -> None:
     (mine / "s3k.bin").write_bytes(originals[SONIC3K])
@@ -161,10 +161,10 @@ def test_an_own_lock_on_dump_will_do_too(
     assert code == 0
     game = "SonicAndKnuckles3CustomKevin-Genesis"
     assert installed(data)[game] == custom[game]
-    assert sum(line.startswith("missing") for line in lines) == 5  # their base is not here
+    assert sum(line.startswith("missing") for line in lines) == 5  # their base is missing
 
 
-def test_a_custom_rom_that_was_patched_already_is_taken(
+def test_a_custom_rom_that_is_already_patched_is_accepted(
     data: Path, mine: Path, custom: dict[str, bytes]
 ) -> None:
     (mine / "patched.md").write_bytes(custom[CATHY])
@@ -181,7 +181,7 @@ def test_a_game_outside_of_the_contest_is_imported_too(data: Path, mine: Path) -
 
 
 @pytest.mark.parametrize("size", [0, 3, 4, 5, 20, 100, -1, -200])
-def test_a_cut_patch_builds_nothing_and_stops_nothing(
+def test_a_truncated_patch_builds_nothing_and_the_others_are_applied(
     data: Path, mine: Path, originals: dict[str, bytes], custom: dict[str, bytes], size: int
 ) -> None:
     delta = data / "contrib" / KEVIN / "rom.delta"
@@ -235,7 +235,7 @@ def test_an_unwritable_data_folder_says_what_to_do(
     assert snapshot(data) == before
 
 
-def test_a_full_disk_leaves_no_part(
+def test_a_full_disk_leaves_no_partial_file(
     data: Path, mine: Path, originals: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (mine / "s2").write_bytes(originals[SONIC2])
@@ -250,7 +250,7 @@ def test_a_full_disk_leaves_no_part(
     assert snapshot(data) == before
 
 
-def test_nothing_recognised(data: Path, mine: Path, tmp_path: Path) -> None:
+def test_a_folder_without_a_known_rom_is_an_error(data: Path, mine: Path, tmp_path: Path) -> None:
     with pytest.raises(RomError, match="no folder"):
         run_import(tmp_path / "nowhere")
     with pytest.raises(RomError, match="none of 0 files"):
@@ -266,7 +266,7 @@ def test_nothing_recognised(data: Path, mine: Path, tmp_path: Path) -> None:
     assert set(installed(data)) == {AIRSTRIKER}
 
 
-def test_a_data_folder_that_is_not_one(data: Path, mine: Path) -> None:
+def test_an_incomplete_data_folder_is_an_error(data: Path, mine: Path) -> None:
     shutil.rmtree(data / "contrib" / KEVIN)
     (mine / "a").write_bytes(b"a")
     for _ in range(2):
@@ -315,7 +315,7 @@ def test_stable_retro_of_this_version_has_what_the_importer_needs() -> None:
 
 
 def test_sonic_3_and_knuckles_is_the_two_cartridges_joined() -> None:
-    """By their published CRC-32s alone: no ROM is needed to know what their concatenation has."""
+    """Computed from the published CRC-32s of the parts, so no ROM is needed."""
     knuckles, sonic3, joined = 0x0658F691, 0x9BC192CE, 0x63522553
     zeros = bytes(2 << 20)
     assert zlib.crc32(zeros, knuckles) ^ zlib.crc32(zeros) ^ sonic3 == joined
@@ -328,7 +328,7 @@ def real_process(pristine: Path, tmp_path: Path) -> Iterator[Path]:
     yield copy
 
 
-def test_retro_data_path_is_obeyed_by_a_real_process(
+def test_a_real_process_uses_retro_data_path(
     real_process: Path, mine: Path, originals: dict[str, bytes]
 ) -> None:
     (mine / "a").write_bytes(originals[SONIC])

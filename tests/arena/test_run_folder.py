@@ -24,7 +24,7 @@ def test_the_folder_of_another_command_is_left_alone(tmp_path: Path) -> None:
     assert (out / "run.json").read_bytes() == before
 
 
-def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_left_alone(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").touch()

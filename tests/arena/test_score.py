@@ -1,4 +1,4 @@
-"""The contest's score from its monitor file, and the bootstrap interval beside it."""
+"""The contest's score, computed from its monitor file, and the bootstrap interval."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_rows_are_read_as_the_contest_wrote_them(tmp_path: Path) -> None:
         ("r,l,t\n1,2,3\n4,", 1),
     ],
 )
-def test_a_file_that_is_being_written_has_its_whole_rows(
+def test_only_whole_rows_of_an_unfinished_file_are_read(
     tmp_path: Path, content: str, expected: int
 ) -> None:
     file = tmp_path / "monitor.csv"
@@ -42,7 +42,7 @@ def test_a_file_that_is_being_written_has_its_whole_rows(
     assert len(read_monitor(file)) == expected
 
 
-def test_no_file_has_no_episodes(tmp_path: Path) -> None:
+def test_a_missing_file_has_no_episodes(tmp_path: Path) -> None:
     assert read_monitor(tmp_path / "monitor.csv") == []
 
 
@@ -51,12 +51,12 @@ def test_a_level_without_a_finished_episode_has_no_score() -> None:
     assert level_score([0.0]) == 0.0
 
 
-def test_the_mean_leaves_out_levels_without_a_score() -> None:
+def test_the_mean_excludes_levels_without_a_score() -> None:
     assert mean_score([100.0, None, 300.0]) == 200.0
     assert mean_score([None]) is None
 
 
-def test_the_interval_is_that_of_a_mean() -> None:
+def test_the_interval_equals_the_normal_approximation() -> None:
     returns = np.random.default_rng(3).normal(50.0, 10.0, size=400)
     interval = bootstrap_interval([returns])
     assert interval is not None
@@ -65,7 +65,7 @@ def test_the_interval_is_that_of_a_mean() -> None:
     assert interval == pytest.approx((returns.mean() - half, returns.mean() + half), abs=0.15)
 
 
-def test_levels_count_alike_whatever_their_episodes() -> None:
+def test_levels_have_equal_weight_for_any_number_of_episodes() -> None:
     few, many = [10.0] * 2, [30.0] * 500
     # Two levels are drawn with replacement: both low, mixed (half of the time) or both high.
     assert bootstrap_interval([few, many]) == pytest.approx((10.0, 30.0))
@@ -81,19 +81,19 @@ def test_levels_are_resampled() -> None:
     assert interval == pytest.approx(expected, abs=0.1 * half)
 
 
-def test_the_interval_is_the_same_each_time() -> None:
+def test_the_interval_is_deterministic() -> None:
     assert bootstrap_interval([[1.0, 2.0, 5.0]]) == bootstrap_interval([[1.0, 2.0, 5.0]])
 
 
-def test_one_episode_tells_nothing_of_its_luck() -> None:
+def test_one_episode_has_no_interval() -> None:
     assert bootstrap_interval([[1.0]]) is None
     assert bootstrap_interval([[1.0], [3.0]]) == (1.0, 3.0)
     assert bootstrap_interval([]) is None
     assert bootstrap_interval([[], [1.0, 1.0]]) == (1.0, 1.0)
 
 
-def test_a_difference_is_of_the_same_levels() -> None:
-    # The levels differ by thousands, the agents by 100 on each: only pairing can tell them apart.
+def test_a_difference_pairs_the_levels() -> None:
+    # The levels differ by thousands, the agents by 100 on each: only pairing shows this difference.
     base = np.random.default_rng(5).normal(3000.0, 2000.0, size=11)
     first = [[score, score] for score in base]
     second = [[score + 100.0] * 3 for score in base]
@@ -118,7 +118,7 @@ def test_a_difference_needs_levels_that_both_played() -> None:
     assert bootstrap_difference([[1.0, 1.0]], [[3.0]]) == (2.0, 2.0)
 
 
-def test_a_ratio_is_of_the_same_levels() -> None:
+def test_a_ratio_pairs_the_levels() -> None:
     base = np.random.default_rng(5).uniform(500.0, 5000.0, size=11)
     first = [[score, score] for score in base]
     second = [[1.5 * score] * 3 for score in base]
@@ -127,7 +127,7 @@ def test_a_ratio_is_of_the_same_levels() -> None:
     assert wider is not None and wider[0] < 2.0 < wider[1]
 
 
-def test_a_ratio_needs_a_first_above_0_and_some_luck_to_tell_of() -> None:
+def test_a_ratio_needs_a_positive_first_mean_and_some_variation() -> None:
     assert bootstrap_ratio([[0.0], [1.0]], [[1.0], [1.0]]) is None  # only zeros may be drawn
     assert bootstrap_ratio([[2.0]], [[3.0]]) is None
     assert bootstrap_ratio([[2.0, 2.0]], [[3.0]]) == (1.5, 1.5)

@@ -33,7 +33,7 @@ from tests.helpers.served_game import (
 )
 
 
-def test_the_description_is_openais(base: Path) -> None:
+def test_the_description_equals_openais(base: Path) -> None:
     running = Running(base)
     raw = running.raw()
     assert raw.description == {
@@ -113,7 +113,7 @@ def test_the_time_limit_ends_an_agent_that_thinks(base: Path) -> None:
 
 
 @pytest.mark.parametrize("limit", ["wall_clock_seconds", "connect_seconds"])
-def test_an_agent_that_never_comes(base: Path, limit: str) -> None:
+def test_an_agent_that_never_connects(base: Path, limit: str) -> None:
     assert Running(base, **{limit: 0.2}).result() == SessionResult(0, "never-connected", 0, 0.0)
 
 
@@ -134,12 +134,12 @@ def test_a_refused_request_costs_nothing_and_changes_nothing(base: Path) -> None
     assert running.result().timesteps == 6
 
 
-def test_an_update_follows_a_refusal(base: Path) -> None:
+def test_a_refusal_is_followed_by_an_update(base: Path) -> None:
     running = Running(base)
     raw = running.raw()
     refusal = raw.ask(STEP)
     assert refusal["type"] == "exception" and refusal["content"]["exception"] == 5
-    # `reset: false` frees OpenAI's client, which would go on asking for the reset.
+    # `reset: false` frees OpenAI's client, which would otherwise repeat the reset request.
     state = {"ob": True, "reward": 0.0, "done": True, "reset": False}
     assert raw.read() == {"type": "update", "content": state}
     raw.socket.close()
@@ -152,7 +152,8 @@ def test_openais_client_sends_old_channels_again(base: Path) -> None:
     answer = raw.ask(encode("update", {"ac": 3, "reset": True}))["content"]
     assert answer == {"ob": True, "reward": 0.0, "done": False, "reset": False}
     assert raw.ask(encode("update", {"ac": 7, "reset": False}))["content"]["reward"] == 7.0
-    assert raw.ask(encode("update", {}))["content"]["reward"] == 7.0  # unchanged: it holds
+    # Nothing has changed: the last action still applies.
+    assert raw.ask(encode("update", {}))["content"]["reward"] == 7.0
     assert raw.ask(encode("update", {"ac": 1, "ob": True, "done": False}))["content"]["reward"] == 1
     raw.ask(STEP)
     assert running.env.actions == [[0, 1, 2], [0, 1, 2], [0], [0, 2]]
@@ -165,7 +166,7 @@ def test_openais_client_truncates_the_observation(base: Path) -> None:
     running = Running(base)
     raw = running.raw()
     for expected, request in enumerate([RESET, STEP, STEP, STEP], start=1):
-        os.truncate(base / "ob", 0)  # a mapping server would die of it
+        os.truncate(base / "ob", 0)  # this would kill a server that maps the file
         raw.ask(request)
         assert (base / "ob").read_bytes() == bytes([expected]) * 60
     mapped = np.memmap(base / "ob", mode="w+", dtype=np.uint8, shape=SHAPE)
@@ -198,7 +199,7 @@ def test_a_second_client_is_refused_at_once(base: Path) -> None:
 
 
 @pytest.mark.parametrize("in_session", [False, True])
-def test_a_second_server_is_refused_and_the_first_not_disturbed(
+def test_a_second_server_is_refused_without_disturbing_the_first(
     base: Path, in_session: bool
 ) -> None:
     running = Running(base)
@@ -213,7 +214,7 @@ def test_a_second_server_is_refused_and_the_first_not_disturbed(
     assert running.result().timesteps == 1
 
 
-def test_what_a_killed_server_left_is_replaced(base: Path, tmp_path: Path) -> None:
+def test_files_of_a_killed_server_are_replaced(base: Path, tmp_path: Path) -> None:
     base.mkdir()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
         dead.bind(str(base / "sock"))
@@ -229,7 +230,9 @@ def test_what_a_killed_server_left_is_replaced(base: Path, tmp_path: Path) -> No
     assert (tmp_path / "precious").read_text() == "mine"
 
 
-def test_a_failing_environment_is_told_and_cleaned_up(base: Path) -> None:
+def test_after_an_environments_error_the_agent_is_informed_and_files_are_removed(
+    base: Path,
+) -> None:
     class Failing(CountingEnv):
         def step(self, buttons: np.ndarray) -> Any:
             raise ZeroDivisionError("the emulator broke")

@@ -61,7 +61,7 @@ def encode(folder: Path, base: bytes | None, target: bytes, options: list[str]) 
 
 
 def edited(base: bytes, length: int, seed: int) -> bytes:
-    """A target that calls for every kind of instruction: pieces of the base, moved and anew."""
+    """A target that needs every kind of instruction: pieces of the base, moved, and new bytes."""
     generator = random.Random(seed)
     target = bytearray()
     while len(target) < length:
@@ -73,7 +73,7 @@ def edited(base: bytes, length: int, seed: int) -> bytes:
             at = max(0, len(target) - generator.choice([size, 1000, 9000]))
             target += target[at : at + size]
         elif kind < 0.65 and target:
-            target += target[-3:] * (size // 3)  # a copy that overlaps what it writes
+            target += target[-3:] * (size // 3)  # a copy that overlaps its own output
         elif kind < 0.7:
             target += bytes([generator.randrange(256)]) * size
         elif kind < 0.8 and len(base) > 8:  # many short copies near each other: the near cache
@@ -128,7 +128,7 @@ def test_all_instructions_and_address_modes_occur_in_these_tests(
 
 @pytest.mark.parametrize("game", list(built_from()))
 def test_the_contests_own_patches_decode_as_xdelta3_decodes_them(tmp_path: Path, game: str) -> None:
-    """Against random bytes in place of the commercial ROM, so without the checksums."""
+    """With random bytes instead of the commercial ROM, so checksums are not compared."""
     where = stable_retro.data.Integrations.CONTRIB
     path = Path(stable_retro.data.get_file_path(game, "rom.delta", where))
     delta = path.read_bytes()
@@ -166,7 +166,7 @@ def integer(value: int) -> bytes:
 def window(
     instructions: bytes, data: bytes = b"", addresses: bytes = b"", length: int = 0, head: int = 0
 ) -> bytes:
-    """One window without a checksum; a source of 4 bytes at 0 if `head` asks for one."""
+    """One window without a checksum; a source of 4 bytes at 0 if `head` has one."""
     source = integer(4) + integer(0) if head else b""
     body = integer(length) + b"\0"
     body += integer(len(data)) + integer(len(instructions)) + integer(len(addresses))
@@ -176,14 +176,14 @@ def window(
 
 def test_a_large_rom_takes_seconds(tmp_path: Path) -> None:
     base = random.Random(2).randbytes(2 << 20)
-    target = edited(base, 3_360_356, seed=3)  # as long as the contest's longest
+    target = edited(base, 3_360_356, seed=3)  # the size of the contest's largest
     delta = encode(tmp_path, base, target, CONTEST)
     start = time.process_time()
     assert sha1(apply_patch(base, delta)) == sha1(target)
     assert time.process_time() - start < 10  # 1 s where this was written
 
 
-def test_another_base_is_noticed_or_makes_another_target(tmp_path: Path, free_rom: bytes) -> None:
+def test_another_base_is_refused_or_gives_another_target(tmp_path: Path, free_rom: bytes) -> None:
     target = edited(free_rom, 60_000, seed=1)
     other = bytes(255 - byte for byte in free_rom)
     with pytest.raises(PatchError, match="checksum is wrong"):
@@ -194,7 +194,9 @@ def test_another_base_is_noticed_or_makes_another_target(tmp_path: Path, free_ro
     assert apply_patch(other, unchecked) != target  # which is why rom.sha is checked
 
 
-def test_every_cut_is_refused_or_ends_between_two_windows(tmp_path: Path, free_rom: bytes) -> None:
+def test_a_truncated_patch_is_refused_unless_it_ends_between_two_windows(
+    tmp_path: Path, free_rom: bytes
+) -> None:
     target = edited(free_rom, 40_000, seed=7)
     delta = encode(tmp_path, free_rom, target, CONTEST)
     whole = 0
@@ -214,7 +216,7 @@ def test_compressed_sections_are_refused(tmp_path: Path, free_rom: bytes, compre
         apply_patch(free_rom, delta)
 
 
-def test_a_compressor_named_but_not_used_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_named_but_unused_compressor_is_accepted(tmp_path: Path) -> None:
     delta = encode(tmp_path, b"abcd" * 9, b"abcd" * 9 + b"e", ["-S", "djw"])
     assert delta[4] & vcdiff.HEADER_SECONDARY
     assert apply_patch(b"abcd" * 9, delta) == b"abcd" * 9 + b"e"
@@ -243,7 +245,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("delta", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_not_supported_or_damaged_is_refused_in_one_line(delta: bytes, reason: str) -> None:
+def test_unsupported_or_damaged_patches_are_refused_in_one_line(delta: bytes, reason: str) -> None:
     tracemalloc.start()
     with pytest.raises(PatchError, match=reason) as error:
         apply_patch(b"abcd", delta)
@@ -256,13 +258,13 @@ def test_windows_by_hand() -> None:
     assert apply_patch(b"", MAGIC + b"\0") == b""
     assert apply_patch(b"", window(b"")) == b""
     assert apply_patch(b"", window(b"\0" + integer(300), b"a", length=300)) == b"a" * 300
-    # An overlapping copy, as in the example of RFC 3284 section 3: abcd, efgh, efgh thrice more.
+    # An overlapping copy, as in the example of RFC 3284 section 3: abcd, then efgh four times.
     copies = window(b"\x14\x05\x1c", b"efgh", b"\0" + integer(8), length=20, head=1)
     assert apply_patch(b"abcd", copies) == b"abcdefghefghefghefgh"
 
 
 def test_hostile_instructions_stay_small() -> None:
-    bomb = window(b"\x01\0" * (400 << 10), length=0)  # 400 K additions of nothing
+    bomb = window(b"\x01\0" * (400 << 10), length=0)  # 400 K empty additions
     with pytest.raises(PatchError, match="larger than a ROM"):
         apply_patch(b"", bomb)
     runs = window(b"\0" + integer(8 << 20), b"a", length=8 << 20)
@@ -272,7 +274,9 @@ def test_hostile_instructions_stay_small() -> None:
 
 @settings(max_examples=600, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_altered_patches_never_pass_and_never_break(fuzz: tuple[bytes, bytes, bytes], data) -> None:
+def test_altered_patches_raise_a_patch_error_or_give_the_target(
+    fuzz: tuple[bytes, bytes, bytes], data
+) -> None:
     base, target, delta = fuzz
     altered = bytearray(delta)
     for _ in range(data.draw(st.integers(1, 4))):
@@ -284,7 +288,7 @@ def test_altered_patches_never_pass_and_never_break(fuzz: tuple[bytes, bytes, by
         assert str(error) and "\n" not in str(error)
     else:
         assert len(result) <= vcdiff.MAX_TARGET_BYTES
-        # Whoever can alter the checksum too can make another target: rom.sha is for that.
+        # A change of the checksum itself can give another target, so rom.sha is checked too.
         assert result == target or delta_was_reforged(altered, result)
 
 
@@ -308,7 +312,7 @@ def fuzz(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, bytes]
 
 @settings(max_examples=400)
 @given(st.binary(max_size=80))
-def test_garbage_never_breaks(tail: bytes) -> None:
+def test_garbage_raises_only_a_patch_error(tail: bytes) -> None:
     for head in (b"", MAGIC, MAGIC + b"\0", MAGIC + b"\0\x01\x04\0", MAGIC + b"\0\x05\x04\0"):
         try:
             apply_patch(b"abcd", head + tail)
@@ -318,8 +322,8 @@ def test_garbage_never_breaks(tail: bytes) -> None:
 
 @settings(max_examples=40)
 @given(st.binary(max_size=3000), st.data())
-def test_any_bytes_come_back(base: bytes, data: st.DataObject) -> None:
-    """Whatever the library's own parser and cache do, xdelta3's patches come back whole."""
+def test_any_bytes_are_decoded_as_they_were_encoded(base: bytes, data: st.DataObject) -> None:
+    """Compares the library's own parser and cache with xdelta3 on arbitrary patches."""
     pieces = st.one_of(
         st.binary(max_size=40),
         st.tuples(st.integers(0, 3000), st.integers(0, 400)).map(

@@ -1,4 +1,4 @@
-"""The live view in Chromium, fed by a made-up server: pictures change, numbers move, no complaints.
+"""The live view in Chromium, with made-up levels: pictures and numbers change without errors.
 
 `make chromium` installs the browser (Debian's); without it these tests fail.
 """
@@ -30,14 +30,14 @@ ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--host-resolver-rules=MAP rebound.example 127.0.0.1",  # what DNS rebinding does
 ]
-PATIENCE_SECONDS = 120.0  # with a slow machine
+PATIENCE_SECONDS = 120.0  # for a slow machine
 LIMITS = LevelLimits(
     budget_steps=50_000, wall_clock_seconds=60.0, connect_seconds=30.0, hang_seconds=30.0
 )
 
 
 class Game:
-    """A level whose frames change with each step, until it is told to end."""
+    """A level whose frames change with each step, until the test ends it."""
 
     def __init__(self, folder: Path) -> None:
         level = Level("Made", "<b>Up</b>")
@@ -85,22 +85,22 @@ def browser() -> Iterator[Any]:
 
 
 class Watched:
-    """A page, and all that it complains of and asks for."""
+    """A page, its errors and its requests."""
 
     def __init__(self, browser: Any, **options: Any) -> None:
         self.complaints: list[str] = []
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.page = browser.new_context(**options).new_page()
         self.page.set_default_timeout(PATIENCE_SECONDS * 1000)
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("request", lambda request: self.requests.append(request.url))
 
     def text(self, selector: str) -> str:
         return str(self.page.text_content(selector))
 
     def wait(self, expression: str) -> None:
-        """Wait until an expression is true; the page's policy forbids Playwright's own way."""
+        """Wait until an expression is true; the page's policy forbids Playwright's own wait."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.page.evaluate(expression):
             assert time.monotonic() < deadline, expression[:200]
@@ -126,9 +126,7 @@ STEPS = "Number(document.querySelector('[data-value=timesteps]').textContent.rep
 PICTURE = "document.querySelector('.%s img').src"
 
 
-def test_pictures_arrive_and_change_and_numbers_move(
-    browser: Any, game: Game, views: DecodedViews
-) -> None:
+def test_pictures_and_numbers_change(browser: Any, game: Game, views: DecodedViews) -> None:
     with LiveView({"agent": "<i>tiny</i>", "lock_in": 300.0}, views) as view:
         view.show([game.run])
         watched = Watched(browser)
@@ -143,7 +141,7 @@ def test_pictures_arrive_and_change_and_numbers_move(
         )
         watched.wait_for_change(STEPS)
         assert 0 < watched.page.evaluate(STEPS) < 50_000
-        assert watched.text("h1") == "<i>tiny</i> plays Made"  # as text, whatever it holds
+        assert watched.text("h1") == "<i>tiny</i> plays Made"  # as text, not as HTML
         assert watched.text("article h2") == "<b>Up</b>"
         watched.wait("document.querySelector('.keys .down')?.textContent === 'RIGHT'")
         watched.wait_for_change("document.querySelector('[data-value=episodes]').textContent")
@@ -157,10 +155,10 @@ def test_pictures_arrive_and_change_and_numbers_move(
     watched.wait("document.querySelector('#status').textContent === 'the run has ended'")
     assert watched.complaints == []
     host = urlsplit(view.address).netloc
-    assert {urlsplit(url).netloc for url in watched.asked} <= {host, ""}  # "": data: pictures
+    assert {urlsplit(url).netloc for url in watched.requests} <= {host, ""}  # "": data: pictures
 
 
-def test_a_paused_page_asks_for_nothing(browser: Any, game: Game) -> None:
+def test_a_paused_page_makes_no_requests(browser: Any, game: Game) -> None:
     with LiveView({"agent": "tiny", "lock_in": None}, None) as view:
         view.show([game.run])
         watched = Watched(browser)

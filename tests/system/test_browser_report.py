@@ -1,4 +1,4 @@
-"""The report in Chromium, as people open it: from disk, without a network.
+"""The report in Chromium, opened from disk and without a network, as users do.
 
 `make chromium` installs the browser (Debian's); without it these tests fail.
 """
@@ -37,7 +37,7 @@ ARGUMENTS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-PATIENCE_MS = 120_000  # with a slow machine
+PATIENCE_MS = 120_000  # for a slow machine
 SIZES = {"phone": {"width": 360, "height": 740}, "wide": {"width": 1440, "height": 900}}
 ADVICE = AdviceSummary(("Recommended: first above 1,500.",), 1500.0)
 STATES = ("MeadowZone.Act3", "GlacierZone.Act3", "CavernZone.Act6")
@@ -81,7 +81,7 @@ def browser() -> Iterator[Any]:
 
 @dataclass
 class Opened:
-    """A page, what it complained of, and the requests it made beyond its own file."""
+    """A page, its errors, and its requests for anything but its own file."""
 
     page: Any
     complaints: list[str] = field(default_factory=list)
@@ -114,19 +114,19 @@ def open_page(browser: Any, path: Path, size: str = "wide", scheme: str = "light
 
 @pytest.fixture(scope="module")
 def wide(browser: Any, run: Path) -> Opened:
-    """The report on a wide screen, for tests that leave it as it was: to open it takes seconds."""
+    """The report on a wide screen, shared by tests that do not change it: opening takes seconds."""
     return open_page(browser, run / "report.html")
 
 
 def draw_all(page: Any) -> None:
-    """Bring every plot near the screen, and wait until it is drawn."""
+    """Scroll to every plot, and wait until it is drawn."""
     for place in page.locator("[data-figure]").all():
         place.scroll_into_view_if_needed()
         playwright.expect(place).to_have_attribute("data-drawn", "yes", timeout=PATIENCE_MS)
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("wide", "light"), ("phone", "dark")])
-def test_the_page_is_whole_offline_and_fits(
+def test_the_page_is_complete_offline_and_fits_the_screen(
     browser: Any, run: Path, size: str, scheme: str
 ) -> None:
     opened = open_page(browser, run / "report.html", size, scheme)
@@ -205,13 +205,13 @@ def test_videos_play(wide: Opened) -> None:
     assert wide.complaints == []
 
 
-def test_a_reader_without_eyes_or_mouse_finds_the_way(browser: Any, run: Path) -> None:
+def test_the_page_is_accessible_by_screen_reader_and_keyboard(browser: Any, run: Path) -> None:
     page = open_page(browser, run / "report.html").page
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     for landmark in ("banner", "navigation", "main", "contentinfo"):
         assert page.get_by_role(landmark).count() == 1
-    # Everything of the page's own that is drawn has a name, and a caption with numbers.
+    # Every plot has a label, and a caption with its numbers.
     for place in page.locator("[data-figure]").all():
         assert place.get_attribute("aria-label")
     for caption in page.locator("figcaption").all_inner_texts():
@@ -226,7 +226,7 @@ def test_a_reader_without_eyes_or_mouse_finds_the_way(browser: Any, run: Path) -
     page.context.close()
 
 
-def test_on_paper_every_plot_is_drawn_open_and_light(browser: Any, run: Path) -> None:
+def test_a_printed_page_has_all_plots_and_details_in_light_colours(browser: Any, run: Path) -> None:
     page = open_page(browser, run / "report.html", scheme="dark").page
     pdf = page.pdf()
     assert pdf.startswith(b"%PDF") and len(pdf) > 20_000
@@ -238,7 +238,7 @@ def test_on_paper_every_plot_is_drawn_open_and_light(browser: Any, run: Path) ->
     page.context.close()
 
 
-def test_a_comparison_opens_too(browser: Any, run: Path, tmp_path: Path) -> None:
+def test_a_comparison_opens(browser: Any, run: Path, tmp_path: Path) -> None:
     other = write_run(
         tmp_path / "other",
         [lucky_level(f"{PANGOLIN}:{state}", 20, seed + 7) for seed, state in enumerate(STATES)],
@@ -256,7 +256,7 @@ def test_a_comparison_opens_too(browser: Any, run: Path, tmp_path: Path) -> None
 
 
 def made_advice() -> advice.Advice:
-    """Three rules on two levels, as the tuner tells of them."""
+    """The tuner's advice from three rules on two levels."""
     settings = [
         {"lock_in_rule": "first-above", "lock_in_score": 1500.0},
         DEFAULT_RULE,
@@ -295,7 +295,7 @@ def made_advice() -> advice.Advice:
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("wide", "light"), ("phone", "dark")])
-def test_the_tuners_page_opens_too(browser: Any, tmp_path: Path, size: str, scheme: str) -> None:
+def test_the_tuners_page_opens(browser: Any, tmp_path: Path, size: str, scheme: str) -> None:
     path = tmp_path / "tune.html"
     path.write_bytes(tuning_page(made_advice()))
     opened = open_page(browser, path, size, scheme)

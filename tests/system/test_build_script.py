@@ -1,4 +1,4 @@
-"""build.sh without an engine: what it asks of one, and how it refuses."""
+"""build.sh with a fake container engine: the commands it runs, and its error messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from agent.files import sha256
 
 ROOT = Path(__file__).parents[2]
-# Answers as podman does, writes down what it was asked, and has an image of 321 MB on 200 MB.
+# Answers as podman does, records its commands, and has an image of 321 MB on a base of 200 MB.
 ENGINE = """#!/bin/sh
 echo "$@" >>"$ENGINE_LOG"
 case "$*" in
@@ -32,7 +32,7 @@ esac
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A work tree as far as build.sh looks at it, with a packed model of one file."""
+    """The part of a work tree that build.sh reads, with a packed model of one file."""
     for name in ("build.sh", "Dockerfile", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     model = tmp_path / "pretrained"
@@ -122,7 +122,7 @@ def test_refuses_a_model_that_was_altered(tree: Path) -> None:
     assert "pretrained/manifest.json is missing" in refused(build(tree))
 
 
-def test_says_what_failed_when_the_engine_fails(tree: Path) -> None:
+def test_an_error_of_the_engine_is_reported(tree: Path) -> None:
     for command in ("build", "push"):
         (tree / "engine").write_text(f"{ENGINE}case $1 in {command}) exit 1 ;; esac\n")
         done = build(tree, "--push", "registry.test/agent:1")

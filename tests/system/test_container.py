@@ -1,4 +1,4 @@
-"""The submission image, for real: built, weighed, played isolated, pushed to a registry, pulled.
+"""The real submission image is built, measured, played in isolation, pushed and pulled.
 
 Needs docker or podman (CONTAINER_ENGINE, CONTAINER_*_FLAGS) and, for the push, a registry that
 may be written to without a login: CONTAINER_TEST_REGISTRY=HOST:PORT, or OFFLINE_REGISTRY.
@@ -73,7 +73,7 @@ def image(built: dict[str, str]) -> str:
 
 @pytest.fixture(scope="session")
 def other_image(engine: Engine) -> str:
-    """A contest image that has nothing of ours and is closed to all but root."""
+    """A contest image without this project's files, whose /root only root may enter."""
     engine.call("build", *flags("BUILD"), "--tag", OTHER_TAG, str(ROOT / "tests/container"))
     return OTHER_TAG
 
@@ -103,7 +103,7 @@ def test_what_is_added_to_the_base_stays_small(engine: Engine, built: dict[str, 
     assert built["added"] == f"{added:.1f} MB on top of {BASE}"
 
 
-def test_only_what_plays_is_inside(engine: Engine, image: str) -> None:
+def test_the_image_contains_only_what_play_needs(engine: Engine, image: str) -> None:
     code = """
 import importlib.util, os
 absent = ["torch", "gym", "gymnasium", "retro", "stable_retro", "cv2", "arena", "training"]
@@ -124,7 +124,7 @@ print(sorted(os.listdir("pretrained")))
     assert model == str([*playing, "model_card.md", "vision.onnx"])
 
 
-def test_its_labels_say_what_it_is(engine: Engine, image: str) -> None:
+def test_the_labels_describe_the_image(engine: Engine, image: str) -> None:
     labels = json.loads(engine.call("image", "inspect", "--format={{json .Config.Labels}}", image))
     assert labels["org.opencontainers.image.licenses"] == "MIT"
     assert labels["org.opencontainers.image.base.name"] == BASE
@@ -147,7 +147,7 @@ def test_plays_isolated_to_the_end_of_the_budget(
     rows = monitor_rows(compo.results)
     entries = journal_of(compo)
     assert len(rows) >= 1
-    # The last episode of the budget may be finished and yet have no row, for want of a reset.
+    # The last episode may be finished but have no row, because no reset followed.
     assert [(entry["episode_return"], entry["length"]) for entry in entries][: len(rows)] == rows
     assert len(entries) - len(rows) in (0, 1)
     assert max(memory.megabytes) < LIMIT_MEGABYTES
@@ -165,7 +165,7 @@ def test_waits_for_a_server_that_starts_later(engine: Engine, image: str, compo:
 
 
 @pytest.mark.parametrize("mounted", [False, True], ids=["read-only", "somebody else's"])
-def test_plays_where_it_may_not_write(
+def test_plays_without_permission_to_write(
     engine: Engine, image: str, compo: Compo, mounted: bool
 ) -> None:
     compo.out.chmod(0o755)
@@ -177,7 +177,7 @@ def test_plays_where_it_may_not_write(
 
 
 def test_plays_as_the_contest_ran_it(engine: Engine, image: str, compo: Compo) -> None:
-    """As root with its own file system open, and a socket that is closed to everyone else."""
+    """As root with a writable file system, and a socket that only root may use."""
     compo.tmp.chmod(0o700)
     with compo.server(timesteps=100), engine.container(image, *compo.mounts()) as agent:
         assert agent.wait() == 0, agent.output
@@ -196,7 +196,7 @@ def test_refuses_weights_that_were_altered(engine: Engine, image: str, tmp_path:
 
 
 def test_from_start_to_first_action(engine: Engine, image: str, compo: Compo) -> None:
-    """Seconds from the engine's `run` to the first action, with a server that takes no time."""
+    """Seconds from the engine's `run` to the first action, with a server that answers at once."""
     base = compo.tmp / "sock"
     base.mkdir()
     channels = {
@@ -233,9 +233,9 @@ def test_from_start_to_first_action(engine: Engine, image: str, compo: Compo) ->
     assert seconds < SECONDS_TO_FIRST_ACTION
 
 
-def test_stops_at_once_when_asked(engine: Engine, image: str) -> None:
+def test_stops_at_once_on_a_signal(engine: Engine, image: str) -> None:
     with engine.container(image, *ISOLATED) as agent:
-        agent.wait_for("event=ready")  # now it looks for the socket
+        agent.wait_for("event=ready")  # from now on it looks for the socket
         started = time.perf_counter()
         engine.call("stop", "--time=20", agent.name)
         assert agent.wait() == 130, agent.output
@@ -274,7 +274,7 @@ def test_the_local_evaluation_scores_images(
     assert level["score"] == pytest.approx(sum(returns) / len(returns))
 
 
-def test_is_pushed_and_comes_back_the_same(engine: Engine, image: str) -> None:
+def test_the_pulled_image_equals_the_pushed_one(engine: Engine, image: str) -> None:
     registry = os.environ.get("CONTAINER_TEST_REGISTRY") or os.environ.get("OFFLINE_REGISTRY")
     if not registry:
         pytest.fail(

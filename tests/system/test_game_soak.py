@@ -54,5 +54,5 @@ def test_soak_of_the_shipped_levels(name: str) -> None:
             bench.env.reset()
             bench.done = False
             loads[path.stem], _ = soak(bench, FRAMES_PER_LEVEL, random)
-    # A line is 488 of the 128,000 cycles of a frame; the logic has 224 lines until the blank.
+    # A line is 488 of the 128,000 cycles of a frame; the logic has 224 lines before vertical blank.
     assert max(loads.values()) < 215, loads

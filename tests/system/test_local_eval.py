@@ -1,4 +1,4 @@
-"""local_eval.py as one types it: a scripted agent on the emulator, interrupted, killed, resumed."""
+"""local_eval.py as a command: a scripted agent on the emulator, interrupted, killed, resumed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ from benchmarks.made_runs import lucky_level, write_run
 from tests.helpers.small_models import TINY, write_random_pretrained
 
 PROGRAM = Path(local_eval.__file__)
-# A ship that stands still lives for 300 to 490 steps: budgets of one episode at least, and of two.
+# A ship that does not move survives 300 to 490 steps: one budget is for at least one episode, one
+# for two.
 SHORT_BUDGET_STEPS = 600
 BUDGET_STEPS = 1100
-# Presses B (shoot) all the time; leaves with the server.
+# Presses B (shoot) all the time; ends when the server ends.
 AGENT = r"""
 import json, socket, sys
 connection = socket.socket(socket.AF_UNIX)
@@ -61,7 +62,7 @@ while True:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with a scripted agent, and two games of one's own (copies of the bundled one)."""
+    """A folder with a scripted agent, and two custom games (copies of the bundled one)."""
     bundled = stable_retro.data.get_file_path("Airstriker-Genesis-v0", "rom.md")
     for game in ("One", "Two"):
         shutil.copytree(Path(bundled).parent, tmp_path / "games" / game)
@@ -136,11 +137,11 @@ def test_ctrl_c_keeps_finished_levels_and_the_same_command_resumes(
     wait_until(second_level_plays, first)
     assert processes_of(temporary)
     first.send_signal(signal.SIGINT)
-    _, said = first.communicate(timeout=30)
+    _, stderr = first.communicate(timeout=30)
     assert first.returncode == 130
-    assert "interrupted: 1 of 2 levels are finished" in said
-    assert "run the same command to resume" in said
-    assert "Traceback" not in said
+    assert "interrupted: 1 of 2 levels are finished" in stderr
+    assert "run the same command to resume" in stderr
+    assert "Traceback" not in stderr
     assert processes_of(temporary) == []
     assert list(temporary.iterdir()) == []
     (folder,) = run_folders()
@@ -148,8 +149,8 @@ def test_ctrl_c_keeps_finished_levels_and_the_same_command_resumes(
     assert [level["status"] for level in before["levels"]] == ["finished", "pending"]
 
     second = start(place, temporary, *arguments)
-    printed, said = second.communicate(timeout=90)
-    assert second.returncode == 0, said
+    printed, stderr = second.communicate(timeout=90)
+    assert second.returncode == 0, stderr
     assert printed.startswith("resuming runs/")
     assert run_folders() == [folder]
     results = read_json(folder / "results.json")
@@ -164,7 +165,7 @@ def test_ctrl_c_keeps_finished_levels_and_the_same_command_resumes(
         assert level["best_return"] == max(returns)
         movies = sorted((folder / level["folder"] / "movies").iterdir())
         assert [movie.name for movie in movies] == ["best.bk2", "first.bk2", "typical.bk2"]
-    # The same game under two names and one seed: the stickiness is the same too.
+    # The same game under two names with the same seed has the same sticky actions.
     one, two = results["levels"]
     assert one["score"] == two["score"]
     assert f"{results['mean']['score']:,.1f}" in printed
@@ -172,7 +173,7 @@ def test_ctrl_c_keeps_finished_levels_and_the_same_command_resumes(
 
 
 def test_a_killed_run_leaves_no_server_and_is_resumed(place: Path, temporary: Path) -> None:
-    """With the project's own agent, which locks in at once here."""
+    """With the project's own agent, which locks in immediately in this test."""
     write_random_pretrained(place / "model", spec=TINY)
     arguments = ["--pretrained", "model", "--lock-in=-1", "--seed", "2", "--out", "kept"]
     arguments += ["--levels", "games:One:Level1", "--budget-steps", str(BUDGET_STEPS)]
@@ -189,8 +190,8 @@ def test_a_killed_run_leaves_no_server_and_is_resumed(place: Path, temporary: Pa
         time.sleep(0.1)
 
     second = start(place, temporary, *arguments, report=True)
-    printed, said = second.communicate(timeout=240)
-    assert second.returncode == 0, said
+    printed, stderr = second.communicate(timeout=240)
+    assert second.returncode == 0, stderr
     assert f"report   {place / 'kept' / 'report.html'}" in printed or "report   kept/" in printed
     page = (place / "kept" / "report.html").read_text()
     assert page.count("data:video/mp4;base64,") >= 1
@@ -199,7 +200,7 @@ def test_a_killed_run_leaves_no_server_and_is_resumed(place: Path, temporary: Pa
     entries = [json.loads(line) for line in journal.read_text().splitlines()]
     played = [(entry["episode_return"], entry["length"]) for entry in entries]
     rows = read_monitor(level_dir / "monitor.csv")
-    # The budget may end right after an episode's last step: then it has an entry and no row.
+    # The budget may end right after an episode's last step: then it has a journal entry but no row.
     assert played[: len(rows)] == [(row.episode_return, row.length) for row in rows]
     assert level["locked_in_at"] == entries[0]["timesteps"]
     assert f"{level['locked_in_at']:,}" in printed
@@ -242,7 +243,7 @@ def test_a_killed_run_leaves_no_server_and_is_resumed(place: Path, temporary: Pa
         (["evaluate"], "unrecognized arguments: evaluate"),
     ],
 )
-def test_a_mistake_is_one_clear_error_before_anything_starts(
+def test_a_mistake_gives_one_clear_error_before_anything_starts(
     arguments: list[str], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -292,7 +293,7 @@ def test_reports_are_made_again_and_runs_compared(
     assert all(page.read_text().startswith("<!doctype html>") for page in pages)
 
 
-def test_a_report_that_fails_costs_a_line(
+def test_a_failed_report_is_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(folder: Path, **more: object) -> Path:

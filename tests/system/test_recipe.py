@@ -1,4 +1,4 @@
-"""The recipe of the shipped model, `training/pangolin.sh`, from fresh levels to a packed model."""
+"""The shipped model's recipe, `training/pangolin.sh`, from generated levels to a packed model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_rehearsal_runs_from_start_to_end(tmp_path: Path) -> None:
     assert packed.spec.preset == "compact"
     levels = Dataset(f"{runs / 'data-11'},{runs / 'data-12'}").summary()["levels"]
     games = {Level.parse(level).game for level in levels}
-    assert games > {"PangolinDash-Genesis"}  # and games of fresh levels
+    assert games > {"PangolinDash-Genesis"}  # and games with generated levels
 
 
 @pytest.mark.parametrize("share", ["0", "2", "half"])

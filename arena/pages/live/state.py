@@ -1,7 +1,7 @@
-"""Collects the live view's state of a level: numbers from its files, frames from its window.
+"""Collects the live view's state of a level: numbers from its files, frames from its frame ring.
 
 All of it is computed in the process that serves the page, and only while a page is open. The
-level's server only writes its frames to the window; the agent does nothing for the live view.
+level's server only writes its frames to the ring; the agent does nothing for the live view.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ JPEG_QUALITY = 85
 
 
 class LevelObserver:
-    """Collects the state of one level."""
+    """Collects the state of one level for the page."""
 
     def __init__(self, run: LevelRun, views: DecodedViews | None) -> None:
-        """Choose the level.
+        """Prepare to observe a level.
 
         Args:
             run: The level's run.
@@ -54,8 +54,7 @@ class LevelObserver:
     def look(self) -> dict[str, Any]:
         """Return the level's state as JSON values, which the page's script shows.
 
-        It also asks the level's server to write its next steps to the window: the next call finds
-        them.
+        It also requests the next steps from the level's server, for the next call.
         """
         run = self.run
         now = self._now()
@@ -103,7 +102,7 @@ class LevelObserver:
     def _step_state(self, steps: Sequence[Step]) -> dict[str, Any]:
         now, reconstruction, prediction = steps[-1], None, None
         if self._views is not None:
-            # The model's values are not finite: its agent reports this itself, and ends.
+            # If the model's values are not finite, the agent itself reports this and ends.
             with contextlib.suppress(ModelError):
                 reconstruction, prediction = decode_step(self._views, steps)
         return {

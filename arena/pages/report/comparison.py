@@ -161,17 +161,17 @@ def _warnings(runs: Sequence[RunRecord], shared: Sequence[str]) -> list[str]:
     warnings = []
     budgets = list(dict.fromkeys(run.results.budget_steps for run in runs))
     if len(budgets) > 1:
-        told = " and ".join(f"{budget:,}" for budget in budgets)
+        listed = " and ".join(f"{budget:,}" for budget in budgets)
         warnings.append(
-            f"The budgets differ ({told} timesteps). A larger budget gives an agent more time to"
+            f"The budgets differ ({listed} timesteps). A larger budget gives an agent more time to"
             " find a good candidate and to play it, so part of a difference may come from the"
             " budget."
         )
     if not shared:
         games = list(dict.fromkeys(level.game for run in runs for level in run.levels))
-        told = f" They play {', '.join(games)}." if len(games) > 1 else ""
+        listed = f" They play {', '.join(games)}." if len(games) > 1 else ""
         warnings.append(
-            f"No level was scored by all of these runs, so no scores are compared.{told}"
+            f"No level was scored by all of these runs, so no scores are compared.{listed}"
         )
     elif any(len(run.levels) != len(shared) for run in runs):
         warnings.append(

@@ -1,7 +1,7 @@
 """Reads a run folder for the report.
 
-A run may be in progress, interrupted, or another agent's without a journal. A broken file never
-stops the report: it becomes a note on the page.
+A run may be in progress or interrupted, or its agent may have written no journal. A broken file
+never stops the report: it becomes a note on the page.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def read_record(folder: Path) -> RunRecord:
     found = _results(folder, run, list(settings), notes)
     levels = []
     for result in found.levels:
-        record, said = _level(folder, result, settings.get(result.level))
+        record, level_notes = _level(folder, result, settings.get(result.level))
         levels.append(record)
-        notes += [f"{result.level}: {note}" for note in said]
+        notes += [f"{result.level}: {note}" for note in level_notes]
     return RunRecord(folder, run, found, levels, notes)
 
 
@@ -128,8 +128,8 @@ def _level(folder: Path, result: LevelResult, level: Level | None) -> tuple[Leve
     if not finite.all():
         count = int((~finite).sum())
         notes.append(f"{count} of {len(returns)} returns are NaN or infinite and are excluded.")
-    entries, said = _journal(place / "out" / journal.FILE_NAME)
-    notes += said
+    entries, journal_notes = _journal(place / "out" / journal.FILE_NAME)
+    notes += journal_notes
     if entries and len(returns) and not _same(entries, returns, lengths):
         notes.append("The agent's journal describes other episodes and is ignored.")
         entries = []
@@ -181,17 +181,17 @@ def _from_journal(
     return_points = np.full(episodes, np.nan)
     if not entries or not episodes:
         return None, return_points
-    told = entries[:episodes]
-    return_points[: len(told)] = [
-        math.nan if entry.returned_to is None else entry.returned_to for entry in told
+    covered = entries[:episodes]
+    return_points[: len(covered)] = [
+        math.nan if entry.returned_to is None else entry.returned_to for entry in covered
     ]
-    flags = [entry.locked for entry in told]
+    flags = [entry.locked for entry in covered]
     flags += flags[-1:] * (episodes - len(flags))  # a journal may end before the run does
     return np.array(flags, bool), return_points
 
 
 def _same(entries: Sequence[EpisodeEntry], returns: Floats, lengths: NDArray[np.int64]) -> bool:
-    """Whether the journal and the monitor describe the same episodes, as far as both go."""
+    """Whether the journal and the monitor describe the same episodes, as far as both have them."""
     for entry, length, value in zip(entries, lengths.tolist(), returns.tolist(), strict=False):
         if entry.length != length:
             return False
@@ -220,7 +220,7 @@ def _server_end(place: Path) -> SessionResult | None:
 
 
 def _level_settings(run: Mapping[str, Any]) -> dict[str, Level]:
-    """Levels of run.json by name; entries of another form are left out."""
+    """Levels of run.json by name; entries of another form are skipped."""
     entries = mapping(run.get("settings")).get("levels")
     levels = {}
     for entry in entries if isinstance(entries, list) else []:

@@ -1,4 +1,4 @@
-"""The records that a report is made from: a run folder and its levels, as far as they were read.
+"""The records that a report is made from: the readable parts of a run folder and its levels.
 
 `arena.pages.report.record_reader` fills them.
 """
@@ -51,7 +51,7 @@ class LevelRecord:
         return_points: Return up to which the explorer followed known trajectories in each
             episode, float64 (E,); NaN if the journal does not say.
         agent_seconds: Time by component of the agent; None without a journal.
-        emulator_seconds: Time that the server measured in the emulator; None if it did not.
+        emulator_seconds: Time in the emulator, measured by the server; None if it was not measured.
     """
 
     result: LevelResult

@@ -46,12 +46,12 @@ def time_spent(levels: Sequence[LevelRecord]) -> TimeSpent | None:
     emulator = None
     if all(level.emulator_seconds is not None for level in timed):
         emulator = 1000 * sum(level.emulator_seconds or 0.0 for level in timed) / steps
-    told = [level.agent_seconds for level in timed if level.agent_seconds is not None]
-    agent_steps = sum(seconds.steps for seconds in told)
+    measured = [level.agent_seconds for level in timed if level.agent_seconds is not None]
+    agent_steps = sum(seconds.steps for seconds in measured)
     if not agent_steps:
         return TimeSpent(step, emulator, None, None, None, None)
     vision, memory, controller = (
-        1000 * sum(seconds.parts[part] for seconds in told) / agent_steps
+        1000 * sum(seconds.parts[part] for seconds in measured) / agent_steps
         for part in ("vision", "memory", "controller")
     )
     rest = None

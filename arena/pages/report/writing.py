@@ -60,9 +60,9 @@ def write_report(
     Args:
         folder: The run folder.
         out: The page. Default: FOLDER/report.html.
-        draw_map: Draws a level's map.
-        videos: Whether to render the best and a typical episode, which takes some ten seconds
-            each.
+        draw_map: Function that draws a level's map.
+        videos: Whether to render the best and a typical episode, which takes about ten
+            seconds each.
 
     Raises:
         ReportError: The folder is not a run folder, or the page can't be written.
