@@ -1,7 +1,6 @@
 """Writes the model card: how a packed model was trained and how it scores, from the run results.
 
-The contest scores are measured later, with the packed model: the card has a place for them between
-markers.
+The contest scores are measured later, with the packed model, and inserted between two markers.
 """
 
 from __future__ import annotations
@@ -113,7 +112,7 @@ def _training(vision: Values, memory: Values, evolution: Values, state: str) -> 
 
 
 def _initial_weights(vision: Values, memory: Values, evolution: Values) -> list[str]:
-    """Sentences about what was trained before these runs, and from an expert."""
+    """Describe the initial weights, and what was learned from an expert, one sentence each."""
     sentences = [
         f"{name} started from the weights of an earlier run, whose time is not included."
         for name, result in (("V", vision), ("M", memory))
