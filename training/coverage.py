@@ -164,15 +164,15 @@ def replay(folders: Sequence[Path], level: str) -> Iterator[tuple[NDArray[np.uin
         for step in range(demonstration.steps):
             if done:
                 return
-            seen = frame
+            previous_frame = frame
             frame, reward, done, _ = env.play_frames(demonstration.buttons(step))
-            yield seen, reward
+            yield previous_frame, reward
     finally:
         env.close()
 
 
 def summary(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, Any]:
-    """Return the share of tenths seen, the share of frames by tenth, and all counts, as JSON."""
+    """Return the share of seen tenths, the share of frames by tenth, and all counts, as JSON."""
     table = np.array(list(counts.values()))  # (levels, 10)
     return {
         "share_seen": float((table >= SEEN_FRAMES).mean()),
@@ -201,7 +201,8 @@ def draw(path: Path, counts: Mapping[str, NDArray[np.int64]]) -> None:
     axes.tick_params(labelsize=7)
     axes.set_xlabel("progress through the level")
     figure.colorbar(image, label="frames")
-    axes.set_title(f"{(table >= SEEN_FRAMES).mean():.0%} of the tenths seen", fontsize=10)
+    share = (table >= SEEN_FRAMES).mean()
+    axes.set_title(f"tenths with {SEEN_FRAMES} frames or more: {share:.0%}", fontsize=10)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     write_atomically(path, buffer.getvalue())

@@ -85,7 +85,7 @@ def _training(vision: Values, memory: Values, evolution: Values, state: str) -> 
     device = evolution["device"]
     return "\n".join(
         [
-            "| stage | minutes | amount | measures on held-out episodes |",
+            "| stage | minutes | amount | results on held-out episodes |",
             "| --- | --- | --- | --- |",
             f"| V | {_minutes(vision)} | {vision['steps']} steps of {vision['options']['batch']} "
             f"frames | reconstruction loss {v['reconstruction_loss_held_out']:.1f} nats per frame "
@@ -101,7 +101,7 @@ def _training(vision: Values, memory: Values, evolution: Values, state: str) -> 
             f"{evolution['options']['population']} candidates, {evolution['episodes']} episodes, "
             f"{evolution['steps']} steps of play | see the scores |",
             "",
-            '"No change" is the predictor whose next latent is the last one.',
+            '"No change" predicts that the next latent equals the current one.',
             *_initial_weights(vision, memory, evolution),
             "",
             f"The packed evolution state is that of generation {packed}. Hardware: "
@@ -144,8 +144,8 @@ def _scores(evolution: Values) -> str:
 def _limitations(vision: Values, memory: Values, evolution: Values) -> str:
     levels = vision["data"]["levels"] | memory["data"]["levels"]
     limitations = [
-        f"It was trained on {len(levels)} level{'s' if len(levels) > 1 else ''}. The measures "
-        "under Training are of these levels; only the contest scores are of other levels."
+        f"It was trained on {len(levels)} level{'s' if len(levels) > 1 else ''}. The results "
+        "under Training are on these levels; only the contest scores are on other levels."
         if set(evolution["levels"]) <= set(levels)
         else "C was evolved on levels that are not in the training data of V and M."
     ]

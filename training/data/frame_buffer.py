@@ -68,7 +68,7 @@ class FrameBuffer:
             listed = {str(episode.path): episode for episode in self._episodes()}
             if gone := [path for path in state["episodes"] if path not in listed]:
                 raise TrainingError(
-                    f"{gone[0]} was in the frame buffer and is missing now: restore it, or start a "
+                    f"{gone[0]} was in the frame buffer, but is missing: restore it, or start a "
                     "new run with another --out"
                 )
             chosen = [listed[path] for path in state["episodes"]]

@@ -223,9 +223,9 @@ def play_policy(
     while not done and max_steps:
         expert_action = None if expert is None else expert.action_at(position)
         action = policy(frame, reward, expert_action)
-        seen, seen_at = frame, player
+        previous_frame, previous_player = frame, player
         frame, reward, done, variables = env.step(to_genesis(action))
-        yield CollectedStep(seen, action, reward, done, expert_action, seen_at)
+        yield CollectedStep(previous_frame, action, reward, done, expert_action, previous_player)
         player = _screen_position(variables)
         position = None if expert is None else position_of(variables)
         max_steps -= 1
@@ -238,9 +238,9 @@ def play_demonstration(
     player: tuple[int, int] | None = None
     for step in range(demonstration.steps):
         action = demonstration.action(step)
-        seen, seen_at = frame, player
+        previous_frame, previous_player = frame, player
         frame, reward, done, variables = env.play_frames(demonstration.buttons(step))
-        yield CollectedStep(seen, action, reward, done, action, seen_at)
+        yield CollectedStep(previous_frame, action, reward, done, action, previous_player)
         if done:
             return
         player = _screen_position(variables)

@@ -73,7 +73,7 @@ class Search:
             folder: Run folder.
             settings: Settings of the search.
             levels: Levels to train on.
-            n_features: Number of features that the controller sees.
+            n_features: Number of input features of the controller.
             start: First mean of the distribution, (n_parameters,); None for zero.
             scale: Returns the relative deviations of the parameters, (n_parameters,). It is called
                 only if there is no checkpoint; None for equal deviations.
