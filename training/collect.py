@@ -1,4 +1,4 @@
-"""Collects episodes of the contest into a dataset, from which V and M learn.
+"""Collects episodes into a dataset, on which V and M are trained.
 
 Each episode depends only on the seed and its index. An interrupted collection therefore continues
 where it stopped, with any number of workers.
@@ -49,16 +49,14 @@ class Options:
 
     out: Path = option("folder of the dataset, which is also the run folder")
     levels: str = option("level set, GAME:STATE or folder, separated by commas", "airstriker")
-    frames: int = option(
-        "number of frames to collect; the episodes under way are completed", 40_000
-    )
+    frames: int = option("number of frames to collect; episodes in progress are completed", 40_000)
     policies: str = option(POLICIES_HELP, "random,held")
     demonstrations: str = option(DEMONSTRATIONS_HELP, "game/movies")
     pretrained: Path = option(
         "packed model of the policies agent and alternating", Path("pretrained")
     )
     max_steps: int = option(
-        "maximum steps of an episode, 15 per second; the contest's is 4500", 4500
+        "maximum steps of an episode, 15 per second; the contest allows 4500", 4500
     )
     workers: int = option("number of processes, each with one emulator and one thread", 2)
     executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS)
@@ -107,12 +105,12 @@ def read_policies(text: str) -> list[str]:
     """Read the value of --policies.
 
     Raises:
-        UserError: It names an unknown policy, or none.
+        UserError: It contains an unknown policy, or no policy.
     """
     policies = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [policy for policy in policies if policy not in POLICIES]
     if unknown or not policies:
-        what = f"has no policy {unknown[0]!r}" if unknown else "names no policy"
+        what = f"has no policy {unknown[0]!r}" if unknown else "contains no policy"
         raise UserError(f"--policies {text!r} {what}: choose from {', '.join(POLICIES)}")
     return policies
 

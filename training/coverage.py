@@ -1,8 +1,9 @@
-"""Counts how often each tenth of each level is seen in a dataset, as numbers and a picture.
+"""Counts a dataset's frames in each tenth of each level, and writes the counts and a picture.
 
-Policies get stuck at the same places again and again, and a world model knows only what it was
-shown. Progress is the sum of the rewards, which is 9,000 at a level's end. Where an episode starts
-in the middle of a demonstration, its first frame is looked up in a replay of that demonstration.
+Policies get stuck at the same places again and again, and a world model learns nothing about places
+that its data does not show. Progress is the sum of the rewards, which is 9,000 at a level's end. If
+an episode starts in the middle of a demonstration, its first frame is looked up in a replay of that
+demonstration.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from training.runs.progress import ProgressBar
 
 TENTHS = 10
 LEVEL_REWARD = 9000.0  # sum of the rewards of a whole level, by the contest's scenario
-SEEN_FRAMES = 50  # frames from which on a tenth counts as seen: three seconds of play
+SEEN_FRAMES = 50  # a tenth with this many frames counts as seen: three seconds of play
 
 # Yields the frames of a level's demonstration, and the reward of the step after each.
 Replay = Callable[[str], Iterable[tuple[NDArray[np.uint8], float]]]
@@ -45,7 +46,7 @@ Replay = Callable[[str], Iterable[tuple[NDArray[np.uint8], float]]]
 
 @dataclass(frozen=True)
 class Options:
-    """Count how often each tenth of each level is seen in a dataset."""
+    """Count the frames of a dataset in each tenth of each level."""
 
     data: str = option("dataset folders from training.collect, separated by commas")
     levels: str | None = option(
@@ -80,9 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UserError(f"{options.out} can't be written: {error.strerror}") from None
     shares = " ".join(f"{100 * share:.0f}" for share in report["by_tenth"])
     print(
-        f"{report['share_seen']:.1%} of the tenths of {len(counts)} levels are seen in "
-        f"{SEEN_FRAMES} frames or more; frames by tenth, in %: {shares}"
-        + (f"; {unplaced} frames start from other demonstrations" if unplaced else "")
+        f"{report['share_seen']:.1%} of the tenths of {len(counts)} levels have "
+        f"{SEEN_FRAMES} frames or more; share of the frames by tenth, in %: {shares}"
+        + (f"; {unplaced} frames could not be placed" if unplaced else "")
     )
     return 0
 
@@ -133,7 +134,7 @@ class DemonstrationProgress:
     """Looks frames up in the demonstrations of levels."""
 
     def __init__(self, replay: Replay) -> None:
-        """Take the function that replays a level's demonstration; it runs once per level."""
+        """Store the function that replays a level's demonstration; it is called once per level."""
         self._replay = replay
         self._known: dict[str, dict[int, float]] = {}
 
@@ -163,15 +164,15 @@ def replay(folders: Sequence[Path], level: str) -> Iterator[tuple[NDArray[np.uin
         for step in range(demonstration.steps):
             if done:
                 return
-            seen = frame
+            previous_frame = frame
             frame, reward, done, _ = env.play_frames(demonstration.buttons(step))
-            yield seen, reward
+            yield previous_frame, reward
     finally:
         env.close()
 
 
 def summary(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, Any]:
-    """Return the share of tenths seen, the share of frames by tenth, and all counts, as JSON."""
+    """Return the share of seen tenths, the share of frames by tenth, and all counts, as JSON."""
     table = np.array(list(counts.values()))  # (levels, 10)
     return {
         "share_seen": float((table >= SEEN_FRAMES).mean()),
@@ -199,8 +200,9 @@ def draw(path: Path, counts: Mapping[str, NDArray[np.int64]]) -> None:
     axes.set_xticks(range(TENTHS), [f"{tenth}0%" for tenth in range(TENTHS)])
     axes.tick_params(labelsize=7)
     axes.set_xlabel("progress through the level")
-    figure.colorbar(image, label="frames seen")
-    axes.set_title(f"{(table >= SEEN_FRAMES).mean():.0%} of the tenths seen", fontsize=10)
+    figure.colorbar(image, label="frames")
+    share = (table >= SEEN_FRAMES).mean()
+    axes.set_title(f"tenths with {SEEN_FRAMES} frames or more: {share:.0%}", fontsize=10)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     write_atomically(path, buffer.getvalue())

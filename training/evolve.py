@@ -70,19 +70,21 @@ class Options:
     )
     generations: int = option("total number of generations", 100)
     population: int = option("candidates per generation", 24)
-    episodes: int = option("episodes of a candidate on each level; their mean return counts", 2)
+    episodes: int = option(
+        "episodes of each candidate on each level; the mean return is its score", 2
+    )
     imitate: bool = option(
         "start the search at M's prediction of the expert's actions, a controller that "
         "training.train_memory learned by imitation, instead of at zero",
         False,
     )
     sigma0: float = option(
-        "initial standard deviation of the candidates' logits around the mean's", 1.0
+        "initial standard deviation of the candidates' logits around those of the mean", 1.0
     )
     mean_every: int = option("generations between two measurements of the distribution's mean", 5)
     mean_episodes: int = option("episodes on each level in such a measurement", 5)
     max_steps: int = option(
-        "maximum steps of an episode, 15 per second; the contest's is 4500", 4500
+        "maximum steps of an episode, 15 per second; the contest allows 4500", 4500
     )
     early_stop_reward: float | None = option(
         "end an episode once the mean reward of its last 300 steps is lower; the original 2018 "

@@ -1,7 +1,6 @@
 """Writes the model card: how a packed model was trained and how it scores, from the run results.
 
-The contest scores are measured later, with the packed model: the card has a place for them between
-markers.
+The contest scores are measured later, with the packed model, and inserted between two markers.
 """
 
 from __future__ import annotations
@@ -86,7 +85,7 @@ def _training(vision: Values, memory: Values, evolution: Values, state: str) -> 
     device = evolution["device"]
     return "\n".join(
         [
-            "| stage | minutes | amount | measures on held-out episodes |",
+            "| stage | minutes | amount | results on held-out episodes |",
             "| --- | --- | --- | --- |",
             f"| V | {_minutes(vision)} | {vision['steps']} steps of {vision['options']['batch']} "
             f"frames | reconstruction loss {v['reconstruction_loss_held_out']:.1f} nats per frame "
@@ -102,7 +101,7 @@ def _training(vision: Values, memory: Values, evolution: Values, state: str) -> 
             f"{evolution['options']['population']} candidates, {evolution['episodes']} episodes, "
             f"{evolution['steps']} steps of play | see the scores |",
             "",
-            '"No change" is the predictor whose next latent is the last one.',
+            '"No change" predicts that the next latent equals the current one.',
             *_initial_weights(vision, memory, evolution),
             "",
             f"The packed evolution state is that of generation {packed}. Hardware: "
@@ -113,7 +112,7 @@ def _training(vision: Values, memory: Values, evolution: Values, state: str) -> 
 
 
 def _initial_weights(vision: Values, memory: Values, evolution: Values) -> list[str]:
-    """Sentences about what was trained before these runs, and from an expert."""
+    """Describe the initial weights, and what was learned from an expert, one sentence each."""
     sentences = [
         f"{name} started from the weights of an earlier run, whose time is not included."
         for name, result in (("V", vision), ("M", memory))
@@ -145,8 +144,8 @@ def _scores(evolution: Values) -> str:
 def _limitations(vision: Values, memory: Values, evolution: Values) -> str:
     levels = vision["data"]["levels"] | memory["data"]["levels"]
     limitations = [
-        f"It was trained on {len(levels)} level{'s' if len(levels) > 1 else ''}. The measures "
-        "under Training are of these levels; only the contest scores are of other levels."
+        f"It was trained on {len(levels)} level{'s' if len(levels) > 1 else ''}. The results "
+        "under Training are on these levels; only the contest scores are on other levels."
         if set(evolution["levels"]) <= set(levels)
         else "C was evolved on levels that are not in the training data of V and M."
     ]

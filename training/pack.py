@@ -1,7 +1,7 @@
 """Packs V, M and C into the folder that the agent plays from.
 
-The model is built in a temporary folder, loaded and played for some steps, and only then moved to
-its place: an earlier model is replaced only by one that works.
+The model is built in a temporary folder, and loaded and run there for some steps. Only then does it
+replace an earlier model.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         build(options, results, building)
         verify(building)
     total = sum(path.stat().st_size for path in options.out.iterdir())
-    print(f"{options.out}: {total / 1e6:.1f} MB, loads and plays {VERIFIED_STEPS} steps")
+    print(f"{options.out}: {total / 1e6:.1f} MB, verified for {VERIFIED_STEPS} steps")
     return 0
 
 
@@ -114,7 +114,7 @@ def read_results(options: Options) -> StageResults:
 
 
 def _without_folders(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with absolute paths shortened to their last part: the rest is of one machine."""
+    """Shorten absolute paths to their last part, because the rest differs between machines."""
 
     def shorten(part: str) -> str:
         return Path(part).name if Path(part).is_absolute() else part
@@ -151,7 +151,7 @@ def build(options: Options, results: StageResults, folder: Path) -> None:
 
 
 def _training_record(state: str, results: StageResults) -> dict[str, Any]:
-    """The manifest's entry about the training: options, times, and commit."""
+    """Return the manifest's entry about the training: options, times, and commit."""
     return {
         "state": state,
         "commit": results.evolution["commit"],
@@ -212,7 +212,9 @@ def verify(folder: Path) -> None:
 
 def _check_out(out: Path) -> None:
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise TrainingError(f"{out} holds files that are no packed model. Use another --out")
+        raise TrainingError(
+            f"{out} holds files that do not belong to a packed model. Use another --out"
+        )
     if out.exists() and not out.is_dir():
         raise TrainingError(f"{out} is a file. Use a folder as --out")
 

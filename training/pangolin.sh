@@ -5,11 +5,11 @@
 #     sh training/pangolin.sh RUNS [PRETRAINED]        in an environment with the extra `train`
 #
 # The same command continues an interrupted run. It takes about four and a half hours on two cores.
-# SHARE=0.005 rehearses the whole recipe in a few minutes and packs into RUNS/pretrained.
-# WORKERS=16 DEVICE=cuda use a larger machine.
+# SHARE=0.005 runs the whole recipe at a small scale in a few minutes and packs into RUNS/pretrained.
+# WORKERS=16 DEVICE=cuda makes use of a larger machine.
 #
-# Each round packs what M has learned so far of the expert's actions, lets that agent play, and
-# continues the training on the frames that it reached. This is DAgger (Ross et al. 2011) with an
+# Each round packs an agent from M's current prediction of the expert's actions, collects episodes
+# with it, and continues the training on the frames that it reached. This is DAgger (Ross et al. 2011) with an
 # expert that follows recorded demonstrations.
 set -eu
 
@@ -32,7 +32,7 @@ scaled() {
         'BEGIN { part = int(number * share); print part < minimum ? minimum : part }'
 }
 
-# build LETTER SEED LEVELS: builds fresh levels, with other seeds than the shipped level sets
+# build LETTER SEED LEVELS: builds fresh levels, with seeds that the shipped level sets do not use
 build() {
     [ -e "$runs/fresh-$1/levels.json" ] || python -m game.build --seed "$2" \
         --levels "$(scaled "$3" 1)" --out "$runs/fresh-$1" --game "PangolinDashFresh$1-Genesis"
@@ -72,7 +72,7 @@ pack_imitation() {
         --evolution "$runs/imitation-$1" --out "$runs/pack-$1"
 }
 
-# evolve NUMBER VISION MEMORY SIGMA0 GENERATIONS PACKED: evolves C around M's controller, and packs
+# evolve NUMBER VISION MEMORY SIGMA0 GENERATIONS PACKED: evolves C from M's controller, and packs it
 evolve() {
     python -m training.evolve --vision "$runs/vision-$2" --memory "$runs/memory-$3" \
         --out "$runs/evolution-$1" --levels pangolin-train --imitate --sigma0 "$4" \
@@ -88,7 +88,7 @@ datasets() {
     for number in $(seq "$1"); do printf '%s,' "$runs/data-$number"; done | sed 's/,$//'
 }
 
-# Part 1: 121 levels. The agent plays them from their starts.
+# Part 1: 121 levels. The agent plays them from the start.
 build A 1001 24
 build B 1002 60
 fresh=$runs/fresh-A,$runs/fresh-B
@@ -115,8 +115,8 @@ train_vision 2 8000 "$(datasets 5)" --start "$runs/vision-1" --learning-rate 0.0
 train_memory 6 1043 2 "$(datasets 5)" --start "$runs/memory-5" --expert-action-weight 30
 evolve 1 2 6 0.05 16 "$runs/pack-6"
 
-# Part 2: 240 more levels. The agent and the expert play them in turns, so that every part of each
-# level is seen.
+# Part 2: 240 more levels. The agent and the expert play them in turns, so that the data covers every
+# part of each level.
 build C 1101 60
 build D 1102 60
 build E 1103 60

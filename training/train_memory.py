@@ -1,7 +1,7 @@
 """Trains M, the MDN-LSTM, to predict the next latent of a dataset's episodes.
 
-V encodes each frame once to a Gaussian, and each batch samples its latents from it anew. All
-reported measures are of held-out episodes, beside those of a predictor that expects no change.
+V encodes each frame once, as a Gaussian, and each batch draws new latents from these Gaussians. All
+reported metrics are measured on held-out episodes and compared with a predictor of no change.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class MemoryTrainer:
     def __init__(
         self, options: Options, memory: MDNLSTM, training: Sequences, held_out: Sequences
     ) -> None:
-        """Initialise the weights anew, and the optimizer.
+        """Reinitialise the weights, and create the optimizer.
 
         Args:
             options: options of the command.
@@ -143,7 +143,7 @@ class MemoryTrainer:
         )
 
     def losses(self, state: TrainingState) -> Mapping[str, Tensor]:
-        """Losses of a batch of randomly drawn sequences; `loss` is the one to minimise."""
+        """Compute the losses of a random batch of sequences; `loss` is the one to minimise."""
         chosen = state.random.integers(len(self._training), size=self._options.batch)
         batch = self._training.batch(chosen, state.generator).apply(self.device.move)
         with self.device.autocast():

@@ -1,7 +1,8 @@
 """Trains V, the beta-VAE, on the frames of a dataset.
 
 The frames are preprocessed as in the agent and kept in memory: all of them, or a part that is
-replaced while training goes on (`--buffer-frames`). All reported measures are of held-out episodes.
+exchanged during training (`--buffer-frames`). All reported metrics are measured on held-out
+episodes.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Options:
         None,
     )
     refresh_epochs: float = option("passes over the buffer between two replacements", 3.0)
-    refresh_share: float = option("share of the buffer that one replacement exchanges", 0.07)
+    refresh_share: float = option("share of the buffer that is replaced each time", 0.07)
     log_steps: int = option("steps between two log entries", 50)
     eval_steps: int = option("steps between two evaluations on held-out frames", 1000)
     checkpoint_steps: int = option("steps between two checkpoints", 500)
@@ -135,7 +136,7 @@ def read_dataset(folders: str) -> Dataset:
         folders: dataset folders, separated by commas.
 
     Raises:
-        DataError: a folder is no dataset, or holds too few episodes.
+        DataError: a folder is not a dataset, or holds too few episodes.
         TrainingError: an episode is of a level that is reserved for evaluation.
     """
     dataset = Dataset(folders)
@@ -144,7 +145,7 @@ def read_dataset(folders: str) -> Dataset:
 
 
 def training_frames(options: Options, dataset: Dataset, spec: ModelSpec) -> Frames | FrameBuffer:
-    """All training frames, or a buffer that holds `--buffer-frames` of them at a time."""
+    """Return all training frames, or a buffer that holds `--buffer-frames` of them at a time."""
     if options.buffer_frames is None:
         return read_frames(dataset.training, spec)
     return FrameBuffer(
@@ -191,7 +192,7 @@ class VisionTrainer:
         )
 
     def losses(self, state: TrainingState) -> Mapping[str, Tensor]:
-        """Losses of a batch of randomly drawn frames; `loss` is the one to minimise."""
+        """Compute the losses of a random batch of frames; `loss` is the one to minimise."""
         options, move = self._options, self.device.move
         batch = self._training.draw(state.random, options.batch)
         pixels = move(torch.from_numpy(batch.pixels))

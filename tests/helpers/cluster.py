@@ -11,13 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STORE_BYTES = 80 * 2**20
-# A dead node is noticed within seconds, where Ray itself would wait half a minute.
+# A dead node is detected within seconds; with Ray's defaults it would take half a minute.
 HEALTH = {"health_check_period_ms": 500, "health_check_timeout_ms": 5000}
 
 
 @contextmanager
 def two_nodes(temporary: Path | None = None) -> Iterator[tuple[Any, Any]]:
-    """The cluster, and its second node, which can be killed; two CPUs each.
+    """Start a cluster; yield it and its second node, which can be killed. Two CPUs per node.
 
     Workers put their temporary files into `temporary`, if given.
     """

@@ -1,4 +1,4 @@
-"""What the container tests need of the machine: an engine, containers that end, contest servers."""
+"""Starts what the container tests need: the engine, containers and contest servers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ISOLATED = (
 
 
 def flags(kind: str) -> list[str]:
-    """Further flags of the user for `build`, `run` or `push`."""
+    """Return the user's additional flags for `build`, `run` or `push`."""
     return os.environ.get(f"CONTAINER_{kind}_FLAGS", "").split()
 
 
@@ -60,12 +60,12 @@ class Engine:
         return done.stdout.strip()
 
     def python(self, image: str, code: str) -> str:
-        """What a Python program prints inside a container of the image."""
+        """Run a Python program in a container of the image; return its output."""
         return self.call("run", "--rm", *flags("RUN"), *ISOLATED, image, "python", "-c", code)
 
     @contextlib.contextmanager
     def container(self, image: str, *options: str) -> Iterator[Container]:
-        """A running container; whatever happens, it is gone afterwards."""
+        """Run a container for the duration of the block; remove it at the end in any case."""
         name = f"contest-test-{secrets.token_hex(6)}"
         command = [self.program, "run", f"--name={name}", *flags("RUN"), *options, image]
         process = subprocess.Popen(
@@ -81,7 +81,7 @@ class Engine:
 
 @dataclass
 class Container:
-    """A container and the engine's client in the foreground, which carries its output."""
+    """A container and the process of the engine's client, which receives its output."""
 
     engine: Engine
     name: str
@@ -89,12 +89,12 @@ class Container:
     output: str = ""
 
     def wait(self, seconds: float = 120) -> int:
-        """Wait for the end; return the exit code. `output` then holds all that was printed."""
+        """Wait for the end; return the exit code. `output` then holds the whole output."""
         self.output, _ = self.process.communicate(timeout=seconds)
         return self.process.returncode
 
     def wait_for(self, text: str) -> None:
-        """Wait until it has printed a text."""
+        """Wait until the container has printed a text."""
         for _ in range(200):
             logs = subprocess.run(
                 [self.engine.program, "logs", self.name], capture_output=True, text=True
@@ -105,7 +105,7 @@ class Container:
         raise AssertionError(f"{self.name} did not print {text!r}")
 
     def pid(self) -> int:
-        """Its first process, as this machine numbers it; waits until there is one."""
+        """Wait for the container's first process; return its process ID on the host."""
         for _ in range(100):
             done = subprocess.run(
                 [self.engine.program, "inspect", "--format={{.State.Pid}}", self.name],
@@ -132,7 +132,7 @@ class MemoryWatch:
     def _watch(self) -> None:
         status = Path(f"/proc/{self.pid}/status")
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            while "VmRSS:" in (text := status.read_text()):  # a zombie has none
+            while "VmRSS:" in (text := status.read_text()):  # a zombie has no VmRSS
                 kilobytes = int(text.partition("VmRSS:")[2].split()[0])
                 self.megabytes.append(kilobytes / 1000)
                 time.sleep(0.1)
@@ -157,13 +157,13 @@ class Compo:
             yield compo
 
     def mounts(self, out: bool = True) -> list[str]:
-        """The engine's flags for the socket and, unless it shall be missing, the output."""
+        """Return the engine's flags for the socket folder and, if `out`, the output folder."""
         mounts = [f"--volume={self.tmp}:/root/compo/tmp"]
         return mounts + ([f"--volume={self.out}:/root/compo/out"] if out else [])
 
     @contextlib.contextmanager
     def server(self, timesteps: int) -> Iterator[None]:
-        """A contest server of the arena on the real emulator; it must end by itself, and well."""
+        """Run the arena's contest server on the real emulator; it must exit with code 0."""
         command = [sys.executable, "-m", "arena", "serve", "Airstriker-Genesis-v0", "Level1"]
         command += [f"--socket-dir={self.tmp / 'sock'}", f"--monitor-dir={self.results}"]
         command += ["--seed=1", f"--timestep-limit={timesteps}"]

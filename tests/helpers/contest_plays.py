@@ -54,12 +54,12 @@ def packed(folder: Path, seed: int = 1) -> Path:
 
 
 def playing(play: Callable[[LocalAgent, Level], Play]) -> Callable[..., None]:
-    """Returns a replacement of `contest_measure.play_ours` that calls `play` for each level."""
+    """Return a replacement of `contest_measure.play_ours` that calls `play` for each level."""
 
     def play_ours(
         agent: LocalAgent,
-        levels: Sequence[Level],
         budget_steps: int,
+        levels: Sequence[Level],
         folder: Path,
         workers: int,
         console: Any,

@@ -17,9 +17,8 @@ from training.data.episode_writer import EpisodeWriter
 from training.models.untrained import random_networks
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, save_network
 
-AS_DRAWN = np.array(
-    (0xF8, 0xFC, 0xF8), np.uint8
-)  # bits of red, green and blue that the emulator uses
+# Bits of red, green and blue that the emulator draws.
+AS_DRAWN = np.array((0xF8, 0xFC, 0xF8), np.uint8)
 
 
 def write_dataset(folder: Path, lengths: tuple[int, ...] = (40, 30, 25)) -> Path:

@@ -33,7 +33,7 @@ def level(
     start_x: int = 100,
     **more: int,
 ) -> LevelData:
-    """Return a level of the plain zone with the end post near its right border."""
+    """Return a level in the plain zone, with the end post near the right border."""
     cells = flat() if cells is None else cells
     end_x = cells.shape[1] * 16 - 200
     return LevelData(0, cells, (start_x, FLOOR), end_x, FLOOR, objects, rings, **more)
@@ -181,7 +181,7 @@ class Bench:
 
     @property
     def picture(self) -> Picture:
-        """The current frame: (224, 320, 3) uint8 RGB."""
+        """Return the current frame, uint8 (224, 320, 3) RGB."""
         return np.asarray(self.env.get_screen(apply_rotation=True))
 
     def until(self, held: str, condition: Callable[[Bench], bool], limit: int = 600) -> int:

@@ -1,4 +1,4 @@
-"""A level that a made-up server plays, for tests of the live view."""
+"""A level in play without an agent or a server, for tests of the live view."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMITS = LevelLimits(
 
 
 class Playing:
-    """A level that seems to be played: a made-up server's steps in its window."""
+    """A level run whose live window shows made-up steps."""
 
     def __init__(self, folder: Path) -> None:
         self.run = LevelRun(Level("Made", "Up"), folder, None, 1, LIMITS, watched=True)  # type: ignore[arg-type]

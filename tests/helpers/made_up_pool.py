@@ -1,4 +1,4 @@
-"""A pool of processes without processes: what comes of a task is made up."""
+"""A fake worker pool: it starts no processes and returns made-up results."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 
 class MadeUpPool:
-    """Takes the place of the class `Pool`: called and entered, it is itself.
+    """Replaces the class `Pool` in a test: calling or entering an instance returns the instance.
 
     Attributes:
         played: the tasks, in order.
-        stop_after: so many tasks are played; at the next one it is as if ctrl-C was pressed.
+        stop_after: number of played tasks after which KeyboardInterrupt is raised, as by Ctrl-C.
     """
 
     def __init__(self, result: Callable[[Any], Any]) -> None:
-        """Make a pool whose tasks come to what `result` says of them."""
+        """Create a pool; `result` returns the result of a task."""
         self.played: list[Any] = []
         self.stop_after = 10**9
         self._result = result

@@ -1,4 +1,4 @@
-"""Run folders as local_eval.py run leaves them, made up: journals of candidates that are known."""
+"""Made-up run folders in the format of `local_eval.py run`, with journals of known candidates."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from arena.evaluation.results import LevelResult, RunResults, write_results
 from arena.evaluation.run_folder import FORMAT, VERSION
 
 Entry = dict[str, Any]
-# How one candidate plays: returns and lengths of so many episodes.
+# Plays one candidate: maps a random generator and a number of episodes to returns and lengths.
 Player = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
 
 
 def entry(candidate: int, episode_return: float, length: int, **more: Any) -> Entry:
-    """A journal's line; episodes and timesteps are not counted."""
+    """Return a line of a journal; its `episode` and `timesteps` do not count up."""
     values = {"candidate": candidate, "episode_return": episode_return, "length": length}
     rest = {"episode": 0, "timesteps": length + 1, "locked": False, "steps_per_second": 250.0}
     return {**values, **rest, **more}
@@ -31,7 +31,7 @@ def recorded_journal(
     timesteps: int,
     repeats: int = 3,
 ) -> list[Entry]:
-    """A journal of so many timesteps in which each candidate plays `repeats` episodes."""
+    """Return a journal over `timesteps` in which each candidate plays `repeats` episodes."""
     entries: list[Entry] = []
     used = candidate = 0
     while used < timesteps:
@@ -51,7 +51,7 @@ def write_run(
     unfinished: int = 0,
     agent: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a run folder; a level's journal is its entries, or its text as it stands."""
+    """Write a run folder; the journal of a level is a list of entries or the file's text."""
     folder.mkdir(parents=True)
     settings = {"budget_steps": budget_steps, "agent": dict(agent or {"kind": "local"})}
     head = {"format": FORMAT, "version": VERSION, "settings": settings, "resumed": []}

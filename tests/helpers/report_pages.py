@@ -8,7 +8,7 @@ import re
 
 
 def text_of(page: str) -> str:
-    """What there is to read in a page."""
+    """Return the visible text of a page."""
     body = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", body)))
 

@@ -12,7 +12,7 @@ END_BACK = 12  # columns from the end post to the right border
 
 
 def segment_level(name: str, *segments: str, seed: str, difficulty: float = 0.5) -> GeneratedLevel:
-    """Generate a level from segments between two flats."""
+    """Generate a level from segments between two flat parts."""
     canvas = Canvas(random.Random(seed), difficulty)
     canvas.flat(14)
     for segment in segments:
@@ -25,7 +25,7 @@ def segment_level(name: str, *segments: str, seed: str, difficulty: float = 0.5)
 
 
 def finished(canvas: Canvas, name: str) -> GeneratedLevel:
-    """Finish a canvas whose pen stands behind the last column."""
+    """Finish a level whose last column is drawn."""
     return finish(
         canvas,
         zone=0,

@@ -1,4 +1,4 @@
-"""A made-up game behind the server, and clients for it."""
+"""A made-up game on a real contest server, and clients for it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ STEP = encode("update", {"ac": 5})
 
 
 class CountingEnv:
-    """Frames that count the frames; the reward is the folded action; done after four steps."""
+    """An environment of four steps: each frame is filled with its number, and the reward is the
+    set of pressed buttons as a bit mask.
+    """
 
     n_buttons = 12
     observation_shape = SHAPE
@@ -53,7 +55,7 @@ class CountingEnv:
 
 
 class Running:
-    """A server in a thread, and how it ended."""
+    """A server in a thread, and its result."""
 
     def __init__(self, base: Path, env: Any = None, monitor: Path | None = None, **limits: Any):
         self.base = base
@@ -86,7 +88,7 @@ class Running:
 
 
 class Raw:
-    """A client that sends what it likes."""
+    """A client that can send any bytes."""
 
     def __init__(self, base: Path) -> None:
         deadline = time.monotonic() + 10

@@ -1,4 +1,4 @@
-"""Packed models for tests: complete and valid, of random weights."""
+"""Packed models for tests: complete and valid, with random weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from agent.world_model.packed_model import PRESETS, ModelSpec
 from training.models.untrained import write_untrained
 
-# All parts of a model in a few kilobytes and microseconds.
+# A model with all its parts that takes a few kilobytes and runs in microseconds.
 TINY = replace(PRESETS["compact"], channels=(4, 4, 8, 8), latent=4, hidden=8, mixtures=2)
 
 
@@ -29,9 +29,9 @@ np.save(sys.argv[1], np.stack(played_frames(int(sys.argv[2]), seed=1)))
 
 @lru_cache(maxsize=1)
 def real_frames(count: int = 510) -> NDArray[np.uint8]:
-    """Frames of Airstriker in play, uint8 (count, 224, 320, 3), through the contest's frame skip.
+    """Return frames of Airstriker in play, uint8 (count, 224, 320, 3), after the frame skip.
 
-    Another process plays them, since a process has room for one emulator only.
+    They are recorded in another process, because a process can have only one emulator.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/frames.npy"

@@ -1,4 +1,4 @@
-"""Collecting on the real emulator: what is stored, what a continued run adds, what is refused."""
+"""Collection on the real emulator: stored data, resumed runs, and refused arguments."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_demonstration_is_stored_as_it_was_played(tmp_path: Path) -> None:
     np.testing.assert_array_equal(episode.actions(), episode.expert_action())
 
 
-def test_mistakes_are_named(tmp_path: Path) -> None:
+def test_invalid_arguments_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'human'.* demonstration, perturbed, alternating"):
         read_policies("random,human")
     with pytest.raises(UserError, match="--frames is 0"):

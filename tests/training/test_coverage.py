@@ -19,7 +19,7 @@ from training.data.episode_writer import EpisodeWriter
 
 
 def write(data: Path, index: int, level: str, policy: str, begin: int, stop: int) -> None:
-    """Steps begin to stop of a play of 100 steps, each worth a hundredth of the level."""
+    """Write steps `begin` to `stop` of an episode of 100 steps, each a hundredth of the level."""
     writer = EpisodeWriter(data, index)
     for step in range(begin, stop):
         writer.append(picture(step), np.zeros(4, np.uint8), 90.0, False)
@@ -27,12 +27,12 @@ def write(data: Path, index: int, level: str, policy: str, begin: int, stop: int
 
 
 def picture(step: int) -> NDArray[np.uint8]:
-    colour = (step % 32 << 3, step // 32 << 5, 0)  # each place looks different
+    colour = (step % 32 << 3, step // 32 << 5, 0)  # every step looks different
     return np.full((224, 320, 3), colour, np.uint8)
 
 
 def recorded(level: str) -> Iterator[tuple[NDArray[np.uint8], float]]:
-    """A play of 100 steps; of Three another one."""
+    """Replay a demonstration of 100 steps; that of Game:Three has other pictures."""
     for step in range(100):
         yield picture(step + 100 * (level == "Game:Three")), 90.0
 
@@ -56,7 +56,7 @@ def test_frames_fall_into_the_tenths_that_they_show(data: Path) -> None:
     assert unplaced == 25
 
 
-def test_progress_is_that_of_the_frame_seen(data: Path) -> None:
+def test_progress_is_measured_before_the_step_and_clipped_to_ten_tenths(data: Path) -> None:
     progress = progress_of(list_episodes(data)[0])
     assert progress[0] == 0 and progress[10] == pytest.approx(0.1)
     assert tenths_of(np.array([-0.2, 0.0, 0.0999, 0.55, 0.9, 1.3])).tolist() == [0, 0, 0, 5, 9, 9]

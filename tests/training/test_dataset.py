@@ -1,4 +1,4 @@
-"""The dataset: what is written comes back, what is cut or foreign is named."""
+"""Datasets: written data is read back unchanged, and damaged or foreign files are refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def dataset(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_is_written_comes_back(dataset: Path) -> None:
+def test_a_written_episode_is_read_back_unchanged(dataset: Path) -> None:
     first, second = list_episodes(dataset)
     random = np.random.default_rng(0)
     frames, actions = [], []
@@ -58,13 +58,13 @@ def test_what_is_written_comes_back(dataset: Path) -> None:
     assert second.steps == 3 and second.episode_return == 0 + 1 + 2
 
 
-def test_an_episode_is_there_only_once_it_is_committed(dataset: Path) -> None:
+def test_an_episode_is_listed_only_after_its_commit(dataset: Path) -> None:
     writer = EpisodeWriter(dataset, 2)
     for _ in range(CHUNK_FRAMES + 1):  # some of it is on disk by now
         writer.append(np.zeros(SHAPE, np.uint8), np.zeros(4, np.uint8), 0.0, False)
     assert len(list(dataset.glob(".episode-*"))) == 1
     assert [episode.index for episode in list_episodes(dataset)] == [0, 1]
-    create_dataset(dataset)  # as the next collection does, after this one was killed
+    create_dataset(dataset)  # as the next collection does after this one was killed
     assert not list(dataset.glob(".episode-*"))
     assert [episode.index for episode in list_episodes(dataset)] == [0, 1]
 
@@ -85,7 +85,7 @@ def test_unknown_values_are_marked(tmp_path: Path) -> None:
     assert episode.player().tolist() == [[-1, -1]]
 
 
-def test_expert_action_and_player_come_back(tmp_path: Path) -> None:
+def test_expert_action_and_player_are_read_back(tmp_path: Path) -> None:
     create_dataset(tmp_path)
     writer = EpisodeWriter(tmp_path, 0)
     writer.append(
@@ -129,7 +129,7 @@ def test_several_folders_are_one_dataset(dataset: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["frames/c/1/0/0", "steps/c/0/0"])
 @pytest.mark.parametrize("damage", ["removed", "cut", "altered"])
-def test_damage_is_named(dataset: Path, name: str, damage: str) -> None:
+def test_a_damaged_file_is_named_in_the_error(dataset: Path, name: str, damage: str) -> None:
     (episode, _) = list_episodes(dataset)
     path = episode.path / name
     data = path.read_bytes()
@@ -165,7 +165,7 @@ def test_a_foreign_or_older_dataset_is_refused(tmp_path: Path) -> None:
         Dataset(str(tmp_path))
 
 
-def test_a_broken_episode_file_is_named(dataset: Path) -> None:
+def test_a_damaged_episode_file_is_refused(dataset: Path) -> None:
     path = dataset / "episode-00000000" / "episode.json"
     values = json.loads(path.read_text())
     path.write_text(json.dumps(values | {"steps": "many"}))
@@ -176,7 +176,7 @@ def test_a_broken_episode_file_is_named(dataset: Path) -> None:
         list_episodes(dataset)
 
 
-def test_too_few_episodes_are_said(tmp_path: Path) -> None:
+def test_too_few_episodes_are_refused(tmp_path: Path) -> None:
     create_dataset(tmp_path)
     with pytest.raises(DataError, match="holds no episode"):
         Dataset(str(tmp_path))

@@ -20,20 +20,20 @@ from training.runs.resume import TrainingError
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dream")
     write_trained(folder)
     write_dataset(folder / "data")
     return folder
 
 
-def run(place: Path, out: Path, *arguments: str) -> int:
-    runs = ["--vision", str(place / "vision"), "--memory", str(place / "memory")]
-    return dream.main([*runs, "--data", str(place / "data"), "--out", str(out), *arguments])
+def run(finished: Path, out: Path, *arguments: str) -> int:
+    runs = ["--vision", str(finished / "vision"), "--memory", str(finished / "memory")]
+    return dream.main([*runs, "--data", str(finished / "data"), "--out", str(out), *arguments])
 
 
-def test_the_command_writes_a_picture_and_a_film(place: Path, tmp_path: Path) -> None:
-    assert run(place, tmp_path, "--temperatures", "0.5,1", "--seconds", "1") == 0
+def test_the_command_writes_a_picture_and_a_film(finished: Path, tmp_path: Path) -> None:
+    assert run(finished, tmp_path, "--temperatures", "0.5,1", "--seconds", "1") == 0
     assert cv2.imread(str(tmp_path / "dream.png")) is not None
     film = cv2.VideoCapture(str(tmp_path / "dream.mp4"))
     frames = []
@@ -44,8 +44,8 @@ def test_the_command_writes_a_picture_and_a_film(place: Path, tmp_path: Path) ->
     assert abs(film.get(cv2.CAP_PROP_FPS) - 15) < 0.01
 
 
-def test_all_films_show_the_same_steps(place: Path) -> None:
-    episode = list_episodes(place / "data")[1]
+def test_all_films_show_the_same_steps(finished: Path) -> None:
+    episode = list_episodes(finished / "data")[1]
     vae, memory = random_networks(TINY)
     views = render_dreams(vae, memory, episode, [0.1, 1.0], 12)
     assert views.labels == ["episode", "V", "dream T 0.1", "dream T 1"]
@@ -62,14 +62,14 @@ def test_an_unwritable_film_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "film.mp4"]
 
 
-def test_invalid_options_are_refused(place: Path, tmp_path: Path) -> None:
+def test_invalid_options_are_refused(finished: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'hot'.*positive numbers"):
-        run(place, tmp_path, "--temperatures", "hot")
+        run(finished, tmp_path, "--temperatures", "hot")
     with pytest.raises(UserError, match="--seconds is 0.0"):
-        run(place, tmp_path, "--seconds", "0")
+        run(finished, tmp_path, "--seconds", "0")
     with pytest.raises(DataError, match="no episode 77"):
-        run(place, tmp_path, "--episode", "77")
+        run(finished, tmp_path, "--episode", "77")
     write_trained(tmp_path, seed=2)
     other = ["--vision", str(tmp_path / "vision")]
     with pytest.raises(TrainingError, match="with another V"):
-        run(place, tmp_path, *other)
+        run(finished, tmp_path, *other)

@@ -12,7 +12,7 @@ def test_errors_around_the_player_weigh_more() -> None:
     weights = error_weights(players, 64, 8.0)
     assert weights is not None and weights.shape == (3, 64, 64)
     assert weights[0, 32, 32] == 8 and weights[0, 32, 40] == 1 and weights[0, 40, 32] == 1
-    assert (weights[0] == 8).sum() == 9 * 14  # 41 x 49 native pixels touch as many small ones
+    assert (weights[0] == 8).sum() == 9 * 14  # small pixels that 41 x 49 native ones cover
     assert (weights[1] == 1).all() and weights[2, 63, 0] == 8
 
 

@@ -1,4 +1,4 @@
-"""Evolving on the real emulator: results, continued runs, and what is refused."""
+"""Evolution on the real emulator: results, resumed runs, and refused arguments."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run(trained: Path, folder: Path, *arguments: str) -> int:
     return evolve.main(["--preset", "debug", *places, "--out", str(folder), *arguments])
 
 
-def test_a_run_leaves_what_it_promises(finished: Path) -> None:
+def test_a_finished_run_has_all_its_files(finished: Path) -> None:
     result = json.loads((finished / "result.json").read_text())
     assert (result["stage"], result["generations"]) == ("evolve", 2)
     assert result["episodes"] == 2 * 4 + 1 + 2  # generations, the mean, the hall of fame
@@ -68,7 +68,7 @@ def test_a_run_leaves_what_it_promises(finished: Path) -> None:
     assert Evolution.load(finished).generation == 2
 
 
-def test_interrupted_and_continued_equals_uninterrupted(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     trained: Path, finished: Path, tmp_path: Path
 ) -> None:
     run(trained, tmp_path, "--generations", "1", "--workers", "1")
@@ -80,7 +80,7 @@ def test_interrupted_and_continued_equals_uninterrupted(
         assert ours[name] == theirs[name]
 
 
-def test_the_noise_of_a_weight_is_measured_by_its_feature(finished: Path) -> None:
+def test_the_deviation_of_a_weight_depends_on_the_size_of_its_feature(finished: Path) -> None:
     networks = finished / evolve.NETWORKS
     sizes = feature_sizes(open_world_model(networks), select("airstriker"), seed=1)
     n_features = Evolution.load(finished).n_parameters // 4 - 1
@@ -88,17 +88,18 @@ def test_the_noise_of_a_weight_is_measured_by_its_feature(finished: Path) -> Non
     again = feature_sizes(open_world_model(networks), select("airstriker"), seed=1)
     np.testing.assert_array_equal(sizes, again)
     scaling = np.load(finished / EVOLUTION_ARRAYS)["scaling"]
-    np.testing.assert_allclose(scaling, logit_scale(sizes), rtol=0.1)  # hardly learnt on yet
+    # CMA-ES has hardly adapted the deviations yet.
+    np.testing.assert_allclose(scaling, logit_scale(sizes), rtol=0.1)
 
 
-def test_the_scale_moves_every_logit_by_one() -> None:
+def test_the_scale_gives_every_logit_a_standard_deviation_of_1() -> None:
     sizes = np.array([5.0, 0.2, 130.0, 3.0])
     scale = logit_scale(sizes)
     assert scale.shape == (n_parameters(4),)
     noise = np.random.default_rng(1).standard_normal((2000, len(scale))) * scale
     logits = [Controller(row).logits(sizes.astype(np.float32)) for row in noise]
     deviations = np.std(logits, axis=0)
-    # the second feature is taken for 1.3, a hundredth of the largest
+    # the size of the second feature is raised to 1.3, a hundredth of the largest
     np.testing.assert_allclose(deviations, np.sqrt((4 + (0.2 / 1.3) ** 2) / 5), rtol=0.06)
 
 
@@ -113,7 +114,8 @@ def test_validation_levels_may_be_of_a_validation_set(trained: Path, tmp_path: P
     assert run(trained, tmp_path / "run", "--validation", kept) == 0
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert isinstance(result["validation_return"], float)
-    assert result["episodes"] == 2 * 4 + 2 + 2  # the mean plays one on each side
+    # The mean plays one training and one validation episode.
+    assert result["episodes"] == 2 * 4 + 2 + 2
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").open()]
     assert lines[1]["return_of_mean_validation"] == result["validation_return"]
     with pytest.raises(TrainingError, match="belongs to pangolin-validation"):

@@ -1,4 +1,4 @@
-"""Stages on a Ray cluster of two nodes, one of them killed: the same results as here."""
+"""Stages on a Ray cluster whose second node is killed: the same results as with local workers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def collected(out: Path, *arguments: str) -> Path:
 
 
 @pytest.mark.slow
-def test_evolution_loses_no_generation_with_a_node(
+def test_evolution_gives_the_same_results_when_a_node_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_trained(tmp_path)
@@ -46,7 +46,7 @@ def test_evolution_loses_no_generation_with_a_node(
 
         def killing(pool: Any, tasks: Iterable[Any]) -> Iterator[Any]:
             for number, pair in enumerate(run(pool, tasks)):
-                if number == 3 and not killed:  # of the first generation's 12 episodes
+                if number == 3 and not killed:  # the first generation has 12 episodes
                     cluster.remove_node(second, allow_graceful=False)
                     killed.append(number)
                 yield pair
@@ -65,7 +65,7 @@ def test_evolution_loses_no_generation_with_a_node(
 @pytest.mark.slow
 def test_collecting_on_a_cluster_of_its_own_stores_the_same_episodes(tmp_path: Path) -> None:
     here, there = collected(tmp_path / "here"), tmp_path / "there"
-    # in a process of its own, for it starts a cluster on this machine and ends it
+    # in another process, because it starts and stops a cluster on this machine
     command = [sys.executable, "-m", "training.collect", "--out", str(there), "--frames", "300"]
     command += ["--max-steps", "60", "--policies", "held,random", "--executor", "ray"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
@@ -79,6 +79,6 @@ def test_collecting_on_a_cluster_of_its_own_stores_the_same_episodes(tmp_path: P
         np.testing.assert_array_equal(ours[index].frames(), theirs[index].frames())
 
 
-def test_an_address_without_ray_is_a_mistake(tmp_path: Path) -> None:
+def test_an_address_without_the_ray_executor_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--ray-address needs --executor ray"):
         collected(tmp_path, "--ray-address", "auto")

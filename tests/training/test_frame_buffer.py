@@ -1,4 +1,4 @@
-"""The rotating buffer: bounded, fed by a dataset that grows, and continued bit for bit."""
+"""The rotating frame buffer: its size limit, a growing dataset, and bit-for-bit resumption."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def buffer_of(data: Path, frames: int = MOST, epochs: float = 1.0, seed: int = 1
 
 
 def held(buffer: FrameBuffer) -> list[int]:
-    """Indices of the episodes that are in."""
+    """Return the indices of the episodes in the buffer."""
     return [int(Path(path).name.removeprefix("episode-")) for path in buffer.state()["episodes"]]
 
 
@@ -65,16 +65,16 @@ def test_frames_are_drawn_from_the_episodes_in_the_buffer(data: Path) -> None:
     assert (drawn.expert_action == 255).all() and (drawn.player == -1).all()
 
 
-def test_the_oldest_episodes_are_replaced_until_all_were_in(data: Path) -> None:
+def test_the_oldest_episodes_are_replaced_until_all_have_been_used(data: Path) -> None:
     buffer, random = buffer_of(data), np.random.default_rng(1)
     buffer.begin(None)
     seen = set(held(buffer))
-    carried = 0  # frames of this pass that the draw which ended the last one took
+    carried = 0  # frames of this pass already drawn by the draw that replaced episodes
     for _ in range(12):
         before = held(buffer)
         for size in (len(buffer) - carried - 1, 1):
             assert len(buffer.draw(random, size).pixels) == size
-            assert held(buffer) == before  # the pass was not over
+            assert held(buffer) == before  # the pass is not over yet
         buffer.draw(random, 1)
         carried = 1
         after = held(buffer)
@@ -88,14 +88,14 @@ def test_the_oldest_episodes_are_replaced_until_all_were_in(data: Path) -> None:
 
 
 def test_episodes_collected_later_are_added(data: Path) -> None:
-    buffer = buffer_of(data, frames=1000)  # more than there is
+    buffer = buffer_of(data, frames=1000)  # more than the dataset has
     buffer.begin(None)
     random = np.random.default_rng(1)
     assert sorted(held(buffer)) == [0, 2, 3, 4, 5, 6]
     first = held(buffer)
     buffer.draw(random, 1000)
     buffer.draw(random, 10)
-    assert held(buffer) == first  # nothing else is there, so nothing goes
+    assert held(buffer) == first  # there is no other episode, so none is replaced
     add_episode(data, 7)
     buffer.draw(random, 1000)
     buffer.draw(random, 10)
@@ -111,7 +111,7 @@ def test_a_held_out_level_that_is_added_later_is_refused(data: Path) -> None:
         buffer.draw(np.random.default_rng(1), 10)
 
 
-def test_a_state_brings_back_the_same_frames_and_choices(data: Path) -> None:
+def test_a_restored_state_has_the_same_frames_and_choices(data: Path) -> None:
     buffer, other = buffer_of(data), buffer_of(data)
     buffer.begin(None)
     for _ in range(3):
@@ -133,7 +133,7 @@ def test_other_seeds_choose_other_episodes(data: Path) -> None:
     assert len(orders) > 1
 
 
-def test_an_episode_that_is_gone_or_too_long_is_named(data: Path) -> None:
+def test_a_missing_or_too_long_episode_is_named_in_the_error(data: Path) -> None:
     buffer = buffer_of(data)
     buffer.begin(None)
     state = buffer.state()
@@ -150,7 +150,7 @@ def run(data: Path, folder: Path, *arguments: str) -> int:
     return train_vision.main([*fixed, *turns, *arguments])
 
 
-def test_training_with_turns_continues_bit_for_bit(data: Path, tmp_path: Path) -> None:
+def test_training_with_a_rotating_buffer_resumes_bit_for_bit(data: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run(data, whole, "--steps", "8") == 0
     for steps in ("3", "4", "8"):
@@ -166,7 +166,7 @@ def read_state(folder: Path) -> dict[str, Any]:
     return dict(values["source"])
 
 
-def test_settings_that_can_not_be_are_named(data: Path, tmp_path: Path) -> None:
+def test_invalid_settings_are_refused(data: Path, tmp_path: Path) -> None:
     for arguments in (
         ("--buffer-frames", "0"),
         ("--refresh-epochs", "0"),

@@ -20,7 +20,7 @@ from training.runs.resume import TrainingError
 
 
 @pytest.mark.parametrize("game", ["pangolin", "sonic"])
-def test_training_and_measuring_share_no_level(game: str) -> None:
+def test_training_and_evaluation_sets_share_no_level(game: str) -> None:
     sets = {name: levels for name, levels in level_sets().items() if name.startswith(f"{game}-")}
     assert f"{game}-train" in sets and len(sets) >= 3
     for one, other in combinations(sets, 2):
@@ -30,7 +30,7 @@ def test_training_and_measuring_share_no_level(game: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["pangolin-validation", "pangolin-test", "sonic-validation"])
-def test_collect_and_evolve_refuse_a_set_that_measures(
+def test_collect_and_evolve_refuse_an_evaluation_set(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
@@ -45,7 +45,7 @@ def test_collect_and_evolve_refuse_a_set_that_measures(
     assert not out.exists()
 
 
-def test_data_for_measuring_can_be_collected_and_trains_nothing(tmp_path: Path) -> None:
+def test_held_out_data_can_be_collected_but_not_trained_on(tmp_path: Path) -> None:
     level = select("pangolin-validation")[0].name
     arguments = ["--levels", level, "--frames", "2", "--max-steps", "2", "--workers", "1"]
     assert collect.main(["--out", str(tmp_path / "data"), *arguments, "--held-out"]) == 0

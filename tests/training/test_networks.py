@@ -144,7 +144,7 @@ def test_the_loss_is_the_mean_over_unmasked_steps() -> None:
     mask = torch.tensor([[True, True], [True, False], [True, False], [False, False]])
     expected = -log_likelihood(mixture, targets)[mask].mean()
     torch.testing.assert_close(mdn_loss(mixture, targets, mask), expected)
-    padded = torch.where(mask[..., None], targets, torch.nan)  # padding may hold anything
+    padded = torch.where(mask[..., None], targets, torch.nan)  # padding may have any values
     torch.testing.assert_close(mdn_loss(mixture, padded, mask), expected)
     assert mdn_loss(mixture, targets, torch.zeros_like(mask)) == 0
 

@@ -128,12 +128,12 @@ def test_missing_and_mismatched_runs_are_refused(runs: Path, tmp_path: Path) -> 
 def test_a_folder_of_other_files_is_not_replaced(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/one.jpg").write_bytes(b"1")
-    with pytest.raises(TrainingError, match="holds files that are no packed model"):
+    with pytest.raises(TrainingError, match="holds files that do not belong to a packed model"):
         run(runs, tmp_path / "photos")
     assert (tmp_path / "photos/one.jpg").read_bytes() == b"1"
 
 
-def test_the_card_says_what_was_trained_before_and_by_an_expert(runs: Path, tmp_path: Path) -> None:
+def test_the_card_describes_the_initial_weights_and_the_expert(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(runs, tmp_path / "runs")
     path = tmp_path / "runs/memory/result.json"
     result = json.loads(path.read_text())

@@ -17,7 +17,7 @@ def test_held_buttons_are_held_for_half_a_second() -> None:
     np.testing.assert_allclose(actions.mean(0), 0.5, atol=0.1)
 
 
-def test_a_runner_goes_back_where_it_gains_nothing() -> None:
+def test_a_runner_runs_left_when_it_gains_no_reward() -> None:
     policy = RunnerPolicy(np.random.default_rng(1))
     gaining = np.array([policy(NO_FRAME, 1.0, None) for _ in range(300)])
     assert (gaining[:, 3] == 1).all() and 0.1 < gaining[:, 0].mean() < 0.5
@@ -27,7 +27,7 @@ def test_a_runner_goes_back_where_it_gains_nothing() -> None:
 
 
 class Stubborn:
-    """An agent that presses nothing, and counts."""
+    """An agent that presses nothing, and records its calls."""
 
     def __init__(self) -> None:
         self.chosen, self.remembered = 0, np.zeros((0, 4), np.uint8)

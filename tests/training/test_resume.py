@@ -1,4 +1,4 @@
-"""Checkpoints: the newest complete one is read, damage is an error, Ctrl-C waits for a step."""
+"""Checkpoints: the newest complete one is read, damage is an error, Ctrl-C waits for the step."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_a_full_disk_is_a_one_line_error(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device", "weights")
     assert "\n" not in str(error.value)
     with stage_run("stage", Options(tmp_path), free=()):
-        pass  # the folder is not held any more
+        pass  # the folder's lock is released
 
 
 def test_run_json_holds_the_options_and_no_environment(

@@ -17,7 +17,7 @@ from training.search.search import BEST_MEAN, Search, SearchSettings
 
 
 class FakePool:
-    """Plays by a function in this process; remembers the tasks."""
+    """Scores tasks with a function in this process, and records the tasks."""
 
     def __init__(self, score: Callable[[RolloutRequest], float]) -> None:
         self.score = score
@@ -53,7 +53,7 @@ def test_all_candidates_of_a_generation_play_the_same_episodes(tmp_path: Path) -
 
 
 def test_a_curriculum_opens_the_next_level_once_one_is_beaten(tmp_path: Path) -> None:
-    """The best candidate's mean on the newest level counts, over its episodes."""
+    """The criterion is the best candidate's mean return over its episodes on the newest level."""
     levels = [Level("Game", f"State{number}") for number in range(4)]
     worth = {level.name: 0.0 for level in levels}
     lucky: dict[str, float] = {}
@@ -73,7 +73,7 @@ def test_a_curriculum_opens_the_next_level_once_one_is_beaten(tmp_path: Path) ->
     assert [generation(), generation()] == [["0"], ["0"]]
     worth["Game:State0"] = 500.0
     assert [generation(), generation()] == [["0"], ["1", "0"]]
-    lucky["Game:State1"] = 900.0  # the mean of two episodes, one of them lucky at best, or both
+    lucky["Game:State1"] = 900.0  # added in a lucky episode; the mean is over two episodes
     worth["Game:State1"] = -500.0
     assert [generation(), generation()] == [["1", "0"], ["1", "0"]]
     trial.save()
@@ -82,7 +82,7 @@ def test_a_curriculum_opens_the_next_level_once_one_is_beaten(tmp_path: Path) ->
     lucky.clear()
     assert generation() == ["1", "0"]
     assert [sorted(generation()), generation()[0]] == [["0", "1", "2"], "3"]
-    assert trial.history.levels_opened == 4  # there is no other to open
+    assert trial.history.levels_opened == 4  # there are no more levels
     others = {name for _ in range(10) for name in generation()[1:]}
     assert others == {"0", "1", "2"}
 
@@ -96,7 +96,7 @@ def generation_without_times(trial: Search, pool: FakePool) -> dict[str, Any]:
     }
 
 
-def test_validation_levels_are_measured_and_change_nothing_else(tmp_path: Path) -> None:
+def test_validation_levels_do_not_change_the_search(tmp_path: Path) -> None:
     levels, kept = [Level("Game", "State")], [Level("Game", "Kept"), Level("Game", "Apart")]
     plain, measured = tmp_path / "plain", tmp_path / "measured"
     trials = []
@@ -113,7 +113,7 @@ def test_validation_levels_are_measured_and_change_nothing_else(tmp_path: Path) 
     assert {task.level.name for task in pool.tasks} == {"Game:State", "Game:Kept", "Game:Apart"}
 
 
-def test_the_search_climbs_and_keeps_what_was_best(tmp_path: Path) -> None:
+def test_the_search_improves_and_keeps_the_best(tmp_path: Path) -> None:
     pool = FakePool(lambda task: -float(np.square(task.parameters - 2).sum()))
     trial = search(tmp_path, [Level("Game", "State")], population=16, mean_every=1)
     first = trial.run_generation(pool)["return_of_mean"]  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ def test_the_search_climbs_and_keeps_what_was_best(tmp_path: Path) -> None:
 
 
 def test_the_champion_is_the_best_when_measured_again(tmp_path: Path) -> None:
-    """A candidate whose first return was luck loses its place."""
+    """A candidate whose first return was lucky is no longer the champion."""
     pool = FakePool(lambda task: float(task.parameters[0]))
     trial = search(tmp_path, [Level("Game", "State")], mean_every=100, episodes=1)
     for _ in range(3):

@@ -79,9 +79,8 @@ def test_each_target_is_the_next_step_of_the_same_episode(lengths: list[int], st
     assert len(seen) == len(expected)
     assert {tuple(map(int, row)) for row in seen.tolist()} == expected
     starts = batch.latents[0]
-    assert torch.equal(
-        starts[:, 1] % steps, torch.zeros(len(cuts))
-    )  # where the agent resets its memory
+    # The agent resets its memory at the same steps.
+    assert torch.equal(starts[:, 1] % steps, torch.zeros(len(cuts)))
     number = {name: place for place, name in enumerate(names)}
     for row, action in zip(seen.tolist(), batch.actions[batch.mask].tolist(), strict=True):
         place = number[int(row[0]), int(row[1])]
@@ -110,7 +109,8 @@ def test_each_batch_samples_its_latents_with_the_stored_deviation() -> None:
     first, second = (sequences.batch(np.array([0]), generator) for _ in range(2))
     assert not torch.equal(first.latents, second.latents)
     assert first.latents.std().item() == pytest.approx(np.exp(-1), rel=0.05)
-    assert torch.equal(first.targets[:4999], first.latents[1:])  # one draw, seen and predicted
+    # A latent is drawn once, and used as input and as target.
+    assert torch.equal(first.targets[:4999], first.latents[1:])
     assert sequences.usual_change().item() == pytest.approx(np.exp(-1) * 2**0.5, rel=0.05)
 
 
@@ -168,9 +168,8 @@ def test_a_dream_depends_on_the_seed_and_the_temperature() -> None:
     ]
     assert dreams[0].shape == (5, TINY.latent)
     assert torch.equal(dreams[0], dreams[1]) and not torch.equal(dreams[0], dreams[2])
-    torch.testing.assert_close(
-        dreams[3], dreams[4], atol=0.05, rtol=0
-    )  # near temperature 0 it is deterministic
+    # Near temperature 0, dreams are deterministic.
+    torch.testing.assert_close(dreams[3], dreams[4], atol=0.05, rtol=0)
 
 
 def test_a_finished_run_holds_weights_measures_and_a_picture(finished: Path) -> None:

@@ -36,7 +36,7 @@ EPISODE_FILE = "episode.json"
 CHUNK_FRAMES = 64  # frames per zarr file: four seconds of play, 9 MB in memory
 FPS = 15  # frames per second of the contest, after its frame skip
 HELD_OUT_EVERY = 8  # one episode in eight is held out for evaluation
-# One array holds all values of a step except the frame: every further array costs files and time.
+# One array holds all values of a step except the frame: each additional array costs files and time.
 STEP = np.dtype(
     [
         ("actions", "|u1", len(ACTION_BUTTONS)),
@@ -73,7 +73,7 @@ class StoredEpisode:
     def held_out(self) -> bool:
         """Whether the episode is for evaluation only.
 
-        The index alone decides, so that an episode stays on its side while the dataset grows.
+        The index alone decides, so that this never changes while the dataset grows.
         """
         return self.index % HELD_OUT_EVERY == 1
 
@@ -145,7 +145,7 @@ class Dataset:
             folders: Dataset folders, separated by commas.
 
         Raises:
-            DataError: A folder is no dataset or has another version, or there are too few episodes.
+            DataError: A folder is not a dataset or has another version, or holds too few episodes.
         """
         self.folders = [Path(part.strip()) for part in folders.split(",") if part.strip()]
         self.episodes = [episode for path in self.folders for episode in list_episodes(path)]
@@ -176,7 +176,7 @@ class Dataset:
 
 
 def create_dataset(folder: Path) -> None:
-    """Make a folder a dataset, and remove partial episodes that a killed writer left.
+    """Turn a folder into a dataset, and remove partial episodes that a killed writer left.
 
     The caller must hold the folder's lock, so that no other process writes.
     """
@@ -199,7 +199,8 @@ def list_episodes(folder: Path) -> list[StoredEpisode]:
     Another process may add episodes at the same time.
 
     Raises:
-        DataError: The folder is no dataset or has another version, or an episode.json is damaged.
+        DataError: The folder is not a dataset or has another version, or an episode.json is
+            damaged.
     """
     _check_header(folder)
     return [_read_episode(path) for path in sorted(folder.glob("episode-*"))]

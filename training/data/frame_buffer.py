@@ -19,7 +19,7 @@ from training.runs.resume import TrainingError
 
 
 class FrameBuffer:
-    """Holds whole preprocessed episodes up to a number of frames, and replaces the oldest ones."""
+    """Holds whole preprocessed episodes, up to a number of frames, and replaces the oldest."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class FrameBuffer:
             listed = {str(episode.path): episode for episode in self._episodes()}
             if gone := [path for path in state["episodes"] if path not in listed]:
                 raise TrainingError(
-                    f"{gone[0]} was in the frame buffer and is missing now: restore it, or start a "
+                    f"{gone[0]} was in the frame buffer, but is missing: restore it, or start a "
                     "new run with another --out"
                 )
             chosen = [listed[path] for path in state["episodes"]]
@@ -87,7 +87,7 @@ class FrameBuffer:
         }
 
     def draw(self, random: np.random.Generator, size: int) -> Frames:
-        """Draw `size` frames at random from the buffer, after replacing episodes if it is time.
+        """Draw `size` frames at random from the buffer; replace episodes first if that is due.
 
         Raises:
             DataError: A file of the dataset is damaged.
@@ -126,7 +126,7 @@ class FrameBuffer:
         self._ends = self._ends[1:] - dropped.steps
 
     def _shuffled(self, episodes: Sequence[StoredEpisode]) -> list[StoredEpisode]:
-        """Shuffle by seed and number of replacements, and leave out what exceeds the buffer."""
+        """Shuffle by seed and number of replacements, without episodes that exceed the buffer."""
         order = np.random.default_rng((self._seed, 2, self._replacements))
         shuffled = [episodes[index] for index in order.permutation(len(episodes))]
         return [episode for episode in shuffled if episode.steps <= self._most]

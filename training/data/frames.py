@@ -16,7 +16,7 @@ from training.runs.progress import ProgressBar
 
 @dataclass(frozen=True)
 class Frames:
-    """Preprocessed frames, with the expert's action and the player's position on each."""
+    """Preprocessed frames, with the expert's action and the player's position for each."""
 
     pixels: NDArray[np.uint8]  # (N, S, S, 3)
     expert_action: NDArray[np.uint8]  # (N, 4) of 0 and 1; 255 where there is none
@@ -54,13 +54,13 @@ def read_episode(episode: StoredEpisode, spec: ModelSpec) -> Frames:
 
 
 def read_frames(episodes: Sequence[StoredEpisode], spec: ModelSpec) -> Frames:
-    """Read and preprocess all frames of several episodes, and show the progress.
+    """Read and preprocess all frames of several episodes, with a progress bar.
 
     Raises:
         DataError: A file of the dataset is damaged.
     """
     count, size = sum(episode.steps for episode in episodes), spec.frame_size
-    pixels = np.empty((count, size, size, 3), np.uint8)  # concatenating would need it twice
+    pixels = np.empty((count, size, size, 3), np.uint8)  # concatenation would need twice the memory
     expert_action, player, done = [], [], 0
     with ProgressBar("frames read", count) as progress:
         for episode in episodes:

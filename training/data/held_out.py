@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from arena.environment.levels import level_sets
 from training.runs.resume import TrainingError
 
-HELD_OUT_ENDINGS = ("-validation", "-test", "-final", "-leaderboard")  # of level sets' names
+HELD_OUT_ENDINGS = ("-validation", "-test", "-final", "-leaderboard")  # of the sets' names
 HELD_OUT_HELP = "allow levels of validation and test sets, for evaluation only"
 
 

@@ -1,7 +1,7 @@
 """Latents of episodes, cut into the sequences that M is trained on.
 
 A sequence starts at the first step of an episode and at every `sequence_steps`-th step after it,
-with the LSTM's state at zero, exactly as the agent resets its memory. No target is a step of
+with the LSTM's state at zero, just as the agent resets its memory in play. Targets never come from
 another episode.
 """
 
@@ -76,7 +76,7 @@ class Sequences:
 
         Args:
             chosen: indices of the sequences, (B,).
-            generator: draws the latents from N(mu, exp(log_variance)); None: the means are used.
+            generator: draws the latents from N(mu, exp(log_variance)); None to use the means.
         """
         cuts = [self._cuts[number] for number in chosen]
         steps = max(cut.stop - cut.first for cut in cuts)
@@ -96,11 +96,13 @@ class Sequences:
         return Batch(latents, actions, targets, mask, expert_action)
 
     def usual_change(self) -> Tensor:
-        """Root mean square of z[t + 1] - z[t], both sampled, for each dimension: (Z,)."""
+        """Return the root mean square of z[t + 1] - z[t], both sampled, by dimension: (Z,)."""
         total, count = torch.zeros(self._mu.shape[1]), 0
         for cut in self._cuts:
             part = slice(cut.first, cut.targets_stop)
-            noise = self._log_variance[part].exp()  # both ends add theirs to the means' change
+            noise = self._log_variance[
+                part
+            ].exp()  # of both steps; it adds to the change of the means
             change = self._mu[part].diff(dim=0).square() + noise[1:] + noise[:-1]
             total += change.sum(0)
             count += len(change)

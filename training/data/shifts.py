@@ -16,7 +16,7 @@ def draw_shifts(random: np.random.Generator, count: int, most: int) -> NDArray[n
 def shifted(images: Tensor, shifts: NDArray[np.int64]) -> Tensor:
     """Shift each image by its own offset and repeat the pixels at the edge.
 
-    The random shift of DrQ (Kostrikov et al. 2021, section 3.1).
+    This is the random shift of DrQ (Kostrikov et al. 2021, section 3.1).
 
     Args:
         images: Any dtype, (B, S, S) or (B, S, S, 3).

@@ -33,7 +33,7 @@ from training.experts.policies import (
     RunnerPolicy,
 )
 
-START_ON_PATH_STEPS = 400  # longest episode that starts at a step of a demonstration
+START_ON_PATH_STEPS = 400  # maximum length of an episode that starts within a demonstration
 SCREEN = (320, 224)  # width and height in pixels
 
 
@@ -70,7 +70,7 @@ def episode_to_collect(
 ) -> EpisodeToCollect:
     """Choose level, policy and seed of an episode by the run's seed and the episode's index alone.
 
-    Each round of `len(levels)` episodes plays every level once, in an order of its own.
+    Each round of `len(levels)` episodes plays every level once, in a new random order.
     """
     rounds, turn = divmod(index, len(levels))
     level = levels[np.random.default_rng((seed, 2, rounds)).permutation(len(levels))[turn]]
@@ -94,8 +94,8 @@ class Collector:
         Args:
             dataset: Folder of the dataset.
             pretrained: Packed model; None if no policy needs the agent.
-            demonstrations: Folders of recordings; None if no policy needs one. Otherwise the
-                expert's action is stored for each frame, of all policies.
+            demonstrations: Folders of recordings; None if no policy needs one. If given, the
+                expert's action is stored with each frame, whatever the policy.
             max_steps: Maximum number of steps of an episode.
 
         Raises:
@@ -122,7 +122,7 @@ class Collector:
             if self._demonstrations is None
             else self._expert_of(self._demonstrations, episode.level)
         )
-        # The steps before a start on the path are no part of the episode, and are not limited.
+        # Steps that lead to a start on the path are not part of the episode: they do not count.
         limit = MAX_STEPS if episode.policy in START_ON_PATH else self._max_steps
         env = ContestEnv(episode.level, seed=episode.seed, max_steps=limit)
         writer = EpisodeWriter(self._dataset, episode.index)
@@ -208,10 +208,10 @@ def play_policy(
     """Play a policy from the environment's current state.
 
     Args:
-        env: Environment with an episode under way.
+        env: Environment in the middle of an episode, or just reset.
         frame: Its current frame, uint8 (224, 320, 3) RGB.
         policy: Chooses the actions.
-        expert: Labels each frame with its action; None for none.
+        expert: Labels each frame with its action; None for no labels.
         max_steps: Maximum number of steps.
 
     Raises:
@@ -223,9 +223,9 @@ def play_policy(
     while not done and max_steps:
         expert_action = None if expert is None else expert.action_at(position)
         action = policy(frame, reward, expert_action)
-        seen, seen_at = frame, player
+        previous_frame, previous_player = frame, player
         frame, reward, done, variables = env.step(to_genesis(action))
-        yield CollectedStep(seen, action, reward, done, expert_action, seen_at)
+        yield CollectedStep(previous_frame, action, reward, done, expert_action, previous_player)
         player = _screen_position(variables)
         position = None if expert is None else position_of(variables)
         max_steps -= 1
@@ -238,9 +238,9 @@ def play_demonstration(
     player: tuple[int, int] | None = None
     for step in range(demonstration.steps):
         action = demonstration.action(step)
-        seen, seen_at = frame, player
+        previous_frame, previous_player = frame, player
         frame, reward, done, variables = env.play_frames(demonstration.buttons(step))
-        yield CollectedStep(seen, action, reward, done, action, seen_at)
+        yield CollectedStep(previous_frame, action, reward, done, action, previous_player)
         if done:
             return
         player = _screen_position(variables)

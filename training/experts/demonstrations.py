@@ -1,4 +1,4 @@
-"""Finds and reads demonstrations: .bk2 recordings of whole levels by a planner or a person.
+"""Finds and reads demonstrations: .bk2 recordings of whole levels, played by a planner or a person.
 
 `game.build` writes a demonstration beside each level that it builds, and game/movies holds those of
 the shipped levels:
@@ -48,7 +48,7 @@ class Demonstration:
 
     @property
     def steps(self) -> int:
-        """The length in steps of the contest; the last step may have fewer frames."""
+        """The length in contest steps; the last step may have fewer frames than the others."""
         return -(-len(self.frame_buttons) // FRAME_SKIP)
 
     def buttons(self, step: int) -> NDArray[np.uint8]:
@@ -96,7 +96,7 @@ def read_demonstration(path: Path) -> Demonstration:
     """Read a .bk2 file.
 
     Raises:
-        DemonstrationError: The file can't be read, or has less than one step.
+        DemonstrationError: The file can't be read, or is shorter than one step.
     """
     movie = _open(path)
     try:

@@ -1,8 +1,9 @@
-"""The expert: tells which buttons a demonstration presses at the player's position.
+"""The expert: finds the buttons that a demonstration presses at the player's position.
 
 Replaying a demonstration fails under the contest's sticky actions, because one late button press
-puts the player elsewhere. An expert instead looks up the player's position and speed in the
-demonstration. It finds back to the demonstration's path, and can label the frames of any policy.
+moves the player away from the recorded path. An expert instead takes the action of the step at
+which the recorded position and speed are nearest. It therefore returns to the path, and can label
+the frames of any policy.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def position_of(variables: Mapping[str, Any]) -> NDArray[np.float32]:
 
 
 def make_expert(env: ContestEnv, demonstration: Demonstration) -> Expert:
-    """Replay a demonstration without sticky actions, and make an expert of its path.
+    """Replay a demonstration without sticky actions, and make an expert from its path.
 
     Args:
         env: Environment of the demonstration's level; it is reset.

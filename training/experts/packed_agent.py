@@ -1,4 +1,4 @@
-"""Plays a packed model while data is collected: its distribution's mean, or a random candidate."""
+"""Plays a packed model during collection: the mean of its distribution, or a random candidate."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PackedAgent:
         self._world_model.reset()
 
     def choose(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the controller's action on a frame, uint8 (4,) of 0 and 1."""
+        """Return the controller's action for a frame, uint8 (4,) of 0 and 1."""
         return self._controller.act(self._world_model.observe(frame))
 
     def remember(self, action: NDArray[np.uint8]) -> None:

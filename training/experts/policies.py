@@ -17,16 +17,17 @@ POLICIES_HELP = (
     "policies, separated by commas, from which one is drawn for each episode; a repeated name is "
     "drawn more often. random: new random buttons each step; held: random buttons kept for about "
     "half a second; runner: right with jumps, and back when stuck; agent: the packed model; "
-    "demonstration: the level's recording; perturbed: the expert from a random step of the "
-    "recording on, under sticky actions and with random steps; alternating: from such a step on, "
-    "the agent and the expert in turns. Episodes of the last two have at most 400 steps"
+    "demonstration: the level's recording; perturbed: the expert, from a random step of the "
+    "recording, with sticky actions and short runs of random buttons; alternating: the agent and "
+    "the expert in turns, also from a random step. Episodes of perturbed and alternating have at "
+    "most 400 steps"
 )
 
 HELD_STEPS = 8  # mean: half a second, long enough for a jump
-RIGHT_STEPS, LEFT_STEPS = 100, 70  # of JERK
+RIGHT_STEPS, LEFT_STEPS = 100, 70  # as in JERK
 JUMP_PROBABILITY, JUMP_STEPS = 0.1, 4
-PERTURBATION_RATES = (0.0, 1 / 60, 1 / 20)  # probability that random steps begin
-PERTURBATION_STEPS = 6  # mean length of random steps
+PERTURBATION_RATES = (0.0, 1 / 60, 1 / 20)  # probability per step that random buttons begin
+PERTURBATION_STEPS = 6  # mean length of a run of random buttons
 AGENT_STEPS, EXPERT_STEPS = 60, 30  # mean lengths of a turn
 
 Action = NDArray[np.uint8]  # (4,) of 0 and 1
@@ -38,7 +39,7 @@ class Policy(Protocol):
     def __call__(
         self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
     ) -> Action:
-        """Return the action on a frame, uint8 (4,) of 0 and 1.
+        """Return the action for a frame, uint8 (4,) of 0 and 1.
 
         Args:
             frame: uint8 (224, 320, 3) RGB.
@@ -117,7 +118,7 @@ class PerturbedExpert:
     def __call__(
         self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
     ) -> Action:
-        """Return the expert's action, or random buttons if there is none or they are due."""
+        """Return the expert's action; random buttons if there is none, or in an interruption."""
         if self._left == 0 and (expert_action is None or self._random.random() < self._rate):
             self._left = int(self._random.geometric(1 / PERTURBATION_STEPS))
         if self._left:
@@ -128,10 +129,10 @@ class PerturbedExpert:
 
 
 class RecurrentAgent(Protocol):
-    """An agent with a hidden state, which must be told the action that was sent."""
+    """An agent whose hidden state must be advanced with the action that was sent."""
 
     def choose(self, frame: NDArray[np.uint8]) -> Action:
-        """Return its action on a frame."""
+        """Return its action for a frame."""
         ...
 
     def remember(self, action: Action) -> None:
@@ -143,7 +144,7 @@ class AgentPolicy:
     """Lets the agent play."""
 
     def __init__(self, agent: RecurrentAgent) -> None:
-        """Take an agent that is at the start of an episode."""
+        """Store an agent that is at the start of an episode."""
         self._agent = agent
 
     def __call__(
@@ -158,9 +159,9 @@ class AgentPolicy:
 class Alternating:
     """Lets the agent and the expert play in turns.
 
-    An agent alone that gets stuck shows its mistakes at one place of a level. The expert takes it
-    past that place. This is DAgger (Ross et al. 2011, section 3) with the mixture of expert and
-    learner drawn for runs of steps instead of for each step.
+    An agent that plays alone and gets stuck gives data of only one place of the level. The expert
+    takes it past that place. This is DAgger (Ross et al. 2011, section 3) with the mixture of
+    expert and learner drawn for runs of steps instead of for each step.
     """
 
     def __init__(self, random: np.random.Generator, agent: RecurrentAgent) -> None:
@@ -172,7 +173,7 @@ class Alternating:
     def __call__(
         self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
     ) -> Action:
-        """Return the action of the player whose turn it is; the agent is told it either way."""
+        """Return the action of the one whose turn it is; the agent remembers it in both cases."""
         if self._left == 0:
             self._agents_turn = not self._agents_turn
             self._left = self._length()

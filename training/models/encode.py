@@ -1,4 +1,4 @@
-"""Encodes frames with V: a tensor in batches, or a whole dataset to the sequences of M.
+"""Encodes frames with V: a tensor in batches, or a whole dataset into sequences to train M on.
 
 The latents of a dataset are stored in the run folder, because the dataset may have grown when the
 run continues.

@@ -12,7 +12,7 @@ PLAYER_REACH = (20, 24)  # native pixels on each side of the player's centre, ho
 
 
 def player_box(player: NDArray[np.int16], size: int) -> tuple[slice, slice]:
-    """Rows and columns around the player in a frame of `size` x `size` pixels.
+    """Return the rows and columns around the player in a frame of `size` x `size` pixels.
 
     Args:
         player: x and y of the player on the native screen, in pixels, (2,).
@@ -27,7 +27,7 @@ def player_box(player: NDArray[np.int16], size: int) -> tuple[slice, slice]:
 
 
 def error_weights(player: NDArray[np.int16], size: int, player_weight: float) -> Tensor | None:
-    """Weight of each pixel's error, float32 (B, S, S); None where all weights are 1.
+    """Return the weight of each pixel's error, float32 (B, S, S); None if all weights are 1.
 
     Args:
         player: x and y of the player on the native screen, int16 (B, 2); -1 where unknown.

@@ -1,4 +1,4 @@
-"""Measures V and M on held-out episodes; no random state of the training is touched."""
+"""Measures V and M on held-out episodes, without changing the random states of the training."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ def evaluate_vision(vae: VAE, held_out: Frames, device: ComputeDevice) -> dict[s
     Returns:
         reconstruction_loss_held_out: binary cross-entropy, nats per frame.
         perfect_copy_loss_held_out: the same for a perfect copy of the frame; it is not 0, because
-            pixels are not black or white.
+            pixel values are not only 0 and 1.
         reconstruction_error_held_out: root mean square error of the pixels, on a scale of 255.
-        player_error_held_out: the same around the player; None if no frame has its position.
+        player_error_held_out: the same around the player; None if its position is unknown.
         player_flat_error_held_out: the same for a flat patch of the mean colour; None as above.
-        expert_action_loss_held_out: nats per frame of the expert's buttons, predicted from z.
+        expert_action_loss_held_out: cross-entropy of the expert's buttons, predicted from z, nats
+            per frame.
         kl_held_out: KL divergence from N(0, 1), nats per frame.
         active_dimensions: number of latent dimensions whose mean varies over the frames.
         kl_by_dimension: KL divergence of each latent dimension, in nats.
@@ -75,7 +76,7 @@ def evaluate_vision(vae: VAE, held_out: Frames, device: ComputeDevice) -> dict[s
 def _player_errors(
     players: NDArray[np.int16], decoded: Tensor, targets: Tensor
 ) -> tuple[float | None, float | None]:
-    """Errors around the player, of V and of a flat patch: root mean squares, scale of 255."""
+    """Return the root mean square errors around the player, of V and of a flat patch, of 255."""
     errors, flat_errors = [], []
     for player, reconstruction, frame in zip(players, decoded, targets, strict=True):
         if player[0] < 0:
@@ -93,7 +94,7 @@ def _player_errors(
 def evaluate_memory(
     memory: MDNLSTM, held_out: Sequences, usual_change: Tensor, device: ComputeDevice
 ) -> dict[str, Any]:
-    """Measure M on held-out sequences, beside the predictor z[t + 1] = z[t] ("no change").
+    """Measure M on held-out sequences, and the predictor z[t + 1] = z[t] ("no change").
 
     Args:
         memory: network on the device.
@@ -107,9 +108,10 @@ def evaluate_memory(
         prediction_error_held_out: root mean square of predicted mean minus next mean, over steps
             and dimensions.
         prediction_error_no_change_held_out: the same for the last mean as the prediction.
-        expert_action_loss_held_out: nats per step of the expert's buttons; None without any.
+        expert_action_loss_held_out: cross-entropy of the expert's buttons, nats per step; None if
+            no step has an expert action.
         expert_action_accuracy_held_out: share of steps in which all four buttons are predicted
-            correctly; None without any.
+            correctly; None if no step has an expert action.
     """
     memory.eval()
     generator = torch.Generator().manual_seed(0)
@@ -132,7 +134,7 @@ def evaluate_memory(
 
 
 def _memory_sums(memory: MDNLSTM, sampled: Batch, means: Batch, usual_change: Tensor) -> Tensor:
-    """Sums over the steps of a batch, float64 (8,), in the order that `evaluate_memory` reads."""
+    """Return sums over a batch's steps, float64 (8,), in the order that `evaluate_memory` reads."""
     mixture, _ = memory(sampled.latents, sampled.actions)
     nll = -log_likelihood(mixture, sampled.targets)
     scaled = (sampled.targets - sampled.latents) / usual_change

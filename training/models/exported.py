@@ -1,4 +1,4 @@
-"""Exports V and M to ONNX in evolve's run folder, once: a resumed run plays the same files."""
+"""Exports V and M to ONNX in evolve's run folder, once: a resumed run uses the same files."""
 
 from __future__ import annotations
 
@@ -83,7 +83,6 @@ def _prepared(
     export_vision(vae, folder / VISION)
     export_memory(memory(), folder / MEMORY)
     values = {"spec": vae.spec.to_json(), "weights": digests}
-    write_atomically(
-        path, json.dumps(values, indent=2).encode()
-    )  # last: its presence marks the export as complete
+    # Written last: its presence marks the export as complete.
+    write_atomically(path, json.dumps(values, indent=2).encode())
     return vae.spec, digests

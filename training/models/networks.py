@@ -39,7 +39,7 @@ class VAE(nn.Module):
         """Build the encoder and the decoder for frames of 64 x 64 or 128 x 128 pixels.
 
         The decoder for 64 x 64 is that of World Models (Ha and Schmidhuber 2018, appendix A.1),
-        the one for 128 x 128 that of the original 2018 agent. Both start from 1 x 1.
+        the one for 128 x 128 that of the original 2018 agent. Both start from 1 x 1 pixel.
         """
         super().__init__()
         self.spec = spec
@@ -98,7 +98,7 @@ class VAE(nn.Module):
         decoded_frames: int | None = None,
         generator: torch.Generator | None = None,
     ) -> VAELoss:
-        """The beta-VAE loss (Higgins et al. 2017, eq. 4) with one sampled latent per frame.
+        """Compute the beta-VAE loss (Higgins et al. 2017, eq. 4) with one sampled latent per frame.
 
         Args:
             frames: uint8 (B, S, S, 3).
@@ -180,7 +180,7 @@ class MDNLSTM(nn.Module):
     def unroll(
         self, latents: Tensor, actions: Tensor, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """Run the LSTM. Arguments as in `forward`; returns h after each step (T, B, H), state."""
+        """Run the LSTM as in `forward`; return h after each step, (T, B, H), and the last state."""
         steps, batch, _ = latents.shape
         assert latents.shape == (steps, batch, self.spec.latent), latents.shape
         assert actions.shape == (steps, batch, len(ACTION_BUTTONS)), actions.shape
@@ -206,7 +206,7 @@ class MDNLSTM(nn.Module):
         return logits
 
     def mixture(self, hidden: Tensor) -> Mixture:
-        """Mixtures predicted from hidden states (T, B, H)."""
+        """Predict mixtures from hidden states (T, B, H)."""
         steps, batch, _ = hidden.shape
         shape = (steps, batch, 3, self.spec.latent, self.spec.mixtures)
         logits, mu, log_sigma = self.heads(hidden).float().view(shape).unbind(2)

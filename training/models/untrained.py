@@ -1,6 +1,6 @@
 """A complete packed model with random weights.
 
-It serves to measure speed, which does not depend on the weights, and as the baseline of scores.
+It is used to measure speed, which does not depend on the weights, and as a baseline for scores.
 """
 
 from __future__ import annotations

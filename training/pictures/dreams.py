@@ -1,6 +1,6 @@
-"""Dreams: M predicts an episode from its own samples, and the decoder of V draws the latents.
+"""Renders dreams: M predicts latents from its own samples, and V's decoder turns them into frames.
 
-As in World Models (Ha and Schmidhuber 2018, section 4).
+This follows World Models (Ha and Schmidhuber 2018, section 4).
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def render_dreams(
         memory: M; set to evaluation mode.
         episode: episode with its frames and actions.
         temperatures: sampling temperature of each dream.
-        steps: length of the dreams; shortened to half of a short episode.
+        steps: length of the dreams; at most half of the episode.
     """
     vae.eval()
     memory.eval()
@@ -115,7 +115,7 @@ def draw_strip(path: Path, dreams: DreamFilms) -> None:
 
 
 def _lengths(episode: StoredEpisode, steps: int) -> tuple[int, int]:
-    """Number of warm-up steps and of dream steps that fit an episode."""
+    """Return how many warm-up steps and dream steps fit into an episode."""
     steps = min(steps, max(1, episode.steps // 2))
     return max(1, min(WARM_UP_STEPS, episode.steps - steps)), steps
 

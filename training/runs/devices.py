@@ -30,7 +30,7 @@ class ComputeDevice:
     precision: str  # one of PRECISIONS
 
     def autocast(self) -> torch.autocast:
-        """Context in which a loss is computed; bfloat16 needs no gradient scaling."""
+        """Return the context in which a loss is computed; bfloat16 needs no gradient scaling."""
         enabled = self.precision == "bfloat16"
         return torch.autocast(self.torch_device.type, torch.bfloat16, enabled=enabled)
 
@@ -41,7 +41,7 @@ class ComputeDevice:
         return tensor.pin_memory().to(self.torch_device, non_blocking=True)
 
     def describe(self) -> dict[str, str]:
-        """Name of the device (of the GPU if it is one) and precision, for run records."""
+        """Return the device's name (the GPU's model, if it is a GPU) and the precision."""
         name = self.torch_device.type
         if name == "cuda":
             name = torch.cuda.get_device_name(self.torch_device)

@@ -46,7 +46,7 @@ class Schedule:
         return cls(**{field.name: getattr(options, field.name) for field in fields(cls)})
 
     def learning_rate_factor(self, step: int) -> float:
-        """Factor of the learning rate in the step after `step`: 1, then linear decay to 0.
+        """Return the learning rate's factor in the step after `step`: 1, then linear decay to 0.
 
         A constant learning rate leaves noise in the weights; the decay removes it (Bottou et al.
         2018, section 4.3).
@@ -58,11 +58,11 @@ class BatchSource(Protocol):
     """A source of batches whose content changes during training, such as a rotating buffer."""
 
     def begin(self, state: Mapping[str, Any] | None) -> None:
-        """Start anew (None), or from a value of `state`."""
+        """Start from the beginning (None), or restore a value of `state`."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """JSON values that the next batches depend on."""
+        """Return the JSON values that the next batches depend on."""
         ...
 
 

@@ -27,7 +27,7 @@ class ProgressBar:
         Args:
             what: unit of the count, such as "steps".
             total: final count.
-            done: initial count, done by earlier runs; it does not count for the speed.
+            done: initial count, from earlier runs; the speed excludes it.
         """
         self._console = Console(stderr=True)
         self._what, self._total = what, total

@@ -64,7 +64,7 @@ def save_checkpoint(
         step: number of finished steps; the highest one is resumed.
         arrays: arrays of any names, shapes and dtypes that safetensors supports.
         values: JSON values.
-        write_more: writes further files into the folder that it is called with.
+        write_more: called with a folder, into which it writes further files.
 
     Raises:
         OSError: the disk is full; earlier checkpoints are unchanged.
@@ -110,7 +110,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         reason = " ".join(str(error).split())[:120]
         raise TrainingError(
             f"Checkpoint {path} is damaged ({reason}). Delete it, then run the same command again: "
-            "it resumes from the checkpoint before"
+            "it resumes from the previous checkpoint"
         ) from None
     return Checkpoint(path, int(path.name), arrays, values)
 
@@ -124,9 +124,10 @@ class StopRequest:
 
 @contextmanager
 def stopping_softly() -> Iterator[StopRequest]:
-    """Turn the first SIGINT or SIGTERM into a flag, so that the running step can be saved.
+    """Turn the first SIGINT or SIGTERM into a flag, so that the current step can be saved.
 
-    A second signal acts as usual. Leaving the block with the flag set raises KeyboardInterrupt.
+    A second signal has its usual effect. Leaving the block with the flag set raises
+    KeyboardInterrupt.
     """
     stop = StopRequest()
     signals = (signal.SIGINT, signal.SIGTERM)

@@ -1,6 +1,7 @@
-"""Names that several stages of training share: the stages and the files that they hand on.
+"""Names that several training stages share: those of the stages, and of files that they pass on.
 
-They stand below the commands, so that reading another stage's result imports none of its code.
+They have a module of their own, so that a stage can read the result of another one without
+importing its code.
 """
 
 from __future__ import annotations

@@ -14,14 +14,15 @@ def draw_levels(
 ) -> list[Level]:
     """Draw levels without repetition, from all levels or from those the curriculum has reached.
 
-    The original 2018 agent was first trained on one level after another, each once the one before
-    was beaten. Here the newest level is always played, and the others are drawn from those before.
+    The original 2018 agent was first trained on one level at a time, and went on to the next level
+    once it had beaten the current one. Here every generation plays the newest level, and the other
+    levels are drawn from the earlier ones.
 
     Args:
         levels: Levels to draw from, in the curriculum's order.
         count: Maximum number of levels to draw.
         opened: Number of levels that the curriculum has reached, 1 or more; None for no curriculum.
-        random: Source of the draws.
+        random: Random generator.
     """
     if opened is None:
         return [levels[index] for index in random.permutation(len(levels))[:count]]

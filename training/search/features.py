@@ -1,7 +1,8 @@
-"""Measures the controller's features in play, and scales CMA-ES' first deviations by them.
+"""Measures the size of each controller feature in play, to scale CMA-ES' initial deviations.
 
-With the model `compact` the norm of z is 5, of h 7 and of c 130. If all weights had the same
-deviation, a candidate's noise would come almost only from c, and hide what the mean has learned.
+In the model `compact`, the norm of z is 5, that of h is 7 and that of c is 130. If all weights had
+the same standard deviation, the noise in a candidate's logits would come almost entirely from c and
+hide what the mean has learned.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from training.experts.policies import RunnerPolicy
 from training.search.rollouts import EpisodeModel
 
 MEASURED_LEVELS, MEASURED_STEPS = 8, 250
-SMALLEST_SHARE = 0.01  # of the largest size: keeps the deviation of an almost constant one finite
+SMALLEST_SHARE = 0.01  # lower limit of a size, relative to the largest: keeps all deviations finite
 
 
 def feature_sizes(
@@ -28,7 +29,7 @@ def feature_sizes(
 
     Args:
         world_model: Encodes the frames; its hidden state is overwritten.
-        levels: Up to eight of them are played, 250 steps each.
+        levels: Levels to choose from; at most eight are played, for 250 steps each.
         seed: Random seed of the choice of levels, the sticky actions and the jumps.
 
     Returns:
@@ -55,9 +56,9 @@ def feature_sizes(
 
 
 def logit_scale(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the parameters' deviations at which each button's logit has deviation 1.
+    """Return the standard deviations of the parameters at which that of each logit is 1.
 
-    Every weight, and the bias, contributes the same share of it.
+    Every weight, and the bias, contributes the same share of the logit's variance.
 
     Args:
         sizes: Sizes of the features from `feature_sizes`, (Z + 2H,).

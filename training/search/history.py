@@ -1,4 +1,4 @@
-"""The history of an evolution: best returns by level, the hall of fame, measures of the mean."""
+"""The history of a search: best returns by level, hall of fame, measured returns of the mean."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class SearchHistory:
         mean_return: Latest return of the distribution's mean on the training levels.
         validation_return: The same on the validation levels.
         levels_opened: Number of levels that the curriculum has reached.
-        best_mean: `generation` and `mean_return` of the highest measure of the mean.
+        best_mean: `generation` and `mean_return` of the mean that scored highest.
         hall_of_fame: `generation`, `candidate` and `mean_return` of the best candidates, the best
-            first; also `measured_return` once they were measured again.
+            first; also `measured_return` once they have been measured again.
         hall_of_fame_parameters: Parameters of these candidates, float32 (n,) each.
     """
 

@@ -1,4 +1,4 @@
-"""Makes a controller of M's prediction of the expert's actions, where the search can start."""
+"""Turns M's prediction of the expert's actions into a controller, from which C can evolve."""
 
 from __future__ import annotations
 

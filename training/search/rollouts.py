@@ -1,6 +1,6 @@
-"""Plays one episode of one candidate, the task of evolution's worker processes.
+"""Plays one episode of one candidate: the task of the worker processes of training.evolve.
 
-It runs the agent's own loop on the exported networks, with the emulator in the same process.
+A worker runs the agent's own loop on the exported networks, with the emulator in the same process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
 from training.runs.stages import SPEC
 
-EARLY_STOP_STEPS = 300  # steps whose mean reward the early stop compares
+EARLY_STOP_STEPS = 300  # number of last steps whose mean reward is compared with the early stop
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class RolloutRequest:
     seed: int
 
     def __str__(self) -> str:
-        """Describe the request in a message, without the parameters."""
+        """Return a description for messages, without the parameters."""
         return f"candidate {self.candidate} on {self.level.name}, seed {self.seed}"
 
 
@@ -58,7 +58,7 @@ class Rollout:
 
 
 class EpisodeModel(Protocol):
-    """A world model as an episode uses it; `agent.world_model.WorldModel` is one."""
+    """What an episode needs of a world model, such as `agent.world_model.WorldModel`."""
 
     def reset(self) -> None: ...
 
@@ -109,7 +109,7 @@ def play(
 
     Args:
         env: Environment of the level.
-        world_model: Encodes frames and remembers; its hidden state is reset.
+        world_model: Encodes frames and keeps the hidden state, which is reset first.
         act: Maps features, float32 (Z + 2H,), to an action, uint8 (4,).
         early_stop_reward: The episode ends once the mean reward of its last 300 steps is lower;
             None for no early stop.

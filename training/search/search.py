@@ -2,8 +2,9 @@
 
 CMA-ES (Hansen 2016, arXiv:1604.00772) with a diagonal covariance, sep-CMA-ES (Ros and Hansen 2008).
 All candidates of a generation play the same levels with the same seeds of the sticky actions, so
-that their returns differ by what they do and not by luck. A generation depends only on the seed and
-its number: a continued run equals an uninterrupted one, with any number of workers.
+that differences between their returns are not due to luck. The levels and random seeds of a
+generation depend only on the run's seed and the generation's number: a resumed run equals an
+uninterrupted one, with any number of workers.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class SearchSettings:
 
 
 class Search:
-    """The state of CMA-ES, the history of what was measured, and the levels to play."""
+    """A search: the state of CMA-ES, its history, and the levels to play."""
 
     def __init__(
         self,
@@ -72,11 +73,11 @@ class Search:
             folder: Run folder.
             settings: Settings of the search.
             levels: Levels to train on.
-            n_features: Number of features that the controller sees.
+            n_features: Number of input features of the controller.
             start: First mean of the distribution, (n_parameters,); None for zero.
             scale: Returns the relative deviations of the parameters, (n_parameters,). It is called
                 only if there is no checkpoint; None for equal deviations.
-            validation: Levels on which the mean is only measured.
+            validation: Levels on which the mean is measured, and from which nothing is learned.
 
         Raises:
             EvolutionError: CMA-ES can't start with these settings.
@@ -155,7 +156,7 @@ class Search:
     def measure_mean(self, workers: Workers) -> dict[str, float]:
         """Measure the distribution's mean on all levels; save the state if it is the best so far.
 
-        Nothing is learned from these episodes, so that their returns can be reported.
+        The search does not learn from these episodes, so that their returns can be reported.
 
         Args:
             workers: Play the episodes.
@@ -182,7 +183,7 @@ class Search:
         return values
 
     def measure_hall_of_fame(self, workers: Workers) -> None:
-        """Measure the hall of fame again and sort it: its first returns were partly luck."""
+        """Measure the hall of fame again and sort it, as its first returns were partly luck."""
         drawn = np.array(self.history.hall_of_fame_parameters)
         table = self._play(workers, drawn, self._levels, self._seeds(HALL_OF_FAME_SEEDS))
         self.history.sort_hall_of_fame(table.mean((1, 2)))
