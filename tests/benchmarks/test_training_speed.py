@@ -20,7 +20,7 @@ from training.search import rollouts
 
 
 class MadeUpGame:
-    """An environment that lasts `max_steps` and shows the same picture all the time."""
+    """An environment whose episodes last `max_steps` and always show the same picture."""
 
     def __init__(
         self, level: Level, seed: int | None = None, frame_skip: int = 4, *, max_steps: int
@@ -85,7 +85,7 @@ def test_every_stage_is_measured_and_written(
     names = ("bare", "collect", "bare idle", "evolve", "evolve, 2 workers")
     for measured in content["steps_per_second"]:
         assert tuple(measured) == names and min(measured.values()) > 0
-    # one warm-up episode and two measured ones of each, twice as many for two workers
+    # each worker plays one warm-up episode and two measured ones
     tasks = [task for task in InProcess.played if isinstance(task, tuple)]
     assert len(tasks) == 3 * (4 * 3 + 6)
     ratios = content["median_ratios"]
@@ -121,7 +121,7 @@ def test_a_gpu_is_measured_too_where_there_is_one(monkeypatch: pytest.MonkeyPatc
     ]
 
 
-def test_the_peak_of_memory_is_this_processes_own() -> None:
+def test_the_peak_memory_is_that_of_this_process() -> None:
     before = training_memory.peak_mib()
     block = np.ones(64 << 20, np.uint8)
     assert training_memory.peak_mib() >= training_memory.resident_mib(os.getpid()) > 0
