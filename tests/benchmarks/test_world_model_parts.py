@@ -37,7 +37,7 @@ from tests.helpers.small_models import TINY
 from training.models.checkpoint import load_networks, save_networks
 from training.models.untrained import random_networks
 from training.runs.resume import TrainingError
-from training.search.rollouts import Player, Rollout, RolloutRequest
+from training.search.rollouts import CandidatePlayer, Rollout, RolloutRequest
 
 LEVEL = Level("Game", "State")
 SETTINGS = {"generations": 2, "levels": ["Game:State"]}
@@ -140,7 +140,9 @@ def test_the_first_variant_is_the_agent(networks: Path, monkeypatch: pytest.Monk
     task = RolloutRequest(0, parameters.astype(np.float32), LEVEL, 3)
     for module in (rollouts, variants):
         monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
-    assert VariantPlayer(networks, TRAINED, 1, 100, None)(task) == Player(networks, 100, None)(task)
+    assert VariantPlayer(networks, TRAINED, 1, 100, None)(task) == CandidatePlayer(
+        networks, 100, None
+    )(task)
     assert (networks / MEMORY).read_bytes() != (networks / untrained_memory(1)).read_bytes()
 
 
