@@ -15,7 +15,7 @@ from agent.errors import UserError
 from arena.environment.levels import Level
 from benchmarks.speed import learning_speed, training_memory, training_speed
 from tests.helpers.small_models import TINY
-from training import collect
+from training.experts import collector
 from training.search import rollouts
 
 
@@ -63,9 +63,9 @@ class InProcess:
 
 @pytest.fixture(autouse=True)
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (training_speed, collect, rollouts):
+    for module in (training_speed, collector, rollouts):
         monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
-    monkeypatch.setattr(training_speed, "available", lambda level: None)
+    monkeypatch.setattr(training_speed, "check_available", lambda level: None)
     for module in (training_memory, training_speed):
         monkeypatch.setattr(module, "Pool", InProcess)
         monkeypatch.setattr(module, "PRESETS", {"compact": TINY})

@@ -155,7 +155,7 @@ def made_up(task: RolloutRequest) -> Rollout:
 def pool(monkeypatch: pytest.MonkeyPatch) -> MadeUpPool:
     made = MadeUpPool(made_up)
     monkeypatch.setattr(trials, "Pool", made)
-    monkeypatch.setattr(trials, "available", lambda level: None)
+    monkeypatch.setattr(trials, "check_available", lambda level: None)
     return made
 
 

@@ -58,8 +58,8 @@ def playing(play: Callable[[LocalAgent, Level], Play]) -> Callable[..., None]:
 
     def play_ours(
         agent: LocalAgent,
-        levels: Sequence[Level],
         budget_steps: int,
+        levels: Sequence[Level],
         folder: Path,
         workers: int,
         console: Any,
