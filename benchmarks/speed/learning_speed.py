@@ -84,6 +84,6 @@ def _speed(trainer: Any, frames_a_step: int, seconds: float) -> float:
     while not steps or time.perf_counter() - started < seconds:
         take_step(Path(), trainer.state, trainer.losses)
         steps += 1
-    if trainer.place.device.type == "cuda":
+    if trainer.device.torch_device.type == "cuda":
         torch.cuda.synchronize()
     return round(steps * frames_a_step / (time.perf_counter() - started), 1)
