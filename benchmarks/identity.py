@@ -15,15 +15,15 @@ from arena.environment.levels import Level, register_integration
 
 
 def digest(values: Any) -> str:
-    """Returns a short name for JSON values: equal for equal values, different for others."""
+    """Returns a short hash of JSON values; equal values have equal hashes."""
     text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def model_digest(model: PackedModel) -> str:
-    """Returns a short name for what plays in a packed model, independent of its files' names.
+    """Returns a short hash of the files that play in a packed model, whatever their names are.
 
-    It is computed from the SHA-256 of the files that play. The model card is excluded: its text
+    It is computed from the SHA-256 of these files. The model card is excluded, because its text
     changes no score.
     """
     playing = (

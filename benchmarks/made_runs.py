@@ -1,4 +1,4 @@
-"""Made-up run folders of any length, in the form of local_eval.py, for benchmarks and tests."""
+"""Writes made-up run folders of any length, like local_eval.py's, for benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MadeLevel:
     name: str
     returns: Sequence[float]
     locked_from: int | None = None
-    length: int | Sequence[int] = 100  # agent steps: one number for all episodes, or one for each
+    length: int | Sequence[int] = 100  # agent steps of all episodes, or of each
     status: str = "finished"
     error: LevelFailure | None = None
     scenario: str = "contest"
@@ -54,7 +54,7 @@ class MadeLevel:
 def lucky_level(
     name: str, episodes: int, seed: int = 1, locked_from: int | None = None
 ) -> MadeLevel:
-    """Returns a level with random candidates, and with a better one after the lock-in."""
+    """Returns a level whose returns are random, and higher after the lock-in."""
     generator = np.random.default_rng(seed)
     returns = generator.normal(900, 250, episodes).clip(50)
     if locked_from is not None:
@@ -80,7 +80,7 @@ def write_run(
         agent: name of the packed model.
         journal: whether the agent is ours, which writes a journal.
         budget_steps: timesteps of a level.
-        pretrained: folder of the packed model; None: one that does not exist.
+        pretrained: folder of the packed model; None: a folder that does not exist.
     """
     folder.mkdir(parents=True)
     run = _run(levels, str(pretrained or f"/models/{agent}"), journal, budget_steps)

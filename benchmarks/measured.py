@@ -13,7 +13,7 @@ from benchmarks.measured_tables import update_documents
 
 
 def read_measured(path: Path) -> dict[str, Any]:
-    """Returns the result of earlier calls; an empty one if there is no file.
+    """Returns the stored result; an empty result if there is no file.
 
     Raises:
         UserError: the file can't be read.
@@ -47,10 +47,10 @@ def show_measured(path: Path, name: str, table: Callable[[dict[str, Any]], str])
     Args:
         path: the JSON file.
         name: name of the table in the documents.
-        table: makes the Markdown from the result.
+        table: function that formats the result as Markdown.
 
     Raises:
-        UserError: nothing was measured yet, or the file is not of this benchmark.
+        UserError: nothing was measured yet, or another program wrote the file.
     """
     if not (result := read_measured(path)):
         raise UserError(f"{path} is missing: measure first, without --show")

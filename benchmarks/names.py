@@ -1,4 +1,4 @@
-"""Names in an option: which of a benchmark's agents, variants or parts are measured."""
+"""Reads options that name the agents, variants or parts to measure, and checks numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def chosen(flag: str, text: str, known: Collection[str]) -> list[str]:
     names = [part.strip() for part in text.split(",") if part.strip()] or list(known)
     for name in names:
         if name not in known:
-            raise UserError(f"--{flag} has no {name!r}: give some of {', '.join(known)}")
+            raise UserError(
+                f"--{flag} has the unknown name {name!r}: choose from {', '.join(known)}"
+            )
     return [name for name in known if name in names]
 
 
@@ -26,7 +28,7 @@ def check_positive(options: object, names: Collection[str]) -> None:
     """Refuse options that are 0 or less.
 
     Raises:
-        UserError: names the first such option.
+        UserError: an option is 0 or less; the message names it.
     """
     for name in names:
         number = getattr(options, name)

@@ -1,6 +1,6 @@
 """Writes docs/settings.md: the agent's settings, then the options of every command.
 
-The page is generated from the dataclasses that the commands read, so that both always agree:
+The page is generated from the dataclasses that the commands use, so it is always up to date:
 
     python -m benchmarks.settings_page
 """
@@ -48,8 +48,8 @@ command prints the same with `--help`.
 A contest container gets no command-line options, so each setting of the agent is an environment
 variable as well as an option of `python -m agent`. Options win over variables, variables win over
 `play.json` in the folder of the packed model, and `play.json` wins over the defaults below.
-`local_eval.py tune --apply` writes `play.json` (see [lock-in](lock-in.md)). Settings that are yes
-or no take 1 and 0 as a variable.
+`local_eval.py tune --apply` writes `play.json` (see [lock-in](lock-in.md)). As a
+variable, a setting that is yes or no is written as 1 or 0.
 """
 
 
@@ -61,14 +61,14 @@ def main() -> int:
 
 
 def page() -> str:
-    """The whole page as Markdown."""
+    """Returns the whole page as Markdown."""
     parts = [INTRODUCTION, agent_table(), "\n## The commands\n"]
     parts += [command_section(program, options) for program, options in commands()]
     return "\n".join(parts)
 
 
 def commands() -> list[tuple[str, type[Any]]]:
-    """Every command and the dataclass of its options: `local_eval.py`, then package by package."""
+    """Returns the commands with their options: `local_eval.py` first, then package by package."""
     found = dict(_programs(importlib.import_module("local_eval")))
     for package in PACKAGES:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -79,7 +79,7 @@ def commands() -> list[tuple[str, type[Any]]]:
 
 
 def agent_table() -> str:
-    """The agent's settings, a row each."""
+    """Returns the table of the agent's settings, with a row for each."""
     rows = [["variable", "option", "default", "meaning"]]
     for field in dataclasses.fields(Settings):
         name = f"`{field.metadata['env']}`" if field.metadata["env"] else ""
@@ -88,7 +88,7 @@ def agent_table() -> str:
 
 
 def command_section(program: str, options: type[Any]) -> str:
-    """One command: its first sentence, its options, its presets."""
+    """Returns the section of a command: its first sentence, its options and its presets."""
     first_line = (options.__doc__ or "").strip().splitlines()[0]
     rows = [["option", "default", "meaning"]]
     for field in dataclasses.fields(options):
@@ -97,7 +97,7 @@ def command_section(program: str, options: type[Any]) -> str:
     presets: command_line.Presets = getattr(options, "presets", {})
     for name, values in presets.items():
         changed = ", ".join(f"`--{key.replace('_', '-')} {value}`" for key, value in values.items())
-        text += f"\n`--preset {name}` stands for {changed}.\n"
+        text += f"\n`--preset {name}` sets {changed}.\n"
     return text
 
 

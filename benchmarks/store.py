@@ -1,7 +1,7 @@
-"""Files of measurements that can continue: a JSON object with settings and one row for each play.
+"""Files of measurements that can be continued: JSON with settings and one row for each play.
 
-The contest's plays, the calibration and the ablations use this one form. A benchmark reads its file
-again to continue, and plays only what the file does not contain.
+The contest's plays, the calibration and the ablations use this one form. To continue, a
+benchmark reads its file and makes only the plays that are missing from it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 from agent.errors import UserError
 from agent.files import write_atomically
 
-FORMAT = "world-models-contest/"  # and the kind of the measurement
+FORMAT = "world-models-contest/"  # followed by the kind of the measurement
 VERSION = 3
 Values = Mapping[str, Any]
 Measurement = TypeVar("Measurement")
 
 
 class StoreError(UserError):
-    """A file of measurements that is missing, damaged, of another kind or of other settings."""
+    """A file of measurements is missing, damaged, of another kind, or has other settings."""
 
 
 def load_rows(

@@ -33,7 +33,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         rows: one text for each column. A vertical bar in a text is written as a slash.
 
     Raises:
-        ValueError: a row has another number of cells than the head.
+        ValueError: the number of cells in a row differs from the head's.
     """
     cells = [[cell.replace("|", "/") for cell in row] for row in (head, *rows)]
     if wrong := [row for row in cells if len(row) != len(head)]:

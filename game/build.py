@@ -1,7 +1,7 @@
 """Generates levels from a random seed and writes them as a game: ROM, states, level list, movies.
 
     python -m game.build --seed 7 --levels 11 --out fresh
-    python local_eval.py --levels fresh ...
+    python local_eval.py run --levels fresh
 
 The planner solves every level; a level that it cannot solve is generated again. Nothing depends on
 the clock: the same arguments give the same bytes.
@@ -30,7 +30,7 @@ from game.planning.emulator import Emulator
 from game.planning.movies import ReplayError, record
 from game.planning.planner import SearchResult, plan
 
-MAX_LEVELS = 60  # as many fit into a ROM of one megabyte
+MAX_LEVELS = 60  # the most that fit into a ROM of one megabyte
 SOLVE_FRAMES = 240_000  # emulated frames of a search: about 90 s on one core
 MAX_ATTEMPTS = 40
 DEFAULT_ZONES = ZONES[:6]  # the seventh zone is reserved for the test levels
@@ -132,7 +132,7 @@ def _range(text: str) -> tuple[float, float]:
 
 
 def generate_valid(spec: LevelSpec, attempt: int) -> tuple[GeneratedLevel, int]:
-    """Generate a level that keeps all limits, in as many attempts as that takes.
+    """Generate a level; raise the number of the attempt until the level keeps all limits.
 
     Args:
         spec: the level.
@@ -287,7 +287,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     built = build(folder, options.game, chosen, folder / "movies")
     about = f"seed {options.seed}, difficulty {options.difficulty}"
     write_level_list(folder, {"fresh": (about, options.game, [item.spec.name for item in built])})
-    print(f"{len(built)} levels in {folder}: python local_eval.py --levels {folder}")
+    print(f"{len(built)} levels in {folder}: python local_eval.py run --levels {folder}")
     return 0
 
 

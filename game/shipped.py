@@ -44,13 +44,11 @@ class Options:
 
     verify: bool = option("play every movie to its end post and write nothing", False)
     game: str = option(
-        "name of the only game to build or verify; by default both",
+        "name of the game to build or verify; by default both games",
         "",
         choices=["", GAME, FINAL_GAME],
     )
-    levels: str = option(
-        "names of the only levels to verify, separated by commas; by default all", ""
-    )
+    levels: str = option("names of the levels to verify, separated by commas; by default all", "")
 
 
 def level_specs() -> dict[str, list[LevelSpec]]:
@@ -77,8 +75,8 @@ def level_sets() -> dict[str, tuple[str, str, list[str]]]:
     train = [name for name in names[GAME] if name not in validation]
     return {
         "pangolin-train": ("the 37 acts of Pangolin Dash to train on", GAME, train),
-        "pangolin-validation": ("the 11 acts never trained on", GAME, validation),
-        "pangolin-test": ("the 11 held-out levels, a zone of their own among them", FINAL_GAME,
+        "pangolin-validation": ("the 11 acts of Pangolin Dash for validation", GAME, validation),
+        "pangolin-test": ("the 11 test levels, three of them in an extra zone", FINAL_GAME,
                           names[FINAL_GAME]),
     }  # fmt: skip
 

@@ -1,1 +1,1 @@
-"""What parts of the world model and other model sizes are worth: C is evolved with each variant."""
+"""Measures the effect of the world model's parts and sizes: C is evolved with each variant."""

@@ -1,7 +1,7 @@
-"""The runs of an ablation: every return of every run with the settings, and the table of them.
+"""The runs of an ablation: their returns, their settings, and the table of the results.
 
-A run in the file is not made again. All runs in a file have the same settings and, where variants
-share their networks, the same trained networks.
+A run that is in the file is not repeated. All runs in a file have the same settings and, where
+variants share their networks, the same trained networks.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class EvolvedRun:
 
 @dataclass
 class AblationRuns:
-    """The runs made so far.
+    """The runs that are finished.
 
     Attributes:
         settings: JSON values that must be the same for two runs to be compared.
@@ -113,9 +113,9 @@ def _from_row(row: Values) -> EvolvedRun:
 def table(results: AblationRuns, variants: Mapping[str, str]) -> str:
     """Returns Markdown: for each variant the score of each seed, their mean, and the difference.
 
-    The difference is to the first variant, over the seeds of both: with the same seed both were
-    evolved and measured on the same levels with the same stickiness. Its 95% interval is a
-    bootstrap over levels and then seeds.
+    The difference to the first variant is computed over the seeds that both have: with the same
+    seed, both were evolved and measured on the same levels with the same stickiness. Its 95%
+    interval is a bootstrap over levels and then seeds.
 
     Args:
         results: the runs.

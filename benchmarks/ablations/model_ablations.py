@@ -1,4 +1,4 @@
-"""What a model's sizes are worth: C is evolved on models that were trained briefly.
+"""Measures the effect of a model's sizes: C is evolved on models that were trained briefly.
 
     python -m benchmarks.ablations.model_ablations          measures; the same command continues
     python -m benchmarks.ablations.model_ablations --show   prints the tables and updates the
@@ -32,7 +32,7 @@ TABLE = "model ablations"  # its name in the documents
 POLICIES = "runner,held"  # policies that need neither a model nor recordings
 DATA = "data"  # folder of the recorded dataset
 BATCH = 32, 16  # frames in a step of V's training, sequences in a step of M's
-EVALUATIONS = 4  # number of evaluations in a training
+EVALUATIONS = 4  # number of evaluations during a training
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Options(SearchBudget):
 
     models: str = option("models to measure, separated by commas", ",".join(MODELS))
     data_levels: str = option(
-        "levels to record, without validation and test levels", "pangolin-train"
+        "levels to record; validation and test levels are refused", "pangolin-train"
     )
     data_frames: int = option("frames to record", 60_000)
     data_steps: int = option("limit of a recorded episode in agent steps", 900)
@@ -71,12 +71,16 @@ class Options(SearchBudget):
     memory_steps: int = option(
         f"optimizer steps of M, {BATCH[1]} sequences of 500 frames each", 200
     )
-    threads: int = option("number of threads of the trainings", 2)
-    runs: Path = option("folder of the data and runs, which can continue", Path("runs/models"))
+    threads: int = option("number of threads in the training of V and M", 2)
+    runs: Path = option(
+        "folder of the data and runs; runs in it are continued", Path("runs/models")
+    )
     out: Path = option(
         "file of the results, read and written", Path("results/model_ablations.json")
     )
-    show: bool = option("measure nothing; print --out, update the documents", False)
+    show: bool = option(
+        "measure nothing: print the results in --out and update the documents", False
+    )
 
 
 TRAINING = ("data_levels", "data_frames", "data_steps", "vision_steps", "memory_steps")
@@ -106,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def tables(results: AblationRuns) -> str:
-    """Returns Markdown: the scores of C, and the results of the trainings before."""
+    """Returns Markdown: the scores of C, then the results of training V and M."""
     measured = {name: results.models[name] for name in MODELS if name in results.models}
     head = ["model", "V: minutes", "error of V, of 255", "active dimensions", "M: minutes"]
     rows = [
@@ -121,7 +125,7 @@ def tables(results: AblationRuns) -> str:
         for name, facts in measured.items()
     ]
     scores = table(results, {name: model.about for name, model in MODELS.items()})
-    models = markdown_table([*head, 'error of M, of "z stays"'], rows)
+    models = markdown_table([*head, 'error of M / error of "z stays the same"'], rows)
     return "\n\n".join([scores, models])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def run_stage(stage: Any, *flags: str, **options: object) -> None:
-    """Run a stage as its command does, with its checks and its run folder; it can continue.
+    """Run a stage as its command does, with its checks and its run folder; an old run continues.
 
     Args:
         stage: module of the stage, such as `training.collect`.

@@ -1,4 +1,4 @@
-"""The runs of an ablation: C is evolved from zero on one budget, then its mean is measured.
+"""The runs of an ablation: C is evolved from scratch on a fixed budget, then the mean is measured.
 
 Each run uses the search of training.evolve. Runs of one seed play the same levels with the same
 stickiness, whatever the variant. The score of a run is the mean return of the distribution's mean
@@ -42,7 +42,7 @@ SAME = (
     "early_stop_reward",
     "sigma0",
     "measure_episodes",
-)  # settings that are the same for all runs in a file, with the levels
+)  # settings that, like the levels, are the same for all runs in a file
 
 
 def _act(number: int) -> str:
@@ -54,16 +54,16 @@ class SearchBudget:
     """Budget of every run of an ablation."""
 
     seeds: int = option("runs of each variant, with seeds 1, 2, ...", 3)
-    levels: str = option("levels of the search, without validation and test levels", _act(1))
+    levels: str = option("levels of the search; validation and test levels are refused", _act(1))
     measure: str = option("levels of the final measurement", _act(7))
     generations: int = option("generations of each run", 20)
-    population: int = option("candidates of a generation", 12)
-    levels_per_generation: int = option("levels of a generation, drawn from --levels", 2)
+    population: int = option("candidates in a generation", 12)
+    levels_per_generation: int = option("levels in a generation, drawn from --levels", 2)
     episodes: int = option("episodes of a candidate on each level", 1)
     measure_episodes: int = option("episodes on each level in the final measurement", 3)
     max_steps: int = option("limit of an episode in agent steps; the contest's is 4500", 4500)
     early_stop_reward: float = option(
-        "lowest mean reward of the last 300 steps before an episode is ended", 1.0
+        "end an episode once the mean reward of its last 300 steps is lower", 1.0
     )
     sigma0: float = option("initial standard deviation of a candidate's logits", 1.0)
     workers: int = option("number of processes, each with one emulator", 2)
@@ -100,8 +100,9 @@ class Variant:
 
     Attributes:
         n_features: number of features that the controller sees.
-        make: function of a seed. It returns what makes the player of a worker process: a call of
-            the player plays a task, and its `scale(levels, seed)` is the start of the search.
+        make: function that takes a seed and returns a factory, which makes the player of a worker
+            process. A call of the player plays a task, and its `scale(levels, seed)` returns the
+            initial scale of the search.
         model: folder of V and M, for the run's record.
         curriculum: return at which the curriculum adds a level, as `evolve --curriculum`.
     """
@@ -119,7 +120,7 @@ def measure(
     runs: Path,
     out: Path,
 ) -> None:
-    """Make the runs that the results lack, seed by seed, and save the results after each.
+    """Make the runs that are missing from the results, seed by seed, and save after each run.
 
     Args:
         budget: budget of each run.

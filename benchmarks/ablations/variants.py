@@ -1,7 +1,8 @@
-"""The variants of the world model that an ablation compares: plain objects with its three methods.
+"""The variants of the world model that an ablation compares.
 
-`reset`, `observe` and `remember` are all that the loop of an episode calls, so the agent knows
-nothing of the variants. No torch: the worker processes import this module.
+The loop of an episode calls only `reset`, `observe` and `remember`. A variant is any object with
+these three methods, so the agent's code does not know the variants. This module does not import
+torch, because the worker processes import it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ CURRICULUM = "curriculum"
 BEATEN = 1500.0  # return at which the curriculum adds its next level
 VARIANTS = {
     TRAINED: "trained M, z is the mean: the agent",
-    UNTRAINED: "untrained M of the same sizes, another one for each seed",
+    UNTRAINED: "untrained M of the same sizes, a different one for each seed",
     ZEROED: "no M: h and c are zero, C has the same number of parameters",
     ALONE: "no M: C sees only z and has parameters only for z",
     SAMPLED: "trained M, z sampled from V's Gaussian",
@@ -101,7 +102,7 @@ class SampledLatents:
         self._random = np.random.default_rng((seed, 4))
 
     def reset(self) -> None:
-        """Start an episode, or after `spec.sequence_steps` steps a sequence, as in training."""
+        """Start an episode, or a new sequence after `spec.sequence_steps` steps, as in training."""
         self._steps = 0
         self._h, self._c = self._memory.initial()
 
@@ -164,8 +165,8 @@ class VariantPlayer:
             variant: one of VARIANTS.
             seed: random seed of the run.
             max_steps: limit of an episode in agent steps.
-            hopeless_reward: lowest mean reward of the last 300 steps before an episode is ended;
-                None: it is never ended.
+            hopeless_reward: an episode is ended once the mean reward of its last 300 steps is
+                lower; None: no episode is ended early.
         """
         self._world_model = open_variant(networks, variant, seed)
         self._max_steps = max_steps

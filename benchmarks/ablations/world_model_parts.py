@@ -1,11 +1,11 @@
-"""What the parts of the world model are worth: C is evolved with and without them, on one budget.
+"""Measures the effect of the world model's parts: C is evolved with and without each of them.
 
     python -m benchmarks.ablations.world_model_parts          measures; the same command continues
     python -m benchmarks.ablations.world_model_parts --show   prints the table and updates the
                                                               documents
 
-All variants use the networks of one packed model. One more variant has all parts and a curriculum
-of levels. The module `trials` describes a run.
+All variants use the networks of one packed model and have the same budget. One more variant has
+all parts and a curriculum of levels. The module `trials` describes a run.
 """
 
 from __future__ import annotations
@@ -43,11 +43,15 @@ class Options(SearchBudget):
         "folder of the packed model with the trained V and M", Path("pretrained")
     )
     variants: str = option("variants to measure, separated by commas", ",".join(VARIANTS))
-    runs: Path = option("folder of the runs, which can continue", Path("runs/world_model_parts"))
+    runs: Path = option(
+        "folder of the runs; runs in it are continued", Path("runs/world_model_parts")
+    )
     out: Path = option(
         "file of the results, read and written", Path("results/world_model_parts.json")
     )
-    show: bool = option("measure nothing; print --out, update the documents", False)
+    show: bool = option(
+        "measure nothing: print the results in --out and update the documents", False
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def players(
     budget: SearchBudget, networks: Path, variant: str
 ) -> Callable[[int], Callable[[], object]]:
-    """Returns a function of a run's seed that returns what makes the player of a worker process."""
+    """Returns a function that takes a run's seed and returns a factory of the workers' players."""
 
     def for_seed(seed: int) -> Callable[[], object]:
         return functools.partial(

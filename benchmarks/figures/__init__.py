@@ -1,1 +1,1 @@
-"""The pictures in the documents, and what V keeps of a frame."""
+"""Makes the documents' pictures, and measures what V keeps of a frame."""

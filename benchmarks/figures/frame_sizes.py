@@ -1,9 +1,9 @@
-"""Which small things stay visible in 64 x 64 pixels: the evidence for `compact`'s interpolation.
+"""Measures which small things stay visible in 64 x 64 pixels, to choose `compact`'s interpolation.
 
     python -m benchmarks.figures.frame_sizes   writes frame_sizes.json and frame_sizes.png
 
-A shot has 3 pixels of 320 x 224, and a pixel of the small frame covers 5 x 3.5 of them: a method
-that uses only one of these can miss the shot.
+A shot is 3 pixels wide in a frame of 320 x 224, and a pixel of the small frame covers 5 x 3.5
+pixels: a method that uses only one of these can miss the shot.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ Shrink = Callable[[Frame], Frame]
 class Options:
     """Compare methods to resize a frame to 64 x 64: visibility, precision and speed."""
 
-    steps: int = option("agent steps of Airstriker in which small things are searched", 400)
-    every: int = option("interval of the frames that are used", 4)
+    steps: int = option("agent steps of Airstriker whose frames are searched for small things", 400)
+    every: int = option("interval between the frames that are used", 4)
     seed: int = option("random seed of the actions, 1 or more", 1)
     out: Path = option("folder of frame_sizes.json and frame_sizes.png", Path("results"))
 

@@ -6,9 +6,9 @@ It replays the best episode of each of the run's levels and writes to results/pi
 
     play.gif             the best episode: the game, V's view, M's prediction, the buttons
     reconstructions.png  frames of each zone, and V's view of them
-    interpolations.png   decoded latents between those of two zones
-    traversals.png       changes of one latent dimension, for those that vary most in the run
-    dream.png            M predicts on from its own latents, given only the buttons
+    interpolations.png   decoded latents, interpolated between two zones
+    traversals.png       one latent dimension changed, for the dimensions that vary most
+    dream.png            M continues from its own predictions, given only the buttons
     lock_in_curve.png    the score against the lock-in's threshold, from the tuner's JSON
     gallery.json         the run and the model of the pictures
 """
@@ -46,9 +46,9 @@ from benchmarks.identity import model_digest
 from training.pictures.rows import write_rows
 
 FRAMES_A_ZONE = 2
-FIRST_STEPS = 300  # part of an episode that is shown; later it may not move for minutes
+FIRST_STEPS = 300  # part of an episode that is shown; later the player may not move for minutes
 INTERPOLATED = 9  # pictures of an interpolation, both ends included
-TRAVERSED = 7  # number of latent dimensions
+TRAVERSED = 7  # number of latent dimensions drawn
 DEVIATIONS = 3.0  # largest change, in standard deviations of the run's latents
 DREAM_WARM_UP_STEPS = 60
 DREAM_PICTURES = 10
@@ -64,7 +64,7 @@ class Options:
         "folder of the packed model whose view is shown", PROJECT_DIR / "pretrained"
     )
     tuning: Path | None = option(
-        "JSON file of local_eval.py tune, for the curve of the threshold", None
+        "tune.json of local_eval.py tune, for the curve of the threshold", None
     )
     out: Path = option("folder of the pictures", PROJECT_DIR / "results/pictures")
 
@@ -226,7 +226,7 @@ def traverse(out: Path, recordings: Sequence[ReplayedEpisode], views: DecodedVie
 
 
 def dream(out: Path, best: ReplayedEpisode, views: DecodedViews) -> Any:
-    """Write the game, V's view, M's prediction one step before, and M's dream."""
+    """Write the game, V's view, M's one-step prediction, and M's dream."""
     steps = DREAM_PICTURES * DREAM_STEPS_APART
     warm_up = max(1, min(DREAM_WARM_UP_STEPS, len(best.buttons) - steps))
     shown = range(warm_up, min(warm_up + steps, len(best.frames)), DREAM_STEPS_APART)

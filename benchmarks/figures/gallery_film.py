@@ -49,7 +49,7 @@ def write_gif(
     expected: NDArray[np.uint8],
     buttons: NDArray[np.uint8],
 ) -> dict[str, Any]:
-    """Write the seconds of an episode that change most, at its speed, in at most `MAX_BYTES`.
+    """Write the part of an episode that changes most, at the game's speed, in at most `MAX_BYTES`.
 
     Args:
         path: the GIF file.

@@ -1,4 +1,4 @@
-"""The documents' pictures of the pages: a run's report, and the live view of a short run.
+"""Takes the documents' pictures of the pages: a run's report, and the live view of a short run.
 
     python -m benchmarks.figures.gallery_pages --run runs/RUN
 
@@ -50,7 +50,9 @@ class Options:
     """Take the documents' pictures of the report and of the live view."""
 
     run: Path = option("run folder with a report.html")
-    watch_steps: int = option("timesteps a level of the watched run; the picture is at half", 2000)
+    watch_steps: int = option(
+        "timesteps of each level in the live view; its picture is taken halfway", 2000
+    )
     live: bool = option("play two levels and take a picture of the live view", True)
     out: Path = option("folder of the pictures", PROJECT_DIR / "results/pictures")
 

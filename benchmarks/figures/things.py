@@ -1,4 +1,4 @@
-"""Where rings and enemies are on a screen: they are found by template matching with the game's art.
+"""Finds rings and enemies on a screen, by template matching with the game's art.
 
 No variable of the game has their positions, but the screen shows the pixels of the art.
 """
@@ -47,7 +47,7 @@ class Finder:
     """Finds things on screens of the game's zones."""
 
     def __init__(self) -> None:
-        """Compute the game's art, in one or two seconds."""
+        """Compute the game's art, which takes one or two seconds."""
         shared, zones = art.draw_shared(), art.draw_zones()
         rings = [_template("ring", picture, _palette(shared, None)) for picture in _rings(shared)]
         self._templates = {

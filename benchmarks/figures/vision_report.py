@@ -1,12 +1,12 @@
-r"""What V keeps of frames of levels that it was not trained on: numbers and pictures.
+r"""Measures what V keeps of frames of levels that it was not trained on, and draws pictures.
 
-    python -m training.collect --levels pangolin-validation --held-out --policies movie,departure \
-        --frames 6000 --out data/unseen
+    python -m training.collect --levels pangolin-validation --held-out \
+        --policies demonstration,perturbed --frames 6000 --out data/unseen
     python -m benchmarks.figures.vision_report --vision RUN --data data/unseen --out results/vision
 
 The known failure of this method is a decoder that draws the scenery and omits the player. So the
 error is also measured in boxes around the player, the enemies and the rings, and compared with the
-error of a flat patch of the box's mean colour, as of a decoder that omits the thing.
+error of a flat patch of the box's mean colour, which a decoder that omits the thing would draw.
 """
 
 from __future__ import annotations

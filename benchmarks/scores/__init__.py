@@ -1,1 +1,1 @@
-"""Returns under the contest's rules: agents, levels and settings of play are compared."""
+"""Measures scores under the contest's rules, to compare agents, levels and play settings."""

@@ -1,4 +1,4 @@
-"""How a baseline plays one budget, counted exactly as the contest's server counts.
+"""Plays one budget with a baseline, and counts exactly as the contest's server does.
 
 Baselines have no model. They play in the process of the benchmark, without the socket.
 """
@@ -33,7 +33,7 @@ class BudgetSpentError(Exception):
 
 
 class CountedEnv:
-    """A level's environment that counts as the contest's server does, and ends with the budget."""
+    """A level's environment that counts as the contest's server does, and stops at the budget."""
 
     def __init__(self, environment: BaselineEnv, monitor: Monitor, budget_steps: int) -> None:
         self._environment = environment
@@ -81,7 +81,7 @@ class BaselineTask:
 
 
 def make_play_baseline() -> Callable[[BaselineTask], Play]:
-    """Returns what a worker process calls for each task; it needs no preparation."""
+    """Returns the function that a worker process calls for each task."""
     return play_baseline
 
 

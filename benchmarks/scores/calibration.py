@@ -1,9 +1,10 @@
-"""How hard the levels are: scores of simple policies, JERK and the planner under contest rules.
+"""Measures how hard the levels are: scores of simple policies, JERK and the planner.
 
     python -m benchmarks.scores.calibration          measures; the same command continues
     python -m benchmarks.scores.calibration --show   prints the tables and updates the documents
 
-Each agent's play of each level is written to the file when it ends, so an interruption loses only
+All play under the contest's rules. Each agent's play of each level is written to the file when it
+ends, so an interruption loses only
 the levels that are being played. The planner's return is that of its movie, which is played
 without stickiness.
 """
@@ -40,7 +41,7 @@ from benchmarks.scores.calibration_scores import (
 )
 from benchmarks.scores.calibration_tables import by_level, document_tables, findings, summary, table
 
-LONGEST_SECONDS = 4 * 3600.0  # limit of one agent on one level
+LONGEST_SECONDS = 4 * 3600.0  # time limit of one agent on one level
 MOVIE_FRAMES = 18_000
 
 
@@ -52,7 +53,9 @@ class CalibrationError(UserError):
 class Options:
     """Measure how hard the levels are. The same command again continues the measurement."""
 
-    levels: str = option("levels or a set of levels", "pangolin-validation")
+    levels: str = option(
+        "level set, GAME:STATE or folder, separated by commas", "pangolin-validation"
+    )
     agents: str = option("agents to measure, separated by commas", ",".join(AGENTS))
     episodes: int = option("episodes of each simple policy on each level", 5)
     jerk_steps: int = option("timesteps of JERK's budget on each level", 100_000)
@@ -62,7 +65,9 @@ class Options:
     seed: int = option("random seed of the policies and of the stickiness, 1 or more", 1)
     workers: int = option("number of processes", 2)
     out: Path = option("file of the results, read and written", Path("results/calibration.json"))
-    show: bool = option("measure nothing; print --out, update the documents", False)
+    show: bool = option(
+        "measure nothing: print the results in --out and update the documents", False
+    )
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class CalibrationTask:
 
 
 def make_measure() -> Callable[[CalibrationTask], LevelReturns]:
-    """Returns what a worker process calls for each task; it needs no preparation."""
+    """Returns the function that a worker process calls for each task."""
     return measure
 
 
@@ -141,7 +146,7 @@ def _play_movie(level: Level, options: Options) -> LevelReturns:
 def measure_all(
     tasks: Sequence[CalibrationTask], scores: CalibrationScores, options: Options
 ) -> None:
-    """Play the tasks without a score, and write the file after each task."""
+    """Play the tasks that have no score yet, and write the file after each task."""
     todo = [task for task in tasks if scores.get(task.agent, task.level.name) is None]
     print(f"{len(tasks) - len(todo)} of {len(tasks)} are already measured", file=sys.stderr)
     if not todo:

@@ -1,4 +1,4 @@
-"""The calibration's scores: every return of every agent on every level, and the settings.
+"""The calibration's scores: the returns of every agent on every level, and the settings.
 
 The benchmark continues its file only with the same settings and the same ROMs.
 """
@@ -45,7 +45,7 @@ class LevelReturns:
 
 @dataclass(frozen=True)
 class CalibrationSettings:
-    """What must be the same for two scores to be in one table.
+    """Settings that must be the same for two scores to be in one table.
 
     Attributes:
         episodes: episodes of each simple policy on each level.

@@ -1,4 +1,4 @@
-"""The calibration as tables for the terminal and the documents, and whether the targets are met."""
+"""Makes the calibration's tables for the terminal and the documents, and checks the targets."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def document_tables(scores: CalibrationScores) -> dict[str, str]:
 
 
 def findings(scores: CalibrationScores) -> list[str]:
-    """Returns one line for each target: it is met, or where it is missed."""
+    """Returns one line for each target: whether it is met, or on which levels it is missed."""
     return [*_targets(scores), *_simple_policies(scores), *_unfinished(scores)]
 
 

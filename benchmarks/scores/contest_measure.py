@@ -1,4 +1,4 @@
-"""Plays that a measurement of the contest's scores lacks, each written to its file when it ends."""
+"""Makes the plays that are missing from a measurement, and writes each to the file when it ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from benchmarks.scores.contest_players import play_ours
 from benchmarks.scores.contest_plays import ContestPlays, Play, PlayKey
 
 SCENARIO = "contest"  # the scenario whose reward measures progress
-LONGEST_SECONDS = 12 * 3600.0  # limit of a baseline on one level
+LONGEST_SECONDS = 12 * 3600.0  # time limit of a baseline on one level
 
 
 class MeasurementFile:
@@ -71,7 +71,7 @@ def chosen_levels(text: str) -> list[Level]:
     """Returns the levels to play; all exist and all have the contest's reward.
 
     Raises:
-        UserError: names a level that has not.
+        UserError: a level is missing or has another reward; the message names it.
     """
     levels = select(text)
     for level in levels:
@@ -98,7 +98,7 @@ def measure_baselines(
         levels: levels by name.
         folder: folder of the runs.
         workers: number of processes.
-        file: takes the plays.
+        file: the measurement that the plays are added to.
     """
     tasks = {
         BaselineTask(
@@ -129,11 +129,11 @@ def measure_ours(
         keys: key of each play, by level.
         folder: folder of the runs.
         workers: number of levels played at once.
-        file: takes the plays.
+        file: the measurement that the plays are added to.
     """
     key = next(iter(keys.values()))
     file.console.print(f"{key.agent}, seed {key.seed}", highlight=False, markup=False)
-    # After an interruption other levels are left to play, so the run folder is another one.
+    # After an interruption fewer levels are left to play, so another run folder is used.
     what = digest(
         {
             "levels": [*keys],

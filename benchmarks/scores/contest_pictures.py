@@ -1,4 +1,4 @@
-"""The contest's scores as pictures: bars with intervals, and where episodes end on the maps."""
+"""Draws the contest's scores: bars with intervals, and where episodes end on the maps."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from matplotlib import pyplot  # noqa: E402
 
 INK, OTHERS, OURS = "#1d2321", "#8a9793", "#0a7d6b"
 ENDS = {DIED: "#a8480c", TIME: "#3a5ba0", FINISHED: "#0a7d6b"}
-BINS = 120  # of a level's length
-COLOURS = 128  # in a picture of ends: a map has few, and committed files are kept small
+BINS = 120  # bins over a level's length
+COLOURS = 128  # few, because maps have few colours and the files are committed
 
 
 def draw_all(folder: Path, plays: ContestPlays, levels: Sequence[Level]) -> list[Path]:
@@ -162,7 +162,7 @@ def _draw_counts(axes: Any, name: str, plays: Sequence[Play]) -> None:
     labels = [f"{how} ({len(values)})" for how, values in progress.items()]
     edges = np.linspace(0, 1, BINS + 1)
     axes.hist(list(progress.values()), edges, stacked=True, color=list(ENDS.values()), label=labels)
-    # A locked-in candidate ends often in one place; a log scale shows the other ends too.
+    # A locked-in candidate often ends at the same position; a log scale shows the others too.
     axes.set_yscale("symlog")
     axes.set_ylabel("episodes", fontsize=7)
     axes.set_xticks([])

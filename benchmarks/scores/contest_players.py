@@ -1,6 +1,6 @@
 """Our agents in the contest's scores: what identifies them, and how they play a budget.
 
-They play as in the contest: the real agent behind the real socket.
+They play as in the contest: the real agent, connected through the real socket.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ SECONDS_TO_CONNECT, SECONDS_TO_HANG = 120.0, 900.0
 def identities(pretrained: Path) -> dict[str, Identity]:
     """Returns what identifies each agent at present; plays of equal identities are comparable.
 
-    An identity is plain data: the agent's name, its model, and what `play_identity` adds. It holds
-    no hash of source code and no default value.
+    An identity is plain data: the agent's name, its model, and what `play_identity` adds. It
+    contains no hash of source code and no default value.
 
     Raises:
         UserError: there is no packed model, or its play.json can't be used.
@@ -99,7 +99,7 @@ def play_identity(settings: Settings) -> dict[str, Any]:
     is changed, its old value must be written into the stored identities.
 
     Returns:
-        `settings`: name -> value. `explorer`: its version, only where the explorer is on.
+        `settings`: name -> value. `explorer`: its version, only if the explorer is on.
     """
     defaults = {field.name: field.default for field in dataclasses.fields(settings)}
     values = {name: getattr(settings, name) for name in PLAY_SETTINGS}
@@ -116,7 +116,7 @@ def our_agent(
     Args:
         name: one of `OURS`.
         pretrained: folder of the packed model.
-        budget_steps: timesteps, for the environment of the agent.
+        budget_steps: timesteps of the budget, which the agent is given as a setting.
         seed: random seed of its candidates, and of the weights of an untrained model.
         folder: folder for untrained models; a model that is there is used again.
     """
@@ -135,7 +135,7 @@ def _settings(name: str, pretrained: Path, budget_steps: int, seed: int) -> Sett
 
 
 def untrained_model(folder: Path, model: PackedModel, evolution: Evolution, seed: int) -> Path:
-    """Returns the folder of a packed model with random weights and a search at its start.
+    """Returns the folder of a packed model with random weights and an initial distribution of C.
 
     Its sizes are those of `model`. It is written once: a run that continues needs the same files.
     """

@@ -1,4 +1,4 @@
-"""The contest's plays: every return of every play, and which agent played it.
+"""The contest's plays: the returns of each play, and which agent played it.
 
 A play is one agent's budget on one level with one seed. What identifies a player is stored as data,
 never as a hash of source code. Plays of another model, other settings or another ROM stay in the
@@ -73,11 +73,11 @@ class ContestPlays:
     """All plays that were measured.
 
     Attributes:
-        players: id -> identity, of all that ever played. Ids are "p1", "p2", ...
+        players: id -> identity, of all players that ever played. Ids are "p1", "p2", ...
         current: agent -> id of its present identity.
         roms: game -> SHA-1 of its present ROM.
         levels: levels in the order of the tables.
-        plays: all plays by key, those that are not current included.
+        plays: all plays by key, including those that are not current.
     """
 
     players: dict[str, Identity] = field(default_factory=dict)
@@ -171,7 +171,7 @@ class ContestPlays:
         return key == self.key(key.budget_steps, key.agent, key.level, key.seed)
 
     def excluded(self) -> str | None:
-        """Returns one line about the plays that no table includes; None: there are none."""
+        """Returns one line about the plays that are excluded from the tables; None without any."""
         excluded = [key for key in self.plays if not self.is_current(key)]
         if not excluded:
             return None

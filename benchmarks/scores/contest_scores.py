@@ -50,7 +50,9 @@ class Options:
     The same command again continues the measurement.
     """
 
-    levels: str = option("levels or a set of levels", "pangolin-validation")
+    levels: str = option(
+        "level set, GAME:STATE or folder, separated by commas", "pangolin-validation"
+    )
     steps: int = option("timesteps of each budget, resets included", 100_000)
     seeds: int = option("budgets of each agent on each level, with seeds 1, 2, ...", 3)
     agents: str = option("agents to measure, separated by commas", ",".join(NAMES))
@@ -59,7 +61,8 @@ class Options:
     folder: Path = option("folder of the runs", Path("runs/contest_scores"))
     out: Path = option("file of the results, read and written", Path("results/contest_scores.json"))
     show: bool = option(
-        "measure nothing; print --out, draw the pictures, update the documents", False
+        "measure nothing: print the results in --out, draw the pictures, update the documents",
+        False,
     )
 
     def __post_init__(self) -> None:
@@ -114,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def measure(
     options: Options, levels: Sequence[Level], keys: Sequence[PlayKey], file: MeasurementFile
 ) -> None:
-    """Make the plays that the file lacks: first the baselines, then our agents.
+    """Make the plays that are missing from the file: first the baselines, then our agents.
 
     Raises:
         EvaluationInterrupted, KeyboardInterrupt: finished plays are kept.
@@ -156,7 +159,10 @@ def update_card(plays: ContestPlays, pretrained: Path) -> None:
 
     shipped = plays.players.get(plays.current.get(SHIPPED, ""), {})
     if shipped.get("model") != model_digest(load(pretrained)):
-        print(f"note: {pretrained} is another model: its card stays as it is", file=sys.stderr)
+        print(
+            f"note: {pretrained} is not the measured model: its card is not changed",
+            file=sys.stderr,
+        )
         return
     before = (pretrained / MODEL_CARD).read_text(encoding="utf-8")
     if (card := with_tables(before, {TABLE: for_the_card(plays)})) != before:

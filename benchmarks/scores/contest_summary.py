@@ -31,7 +31,7 @@ class AgentPlays:
 
     @property
     def scores(self) -> dict[str, list[float]]:
-        """Level -> the score of each of its budgets that counts an episode."""
+        """Level -> the scores of its plays; plays without a counted episode are excluded."""
         scores = {
             level: [play.score for play in plays.values() if play.score is not None]
             for level, plays in self.plays.items()
@@ -80,7 +80,7 @@ def how_ended(episode_return: float, length: int) -> str:
 
 
 def budgets(plays: ContestPlays) -> list[int]:
-    """Returns the budgets of current plays: most levels first, of equals the largest first."""
+    """Returns the budgets of current plays, by number of levels and then by size, largest first."""
     levels: dict[int, set[str]] = {}
     for key in plays.plays:
         if plays.is_current(key):
@@ -89,7 +89,7 @@ def budgets(plays: ContestPlays) -> list[int]:
 
 
 def budget_of_ends(plays: ContestPlays) -> int | None:
-    """Returns the budget with most levels that the shipped agent played, of equals the largest."""
+    """Returns the shipped agent's budget with the most levels; if several, the largest."""
     levels = {
         steps: len(row.plays)
         for steps in budgets(plays)
@@ -102,7 +102,7 @@ def budget_of_ends(plays: ContestPlays) -> int | None:
 def summarize(
     plays: ContestPlays, budget_steps: int, agents: Sequence[str] = AGENTS
 ) -> list[AgentPlays]:
-    """Returns the current plays of the agents that were measured at a budget, in this order."""
+    """Returns the current plays at a budget, by agent; agents without any are omitted."""
     found = []
     for agent in agents:
         by_level: dict[str, dict[int, Play]] = {}
@@ -165,7 +165,7 @@ def count_of(number: int, what: str) -> str:
 
 
 def zones(levels: Sequence[str]) -> dict[str, list[str]]:
-    """Returns zone -> its levels, for "GAME:ZONE.ACT"; another name is a zone by itself."""
+    """Returns zone -> its levels, for "GAME:ZONE.ACT"; another name counts as a zone."""
     found: dict[str, list[str]] = {}
     for level in levels:
         found.setdefault(level.rpartition(":")[2].partition(".")[0], []).append(level)

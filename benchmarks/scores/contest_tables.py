@@ -40,7 +40,7 @@ LEVEL_HEAD = (
 
 
 def markdown(plays: ContestPlays) -> str:
-    """Returns all for the documents: a table for each budget, our levels, and the pictures."""
+    """Returns the documents' text: a table for each budget, our levels, and the pictures."""
     known = budgets(plays)
     if not known:
         return "Nothing is measured yet."
@@ -65,7 +65,7 @@ def comparison(plays: ContestPlays) -> str:
 
 
 def for_the_card(plays: ContestPlays) -> str:
-    """Returns all for the model card: a table for each budget, and how our episodes end."""
+    """Returns the model card's text: a table for each budget, and how our episodes end."""
     parts = [table(plays, steps) for steps in budgets(plays)]
     if (steps := budget_of_ends(plays)) is not None:
         (row,) = (row for row in summarize(plays, steps) if row.agent == SHIPPED)
@@ -113,7 +113,7 @@ def by_level(plays: ContestPlays, budget_steps: int) -> str:
 
 
 def ends_picture(zone: str) -> str:
-    """Returns the file name of a zone's picture of ends; any zone's name is safe."""
+    """Returns the file name of a zone's picture of ends, without unsafe characters."""
     return f"ends_{re.sub(r'[^A-Za-z0-9_-]+', '-', zone)}.png"
 
 
@@ -150,7 +150,7 @@ def _row(row: AgentPlays, total: int) -> list[str]:
 
 def _ratio_line(other: str, found: tuple[float, Interval | None, int] | None) -> str:
     if found is None:
-        return f"{SHIPPED} / {other}: no level and seed that both played."
+        return f"{SHIPPED} / {other}: there is no level and seed that both played."
     value, interval, levels = found
     return (
         f"{SHIPPED} / {other}: **{value:.2f}** (95% interval {_range(interval, '.2f')}, levels"

@@ -57,20 +57,20 @@ class Options:
     """Simulate and play lock-in rules on the same levels, and compare the scores."""
 
     levels: str = option(
-        "level set, or levels separated by commas, that may be tuned to", "pangolin-train"
+        "training levels: a level set, or levels separated by commas", "pangolin-train"
     )
-    count: int = option("number of these levels, evenly spread over the set", 4)
+    count: int = option("number of these levels to use, evenly spread over the set", 4)
     steps: int = option("timesteps of each recorded and each played budget", 100_000)
     repeats: int = option("episodes of each recorded candidate", 3)
     seeds: int = option("budgets that each rule plays on each level", 1)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     workers: int = option("number of levels played at once", 2)
     folder: Path = option(
-        "folder of the runs; a run that is there is resumed", Path("runs/lock_in_trust")
+        "folder of the runs; runs in it are continued", Path("runs/lock_in_trust")
     )
     out: Path = option("JSON file of the results", Path("results/lock_in_trust.json"))
     show: bool = option(
-        "print the results in --out as Markdown and update the documents; measures nothing", False
+        "measure nothing: print the results in --out and update the documents", False
     )
 
     def __post_init__(self) -> None:
@@ -86,7 +86,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Compared:
-    """One played budget of a rule on a level, beside its prediction. Scores are points.
+    """One played budget of a rule on a level, with its prediction. Scores are points.
 
     Attributes:
         rule: name of the rule.
@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         content = measure(options, levels, settings, Console(stderr=True))
     except EvaluationInterrupted as interrupted:
-        print(f"{interrupted}; the same command goes on", file=sys.stderr)
+        print(f"{interrupted}; the same command continues", file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
     write_measured(options.out, content)
     print(json.dumps(content, indent=2))
@@ -171,7 +171,7 @@ def spread(levels: Sequence[Level], count: int) -> list[Level]:
 def play(
     options: Options, levels: Sequence[Level], settings: Settings, out: Path, console: Console
 ) -> RunResults:
-    """Play the levels that this folder has no result of.
+    """Play the levels that have no result in this folder.
 
     Raises:
         EvaluationInterrupted: Ctrl-C; what was finished is kept.
@@ -262,7 +262,7 @@ def summary(compared: Sequence[Compared]) -> dict[str, Any]:
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     """Return Spearman's rank correlation of two samples (n,).
 
-    None if n is below 3, where it says nothing, or if one sample is constant.
+    None if n is below 3, which is too few, or if one sample is constant.
     """
     if len(first) < 3 or len(set(first)) < 2 or len(set(second)) < 2:
         return None

@@ -1,11 +1,11 @@
-"""What the agent's settings of play are worth, measured on training levels.
+"""Measures the effect of the agent's play settings, on training levels.
 
     python -m benchmarks.scores.play_settings          measures; the same command continues
     python -m benchmarks.scores.play_settings --show   prints the table and updates the documents
 
 Each variant changes one setting of the shipped agent; the last variant plays as the original 2018
 agent. All play the same levels with the same seeds through the real socket, as in contest_scores.
-The defaults are chosen here; validation levels are not used to choose anything.
+The defaults are chosen by this measurement, so it uses no validation level.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {  # agent in the results -> changed
     "mean-first": {"candidate_order": "mean-first"},
     ORIGINAL_2018: ORIGINAL_2018_PLAY,
 }
-# How the table describes a variant. Results name agents without names of settings, which change.
+# How the table describes a variant. Its name in the results contains no name of a setting, because
+# settings may be renamed.
 LABELS = {
     "mean-first": "the mean and the hall of fame first: `CANDIDATE_ORDER=mean-first`",
 }
@@ -69,12 +70,12 @@ LEVELS = ",".join(
 
 @dataclass(frozen=True)
 class Options:
-    """Measure what settings of play are worth, on training levels.
+    """Measure the effect of play settings, on training levels.
 
     The same command again continues the measurement.
     """
 
-    levels: str = option("levels or a set of levels, without validation and test levels", LEVELS)
+    levels: str = option("levels or a level set; validation and test levels are refused", LEVELS)
     steps: int = option("timesteps of each budget, resets included", 20_000)
     variants: str = option("variants to measure, separated by commas", ",".join(NAMES))
     seeds: int = option("budgets of each variant on each level, with seeds 1, 2, ...", 1)
@@ -82,7 +83,9 @@ class Options:
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     folder: Path = option("folder of the runs", Path("runs/play_settings"))
     out: Path = option("file of the results, read and written", Path("results/play_settings.json"))
-    show: bool = option("measure nothing; print --out, update the documents", False)
+    show: bool = option(
+        "measure nothing: print the results in --out and update the documents", False
+    )
 
     def __post_init__(self) -> None:
         """Refuse numbers below 1.
@@ -122,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def measure(
     options: Options, variants: Sequence[str], levels: Sequence[Level], file: MeasurementFile
 ) -> None:
-    """Make the plays that the file lacks.
+    """Make the plays that are missing from the file.
 
     Raises:
         EvaluationInterrupted, KeyboardInterrupt: finished plays are kept.
@@ -189,7 +192,7 @@ def markdown(plays: ContestPlays) -> str:
 
 
 def difference(first: AgentPlays | None, second: AgentPlays) -> str:
-    """Returns the second's mean minus the first's, over levels and seeds of both, with interval."""
+    """Returns the second's mean minus the first's, with interval, where both played."""
     if first is None or first is second:
         return ""
     ones, others = paired_scores(first, second)

@@ -1,11 +1,11 @@
-"""What CMA-ES gained over the controller that it began with: the expert actions that M predicts.
+"""Measures what CMA-ES gained over its initial controller, which plays M's expert actions.
 
     python -m benchmarks.scores.search_gain          measures, about seven minutes on two cores
     python -m benchmarks.scores.search_gain --show   prints the table and updates the documents
 
-Both controllers play whole episodes of the same levels with the same stickiness, without lock-in,
-learning or the explorer: on the levels of the search, and on levels that neither M nor the search
-has played. M's head of expert actions is read from the packed torch weights (half precision).
+Both controllers play whole episodes of the same levels with the same stickiness, without lock-in
+and explorer: on the levels of the search, and on levels that neither M nor the search has played.
+M's head of expert actions is read from the packed torch weights (half precision).
 """
 
 from __future__ import annotations
@@ -41,8 +41,11 @@ from training.search.rollouts import Rollout, RolloutRequest, play
 # torch is imported where it is needed: the worker processes import this file too.
 
 TABLE = "search gain"  # its name in the documents
-CONTROLLERS = ("expert actions of M, start of the search", "mean of the distribution, end of it")
-FIRST_SEED = 1_600_000_000  # first random seed of the stickiness; evolution's begin at 2**31
+CONTROLLERS = (
+    "expert actions of M, start of the search",
+    "mean of the distribution, end of the search",
+)
+FIRST_SEED = 1_600_000_000  # first random seed of the stickiness; in evolution they begin at 2**31
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ class Options:
     max_steps: int = option("limit of an episode in agent steps; the contest's is 4500", 4500)
     workers: int = option("number of processes, each with one emulator", 2)
     out: Path = option("file of the results", Path("results/search_gain.json"))
-    show: bool = option("measure nothing; print --out, update the documents", False)
+    show: bool = option(
+        "measure nothing: print the results in --out and update the documents", False
+    )
 
 
 class PackedPlayer:

@@ -1,1 +1,1 @@
-"""Steps per second, seconds and memory of play, training, datasets, the game and the pages."""
+"""Measures the speed and memory of play, training, datasets, the game and the pages."""

@@ -1,11 +1,11 @@
-"""How fast a dataset is written and read, and how large it is.
+"""Measures how fast a dataset is written and read, and how large it is.
 
     python -m benchmarks.speed.dataset_speed          measures, about a minute on one core
     python -m benchmarks.speed.dataset_speed --show   prints the table and updates the documents
 
-Frames of real play are recorded first. Then they are written as episodes and read again, round
-after round, with the code of `collect` and the trainings. Reads come from the page cache: decoding
-is measured, not the disk.
+Frames of real play are recorded first. In each round they are written as episodes and read again,
+with the code of `collect` and of training. Reads come from the page cache: decoding is measured,
+not the disk.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FIGURES = {
     "written": "written and committed, fsync included",
     "read in order": "read in order",
     "read and shrunk": "read in order and resized for `compact`, as V's training does",
-    "read singly": "read one by one, at random places",
+    "read singly": "read one by one, at random positions",
 }
 
 
@@ -52,7 +52,7 @@ class Options:
     """Measure how fast a dataset is written and read."""
 
     levels: str = option(
-        "levels whose frames are written, one episode of each",
+        "levels whose frames are written, one episode for each",
         "PangolinDash-Genesis:MeadowZone.Act1,PangolinDash-Genesis:CavernZone.Act1,"
         "PangolinDash-Genesis:GlacierZone.Act1,PangolinDash-Genesis:FoundryZone.Act1",
     )
@@ -60,7 +60,9 @@ class Options:
     singles: int = option("frames that are read one by one", 100)
     rounds: int = option("number of rounds; each measures everything once", 5)
     out: Path = option("file of the results", Path("results/dataset_speed.json"))
-    show: bool = option("measure nothing; print --out, update the documents", False)
+    show: bool = option(
+        "measure nothing: print the results in --out and update the documents", False
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -88,8 +90,9 @@ def table(result: Mapping[str, Any]) -> str:
         rows.append([about, f"{middle:,.0f} ({min(found):,.0f} to {max(found):,.0f})"])
     head = ["frames of a dataset", f"frames/s (median of {len(rounds)}; lowest to highest)"]
     return (
-        f"{markdown_table(head, rows)}\n\nA frame takes {result['bytes_a_frame']:,} bytes with all"
-        f" its values; its picture alone has {result['bytes_of_the_picture']:,} bytes."
+        f"{markdown_table(head, rows)}\n\nA stored frame takes {result['bytes_a_frame']:,} bytes"
+        " with all its values; uncompressed, the picture alone takes"
+        f" {result['bytes_of_the_picture']:,}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Speed of Pangolin Dash compared with Airstriker, the emulator's own game, and its size.
+"""Measures the size of Pangolin Dash, and its speed compared with stable-retro's Airstriker.
 
     python -m benchmarks.speed.game_speed
 
@@ -47,7 +47,7 @@ RATIO_AT_LEAST, RESET_AT_MOST, BYTES_AT_MOST = 1.0, 2.0, 3_000_000
 class Options:
     """Measure env.step and env.reset in process, compared with Airstriker, and the games' sizes."""
 
-    levels: str = option("levels, as in local_eval.py; by default one of every zone", "")
+    levels: str = option("levels, as in local_eval.py; by default one level of every zone", "")
     steps: int = option("env.step calls of each level in a round", 1000)
     rounds: int = option("number of rounds; each steps every level once", 15)
     resets: int = option("env.reset calls of each level in a round", 20)

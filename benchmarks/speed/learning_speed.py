@@ -1,4 +1,4 @@
-"""Frames/s of training V and M, on random data: speed does not depend on what is learnt."""
+"""Frames/s of training V and M, on random data: speed does not depend on what is learned."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def learning_speeds(
 
     Args:
         presets: name -> sizes.
-        seconds: seconds that each of them trains, at least.
+        seconds: minimum duration of each measurement.
         threads: CPU threads.
 
     Returns:
@@ -76,14 +76,14 @@ def memory_speed(spec: ModelSpec, seconds: float, device: str) -> float:
 def _speed(trainer: Any, frames_a_step: int, seconds: float) -> float:
     """Returns frames/s after one step of warm-up; at least one step is measured.
 
-    A step reads its losses and so waits for the GPU; the end of the last backward pass is waited
-    for after the loop.
+    Each step waits for the GPU, because it reads its losses. After the loop, the GPU finishes the
+    last backward pass before the time is taken.
     """
     take_step(Path(), trainer.state, trainer.losses)
     started, steps = time.perf_counter(), 0
     while not steps or time.perf_counter() - started < seconds:
         take_step(Path(), trainer.state, trainer.losses)
         steps += 1
-    if trainer.place.device.type == "cuda":
+    if trainer.device.torch_device.type == "cuda":
         torch.cuda.synchronize()
     return round(steps * frames_a_step / (time.perf_counter() - started), 1)

@@ -1,4 +1,4 @@
-"""Runs of the programs that play_speed compares: their servers, their speed and their memory."""
+"""Runs the programs that play_speed compares, and measures their speed and memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ProgramRun:
     Attributes:
         steps_per_second: from the contest's log.csv, without the first 1,000 steps.
         emulator_share: share of the time since the agent's connection in which the emulator
-            computed; None without a server, which measures it.
+            computed. The server measures it; None without a server.
     """
 
     steps_per_second: float
@@ -108,7 +108,7 @@ def served(level: Level, folder: Path, timesteps: int, seed: int) -> Iterator[Pa
 
 
 def seconds_to_first_action(level: Level, model: Path) -> float:
-    """Returns the seconds of a whole run of one reset and one action, an upper bound."""
+    """Returns the duration of a run of one reset and one action: an upper bound in seconds."""
     seconds = []
     for seed in range(1, 6):
         with tempfile.TemporaryDirectory(prefix="speed-") as text:

@@ -1,4 +1,4 @@
-"""Steps per second of the agent, compared with the bare emulator and the original 2018 agent.
+"""Measures the agent's speed, and compares it with the emulator and the original 2018 agent.
 
     python -m benchmarks.speed.play_speed          measures
     python -m benchmarks.speed.play_speed --show   prints the tables and updates the documents
@@ -6,7 +6,7 @@
 All programs play the same level through the same server, in turn, round after round, so that other
 work on the machine slows all of them. Results are medians of ratios within a round. The emulator's
 share of a run's time is measured within the run. Speed does not depend on what a network has
-learnt, so the weights are random.
+learned, so the weights are random.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ TABLE = "play speed"  # its name in the documents
 PROGRAMS = {
     "bare": "the emulator in process, no agent",
     "null": "an agent that does nothing, through the socket",
-    "compact": "ours, the shipped preset",
-    "original2018": "ours, the sizes of the original 2018 agent",
-    "eager": "the original 2018 agent: torch, eager mode, `nn.LSTM`",
+    "compact": "our agent, with the preset of the shipped model",
+    "original2018": "our agent, with the sizes of the original 2018 agent",
+    "eager": "like the original 2018 agent: torch in eager mode, `nn.LSTM`",
 }
-FEWEST_STEPS = 3000  # `eager` always plays this number: it needs minutes for them
+FEWEST_STEPS = 3000  # `eager` always plays this number, which takes minutes
 TARGETS = {
     "null / bare": 0.9,
     "original2018 / null": 0.5,
@@ -51,18 +51,20 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class Options:
-    """Measure steps/s of the bare emulator, a null agent, ours in both presets, and eager torch."""
+    """Measure steps/s of the emulator, a null agent, our agent in both presets, and eager torch."""
 
     level: str = option("level that all programs play", "airstriker")
-    steps: int = option("timesteps of a program in a round; the first 1,000 are warm-up", 10_000)
+    steps: int = option("timesteps of each program in a round; the first 1,000 are warm-up", 10_000)
     rounds: int = option("number of rounds; each runs every program once", 5)
     memory_steps: int = option("timesteps of the run that measures memory", 200_000)
     parts: str = option(
-        "parts to measure, separated by commas; other parts of the file stay",
+        "parts to measure, separated by commas; other parts of the file are kept",
         "speed,first_action,memory",
     )
     out: Path = option("file of the results", Path("results/play_speed.json"))
-    show: bool = option("measure nothing; print --out, update the documents", False)
+    show: bool = option(
+        "measure nothing: print the results in --out and update the documents", False
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -115,7 +117,7 @@ def speed(options: Options, level: Level, models: dict[str, Path]) -> dict[str, 
 
 
 def first_action(options: Options, level: Level, models: dict[str, Path]) -> dict[str, float]:
-    """Returns by preset the seconds from the agent's start to its first action, at most."""
+    """Returns, by preset, an upper bound of the seconds until the agent's first action."""
     return {preset: seconds_to_first_action(level, model) for preset, model in models.items()}
 
 

@@ -1,7 +1,7 @@
 """The programs that play_speed compares with the agent.
 
 `bare`: the emulator in process, without socket and agent. `null`: no buttons, through the socket.
-`eager`: as the original 2018 agent: torch in eager mode with `nn.LSTM`; M is stepped before the
+`eager`: torch in eager mode with `nn.LSTM`, like the original 2018 agent; M is stepped before the
 action is sent.
 """
 
@@ -24,7 +24,7 @@ from arena.server.monitor import Monitor
 
 @dataclass(frozen=True)
 class Options:
-    """Play as one of the programs that the agent is compared with."""
+    """Run one of the programs that the agent is compared with."""
 
     program: str = option("name of the program", positional=True, choices=("bare", "null", "eager"))
     level: str = option("level of `bare`", "airstriker")
@@ -34,7 +34,7 @@ class Options:
 
 
 def main() -> None:
-    """Run one program until its steps or the server's are used."""
+    """Run one program to the end of its own or the server's budget."""
     options = command_line.parse(Options, prog="python -m benchmarks.speed.play_speed_agents")
     if options.program == "bare":
         play_bare(options)

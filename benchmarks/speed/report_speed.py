@@ -1,4 +1,4 @@
-"""How long the pages of a long run take: the report, the tuner, and opening the report.
+"""Measures how long the pages of a long run take: the report, the tuner, and opening the report.
 
     python -m benchmarks.speed.report_speed
 

@@ -1,7 +1,7 @@
 """Speeds of programs that run in turn, round after round, and their ratios within a round.
 
-Other work on the machine slows all programs of a round. So results are medians of ratios within
-rounds, never a ratio of two medians. A pair is named `above / below`.
+Other work on the machine slows all programs of a round. Therefore results are medians of ratios
+within rounds, not ratios of medians. A pair is named `above / below`.
 """
 
 from __future__ import annotations

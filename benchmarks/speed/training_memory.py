@@ -20,7 +20,7 @@ from training import evolve
 from training.search import rollouts
 from training.search.search import Search, SearchSettings
 
-WARM_GENERATIONS = 5  # generations before memory counts as growing
+WARM_GENERATIONS = 5  # generations before the growth of memory is measured
 CMA_PARAMETERS, CMA_POPULATION, CMA_GENERATIONS = 9_000, 80, 5
 
 

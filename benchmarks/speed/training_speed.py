@@ -1,11 +1,11 @@
-"""Speed and memory of training: collecting, V, M, evolution.
+"""Measures the speed and memory of training: collecting, V, M, evolution.
 
     python -m benchmarks.speed.training_speed          measures, about five minutes on two cores
     python -m benchmarks.speed.training_speed --show   prints the tables and updates the documents
 
 Collecting and evolving are compared with the bare emulator, which plays the same episodes, in turn,
 round after round, so that other work on the machine slows all of them. Results are medians of
-ratios within a round. The networks have random weights: speed does not depend on what was learnt.
+ratios within a round. The networks have random weights: speed does not depend on what was learned.
 V and M are measured on the CPU, and on a CUDA device if there is one.
 """
 
@@ -77,9 +77,11 @@ class Options:
     rounds: int = option("number of rounds; each measures collecting and evolving once", 3)
     seconds: float = option("seconds of training V and M, each in both presets", 20.0)
     generations: int = option("generations over which memory is measured", 50)
-    threads: int = option("number of threads of the trainings of V and M", 1)
+    threads: int = option("number of threads in the training of V and M", 1)
     out: Path = option("file of the results", Path("results/training_speed.json"))
-    show: bool = option("measure nothing; print --out, update the documents", False)
+    show: bool = option(
+        "measure nothing: print the results in --out and update the documents", False
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -101,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """Returns the result as Markdown: speeds of play, speeds of learning, memory."""
+    """Returns the result as Markdown: speed of the stages that play, speed of V and M, memory."""
     rows = []
     for pair in TARGETS:
         name = pair.split(" / ")[0]
@@ -175,7 +177,7 @@ def measure(level: Level, options: Options) -> dict[str, Any]:
 
 
 def play_all(folder: Path, networks: Path, level: Level, options: Options) -> dict[str, float]:
-    """Returns the steps/s of all that plays, one after the other."""
+    """Returns the steps/s of the emulator, of collecting and of evolving, measured in turn."""
     with tempfile.TemporaryDirectory(dir=folder) as data:
         create_dataset(Path(data))
         player = functools.partial(Evolve, networks, options.steps)
@@ -195,7 +197,7 @@ def play_all(folder: Path, networks: Path, level: Level, options: Options) -> di
 def steps_per_second(
     make: Callable[[], Callable[[EpisodeTask], int]], level: Level, episodes: int, workers: int
 ) -> float:
-    """Returns the steps/s of all workers together; each plays one episode before as warm-up."""
+    """Returns the steps/s of all workers together; each first plays one episode as warm-up."""
     tasks = [(number, level, number + 1) for number in range(workers * (episodes + 1))]
     with Pool(make, workers) as pool:
         for _ in pool.run(tasks[:workers]):

@@ -1,4 +1,4 @@
-"""What the live view costs a run: without it, with it, and with an open page.
+"""Measures what the live view costs: runs without it, with it, and with an open page.
 
 The same levels are played in turn, round after round, so that other work on the machine slows all
 modes. Speed is read from the contest's log.csv, without its first 1,000 steps. Processor time is
@@ -40,7 +40,7 @@ class Options:
     """Measure steps/s of a run without --watch, with it, and with an open page."""
 
     levels: str = option(
-        "levels or a set of levels; the first --workers of them are played", "pangolin-validation"
+        "levels or a level set; the first --workers levels are played", "pangolin-validation"
     )
     workers: int = option("number of levels, all played at once", 2)
     steps: int = option("timesteps of each level; the first 1,000 are warm-up", 5000)
@@ -107,8 +107,8 @@ def ratio(rounds: list[dict[str, dict[str, float]]], pair: str, name: str) -> fl
 def measure(mode: str, options: Options) -> dict[str, float]:
     """Play once; return steps/s of all workers together, and processor seconds.
 
-    `watching_seconds` are the processor seconds of the process that the user starts, which makes
-    the pictures, without its start and without its children.
+    `watching_seconds` are the processor seconds of the process that the user starts, which also
+    draws the live view's pictures. Its start-up and its child processes are excluded.
     """
     with tempfile.TemporaryDirectory(prefix="watch-") as folder:
         out = Path(folder) / "run"

@@ -29,8 +29,11 @@ OPEN = frozenset(
 LOW_SLOPES = (Cell.S14_UP0, Cell.S14_DOWN3)
 LOOP_ROWS, LOOP_COLUMNS = 9, 10
 LOOP_COVERS = (Cell.EMPTY, Cell.BACK, Cell.BACK_B, Cell.WATER_TOP)
-PATTERN_ROWS, PATTERN_COLUMNS = 8, 32  # fills repeat: a level then packs to half the size
-DECOR_ODDS = 5  # one in this many places gets a decoration
+PATTERN_ROWS, PATTERN_COLUMNS = (
+    8,
+    32,
+)  # the pattern of fills repeats, which halves a level's packed size
+DECOR_ODDS = 5  # one in this number of free positions gets a decoration
 
 
 def _noise(rows: int, columns: int, seed: int) -> npt.NDArray[np.uint32]:

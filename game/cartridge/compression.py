@@ -11,8 +11,8 @@ from collections.abc import Sequence
 def compress(data: bytes, stride: int) -> bytes:
     """Compress data.
 
-    A token of 0 ends the data; 1-127 is followed by as many literal bytes; 128-255 means a copy of
-    token - 125 bytes, from a distance in the next two bytes.
+    A token of 0 ends the data; 1-127 is followed by that number of literal bytes; 128-255 means a
+    copy of token - 125 bytes, from a distance in the next two bytes.
 
     Args:
         data: the bytes.

@@ -1,4 +1,4 @@
-"""Draws a small map of a whole level from the ROM, to show where on it something happened.
+"""Draws a small map of a whole level from the ROM, to show where something happened in the level.
 
 The ROM holds a level as cells and a zone as tiles; each cell becomes 2 x 2 pixels of its mean
 colours. This needs no emulator, and works for any ROM that `game.build` makes.

@@ -1,7 +1,7 @@
 """Makes the save states of a ROM's levels, always with the same bytes for the same ROM.
 
-A state is made by asking the engine for a level through its RAM block. The emulator leaves parts
-of a state uninitialised; these are set to zero.
+To make a state, a level is requested from the engine through its RAM block. The emulator leaves
+parts of a state uninitialised; these are set to zero.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def problems(listing: str) -> list[str]:
 
 
 def main() -> int:
-    """Scan the listing given on the command line; print the faulty lines and return 1 for any."""
+    """Scan the listing named on the command line; print faulty lines, and return 1 if any."""
     listing = Path(sys.argv[1]).read_text()
     if not any(LINE.match(line) for line in listing.splitlines()):
         print(f"error: {sys.argv[1]} is not an objdump listing", file=sys.stderr)

@@ -72,7 +72,7 @@ def record(emulator: Emulator, state: bytes, actions: Sequence[int], path: Path)
     """Play actions under the contest's scenario and write them as a .bk2 movie.
 
     Args:
-        emulator: the emulator with the game; it stays where the play ends.
+        emulator: the emulator with the game; it is left in the state at the end of the play.
         state: decompressed state of the level.
         actions: one for each step of the contest.
         path: the movie, written atomically.

@@ -1,4 +1,4 @@
-"""JERK and the simple policies on a corridor: what they press, and what JERK remembers."""
+"""JERK and the simple policies on a corridor: which buttons they press, and what JERK repeats."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ SETTINGS = {"generations": 2, "levels": ["Game:State"]}
 
 
 def made(**runs: list[float]) -> AblationRuns:
-    """AblationRuns with these scores of seeds 1, 2, ..."""
+    """Returns AblationRuns with these scores for the seeds 1, 2, ..."""
     results = AblationRuns(dict(SETTINGS))
     for name, scores in runs.items():
         results.runs[name] = {
@@ -43,7 +43,7 @@ def test_the_table_compares_seed_by_seed() -> None:
     found = re.fullmatch(r"-200 \((-[\d,]+) to \+([\d,]+)\)", apart[1])
     assert found is not None
     low, high = (int(number.replace(",", "")) for number in found.groups())
-    # trained has 1,000 or 2,000 of a seed, zeroed 1,100 or 1,500; four draws of each
+    # trained scores 1,000 or 2,000 with a seed, zeroed 1,100 or 1,500; four resamples of each
     assert -900 <= low <= -600 and 200 <= high <= 500
 
 

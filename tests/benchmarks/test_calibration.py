@@ -30,7 +30,7 @@ LEVELS = ["G:ZoneA", "G:ZoneB"]
 
 
 def results(**agents: list[list[float]]) -> CalibrationScores:
-    """CalibrationScores with these returns: name (with _ for a space) -> level -> episodes."""
+    """Returns scores with these returns: name (with _ for a space) -> level -> episodes."""
     made = CalibrationScores(SETTINGS, LEVELS)
     for name, rows in agents.items():
         for level, returns in zip(LEVELS, rows, strict=False):
@@ -86,7 +86,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
         CalibrationScores.open(path, SETTINGS, LEVELS)
 
 
-def test_the_table_has_a_row_a_level_and_the_means() -> None:
+def test_the_table_has_a_row_for_each_level_and_the_means() -> None:
     made = results(JERK=[[1000.0], [1500.0, 2500.0]], planner=[[9500.0]])
     assert words(table(made)) == [
         ["JERK", "planner"],
@@ -122,7 +122,7 @@ def test_missed_targets_are_reported() -> None:
 def test_wrong_numbers_and_missing_movies_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--episodes is 0"):
         calibration.main(["--episodes", "0"])
-    with pytest.raises(UserError, match="--agents has no 'JERKS': give some of"):
+    with pytest.raises(UserError, match="--agents has the unknown name 'JERKS': choose from"):
         calibration.main(["--agents", "JERKS"])
     task = calibration.CalibrationTask(
         "planner", Level("G", "ZoneA"), calibration.Options(movies=tmp_path)

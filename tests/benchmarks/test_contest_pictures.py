@@ -17,7 +17,7 @@ from benchmarks.scores.contest_plays import ContestPlays
 from tests.helpers.contest_plays import JERK, LEVELS, add, opened
 
 
-def test_pictures_are_small_and_one_a_zone(tmp_path: Path) -> None:
+def test_pictures_are_small_and_each_zone_has_one(tmp_path: Path) -> None:
     results = opened()
     random = np.random.default_rng(1)
     add(results, SHIPPED, [[list(random.uniform(0, 9500, 300))]] * 2)

@@ -34,7 +34,7 @@ from tests.helpers.contest_plays import JERK, packed
 
 
 class MadeUp:
-    """A level whose episodes take three steps, of 1, 2 and 3."""
+    """A level whose episodes have three steps, with the rewards 1, 2 and 3."""
 
     def __init__(self) -> None:
         self.step_number = 0
@@ -84,9 +84,9 @@ def test_our_agents_and_their_identities(tmp_path: Path, monkeypatch: pytest.Mon
         for key, value in tuned[name]["settings"].items():
             assert described[key] == value
     assert agents[SHIPPED].settings.lock_in_rule == "best-of"
-    seed = agents[ORIGINAL_2018].settings
-    assert (seed.lock_in_rule, seed.lock_in_score, seed.explore) == ("first-above", 2000.0, False)
-    assert seed.candidate_order == "distribution" and seed.pretrained == pretrained
+    old = agents[ORIGINAL_2018].settings
+    assert (old.lock_in_rule, old.lock_in_score, old.explore) == ("first-above", 2000.0, False)
+    assert old.candidate_order == "distribution" and old.pretrained == pretrained
     untrained = agents[UNTRAINED].settings
     assert untrained.pretrained != pretrained and untrained.lock_in_rule == "first-above"
     again = our_agent(UNTRAINED, pretrained, 1000, 2, tmp_path / "models")
@@ -139,7 +139,9 @@ def test_a_changed_setting_or_explorer_makes_another_identity(
     assert play_identity(Settings(lock_in_score=500.0))["settings"] == {"lock_in_score": 500.0}
     monkeypatch.setattr(contest_players, "EXPLORER_VERSION", EXPLORER_VERSION + 1)
     assert play_identity(Settings()) == {**before, "explorer": EXPLORER_VERSION + 1}
-    assert play_identity(Settings(explore=False)) == without  # it plays without the explorer
+    assert (
+        play_identity(Settings(explore=False)) == without
+    )  # the explorer is off, so its version does not matter
 
 
 def test_a_models_digest_depends_on_the_content_of_the_files_that_play(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
         opened(path)
 
 
-def test_plays_of_another_model_are_excluded_until_it_is_back(tmp_path: Path) -> None:
+def test_plays_of_another_model_are_excluded_until_it_is_used_again(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     old = opened()
     add(old, SHIPPED, [[[1000.0]], [[1000.0]]])

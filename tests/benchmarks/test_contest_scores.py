@@ -38,7 +38,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> MadeUpPool:
 
 @pytest.fixture
 def made_up(monkeypatch: pytest.MonkeyPatch, pool: MadeUpPool) -> list[str]:
-    """Replaces our agents' play; the list has what they played, "interrupt" in it stops them."""
+    """Replaces the play of our agents and lists it; "interrupt" in the list stops them."""
     played: list[str] = []
 
     def play(agent: LocalAgent, level: Level) -> Play:
@@ -77,7 +77,7 @@ def test_the_same_command_continues_and_plays_nothing_twice(
     assert contest_scores.main(command) == 0
     assert "12 of 12" in capsys.readouterr().err and len(made_up) == 8
 
-    # Another budget and another agent are added beside them.
+    # Another budget and another agent are added to the same file.
     assert contest_scores.main([*command, "--steps", "500", "--agents", "jerk"]) == 0
     read = ContestPlays.load(tmp_path / "results" / "scores.json")
     assert len(read.plays) == 16 and budgets(read) == [1000, 500]
@@ -101,7 +101,7 @@ def test_a_new_model_is_measured_again(
 def test_mistakes_are_named(tmp_path: Path, made_up: list[str]) -> None:
     with pytest.raises(UserError, match="--seeds is 0"):
         contest_scores.main(["--seeds", "0"])
-    with pytest.raises(UserError, match="--agents has no 'JERKS': give some of"):
+    with pytest.raises(UserError, match="--agents has the unknown name 'JERKS': choose from"):
         contest_scores.main(arguments(tmp_path, "--agents", "JERKS"))
     with pytest.raises(UserError, match="scenario"):
         contest_measure.chosen_levels("airstriker")
@@ -152,14 +152,14 @@ def test_show_writes_the_scores_into_the_card_of_their_model(
     assert card.startswith("# Card\n\n<!-- contest scores -->\n**1,000 timesteps a level, 2 levels")
     assert f"| {SHIPPED} | 500 |" in card and card.endswith("<!-- end -->\n\nrest\n")
     assert "Of 4 episodes with 1,000 timesteps a level: died 100%, out of time 0%" in card
-    assert model_digest(load(model)) == before  # the same model all the same
+    assert model_digest(load(model)) == before  # it is still the same model
     assert contest_scores.main(arguments(tmp_path, "--agents", "ours")) == 0
     assert "4 of 4 plays are already measured" in capsys.readouterr().err
 
     packed(model, seed=2)
     write_new_card(model, "<!-- contest scores -->\nNot yet.\n<!-- end -->\n")
     assert contest_scores.main(arguments(tmp_path, "--show")) == 0
-    assert "is another model" in capsys.readouterr().err
+    assert "is not the measured model" in capsys.readouterr().err
     assert "Not yet." in (model / MODEL_CARD).read_text()
 
 

@@ -34,7 +34,7 @@ def test_a_score_is_the_mean_over_levels_of_the_mean_over_seeds() -> None:
     assert row.steps_per_second == pytest.approx(50)
 
 
-def test_a_finished_level_is_one_whose_end_some_episode_reached() -> None:
+def test_a_level_is_finished_if_any_episode_reached_its_end() -> None:
     results = opened()
     add(results, JERK, [[[8999.9], [100.0, 9000.5]], [[8000.0]]])
     (row,) = summarize(results, 1000)
@@ -48,7 +48,7 @@ def test_a_finished_level_is_one_whose_end_some_episode_reached() -> None:
 
 def test_the_ratio_is_paired_by_level_and_seed() -> None:
     results = opened()
-    # The levels differ tenfold; on each ours has half as much again.
+    # The levels differ tenfold; on each, ours scores 1.5 times as much.
     add(results, JERK, [[[100.0], [200.0], [9999.0]], [[1000.0]]])
     add(results, SHIPPED, [[[150.0], [300.0]], [[1500.0]]])
     jerk, ours = summarize(results, 1000)
@@ -63,7 +63,7 @@ def test_the_ratio_is_paired_by_level_and_seed() -> None:
     assert ratio(*summarize(alike, 1000)) == (1.5, pytest.approx((1.5, 1.5)), 2)
 
 
-def test_a_ratio_needs_what_both_played_and_a_first_that_scores() -> None:
+def test_a_ratio_needs_common_plays_and_a_positive_first_score() -> None:
     results = opened()
     add(results, JERK, [[], [[0.0]]])
     add(results, SHIPPED, [[[5.0]]])
@@ -74,7 +74,7 @@ def test_a_ratio_needs_what_both_played_and_a_first_that_scores() -> None:
     assert "no level and seed that both played" in table(results, 1000)
 
 
-def test_each_budget_has_a_table_of_its_own_that_has_a_title() -> None:
+def test_each_budget_has_its_own_table_with_a_title() -> None:
     results = opened()
     add(results, JERK, [[[100.0]], [[300.0]]])
     add(results, SHIPPED, [[[400.0]], [[]]])

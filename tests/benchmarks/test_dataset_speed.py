@@ -51,7 +51,7 @@ def test_every_figure_is_measured_and_written(
     assert [set(one) for one in result["frames_per_second"]] == [set(dataset_speed.FIGURES)] * 2
     assert all(figure > 0 for one in result["frames_per_second"] for figure in one.values())
     assert result["bytes_of_the_picture"] == 224 * 320 * 3
-    # noise can't be compressed, only its 16 bits of 24 are stored; what else is known is little
+    # Noise can't be compressed: 16 of its 24 bits are stored. The other values need little space.
     assert 16 / 24 <= result["bytes_a_frame"] / result["bytes_of_the_picture"] < 1.02 * 16 / 24
     assert capsys.readouterr().out == dataset_speed.table(result) + "\n"
     with pytest.raises(UserError, match="--steps is 0"):

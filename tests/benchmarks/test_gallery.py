@@ -57,7 +57,7 @@ def test_the_best_level_of_each_zone_is_chosen(tmp_path: Path) -> None:
         chosen_levels(tmp_path)
 
 
-def test_pictures_have_a_row_for_each_of_their_labels(tmp_path: Path, views: DecodedViews) -> None:
+def test_pictures_have_a_row_for_each_label(tmp_path: Path, views: DecodedViews) -> None:
     recordings = [recording("MeadowZone"), recording("CanyonZone", 20), recording("CavernZone")]
     gallery.reconstruct(tmp_path, recordings, views)
     assert size_of(tmp_path / "reconstructions.png") == (110 + 6 * 66, 2 * 66)
@@ -80,7 +80,7 @@ def test_the_film_shows_the_liveliest_seconds_and_stays_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = np.zeros((101, 224, 320, 3), np.uint8)
-    frames[60:80:2] = 255  # flickers here
+    frames[60:80:2] = 255  # the frames flicker here
     assert liveliest(frames, 20) == (59, 79) or liveliest(frames, 20) == (60, 80)
     assert liveliest(frames[:10], 50) == (1, 10)
     small = np.zeros((101, 64, 64, 3), np.uint8)

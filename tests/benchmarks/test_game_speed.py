@@ -1,4 +1,4 @@
-"""The speed benchmark: medians of ratios within a round, the games' sizes, and a run for real."""
+"""The speed benchmark: medians of ratios within a round, the games' sizes, and a small real run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_tiny_run_measures_every_level(tmp_path: Path) -> None:
     assert len(result["ratios_by_round"]) == 2
 
 
-def test_a_comparison_with_itself_or_of_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_comparison_with_itself_and_empty_rounds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give another level"):
         game_speed.main(["--levels", "airstriker", "--out", str(tmp_path / "x.json")])
     with pytest.raises(UserError, match="is 0: give a positive number"):

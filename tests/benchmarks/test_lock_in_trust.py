@@ -24,7 +24,7 @@ from tests.helpers.small_models import TINY, write_random_pretrained
 def made_up_play(
     options: Any, levels: Sequence[Level], settings: Settings, out: Path, console: Any
 ) -> RunResults:
-    """Budgets really followed by the agent's own code, on candidates with known returns."""
+    """Plays budgets with the agent's own lock-in code, on candidates with known returns."""
     journals: dict[str, list[Entry]] = {}
     results = []
     for number, level in enumerate(levels):
@@ -49,7 +49,7 @@ def made_up_play(
     return RunResults("made up", options.steps, results)
 
 
-def test_what_is_predicted_is_what_is_played(
+def test_predictions_agree_with_played_scores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(lock_in_trust, "play", made_up_play)
@@ -60,7 +60,7 @@ def test_what_is_predicted_is_what_is_played(
     assert content == json.loads(capsys.readouterr().out)
     assert len(content["levels"]) == 4 and len(content["rules"]) >= 3
     assert len(content["budgets"]) == 3 * 4 * len(content["rules"])
-    # 0.95 is hoped for; but 70 recorded candidates know nothing of one better than their best.
+    # 0.95 is expected, but none of 70 recorded candidates shows that better ones exist.
     assert content["inside"] > 0.65
     assert content["mean_absolute_error_of_rules"] < 120
     assert content["rank_correlation_of_rules"] > 0.5
@@ -74,13 +74,13 @@ def test_show_writes_what_was_measured_into_the_readme(
     readme, out = tmp_path / "README.md", tmp_path / "trust.json"
     readme.write_text("<!-- lock-in trust -->\n<!-- end -->\n")
     monkeypatch.setattr(measured_tables, "ROOT", tmp_path)
-    seeds = lock_in_trust.Compared("first above 2,000", "Game:A", 1000.0, 900.0, 1100.0, 1050.0)
+    first = lock_in_trust.Compared("first above 2,000", "Game:A", 1000.0, 900.0, 1100.0, 1050.0)
     other = lock_in_trust.Compared("best of the first 16", "Game:A", 1200.0, 1000.0, 1300.0, 990.0)
     content = {
         "levels": ["Game:A"],
         "options": {"steps": 5000},
         "recommended": other.rule,
-        **lock_in_trust.summary([seeds, other]),
+        **lock_in_trust.summary([first, other]),
         "budgets": [{}, {}],
     }
     out.write_text(json.dumps(content))
@@ -115,7 +115,7 @@ def test_counts_below_one_are_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)  # ten runs of the real thing
+@pytest.mark.timeout(1500)  # ten runs on the real emulator
 def test_on_the_emulator_and_resumed(tmp_path: Path) -> None:
     pretrained = write_random_pretrained(tmp_path / "model", spec=TINY)
     out, runs = tmp_path / "trust.json", tmp_path / "runs"

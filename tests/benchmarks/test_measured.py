@@ -30,7 +30,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         read_measured(path)
 
 
-def test_a_place_that_cant_be_written_is_named(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"speed\.json can't be written .*give another --out"):
         write_measured(tmp_path / "file" / "speed.json", {"figure": 1.0})

@@ -62,7 +62,9 @@ def test_what_was_measured_is_what_the_command_measures() -> None:
 
 def test_mistakes_are_named(tmp_path: Path) -> None:
     fixed = arguments(tmp_path)
-    with pytest.raises(UserError, match="--models has no 'huge': give some of compact"):
+    with pytest.raises(
+        UserError, match="--models has the unknown name 'huge': choose from compact"
+    ):
         model_ablations.main([*fixed, "--models", "huge"])
     with pytest.raises(UserError, match="--vision-steps is 0: give a positive number"):
         model_ablations.main([*fixed, "--vision-steps", "0"])
@@ -72,7 +74,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)  # three trainings of two models, and processes that load all anew
+@pytest.mark.timeout(1500)  # two models are trained, and the processes load everything again
 def test_on_the_emulator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fixed = [*arguments(tmp_path), "--models", "compact"]
     assert model_ablations.main(fixed) == 0

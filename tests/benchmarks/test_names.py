@@ -1,4 +1,4 @@
-"""Names in an option: chosen in the benchmark's order, wrong names are refused."""
+"""Names in an option: they keep the benchmark's order, and unknown names are refused."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def test_names_come_in_the_benchmarks_order_and_none_means_all() -> None:
 
 
 def test_an_unknown_name_is_named() -> None:
-    with pytest.raises(UserError, match="^--agents has no 'd': give some of a, b$"):
+    with pytest.raises(UserError, match="^--agents has the unknown name 'd': choose from a, b$"):
         chosen("agents", "a,d", ["a", "b"])

@@ -72,7 +72,9 @@ def test_every_variant_plays_the_same_levels_and_continues(
     assert rows[1][0] == play_settings.LABELS["mean-first"]
     named = (tmp_path / "results.json").read_text()
     assert not any(label in named for label in play_settings.LABELS.values())
-    assert play_settings.main(command) == 0 and len(played) == len(settings) + 1  # all is there
+    assert (
+        play_settings.main(command) == 0 and len(played) == len(settings) + 1
+    )  # nothing is left to play
 
 
 def test_some_variants_can_be_played_alone(tmp_path: Path, played: list[Any]) -> None:
@@ -80,7 +82,7 @@ def test_some_variants_can_be_played_alone(tmp_path: Path, played: list[Any]) ->
     assert play_settings.main(command) == 0
     orders = [how["candidate_order"] for how, _, _ in played]
     assert orders == ["distribution"] * 2 + ["mean-first"] * 2
-    with pytest.raises(UserError, match="--variants has no 'fast'"):
+    with pytest.raises(UserError, match="--variants has the unknown name 'fast'"):
         play_settings.main([*command, "--variants", "fast"])
 
 
@@ -93,7 +95,7 @@ def test_the_last_variant_plays_as_the_original_agent(tmp_path: Path) -> None:
     assert shipped == LocalAgent(shipped.settings)
 
 
-def test_only_training_levels_may_choose(tmp_path: Path, played: list[Any]) -> None:
+def test_only_training_levels_are_accepted(tmp_path: Path, played: list[Any]) -> None:
     command = [*arguments(tmp_path), "--levels", "pangolin-validation"]
     with pytest.raises(TrainingError, match="belongs to pangolin-validation"):
         play_settings.main(command)

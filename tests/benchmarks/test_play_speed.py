@@ -10,7 +10,7 @@ from agent.errors import UserError
 from benchmarks.speed import play_runs, play_speed
 
 
-def test_the_table_has_a_row_a_program_and_a_row_a_preset() -> None:
+def test_the_tables_have_a_row_for_each_program_and_each_preset() -> None:
     memory = {"at_a_tenth": 70.04, "at_the_end": 71.6, "peak": 72.0, "timesteps": 20_000}
     made = play_speed.table(
         {
@@ -56,7 +56,7 @@ def test_the_emulators_share_is_read_from_the_servers_last_line() -> None:
     assert play_runs.emulator_share(said) == 0.75
 
 
-def test_every_program_has_its_turn_at_each_place() -> None:
+def test_every_program_runs_in_each_position() -> None:
     orders = [play_speed.programs(seed) for seed in range(1, 6)]
     for place in range(5):
         assert {order[place] for order in orders} == set(play_speed.PROGRAMS)
@@ -67,7 +67,9 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     fixed = ["--out", str(out)]
     with pytest.raises(UserError, match="has no first_action, memory, speed: measure first"):
         play_speed.main([*fixed, "--show"])
-    with pytest.raises(UserError, match="--parts has no 'dreams': give some of speed, first"):
+    with pytest.raises(
+        UserError, match="--parts has the unknown name 'dreams': choose from speed, first"
+    ):
         play_speed.main([*fixed, "--parts", "memory,dreams"])
     with pytest.raises(UserError, match="--steps, --memory-steps: 3,000 or more"):
         play_speed.main([*fixed, "--steps", "100"])

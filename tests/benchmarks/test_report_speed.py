@@ -1,4 +1,4 @@
-"""The benchmark of long runs: what it makes up, and what it measures of a command."""
+"""The benchmark of long runs: the made-up run, and the measurement of a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.speed.report_speed import Options, family, long_level, measure, 
 STEPS = 60_000
 
 
-def test_a_long_run_is_one_that_the_report_believes(tmp_path: Path) -> None:
+def test_the_report_accepts_a_made_up_long_run(tmp_path: Path) -> None:
     levels = [
         long_level(Level("Game", f"Act{number}", "contest"), number, STEPS, {})
         for number in range(2)
@@ -56,6 +56,6 @@ def test_the_memory_of_a_child_is_found() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 10}, {"levels": 0}, {"levels": 12}, {"openings": 0}])
-def test_options_that_can_not_work_are_refused(wrong: dict[str, int]) -> None:
+def test_impossible_options_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(UserError):
         Options(**wrong)

@@ -1,4 +1,4 @@
-"""The search's gain: the controllers that play, and the table."""
+"""The search's gain: which controllers play, and the table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETS = ("PangolinDash-Genesis:MeadowZone.Act1", "PangolinDash-Genesis:CanyonZone
 
 
 def made_up(task: RolloutRequest) -> Rollout:
-    """The mean has 5 more than the advice, the second level 100 more."""
+    """The mean scores 5 more than the expert actions; the second level adds 100."""
     score = 5.0 * task.candidate + 100.0 * (task.level.name == SETS[1]) + task.seed % 10
     return Rollout(score, 10)
 
@@ -47,15 +47,15 @@ def test_both_controllers_play_the_same(
         for number in (0, 1)
     ]
     assert played[0] == played[1] and len(set(played[0])) == 4
-    advice, mean = (
+    expert, mean = (
         next(task.parameters for task in pool.played if task.candidate == number)
         for number in (0, 1)
     )
     spec, head = load(model).spec, load_networks(model / NETWORKS)[1].expert_action
-    rows = advice[:-4].reshape(4, -1)
+    rows = expert[:-4].reshape(4, -1)
     seen = spec.latent + spec.hidden
     np.testing.assert_array_equal(rows[:, :seen], head.weight.detach().numpy())
-    np.testing.assert_array_equal(advice[-4:], head.bias.detach().numpy())
+    np.testing.assert_array_equal(expert[-4:], head.bias.detach().numpy())
     assert not rows[:, seen:].any() and rows.shape[1] == spec.n_features
     np.testing.assert_array_equal(mean, Evolution.load(model).mean.astype(np.float32))
     result = json.loads(out.read_text())

@@ -15,12 +15,12 @@ from agent.errors import UserError
 from arena.environment.levels import Level
 from benchmarks.speed import learning_speed, training_memory, training_speed
 from tests.helpers.small_models import TINY
-from training import collect
+from training.experts import collector
 from training.search import rollouts
 
 
 class MadeUpGame:
-    """An environment that lasts `max_steps` and shows the same picture all the time."""
+    """An environment whose episodes last `max_steps` and always show the same picture."""
 
     def __init__(
         self, level: Level, seed: int | None = None, frame_skip: int = 4, *, max_steps: int
@@ -63,9 +63,9 @@ class InProcess:
 
 @pytest.fixture(autouse=True)
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (training_speed, collect, rollouts):
+    for module in (training_speed, collector, rollouts):
         monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
-    monkeypatch.setattr(training_speed, "available", lambda level: None)
+    monkeypatch.setattr(training_speed, "check_available", lambda level: None)
     for module in (training_memory, training_speed):
         monkeypatch.setattr(module, "Pool", InProcess)
         monkeypatch.setattr(module, "PRESETS", {"compact": TINY})
@@ -85,7 +85,7 @@ def test_every_stage_is_measured_and_written(
     names = ("bare", "collect", "bare idle", "evolve", "evolve, 2 workers")
     for measured in content["steps_per_second"]:
         assert tuple(measured) == names and min(measured.values()) > 0
-    # one warm-up episode and two measured ones of each, twice as many for two workers
+    # each worker plays one warm-up episode and two measured ones
     tasks = [task for task in InProcess.played if isinstance(task, tuple)]
     assert len(tasks) == 3 * (4 * 3 + 6)
     ratios = content["median_ratios"]
@@ -121,7 +121,7 @@ def test_a_gpu_is_measured_too_where_there_is_one(monkeypatch: pytest.MonkeyPatc
     ]
 
 
-def test_the_peak_of_memory_is_this_processes_own() -> None:
+def test_the_peak_memory_is_that_of_this_process() -> None:
     before = training_memory.peak_mib()
     block = np.ones(64 << 20, np.uint8)
     assert training_memory.peak_mib() >= training_memory.resident_mib(os.getpid()) > 0

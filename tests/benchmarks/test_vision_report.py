@@ -1,4 +1,4 @@
-"""The report on V: things are found where they are, and a forgotten thing shows in the numbers."""
+"""The report on V: things are found where they are, and an omitted thing changes the numbers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def finder() -> Finder:
 
 
 def screen(*things: tuple[np.ndarray, np.ndarray, int, int]) -> np.ndarray:
-    """A plain screen with pictures at (left, top), in the emulator's darker and fewer colours."""
+    """A plain screen with pictures at (left, top), in the emulator's fewer and darker colours."""
     frame = np.full((224, 320, 3), (56, 120, 176), np.uint8)
     for picture, palette, left, top in things:
         part = frame[top : top + picture.shape[0], left : left + picture.shape[1]]
@@ -54,7 +54,7 @@ def test_rings_and_enemies_are_found_where_they_are(finder: Finder) -> None:
         Thing("enemy", 200, 100, 32, 24),
     }
     assert finder.find(screen(), MEADOW) == []
-    assert finder.find(frame, "Level1") == []  # of another game
+    assert finder.find(frame, "Level1") == []  # a level of another game
     assert [thing.kind for thing in finder.find(frame, "CavernZone.Act1")] == ["ring", "ring"]
 
 
@@ -66,7 +66,7 @@ def test_a_thing_that_is_drawn_flat_is_not_kept() -> None:
     flat[:, 2:6, 2:4] = 0.25
     forgotten = errors_of_things(flat, targets, [{"ring": [box]}, {}])
     assert forgotten["ring"] == {"error": 127.5, "flat": 127.5, "kept": 0.0, "boxes": 1}
-    # the second frame has no box, so what is wrong there is wrong elsewhere
+    # the second frame has no box, so its error counts as elsewhere
     assert forgotten["elsewhere"]["error"] == pytest.approx((0.25 * 8 / (64 + 56)) ** 0.5 * 255)
     kept = errors_of_things(np.zeros((2, 8, 8)), targets, [{"ring": [box]}, {}])
     assert kept["ring"]["kept"] == 1 and kept["ring"]["error"] == 0

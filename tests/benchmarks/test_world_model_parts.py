@@ -37,14 +37,14 @@ from tests.helpers.small_models import TINY
 from training.models.checkpoint import load_networks, save_networks
 from training.models.untrained import random_networks
 from training.runs.resume import TrainingError
-from training.search.rollouts import Player, Rollout, RolloutRequest
+from training.search.rollouts import CandidatePlayer, Rollout, RolloutRequest
 
 LEVEL = Level("Game", "State")
 SETTINGS = {"generations": 2, "levels": ["Game:State"]}
 
 
 class MadeUpGame:
-    """Five frames of noise; the reward is how many buttons are pressed."""
+    """Five frames of noise; the reward is the number of pressed buttons."""
 
     def __init__(self, level: Level, seed: int | None = None, *, max_steps: int) -> None:
         self.steps, self.random = 0, np.random.default_rng(1)
@@ -61,7 +61,7 @@ class MadeUpGame:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A packed model; V's Gaussians are wide enough for a draw to be seen."""
+    """A packed model; V's Gaussians are wide, so that a sample differs from the mean."""
     folder = tmp_path_factory.mktemp("packed")
     vae, memory = random_networks(TINY)
     torch.nn.init.ones_(vae.log_variance.bias)
@@ -113,14 +113,14 @@ def test_what_each_variant_sees(networks: Path, monkeypatch: pytest.MonkeyPatch)
         assert np.abs(seen[name][1:, z:]).min(1).max() > 0
     other = features(networks, UNTRAINED, monkeypatch, seed=2)
     assert not np.allclose(other[1:, z:], seen[UNTRAINED][1:, z:])  # M differs from seed to seed
-    # drawn around the mean with V's deviation, e^0.5; the same again for the same luck
+    # sampled around the mean with V's deviation, e^0.5; the same seed gives the same sample
     deviation = np.abs(seen[SAMPLED][:, :z] - seen[TRAINED][:, :z]).mean()
     assert 0.3 < deviation < 4
     np.testing.assert_array_equal(features(networks, SAMPLED, monkeypatch), seen[SAMPLED])
     assert not np.allclose(features(networks, SAMPLED, monkeypatch, luck=8), seen[SAMPLED])
 
 
-def test_the_deviation_is_vs_own(trained: Path, networks: Path) -> None:
+def test_the_deviation_is_that_of_v(trained: Path, networks: Path) -> None:
     model = SampledLatents(networks, TINY)
     frame = np.random.default_rng(2).integers(0, 256, (224, 320, 3), np.uint8)
     vae, _ = load_networks(trained / NETWORKS)
@@ -140,12 +140,14 @@ def test_the_first_variant_is_the_agent(networks: Path, monkeypatch: pytest.Monk
     task = RolloutRequest(0, parameters.astype(np.float32), LEVEL, 3)
     for module in (rollouts, variants):
         monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
-    assert VariantPlayer(networks, TRAINED, 1, 100, None)(task) == Player(networks, 100, None)(task)
+    assert VariantPlayer(networks, TRAINED, 1, 100, None)(task) == CandidatePlayer(
+        networks, 100, None
+    )(task)
     assert (networks / MEMORY).read_bytes() != (networks / untrained_memory(1)).read_bytes()
 
 
 def made_up(task: RolloutRequest) -> Rollout:
-    """A return follows from the parameters, the level and the seed."""
+    """Returns a result that depends on the parameters, the level and the seed."""
     return Rollout(float(task.parameters.sum()) + task.seed % 100 + len(task.level.state), 10)
 
 
@@ -153,7 +155,7 @@ def made_up(task: RolloutRequest) -> Rollout:
 def pool(monkeypatch: pytest.MonkeyPatch) -> MadeUpPool:
     made = MadeUpPool(made_up)
     monkeypatch.setattr(trials, "Pool", made)
-    monkeypatch.setattr(trials, "available", lambda level: None)
+    monkeypatch.setattr(trials, "check_available", lambda level: None)
     return made
 
 
@@ -220,7 +222,7 @@ def test_both_variants_of_a_seed_play_the_same(
     assert not measured & {level for _, level, seed in first if seed >= 1 << 31}
 
 
-def test_a_curriculum_stays_where_nothing_was_beaten(
+def test_a_curriculum_adds_a_level_only_at_its_return(
     trained: Path, tmp_path: Path, pool: MadeUpPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fixed = [*arguments(trained, tmp_path), "--variants", CURRICULUM, "--seeds", "1"]
@@ -228,7 +230,7 @@ def test_a_curriculum_stays_where_nothing_was_beaten(
     searched = [task.level.state for task in pool.played if "Act1" in task.level.state]
     assert searched == ["MeadowZone.Act1"] * 3 * 4
     pool.played.clear()
-    monkeypatch.setattr(world_model_parts, "BEATEN", -1000.0)  # what anybody has
+    monkeypatch.setattr(world_model_parts, "BEATEN", -1000.0)  # every return is above this
     world_model_parts.main(
         [*fixed, "--out", str(tmp_path / "other.json"), "--runs", str(tmp_path / "r")]
     )
@@ -255,7 +257,9 @@ def test_show_updates_the_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_mistakes_are_named(trained: Path, tmp_path: Path) -> None:
     fixed = arguments(trained, tmp_path)
-    with pytest.raises(UserError, match="--variants has no 'dreaming': give some of trained, un"):
+    with pytest.raises(
+        UserError, match="--variants has the unknown name 'dreaming': choose from trained, un"
+    ):
         world_model_parts.main([*fixed, "--variants", "dreaming"])
     with pytest.raises(UserError, match="--population is 0"):
         world_model_parts.main([*fixed, "--population", "0"])
@@ -267,7 +271,7 @@ def test_mistakes_are_named(trained: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)  # processes that load all anew for each variant
+@pytest.mark.timeout(1500)  # for each variant the processes load everything again
 def test_on_the_emulator(trained: Path, tmp_path: Path) -> None:
     small = "--levels airstriker --measure airstriker --max-steps 20 --seeds 1 --generations 1"
     variants = [UNTRAINED, ALONE, SAMPLED]

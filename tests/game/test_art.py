@@ -162,7 +162,7 @@ def test_another_process_draws_the_same(zones: list[fmt.ZoneArt], shared: fmt.Sh
     assert done.stdout.strip() == here.hexdigest()
 
 
-def test_fit_tiles_keeps_to_its_limit_and_changes_nothing_below_it() -> None:
+def test_fit_tiles_keeps_its_limit_and_changes_no_picture_below_it() -> None:
     rng = np.random.default_rng(3)
     picture = rng.integers(33, 48, (64, 64)).astype(np.uint8)
     palette = meadow.TWO.palette

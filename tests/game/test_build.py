@@ -81,7 +81,7 @@ def test_a_level_that_is_not_solved_is_generated_again(
     assert [path.name for path in (tmp_path / "movies").iterdir()] == ["MeadowZone.Act1.bk2"]
 
 
-def test_levels_are_named_like_the_contests_and_spread_over_zones_and_difficulty() -> None:
+def test_levels_are_named_like_those_of_the_contest_and_spread_over_zones_and_difficulty() -> None:
     chosen = level_specs(Options("x", levels=5, zones="Meadow,Lagoon", difficulty="0.2-0.6"))
     assert [spec.name for spec in chosen] == [
         "MeadowZone.Act1",

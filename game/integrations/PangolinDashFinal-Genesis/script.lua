@@ -1,19 +1,19 @@
--- The contest's reward: 9,000 for the way to the end post, up to 1,000 for doing it soon.
--- Done: a life is lost, or the end post is reached.
+-- The contest's reward: 9,000 for progress to the end post, up to 1,000 for an early finish.
+-- An episode ends when a life is lost or the end post is reached.
 
 local frame_limit = 18000
 local frames = 0
 local lives = 3
 local start_x = nil
-local way = nil
+local distance = nil
 local before = 0
 
 local function progress()
     if start_x == nil then
         start_x = data.x
-        way = data.level_end_x - data.x
+        distance = data.level_end_x - data.x
     end
-    return math.max(0, math.min(1, (data.x - start_x) / way))
+    return math.max(0, math.min(1, (data.x - start_x) / distance))
 end
 
 function contest_done()
