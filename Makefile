@@ -1,6 +1,7 @@
 # `make eval` and `make test` work in a new clone. They need Python 3.11 or newer, and make. The
 # tests also need xdelta3, Chromium and (the slow ones) Xvfb, and install them as root on Debian.
-# Each target sets up .venv, and updates it only when pyproject.toml or constraints.txt changed.
+# The targets that need .venv set it up, and update it only if pyproject.toml or constraints.txt
+# changed.
 # How pip reaches its index (certificates, mirrors, wheel folders) is configured in pip itself.
 
 SHELL := /bin/bash
@@ -13,8 +14,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SHELL_SCRIPTS := build.sh training/pangolin.sh .ci/run
-# Tests with one of these markers are left out of `make test`; slow and container have targets.
 PYTEST := $(BIN)/python -m pytest
+# The tests of `make test`. Tests marked slow or container have targets of their own.
 FAST := not slow and not gpu and not container
 
 export OMP_NUM_THREADS ?= 1
@@ -36,7 +37,7 @@ test-slow: $(VENV)/.dev xdelta3 xvfb ## run the tests that take longer than ten 
 	$(PYTEST) -m "slow and not gpu and not container" || [ $$? -eq 5 ]  # 5: no tests were found
 
 .PHONY: test-container
-test-container: $(VENV)/.dev ## build the image, run it isolated, push it: needs docker or podman
+test-container: $(VENV)/.dev ## build the image, run it isolated and push it; needs docker or podman
 	$(PYTEST) -m container
 
 .PHONY: check
@@ -59,18 +60,18 @@ clean: ## remove .venv, caches and build outputs; keep runs/ and data/
 	    .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The program that made the contest's patches. No package on PyPI contains it.
+# The program that made the contest's patches; no PyPI package contains it.
 .PHONY: xdelta3
 xdelta3:
 	@$(call install,xdelta3,xdelta3)
 
-# The tests open the pages in it, offline. Debian's package, because Playwright's own build is
-# downloaded from another server.
+# The tests open the project's pages in Chromium, offline. It is Debian's package, because
+# Playwright downloads its own build from another server.
 .PHONY: chromium
 chromium:
 	@$(call install,chromium,chromium)
 
-# A virtual screen, keyboard and OpenGL, to test the game in its window.
+# A virtual screen, a keyboard and OpenGL, to test the game in a window.
 .PHONY: xvfb
 xvfb:
 	@$(call install,Xvfb,xvfb libgl1 libgl1-mesa-dri libglu1-mesa)
@@ -87,7 +88,7 @@ if ! command -v $(1) >/dev/null; then \
 fi
 endef
 
-# A stamp file is written only after the installation succeeded. `dev` includes `arena`.
+# A stamp file is written only after a successful installation. The extra `dev` includes `arena`.
 $(VENV)/.arena: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "setting up $(VENV) for playing (only once, about a minute)"
 	@$(INSTALL) --editable '.[arena]'
