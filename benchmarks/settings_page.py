@@ -24,7 +24,8 @@ from agent import command_line
 from agent.files import write_atomically
 from agent.settings import Settings
 
-PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "settings.md"
 PACKAGES = (arena, training, game, baselines, benchmarks)
 # Commands that are not started as `python -m MODULE`.
 PROGRAMS = {
@@ -131,6 +132,8 @@ def _default(field: dataclasses.Field[Any]) -> str:
         return ""
     if isinstance(field.default, bool):
         return "yes" if field.default else "no"
+    if isinstance(field.default, Path) and field.default.is_relative_to(ROOT):
+        return f"`{field.default.relative_to(ROOT)}`"
     return f"`{field.default}`"
 
 
