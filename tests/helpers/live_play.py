@@ -18,14 +18,14 @@ LIMITS = LevelLimits(
 
 
 class Playing:
-    """A level run whose live window shows made-up steps."""
+    """A level run whose frame ring has made-up steps."""
 
     def __init__(self, folder: Path) -> None:
         self.run = LevelRun(Level("Made", "Up"), folder, None, 1, LIMITS, watched=True)  # type: ignore[arg-type]
-        self.run.window = folder / "window"
+        self.run.frame_ring = folder / "frames"
         self.run.state = "playing"
         self.run.started = time.monotonic()
-        self._writer = FrameRingWriter(self.run.window, SHAPE, 12)
+        self._writer = FrameRingWriter(self.run.frame_ring, SHAPE, 12)
         self._timesteps = 0
 
     def step(self, *, reset: bool = False, episode: int = 0) -> None:

@@ -42,8 +42,8 @@ class Game:
     def __init__(self, folder: Path) -> None:
         level = Level("Made", "<b>Up</b>")
         self.run = LevelRun(level, folder, None, 1, LIMITS, watched=True)  # type: ignore[arg-type]
-        self.run.window = folder / "window"
-        self._window = FrameRingWriter(self.run.window, (224, 320, 3), 12)
+        self.run.frame_ring = folder / "frames"
+        self._ring = FrameRingWriter(self.run.frame_ring, (224, 320, 3), 12)
         self._going = threading.Event()
         self._thread = threading.Thread(target=self._play, daemon=True)
 
@@ -67,7 +67,7 @@ class Game:
             buttons[7] = 1
             frame = np.full((224, 320, 3), 255, np.uint8)
             frame[:, timesteps % 300 :] = (200, 30, 30)
-            self._window.write(
+            self._ring.write(
                 frame,
                 None if first else buttons,
                 timesteps=timesteps,
