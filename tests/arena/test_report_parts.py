@@ -17,7 +17,7 @@ from arena.pages.report import writing
 from arena.pages.report.comparison import compare
 from arena.pages.report.episode_ends import LevelMap, episode_ends
 from arena.pages.report.record_reader import read_record
-from arena.pages.report.reference_scores import read_reference_scores
+from arena.pages.report.reference_scores import CALIBRATION, read_reference_scores
 from arena.pages.report.time_spent import time_spent
 from benchmarks.made_runs import PANGOLIN, MadeLevel, lucky_level, read_results_json, write_run
 from tests.helpers.report_pages import text_of
@@ -96,12 +96,15 @@ def test_time_is_split_by_component(tmp_path: Path) -> None:
 
 
 def test_reference_scores_of_every_format_are_read_and_others_skipped(tmp_path: Path) -> None:
+    rows = [
+        {"agent": "planner", "level": MEADOW, "returns": [9000.0]},
+        {"agent": "planner", "level": GLACIER, "returns": [9800.0]},
+        {"agent": "random", "level": GLACIER, "returns": [100.0, 300.0]},
+    ]
     files = {
-        "calibration": {
-            "agents": {"planner": {MEADOW: {"returns": [9000.0]}, GLACIER: {"returns": [9800.0]}}}
-        },
-        "players": {"returns": {"random": {GLACIER: [{"episode_return": 100.0}, 300.0]}}},
-        "other": {"rows": [1, 2]},
+        "calibration": {"format": CALIBRATION, "rows": rows},
+        "other": {"format": "other", "rows": [1, 2]},
+        "none": {"rows": [1, 2]},
         "list": [1],
     }
     for name, content in files.items():

@@ -18,6 +18,7 @@ from arena.evaluation.run_folder import PROJECT_DIR
 from arena.evaluation.score import Interval, bootstrap_interval
 
 FOLDER = PROJECT_DIR / "results"
+CALIBRATION = "world-models-contest/calibration"  # written by benchmarks.scores.calibration
 
 
 @dataclass(frozen=True)
@@ -60,24 +61,20 @@ def read_reference_scores(levels: Sequence[str], folder: Path = FOLDER) -> list[
 def _agents(content: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, list[float]]]]:
     """Yield each agent of a file with its returns by level.
 
-    Three formats are known: a run's results.json (a level's score counts as one return),
-    `agents`: {AGENT: {LEVEL: {"returns": [numbers]}}}, and `returns`: {AGENT: {LEVEL: [numbers, or
-    objects with an episode_return]}}.
+    Two formats are known: a run's results.json (a level's score counts as one return), and a
+    calibration, whose `rows` have an agent, a level and the returns.
     """
-    if content.get("format") == results.FORMAT:
+    if content["format"] == results.FORMAT:
         name = f"{content['agent']}, {int(content['budget_steps']):,} steps"
         scored = [level for level in content["levels"] if level["score"] is not None]
         yield name, {level["level"]: [float(level["score"])] for level in scored}
-        return
-    agents = content["agents"] if "agents" in content else content["returns"]
-    for name, by_level in agents.items():
-        yield str(name), {level: _numbers(value) for level, value in by_level.items()}
-
-
-def _numbers(value: Any) -> list[float]:
-    values = value["returns"] if isinstance(value, dict) else value
-    numbers = [float(v["episode_return"] if isinstance(v, dict) else v) for v in values]
-    return [number for number in numbers if np.isfinite(number)]
+    elif content["format"] == CALIBRATION:
+        agents: dict[str, dict[str, list[float]]] = {}
+        for row in content["rows"]:
+            numbers = [float(value) for value in row["returns"]]
+            finite = [number for number in numbers if np.isfinite(number)]
+            agents.setdefault(str(row["agent"]), {})[row["level"]] = finite
+        yield from agents.items()
 
 
 def _reference(name: str, source: str, returns: Mapping[str, list[float]]) -> ReferenceScore:
