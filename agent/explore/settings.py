@@ -11,9 +11,11 @@ Range = tuple[int, int]  # of a uniform draw: the lowest value, and one above th
 class ExplorerSettings:
     """Constants of the explorer. Points are points of reward; a level has about 9,000.
 
-    Evidence. The explorer as a whole gained 536 points (95% interval 200 to 913) over 12 training
-    levels at 20,000 timesteps. A value without a measurement in its docstring was set by hand on
-    six development levels (seed 3001) and was not measured separately.
+    Evidence. Without the explorer, which is how the original 2018 agent plays, the mean return was
+    585 points lower (95% interval 262 to 946; 12 training levels, 20,000 timesteps;
+    `python -m benchmarks.scores.play_settings`). A value without a measurement in its docstring
+    was set by hand on levels of `python -m game.build --seed 3001 --levels 12` and was not
+    measured separately.
     """
 
     # Cells: the level is divided by progress.
