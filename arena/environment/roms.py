@@ -41,12 +41,16 @@ class RomsOptions:
 
 
 def main(argv: Sequence[str]) -> int:
+    """Run `python -m arena roms` with arguments; see `list_or_import`."""
+    return list_or_import(parse(RomsOptions, argv, prog="python -m arena roms"))
+
+
+def list_or_import(options: RomsOptions) -> int:
     """Run `python -m arena roms [import DIR]`; returns the exit code, 1 if a build failed.
 
     Raises:
         RomError: see `import_folder`; or a folder was given without `import`.
     """
-    options = parse(RomsOptions, argv, prog="python -m arena roms")
     if options.command == "import":
         if options.folder is None:
             raise RomError("no folder is given: use python -m arena roms import FOLDER")
