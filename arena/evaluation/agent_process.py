@@ -116,7 +116,7 @@ class AgentProcess:
                 [PYTHON, "-I", "-S", supervisor.__file__, json.dumps(job)],
                 cwd=directory.folder,
                 env=environment,
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=self._logs[0],
                 stderr=self._logs[1],
                 pass_fds=[directory.lock],

@@ -48,7 +48,7 @@ def main() -> None:
     try:
         agent = _start(job["command"], control, libc)
         if agent is not None:
-            select.select([control, os.pidfd_open(agent.pid)], [], [])
+            select.select([control.fileno(), os.pidfd_open(agent.pid)], [], [])
     except SystemExit:
         pass  # somebody stops this process: the agent must end too
     finally:

@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure, and print the table."""
     options = parse(Options, argv, prog="python -m benchmarks.ablations.explorer_constants")
     if options.show:
-        print(made := table(load_rows(options.out, KIND, _plays)))
+        print(made := table(load_plays(options.out)))
         update_documents({TABLE: made})
         return
     levels = select(options.levels)
@@ -145,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             options.out, KIND, lambda known, _: {name: known[name] for name in values}
         )
         check_same(options.out, known, values)
-        plays = load_rows(options.out, KIND, _plays)
+        plays = load_plays(options.out)
     measure(options, levels, values, plays)
     print(table(plays))
 
@@ -178,6 +178,15 @@ def measure(options: Options, levels: Sequence[Level], values: Values, plays: li
             plays.sort(key=lambda play: (play.seed, play.level))
             save_rows(options.out, KIND, values, (_row(play) for play in plays))
             progress.update(len(plays))
+
+
+def load_plays(path: Path) -> list[Play]:
+    """Read a file of plays.
+
+    Raises:
+        StoreError: the file is missing, damaged or of another kind.
+    """
+    return load_rows(path, KIND, _plays)
 
 
 def drawn(level: str, seed: int) -> tuple[bool, ...]:
