@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from agent.errors import INTERRUPTED_EXIT_CODE, USER_ERROR_EXIT_CODE, UserError
+from agent.option_checks import check_extra, check_ranges
 
 Options = TypeVar("Options")
 Presets = Mapping[str, Mapping[str, Any]]
@@ -30,6 +31,7 @@ def option(
     env: str | None = None,
     choices: Sequence[str] | None = None,
     positional: bool = False,
+    within: tuple[float, float] | None = None,
 ) -> Any:
     """Declare one field of an options dataclass.
 
@@ -41,8 +43,16 @@ def option(
         choices: the accepted values.
         positional: the option is given by position, without a flag; the type `tuple[X, ...]` takes
             one value or more.
+        within: the lowest and the highest accepted number; every option of type int or float has a
+            range.
     """
-    metadata = {"help": help, "env": env, "choices": choices, "positional": positional}
+    metadata = {
+        "help": help,
+        "env": env,
+        "choices": choices,
+        "positional": positional,
+        "within": within,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -57,7 +67,8 @@ def parse(
     """Read an options dataclass from the command line and the environment; flags take precedence.
 
     A class attribute `presets` (name -> field -> value) adds `--preset`, whose values replace the
-    defaults. The docstring of the class is the description in --help.
+    defaults. A class attribute `extra` names the project's extra whose packages the command needs.
+    The docstring of the class is the description in --help.
 
     Args:
         options_class: a dataclass whose fields are declared with `option`.
@@ -67,7 +78,8 @@ def parse(
         defaults: field -> value of a settings file; replaces the defaults of the class.
 
     Raises:
-        UserError: an unknown flag, a value of the wrong type, or a missing required option.
+        UserError: an unknown flag, a value of the wrong type or out of its range, a missing
+            required option, or a missing package.
     """
     environment = os.environ if environment is None else environment
     argv = sys.argv[1:] if argv is None else argv
@@ -81,7 +93,10 @@ def parse(
         _add(parser, field, hints[field.name], defaults, environment)
     values = vars(parser.parse_args(argv))
     values.pop("preset", None)
-    return options_class(**values)
+    options = options_class(**values)
+    check_ranges(options)
+    check_extra(getattr(options_class, "extra", None))
+    return options
 
 
 def peek(

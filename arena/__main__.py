@@ -12,6 +12,7 @@ from pathlib import Path
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT, SECONDS, SEED
 
 USAGE = """\
 python -m arena COMMAND ...
@@ -35,15 +36,19 @@ class ServeOptions:
     levels_dir: Path | None = option(
         "folder with the levels.json of your own game (default: stable-retro's games)", None
     )
-    seed: int | None = option("random seed of the sticky actions (default: a random one)", None)
+    seed: int | None = option(
+        "random seed of the sticky actions (default: a random one)", None, within=(0, SEED[1])
+    )
     timestep_limit: int | None = option(
-        "budget in timesteps, resets included (default: no limit)", None
+        "budget in timesteps, resets included (default: no limit)", None, within=COUNT
     )
     wall_clock_limit: float | None = option(
-        "time limit in seconds, from the moment that agents can connect (default: no limit)", None
+        "time limit in seconds, from the moment that agents can connect (default: no limit)",
+        None,
+        within=SECONDS,
     )
     connect_limit: float | None = option(
-        "time limit in seconds for the agent to connect (default: no limit)", None
+        "time limit in seconds for the agent to connect (default: no limit)", None, within=SECONDS
     )
     monitor_dir: Path | None = option("folder for monitor.csv and log.csv", None)
     movies: Path | None = option("folder for a .bk2 movie of every episode", None)

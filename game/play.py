@@ -20,6 +20,7 @@ import numpy as np
 
 from agent.command_line import option, parse, run
 from agent.errors import UserError
+from agent.option_checks import SECONDS_OR_ZERO
 from arena.environment.levels import level_sets
 from game.planning.emulator import DOWN, LEFT, RIGHT, B, Emulator, buttons
 from game.planning.solve import find_game
@@ -41,8 +42,12 @@ class Options:
     folder: str = option("folder that contains the game's folder; by default the shipped games", "")
     game: str = option("name of the game, if there are several", "")
     out: Path = option("folder for the recordings, one for each life", Path("plays"))
-    scale: int = option("size of the window: screen pixels for each pixel of the game, 1 to 8", 3)
-    seconds: float = option("duration of the play in seconds; 0 for no limit", 0.0)
+    scale: int = option(
+        "size of the window: screen pixels for each pixel of the game, 1 to 8", 3, within=(1, 8)
+    )
+    seconds: float = option(
+        "duration of the play in seconds; 0 for no limit", 0.0, within=SECONDS_OR_ZERO
+    )
 
 
 class Window:
@@ -177,8 +182,6 @@ def find_level(options: Options) -> tuple[Path, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the window and play."""
     options = parse(Options, argv, prog="python -m game.play")
-    if not 1 <= options.scale <= 8:
-        raise PlayError(f"--scale is {options.scale}: give 1 to 8")
     folder, game = find_level(options)
     options.out.mkdir(parents=True, exist_ok=True)
     window = Window(320, 224, options.scale, f"Pangolin Dash: {options.level}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT, PROCESSES, SECONDS, SEED, check_ranges
 from agent.settings import RULES
 from arena.environment.levels import select
 from arena.evaluation.agents import Agent, AgentOptions, CommandAgent, LocalAgent
@@ -35,23 +36,31 @@ class RunOptions:
         "level set, GAME:STATE or folder; separate several by commas", DEFAULT_LEVELS
     )
     budget_steps: int | None = option(
-        f"timesteps per level, resets included [{DEFAULT_BUDGET_STEPS:,}]", None
+        f"timesteps per level, resets included [{DEFAULT_BUDGET_STEPS:,}]", None, within=COUNT
     )
     full: bool = option(f"use the contest's budget of {FULL_BUDGET_STEPS:,} timesteps", False)
-    workers: int | None = option("number of levels played at once [one per core]", None)
+    workers: int | None = option(
+        "number of levels played at once [one per core]", None, within=PROCESSES
+    )
     executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS)
     ray_address: str | None = option(ADDRESS_HELP, None)
     seed: int | None = option(
         "random seed of the sticky actions and of the agent, 1 or more"
         f" [{DEFAULT_SEED}, and the agent's own]",
         None,
+        within=SEED,
     )
-    lock_in: float | None = option("lock-in score [the agent's own]", None, env="LOCK_IN_SCORE")
+    lock_in: float | None = option(
+        "lock-in score [the agent's own]",
+        None,
+        env="LOCK_IN_SCORE",
+        within=(float("-inf"), float("inf")),
+    )
     lock_in_rule: str | None = option(
         "lock-in rule [the agent's own]", None, env="LOCK_IN_RULE", choices=RULES
     )
     repeats: int | None = option(
-        "episodes per candidate, without a lock-in, to record a run for `tune`", None
+        "episodes per candidate, without a lock-in, to record a run for `tune`", None, within=COUNT
     )
     out: Path | None = option(
         "run folder [the unfinished one of this command in runs/, or a new one there]", None
@@ -64,12 +73,16 @@ class RunOptions:
         "contest image of another agent, which replaces the local agent", None
     )
     image_memory_gigabytes: float = option(
-        "memory limit of the image's container, in gigabytes", 8.0
+        "memory limit of the image's container, in gigabytes", 8.0, within=(0.01, 1e6)
     )
-    wall_clock_hours: float = option("time limit per level, in hours", 12.0)
-    connect_seconds: float = option("time limit for an agent to connect, in seconds", 120.0)
+    wall_clock_hours: float = option(
+        "time limit per level, in hours", 12.0, within=(0.0001, 8784.0)
+    )
+    connect_seconds: float = option(
+        "time limit for an agent to connect, in seconds", 120.0, within=SECONDS
+    )
     hang_seconds: float = option(
-        "seconds without a step after which an agent counts as failed", 900.0
+        "seconds without a step after which an agent counts as failed", 900.0, within=SECONDS
     )
     watch: bool = option("serve a page on this machine that shows the play live", False)
     report: bool = option("write report.html into the run folder at the end", True)
@@ -80,7 +93,7 @@ class RunOptions:
         Raises:
             UserError: an option is out of range, or two options exclude each other.
         """
-        self._check_numbers()
+        check_ranges(self)
         other_agent = self.agent_command is not None or self.image is not None
         conflicts = [
             (
@@ -104,22 +117,6 @@ class RunOptions:
             if conflict:
                 raise UserError(message)
         check_address(self.executor, self.ray_address)
-
-    def _check_numbers(self) -> None:
-        for name in ("budget_steps", "workers", "seed", "repeats"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"--{name.replace('_', '-')} is {value}: give 1 or more")
-        for name in ("wall_clock_hours", "connect_seconds", "hang_seconds"):
-            value = getattr(self, name)
-            if not 0 < value < float("inf"):
-                raise UserError(f"--{name.replace('_', '-')} is {value}: give more than 0")
-        if not 0.01 <= self.image_memory_gigabytes < float("inf"):
-            raise UserError(
-                f"--image-memory-gigabytes is {self.image_memory_gigabytes}: give 0.01 or more"
-            )
-        if self.lock_in is not None and self.lock_in != self.lock_in:
-            raise UserError("--lock-in is NaN: give a number")
 
 
 def make_plan(options: RunOptions) -> EvaluationPlan:
