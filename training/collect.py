@@ -17,6 +17,7 @@ import numpy as np
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT, PROCESSES, SEED
 from agent.world_model.packed_model import load
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
@@ -49,19 +50,25 @@ class Options:
 
     out: Path = option("folder of the dataset, which is also the run folder")
     levels: str = option("level set, GAME:STATE or folder, separated by commas", "airstriker")
-    frames: int = option("number of frames to collect; episodes in progress are completed", 40_000)
+    frames: int = option(
+        "number of frames to collect; episodes in progress are completed", 40_000, within=COUNT
+    )
     policies: str = option(POLICIES_HELP, "random,held")
     demonstrations: str = option(DEMONSTRATIONS_HELP, "game/movies")
     pretrained: Path = option(
         "packed model of the policies agent and alternating", Path("pretrained")
     )
     max_steps: int = option(
-        "maximum steps of an episode, 15 per second; the contest allows 4500", 4500
+        "maximum steps of an episode, 15 per second; the contest allows 4500", 4500, within=COUNT
     )
-    workers: int = option("number of processes, each with one emulator and one thread", 2)
+    workers: int = option(
+        "number of processes, each with one emulator and one thread", 2, within=PROCESSES
+    )
     executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS)
     ray_address: str | None = option(ADDRESS_HELP, None)
-    seed: int = option("random seed of sticky actions, policies and the order of levels", 1)
+    seed: int = option(
+        "random seed of sticky actions, policies and the order of levels", 1, within=SEED
+    )
     held_out: bool = option(HELD_OUT_HELP, False)
 
 
@@ -69,10 +76,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m training.collect")
     levels, policies = select(options.levels), read_policies(options.policies)
-    if options.frames < 1 or options.max_steps < 1:
-        raise UserError(
-            f"--frames is {options.frames} and --max-steps {options.max_steps}: give 1 or more"
-        )
     check_levels([level.name for level in levels], options.held_out)
     for level in levels:
         check_available(level)

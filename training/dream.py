@@ -9,6 +9,7 @@ from pathlib import Path
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT_OR_ZERO
 from arena.replay.side_by_side import write_side_by_side
 from arena.replay.video import STEPS_PER_SECOND
 from training.data.dataset import DataError, StoredEpisode, list_episodes
@@ -28,19 +29,21 @@ class Options:
     memory: Path = option("run folder of a finished training.train_memory")
     data: Path = option("dataset folder from training.collect")
     out: Path = option("folder of the two files", Path("runs/dream"))
-    episode: int | None = option("index of the episode [the longest held-out episode]", None)
+    episode: int | None = option(
+        "index of the episode [the longest held-out episode]", None, within=COUNT_OR_ZERO
+    )
     temperatures: str = option(
         "sampling temperature of each dream, separated by commas", "0.1,1,1.3"
     )
-    seconds: float = option("length of the dreams, at most half of the episode", 10.0)
+    seconds: float = option(
+        "length of the dreams, at most half of the episode", 10.0, within=(0.01, 300.0)
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m training.dream")
     temperatures = read_temperatures(options.temperatures)
-    if not 0 < options.seconds <= 300:
-        raise UserError(f"--seconds is {options.seconds}. Use a number above 0 and at most 300")
     vision = read_result(options.vision, TRAIN_VISION)
     memory = read_result(options.memory, TRAIN_MEMORY)
     if memory["vision_sha256"] != vision["files"][VISION_WEIGHTS]:

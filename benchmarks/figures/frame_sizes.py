@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from agent import command_line
 from agent.command_line import option
 from agent.files import write_atomically
+from agent.option_checks import COUNT, SEED
 from agent.world_model.packed_model import PRESETS
 from agent.world_model.preprocess import preprocess
 from arena.environment.contest_env import ContestEnv
@@ -46,9 +47,11 @@ Shrink = Callable[[Frame], Frame]
 class Options:
     """Compare methods to resize a frame to 64 x 64: visibility, precision and speed."""
 
-    steps: int = option("number of steps in Airstriker, whose frames show small objects", 400)
-    every: int = option("interval between the frames that are used", 4)
-    seed: int = option("random seed of the actions, 1 or more", 1)
+    steps: int = option(
+        "number of steps in Airstriker, whose frames show small objects", 400, within=COUNT
+    )
+    every: int = option("interval between the frames that are used", 4, within=COUNT)
+    seed: int = option("random seed of the actions, 1 or more", 1, within=SEED)
     out: Path = option("folder of frame_sizes.json and frame_sizes.png", Path("results"))
 
 

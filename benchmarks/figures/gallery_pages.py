@@ -26,6 +26,7 @@ from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
 from agent.files import write_atomically
+from agent.option_checks import COUNT
 from arena.evaluation.run_folder import PROJECT_DIR
 from benchmarks.live_page import find_address
 
@@ -51,7 +52,7 @@ class Options:
 
     run: Path = option("run folder with a report.html")
     watch_steps: int = option(
-        "timesteps of each level in the live view; its picture is taken halfway", 2000
+        "timesteps of each level in the live view; its picture is taken halfway", 2000, within=COUNT
     )
     live: bool = option("play two levels and take a picture of the live view", True)
     out: Path = option("folder of the pictures", PROJECT_DIR / "results/pictures")

@@ -57,7 +57,9 @@ class Options:
     vision: Path = option("run folder of a finished training.train_vision")
     data: str = option("dataset folders of levels that V was not trained on, separated by commas")
     out: Path = option("folder of vision_report.json and the pictures", Path("runs/vision-report"))
-    frames: int = option("number of measured frames, evenly spread over the episodes", 400)
+    frames: int = option(
+        "number of measured frames, evenly spread over the episodes", 400, within=(2, 10**6)
+    )
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,6 @@ class LabelledFrames:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m benchmarks.figures.vision_report")
-    if options.frames < 2:
-        raise UserError(f"--frames is {options.frames}: give 2 or more")
     result = read_result(options.vision, TRAIN_VISION)
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     folders = [Path(part.strip()) for part in options.data.split(",") if part.strip()]

@@ -20,13 +20,14 @@ from rich.console import Console
 
 from agent.command_line import option, parse, run
 from agent.errors import INTERRUPTED_EXIT_CODE
+from agent.option_checks import COUNT, PROCESSES
 from agent.world_model.packed_model import MODEL_CARD, load
 from arena.environment.levels import Level, select
 from arena.evaluation.evaluate import EvaluationInterrupted
 from arena.server.signals import signals_as_interrupt
 from benchmarks.identity import model_digest, rom_hashes
 from benchmarks.measured_tables import ROOT, update_documents, with_tables
-from benchmarks.names import check_positive, chosen
+from benchmarks.names import chosen
 from benchmarks.scores.baseline_plays import BASELINES
 from benchmarks.scores.contest_measure import (
     MeasurementFile,
@@ -53,10 +54,12 @@ class Options:
     levels: str = option(
         "level set, GAME:STATE or folder, separated by commas", "pangolin-validation"
     )
-    steps: int = option("timesteps of each budget, resets included", 100_000)
-    seeds: int = option("budgets per agent and level, with the random seeds 1, 2, ...", 3)
+    steps: int = option("timesteps of each budget, resets included", 100_000, within=COUNT)
+    seeds: int = option(
+        "budgets per agent and level, with the random seeds 1, 2, ...", 3, within=COUNT
+    )
     agents: str = option("agents to measure, separated by commas", ",".join(NAMES))
-    workers: int = option("number of levels played at once", 2)
+    workers: int = option("number of levels played at once", 2, within=PROCESSES)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     folder: Path = option("folder of the runs", Path("runs/contest_scores"))
     out: Path = option("file of the results", Path("results/contest_scores.json"))
@@ -64,14 +67,6 @@ class Options:
         "measure nothing: print the results in --out, draw the pictures, update the documents",
         False,
     )
-
-    def __post_init__(self) -> None:
-        """Refuse numbers below 1.
-
-        Raises:
-            UserError: names the option.
-        """
-        check_positive(self, ("steps", "seeds", "workers"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

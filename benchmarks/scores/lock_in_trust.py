@@ -25,6 +25,7 @@ from rich.console import Console
 from agent import command_line
 from agent.command_line import option
 from agent.errors import INTERRUPTED_EXIT_CODE, UserError
+from agent.option_checks import COUNT, PROCESSES
 from agent.settings import Settings
 from agent.world_model.packed_model import load
 from arena.environment.levels import Level, select
@@ -59,12 +60,14 @@ class Options:
     levels: str = option(
         "training levels: a level set, or levels separated by commas", "pangolin-train"
     )
-    count: int = option("number of these levels to use, evenly spread over the set", 4)
-    steps: int = option("timesteps of each recorded and each played budget", 100_000)
-    repeats: int = option("episodes of each recorded candidate", 3)
-    seeds: int = option("budgets that each rule plays on each level", 1)
+    count: int = option(
+        "number of these levels to use, evenly spread over the set", 4, within=COUNT
+    )
+    steps: int = option("timesteps of each recorded and each played budget", 100_000, within=COUNT)
+    repeats: int = option("episodes of each recorded candidate", 3, within=COUNT)
+    seeds: int = option("budgets that each rule plays on each level", 1, within=COUNT)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
-    workers: int = option("number of levels played at once", 2)
+    workers: int = option("number of levels played at once", 2, within=PROCESSES)
     folder: Path = option(
         "folder of the runs; runs in it are continued", Path("runs/lock_in_trust")
     )
@@ -72,16 +75,6 @@ class Options:
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
     )
-
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            UserError: a number is below 1.
-        """
-        for name in ("count", "steps", "repeats", "seeds", "workers"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name} is {getattr(self, name)}: use 1 or more")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from agent.command_line import option, parse, run
 from agent.errors import INTERRUPTED_EXIT_CODE
+from agent.option_checks import COUNT, PROCESSES
 from agent.world_model.packed_model import load
 from arena.environment.levels import Level
 from arena.evaluation.agents import AgentOptions, LocalAgent
@@ -29,7 +30,7 @@ from arena.evaluation.score import bootstrap_difference
 from arena.server.signals import signals_as_interrupt
 from benchmarks.identity import model_digest, rom_hashes
 from benchmarks.measured_tables import update_documents
-from benchmarks.names import check_positive, chosen
+from benchmarks.names import chosen
 from benchmarks.scores.contest_measure import (
     MeasurementFile,
     chosen_levels,
@@ -76,27 +77,18 @@ class Options:
     """
 
     levels: str = option("levels or a level set; validation and test levels are refused", LEVELS)
-    steps: int = option("timesteps of each budget, resets included", 20_000)
+    steps: int = option("timesteps of each budget, resets included", 20_000, within=COUNT)
     variants: str = option("variants to measure, separated by commas", ",".join(NAMES))
     seeds: int = option(
-        "budgets per variant and level, with the random seeds 1, 2, ...",
-        1,
+        "budgets per variant and level, with the random seeds 1, 2, ...", 1, within=COUNT
     )
-    workers: int = option("number of levels played at once", 2)
+    workers: int = option("number of levels played at once", 2, within=PROCESSES)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     folder: Path = option("folder of the runs", Path("runs/play_settings"))
     out: Path = option("file of the results", Path("results/play_settings.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
     )
-
-    def __post_init__(self) -> None:
-        """Refuse numbers below 1.
-
-        Raises:
-            UserError: names the option.
-        """
-        check_positive(self, ("steps", "seeds", "workers"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from agent import command_line
 from agent.command_line import option
 from agent.evolution import Evolution
+from agent.option_checks import COUNT, PROCESSES
 from agent.world_model.controller import Controller
 from agent.world_model.packed_model import NETWORKS, load
 from agent.world_model.world_model import load_world_model
@@ -33,7 +34,6 @@ from arena.evaluation.score import bootstrap_difference, bootstrap_interval
 from arena.workers.pool import Pool
 from benchmarks.identity import model_digest
 from benchmarks.measured import show_measured, write_measured
-from benchmarks.names import check_positive
 from benchmarks.tables import markdown_table
 from training.runs.progress import ProgressBar
 from training.search.rollouts import Rollout, RolloutRequest, play
@@ -54,9 +54,11 @@ class Options:
 
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     sets: str = option("level sets, separated by commas", "pangolin-train,pangolin-validation")
-    episodes: int = option("episodes of each controller on each level", 3)
-    max_steps: int = option("limit of an episode in agent steps; the contest's is 4500", 4500)
-    workers: int = option("number of processes, each with one emulator", 2)
+    episodes: int = option("episodes of each controller on each level", 3, within=COUNT)
+    max_steps: int = option(
+        "limit of an episode in agent steps; the contest's is 4500", 4500, within=COUNT
+    )
+    workers: int = option("number of processes, each with one emulator", 2, within=PROCESSES)
     out: Path = option("file of the results", Path("results/search_gain.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
@@ -86,7 +88,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.show:
         show_measured(options.out, TABLE, table)
         return
-    check_positive(options, ("episodes", "max_steps", "workers"))
     result = measure(options)
     write_measured(options.out, result)
     print(table(result))

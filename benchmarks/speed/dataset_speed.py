@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from agent import command_line
 from agent.buttons import to_genesis
 from agent.command_line import option
+from agent.option_checks import COUNT
 from agent.world_model.packed_model import PRESETS
 from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select
 from benchmarks.measured import show_measured, write_measured
-from benchmarks.names import check_positive
 from benchmarks.speed.rounds import medians
 from benchmarks.tables import markdown_table
 from training.data.dataset import StoredEpisode, create_dataset
@@ -56,9 +56,9 @@ class Options:
         "PangolinDash-Genesis:MeadowZone.Act1,PangolinDash-Genesis:CavernZone.Act1,"
         "PangolinDash-Genesis:GlacierZone.Act1,PangolinDash-Genesis:FoundryZone.Act1",
     )
-    steps: int = option("frames of each level", 256)
-    singles: int = option("frames that are read one by one", 100)
-    rounds: int = option("number of rounds; each measures everything once", 5)
+    steps: int = option("frames of each level", 256, within=COUNT)
+    singles: int = option("frames that are read one by one", 100, within=COUNT)
+    rounds: int = option("number of rounds; each measures everything once", 5, within=COUNT)
     out: Path = option("file of the results", Path("results/dataset_speed.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
@@ -71,7 +71,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.show:
         show_measured(options.out, TABLE, table)
         return
-    check_positive(options, ("steps", "singles", "rounds"))
     levels = select(options.levels)
     for level in levels:
         check_available(level)

@@ -23,6 +23,7 @@ from typing import Any
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT
 from agent.world_model.packed_model import PRESETS
 from arena.environment.levels import Level, select
 from benchmarks.measured import read_measured, show_measured, write_measured
@@ -54,9 +55,11 @@ class Options:
     """Measure steps/s of the emulator, a null agent, our agent in both presets, and eager torch."""
 
     level: str = option("level that all programs play", "airstriker")
-    steps: int = option("timesteps of each program in a round; the first 1,000 are warm-up", 10_000)
-    rounds: int = option("number of rounds; each runs every program once", 5)
-    memory_steps: int = option("timesteps of the run that measures memory", 200_000)
+    steps: int = option(
+        "timesteps of each program in a round; the first 1,000 are warm-up", 10_000, within=COUNT
+    )
+    rounds: int = option("number of rounds; each runs every program once", 5, within=COUNT)
+    memory_steps: int = option("timesteps of the run that measures memory", 200_000, within=COUNT)
     parts: str = option(
         "parts to measure, separated by commas; other parts of the file are kept",
         "speed,first_action,memory",

@@ -28,6 +28,7 @@ import numpy as np
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select
 from arena.evaluation.run_folder import PROJECT_DIR
@@ -54,9 +55,11 @@ TARGETS = {
 class Options:
     """Measure the report and the tuner on a generated run of the contest's length."""
 
-    steps: int = option("timesteps of each level", 1_000_000)
-    levels: int = option("number of levels, 1 to 11", 11)
-    openings: int = option("number of openings of the page; the result is the median", 5)
+    steps: int = option("timesteps of each level", 1_000_000, within=COUNT)
+    levels: int = option("number of levels, 1 to 11", 11, within=(1, 11))
+    openings: int = option(
+        "number of openings of the page; the result is the median", 5, within=COUNT
+    )
     out: Path = option("file of the results", PROJECT_DIR / "results/report_speed.json")
 
     def __post_init__(self) -> None:

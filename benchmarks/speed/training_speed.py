@@ -28,7 +28,7 @@ import numpy as np
 from agent import command_line
 from agent.buttons import ACTION_BUTTONS, to_genesis
 from agent.command_line import option
-from agent.errors import UserError
+from agent.option_checks import COUNT, PROCESSES, SECONDS
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import PRESETS, ModelSpec
 from arena.environment.availability import check_available
@@ -72,12 +72,18 @@ class Options:
     """Measure speed and memory of the training stages."""
 
     level: str = option("level that is played", "PangolinDash-Genesis:MeadowZone.Act1")
-    steps: int = option("agent steps of an episode", 400)
-    episodes: int = option("episodes of each worker in a measurement", 3)
-    rounds: int = option("number of rounds; each measures collecting and evolving once", 3)
-    seconds: float = option("seconds of training V and M, each in both presets", 20.0)
-    generations: int = option("generations over which memory is measured", 50)
-    threads: int = option("number of threads in the training of V and M", 1)
+    steps: int = option("agent steps of an episode", 400, within=COUNT)
+    episodes: int = option("episodes of each worker in a measurement", 3, within=COUNT)
+    rounds: int = option(
+        "number of rounds; each measures collecting and evolving once", 3, within=COUNT
+    )
+    seconds: float = option(
+        "seconds of training V and M, each in both presets", 20.0, within=SECONDS
+    )
+    generations: int = option(
+        "generations over which memory is measured", 50, within=(WARM_GENERATIONS + 1, COUNT[1])
+    )
+    threads: int = option("number of threads in the training of V and M", 1, within=PROCESSES)
     out: Path = option("file of the results", Path("results/training_speed.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
@@ -90,11 +96,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.show:
         show_measured(options.out, TABLE, table)
         return
-    numbers = (options.steps, options.episodes, options.rounds, options.threads, options.seconds)
-    if min(numbers) <= 0 or options.generations <= WARM_GENERATIONS:
-        raise UserError(
-            f"--generations: more than {WARM_GENERATIONS}; all other numbers: more than 0"
-        )
     level = select(options.level)[0]
     check_available(level)
     result = measure(level, options)

@@ -26,6 +26,7 @@ from pathlib import Path
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT, PROCESSES
 from arena.environment.levels import select
 from arena.evaluation.run_folder import PROJECT_DIR
 from benchmarks.live_page import find_address
@@ -42,9 +43,9 @@ class Options:
     levels: str = option(
         "levels or a level set; the first --workers levels are played", "pangolin-validation"
     )
-    workers: int = option("number of levels, all played at once", 2)
-    steps: int = option("timesteps of each level; the first 1,000 are warm-up", 5000)
-    rounds: int = option("number of rounds; each plays every mode once", 3)
+    workers: int = option("number of levels, all played at once", 2, within=PROCESSES)
+    steps: int = option("timesteps of each level; the first 1,000 are warm-up", 5000, within=COUNT)
+    rounds: int = option("number of rounds; each plays every mode once", 3, within=COUNT)
     out: Path = option("file of the results", PROJECT_DIR / "results/watch_cost.json")
 
 
