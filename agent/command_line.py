@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from agent.errors import INTERRUPTED_EXIT_CODE, USER_ERROR_EXIT_CODE, UserError
-from agent.option_checks import check_extra, check_ranges
+from agent.option_checks import check_ranges
 
 Options = TypeVar("Options")
 Presets = Mapping[str, Mapping[str, Any]]
@@ -67,8 +67,7 @@ def parse(
     """Read an options dataclass from the command line and the environment; flags take precedence.
 
     A class attribute `presets` (name -> field -> value) adds `--preset`, whose values replace the
-    defaults. A class attribute `extra` names the project's extra whose packages the command needs.
-    The docstring of the class is the description in --help.
+    defaults. The docstring of the class is the description in --help.
 
     Args:
         options_class: a dataclass whose fields are declared with `option`.
@@ -78,8 +77,8 @@ def parse(
         defaults: field -> value of a settings file; replaces the defaults of the class.
 
     Raises:
-        UserError: an unknown flag, a value of the wrong type or out of its range, a missing
-            required option, or a missing package.
+        UserError: an unknown flag, a value of the wrong type or out of its range, or a
+            missing required option.
     """
     environment = os.environ if environment is None else environment
     argv = sys.argv[1:] if argv is None else argv
@@ -95,7 +94,6 @@ def parse(
     values.pop("preset", None)
     options = options_class(**values)
     check_ranges(options)
-    check_extra(getattr(options_class, "extra", None))
     return options
 
 
