@@ -23,7 +23,7 @@ from agent.errors import (
     UserError,
     nearest_names,
 )
-from agent.option_checks import check_extra, check_ranges
+from agent.option_checks import check_ranges
 from agent.parser import AsTuple, Paragraphs, Parser
 from agent.terminal import degrade_output, printable
 
@@ -80,8 +80,7 @@ def parse(
     """Read an options dataclass from the command line and the environment; flags take precedence.
 
     A class attribute `presets` (name -> field -> value) adds `--preset`, whose values replace the
-    defaults. A class attribute `extra` names the project's extra whose packages the command needs.
-    The docstring of the class is the description in --help.
+    defaults. The docstring of the class is the description in --help.
 
     Args:
         options_class: a dataclass whose fields are declared with `option`.
@@ -91,8 +90,8 @@ def parse(
         defaults: field -> value of a settings file; replaces the defaults of the class.
 
     Raises:
-        UserError: an unknown flag, a value of the wrong type or out of its range, a missing
-            required option, or a missing package.
+        UserError: an unknown flag, a value of the wrong type or out of its range, or a
+            missing required option.
     """
     argv = sys.argv[1:] if argv is None else argv
     presets: Presets = getattr(options_class, "presets", {})
@@ -107,7 +106,6 @@ def parse(
     given.pop("preset", None)
     options = options_class(**given)
     check_ranges(options)
-    check_extra(getattr(options_class, "extra", None))
     return options
 
 

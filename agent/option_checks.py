@@ -1,20 +1,16 @@
-"""Checks the options of a command before it does anything: their ranges, and installed packages.
+"""Checks the numbers of a command before it does anything.
 
-A command declares the range of each number with `option(within=...)`, and may name the extra of the
-project whose packages it needs (`extra: ClassVar[str] = "train"`). A command that can't run
+A command declares the range of each number with `option(within=...)`. A command that can't run
 therefore ends before it creates a folder or starts a process.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
-import re
 from typing import Any
 
 from agent.errors import UserError
 
-PROJECT = "world-models-contest"
 # Ranges that several options share.
 COUNT = (1, 10**9)  # of steps, frames or episodes
 COUNT_OR_ZERO = (0, 10**9)
@@ -43,38 +39,3 @@ def check_ranges(options: Any) -> None:
         variable = field.metadata["env"]
         name = f"{flag} ({variable})" if variable else flag
         raise UserError(f"{name} is {value}: use {within[0]} to {within[1]}")
-
-
-def check_extra(extra: str | None) -> None:
-    """Check that the packages of an extra of the project are installed.
-
-    Args:
-        extra: name of the extra in pyproject.toml; None: no extra is needed.
-
-    Raises:
-        UserError: names the missing packages, and the command that installs them.
-    """
-    if extra is None:
-        return
-    try:
-        required = importlib.metadata.requires(PROJECT) or []
-    except importlib.metadata.PackageNotFoundError:
-        return  # the project is used without being installed: nothing lists the packages
-    names = (
-        re.split(r"[^A-Za-z0-9._-]", line)[0]
-        for line in required
-        if re.search(rf"""extra == ["']{extra}["']""", line)
-    )
-    if missing := [name for name in names if not _installed(name)]:
-        raise UserError(
-            f"this Python has no {', '.join(missing)}: install the extra `{extra}` with"
-            f" .venv/bin/pip install -c constraints.txt -e '.[{extra}]'"
-        )
-
-
-def _installed(name: str) -> bool:
-    try:
-        importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True

@@ -22,15 +22,21 @@ from agent.world_model.packed_model import load
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
-from training.data.dataset import create_dataset, episode_path, list_episodes
+from training.data.dataset import create_dataset, list_episodes, remove_partial_episodes
 from training.data.held_out import HELD_OUT_HELP, check_levels
-from training.experts.collector import Collector, EpisodeToCollect, episode_to_collect
+from training.experts.collector import (
+    CollectedEpisode,
+    Collector,
+    EpisodeToCollect,
+    episode_to_collect,
+)
 from training.experts.demonstrations import (
     DEMONSTRATIONS_HELP,
     find_demonstration,
     read_demonstration,
     read_folders,
 )
+from training.experts.episode_order import EpisodeOrder
 from training.experts.policies import NEED_AGENT, NEED_DEMONSTRATION, POLICIES, POLICIES_HELP
 from training.runs.executors import FREE, Executor, open_executor
 from training.runs.progress import ProgressBar
@@ -100,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         workers = open_executor(options.executor, make, options.workers, options.ray_address)
         with workers as pool, stopping_softly() as stop:
             _collect(pool, options, levels, policies, lambda: stop.requested)
+        remove_partial_episodes(folder)
         _finish(folder)
     return 0
 
@@ -119,28 +126,35 @@ def read_policies(text: str) -> list[str]:
 
 
 def _collect(
-    pool: Executor[EpisodeToCollect, dict[str, Any]],
+    pool: Executor[EpisodeToCollect, CollectedEpisode],
     options: Options,
     levels: Sequence[Level],
     policies: Sequence[str],
     stopped: Callable[[], bool],
 ) -> None:
-    frames = sum(episode.steps for episode in list_episodes(options.out))
+    """Add episodes in the order of their indices until the dataset has enough frames.
+
+    The workers play later episodes at the same time. Those that turn out not to be needed are
+    discarded: the dataset does not depend on the number of workers, or on which was faster.
+    """
+    order = EpisodeOrder(options.out, options.frames)
 
     def missing() -> Iterator[EpisodeToCollect]:
         index = 0
-        while frames < options.frames and not stopped():
-            if not episode_path(options.out, index).exists():
+        while not order.enough(index) and not stopped():
+            if not order.has(index):
                 yield episode_to_collect(index, levels, policies, options.seed)
             index += 1
 
-    metrics = Metrics(options.out, frames)
+    metrics = Metrics(options.out, order.frames)
     try:
-        with ProgressBar("frames", options.frames, frames) as progress:
-            for episode, values in pool.run(missing()):
-                frames += values["steps"]
-                metrics.log(frames, **values)
-                progress.update(frames, f"episode {episode.index}")
+        with ProgressBar("frames", options.frames, order.frames) as progress:
+            for episode, collected in pool.run(missing()):
+                for added in order.add(episode.index, collected):
+                    metrics.log(order.frames, **added.metrics())
+                    progress.update(order.frames, f"episode {added.stored.index}")
+                if order.frames >= options.frames:
+                    return
     finally:
         metrics.close()
 

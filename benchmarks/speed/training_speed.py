@@ -238,7 +238,7 @@ class Collect:
 
     def __call__(self, task: EpisodeTask) -> int:
         number, level, seed = task
-        return int(self.collector(EpisodeToCollect(number, level, "held", seed))["steps"])
+        return self.collector(EpisodeToCollect(number, level, "held", seed)).stored.steps
 
 
 class Evolve:

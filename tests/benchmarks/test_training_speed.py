@@ -22,6 +22,8 @@ from training.search import rollouts
 class MadeUpGame:
     """An environment whose episodes last `max_steps` and always show the same picture."""
 
+    terminated = False
+
     def __init__(
         self, level: Level, seed: int | None = None, frame_skip: int = 4, *, max_steps: int
     ) -> None:
