@@ -3,10 +3,9 @@
     python -m benchmarks.scores.calibration          measures; the same command continues
     python -m benchmarks.scores.calibration --show   prints the tables and updates the documents
 
-All play under the contest's rules. Each agent's play of each level is written to the file when it
-ends, so an interruption loses only
-the levels that are being played. The planner's return is that of its movie, which is played
-without stickiness.
+All agents play under the contest's rules. Each result is written to the file when the level ends,
+so an interruption loses only the levels that are being played. The planner's return is that of its
+movie, which is played without sticky actions.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ class Options:
     movies: Path = option(
         "folder with the planner's movies, one for each level", Path("game/movies")
     )
-    seed: int = option("random seed of the policies and of the stickiness, 1 or more", 1)
+    seed: int = option("random seed of the policies and of the sticky actions, 1 or more", 1)
     workers: int = option("number of processes", 2)
     out: Path = option("file of the results, read and written", Path("results/calibration.json"))
     show: bool = option(
