@@ -48,8 +48,8 @@ Shrink = Callable[[Frame], Frame]
 class Options:
     """Compare methods to resize a frame to 64 x 64: visibility, precision and speed."""
 
-    steps: int = option("agent steps of Airstriker whose frames are searched for small things", 400)
-    every: int = option("distance between two frames that are searched, in steps", 4)
+    steps: int = option("number of steps in Airstriker, whose frames show small objects", 400)
+    every: int = option("distance between two frames that are used, in steps", 4)
     seed: int = option("random seed of the actions, 1 or more", 1)
     out: Path = option("folder of frame_sizes.json and frame_sizes.png", Path("results"))
 

@@ -20,7 +20,9 @@ class FakePool:
         self.stop_after = 10**9
         self._result = result
 
-    def __call__(self, make: Callable[[], Any], workers: int, *more: Any) -> FakePool:
+    def __call__(
+        self, make: Callable[[], Any], workers: int, *more: Any, **options: Any
+    ) -> FakePool:
         return self
 
     def __enter__(self) -> FakePool:
