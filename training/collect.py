@@ -115,7 +115,7 @@ def read_policies(text: str) -> list[str]:
     """Read the value of --policies.
 
     Raises:
-        UserError: It contains an unknown policy, or no policy.
+        UserError: it contains an unknown policy, or no policy.
     """
     policies = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [policy for policy in policies if policy not in POLICIES]

@@ -1,4 +1,4 @@
-"""Writes a picture and a film of M's dreams: predictions of an episode from its own samples."""
+"""Writes a picture and a video of M's dreams: predictions of an episode from its own samples."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         draw_strip(options.out / "dream.png", dreams)
-        write_side_by_side(options.out / "dream.mp4", dreams.films, dreams.labels)
+        write_side_by_side(options.out / "dream.mp4", dreams.videos, dreams.labels)
     except OSError as error:
         raise UserError(
             f"{options.out} can't be written ({error.strerror}). Use another --out"
         ) from None
-    print(f"{options.out / 'dream.mp4'}: {len(dreams.films[0]) / STEPS_PER_SECOND:.1f} s")
+    print(f"{options.out / 'dream.mp4'}: {len(dreams.videos[0]) / STEPS_PER_SECOND:.1f} s")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Measures the effect of a model's sizes: C is evolved on models that were trained briefly.
+"""Measures the effect of a model's sizes: C is evolved on models trained for a short time.
 
     python -m benchmarks.ablations.model_ablations          measures; the same command continues
     python -m benchmarks.ablations.model_ablations --show   prints the tables and updates the

@@ -1,7 +1,7 @@
-"""The runs of an ablation: C is evolved from scratch on a fixed budget, then the mean is measured.
+"""The runs of an ablation: C is evolved from zero on a fixed budget, then the mean is measured.
 
-Each run uses the search of training.evolve. Runs of one seed play the same levels with the same
-stickiness, whatever the variant. The score of a run is the mean return of the distribution's mean
+Each run uses the search of training.evolve. All variants play the same levels with the same sticky
+actions if they have the same seed. The score of a run is the mean return of the distribution's mean
 on other levels. The caller decides how the variants differ: world_model_parts leaves out parts of
 one model, model_ablations uses other models.
 """
@@ -32,7 +32,7 @@ from training.search.rollouts import Rollout, RolloutRequest
 from training.search.search import Search, SearchSettings
 
 ZONES = ("Meadow", "Canyon", "Cavern", "Glacier", "Foundry", "Lagoon")
-MEASURE_SEEDS = 3_000_003  # first random seed of the final measurement's stickiness
+MEASURE_SEEDS = 3_000_003  # first random seed of the final measurement's sticky actions
 SAME = (
     "generations",
     "population",
@@ -124,7 +124,7 @@ def measure(
     runs: Path,
     out: Path,
 ) -> None:
-    """Make the runs that are missing from the results, seed by seed, and save after each run.
+    """Do the runs that are missing from the results, seed by seed, and save after each run.
 
     Args:
         budget: budget of each run.

@@ -1,8 +1,8 @@
-"""Takes the documents' pictures of the pages: a run's report, and the live view of a short run.
+"""Takes the documents' screenshots: a run's report, and the live view of a short run.
 
     python -m benchmarks.figures.gallery_pages --run runs/RUN
 
-It writes report.png and live.png to results/pictures. Both are screenshots of Chromium.
+It writes report.png and live.png to results/pictures. Chromium takes the screenshots.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ SHOWN_WIDTH = 900  # width of the documents' pictures in pixels
 PATIENCE_SECONDS = 120.0
 COLOURS = 128
 WATCHED_LEVELS = "PangolinDash-Genesis:MeadowZone.Act3,PangolinDash-Genesis:FoundryZone.Act3"
-# Both levels show both of the model's pictures, and each has used `steps` timesteps.
+# True when both levels show the model's two pictures and have used `steps` timesteps.
 SHOWS = """steps => {
   const playing = document.querySelectorAll("article .prediction:not([hidden])").length;
   const used = [...document.querySelectorAll("[data-value=timesteps]")]
-    .map(place => Number(place.textContent.replaceAll(",", "")));
+    .map(element => Number(element.textContent.replaceAll(",", "")));
   return playing === 2 && used.every(value => value >= steps);
 }"""
 
@@ -83,7 +83,7 @@ def chromium() -> Iterator[Any]:
     """Open a browser without a window.
 
     Raises:
-        UserError: it or its driver is missing.
+        UserError: Chromium or its driver is missing.
     """
     try:
         from playwright.sync_api import sync_playwright  # part of the extra `dev`
@@ -98,7 +98,7 @@ def chromium() -> Iterator[Any]:
 
 
 def opened(browser: Any, address: str, size: tuple[int, int]) -> Any:
-    """Returns an open page of this size in the light colours."""
+    """Opens a page in this size and in the light colours; returns it."""
     viewport = {"width": size[0], "height": size[1]}
     page = browser.new_context(viewport=viewport, color_scheme="light").new_page()
     page.set_default_timeout(PATIENCE_SECONDS * 1000)
@@ -110,7 +110,7 @@ def wait(page: Any, condition: str, argument: Any = None) -> None:
     """Wait for a condition; the pages' content policy forbids playwright's `wait_for_function`.
 
     Raises:
-        UserError: it is not true after PATIENCE_SECONDS.
+        UserError: the condition is not true after PATIENCE_SECONDS.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not page.evaluate(condition, argument):
@@ -132,7 +132,7 @@ def save(path: Path, page: Any, element: str | None = None) -> None:
 
 
 def palette_png(picture: np.ndarray) -> bytes:
-    """Returns a PNG with few colours of a BGR picture, uint8 (height, width, 3)."""
+    """Returns a BGR picture, uint8 (height, width, 3), as a PNG with few colours."""
     from PIL import Image
 
     with tempfile.NamedTemporaryFile(suffix=".png") as file:

@@ -3,10 +3,9 @@
     python -m benchmarks.scores.calibration          measures; the same command continues
     python -m benchmarks.scores.calibration --show   prints the tables and updates the documents
 
-All play under the contest's rules. Each agent's play of each level is written to the file when it
-ends, so an interruption loses only
-the levels that are being played. The planner's return is that of its movie, which is played
-without stickiness.
+All agents play under the contest's rules. Each result is written to the file when the level ends,
+so an interruption loses only the levels that are being played. The planner's return is that of its
+movie, which is played without sticky actions.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""The contest's scores of our agents and the baselines, at equal budgets.
+"""Measures the contest's scores of our agents and the baselines, at equal budgets.
 
     python -m benchmarks.scores.contest_scores          measures; the same command continues
     python -m benchmarks.scores.contest_scores --show   prints the tables, draws the pictures, and
                                                         updates the documents and the model card
 
 Every level is played under the contest's rules, and each play is written to the file when it ends.
-One file has budgets of different sizes; each has its own table. Plays of another model or ROM are
-excluded from the tables.
+One file contains budgets of different sizes; each size has its own table. Plays of another model or
+ROM are excluded from the tables.
 """
 
 from __future__ import annotations
@@ -119,16 +119,16 @@ def measure(
         UserError: a play can't be made.
     """
     todo = [key for key in keys if key not in file.plays.plays]
-    places = {level.name: level for level in levels}
+    by_name = {level.name: level for level in levels}
     baselines = [key for key in todo if key.agent in BASELINES]
-    measure_baselines(baselines, places, options.folder, options.workers, file)
+    measure_baselines(baselines, by_name, options.folder, options.workers, file)
     for agent in OURS:
         for seed in range(1, options.seeds + 1):
             mine = {key.level: key for key in todo if (key.agent, key.seed) == (agent, seed)}
             if mine:
                 models = options.folder / "models"
                 player = our_agent(agent, options.pretrained, options.steps, seed, models)
-                left = [places[name] for name in mine]
+                left = [by_name[name] for name in mine]
                 measure_ours(player, left, mine, options.folder, options.workers, file)
 
 

@@ -4,7 +4,8 @@
     python -m benchmarks.scores.play_settings --show   prints the table and updates the documents
 
 Each variant changes one setting of the shipped agent; the last variant plays as the original 2018
-agent. All play the same levels with the same seeds through the real socket, as in contest_scores.
+agent. All variants play the same levels with the same seeds through the real socket, as in
+contest_scores.
 The defaults are chosen by this measurement, so it uses no validation level.
 """
 
@@ -181,13 +182,16 @@ def markdown(plays: ContestPlays) -> str:
             ]
             for row in found
         ]
-        head = ["variant", "mean return", "95% interval", f"difference to {SHIPPED}"]
+        head = ["variant", "mean return", "95% interval", f"difference from {SHIPPED}"]
         parts.append(f"**{title(found, steps)}**\n\n{markdown_table(head, rows)}")
     return "\n\n".join(parts) or "Nothing is measured yet."
 
 
 def difference(first: AgentPlays | None, second: AgentPlays) -> str:
-    """Returns the second's mean minus the first's, with interval, where both played."""
+    """Returns the second's mean minus the first's, with its interval.
+
+    Only levels and seeds that both played count.
+    """
     if first is None or first is second:
         return ""
     ones, others = paired_scores(first, second)

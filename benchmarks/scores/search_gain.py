@@ -3,9 +3,9 @@
     python -m benchmarks.scores.search_gain          measures, about seven minutes on two cores
     python -m benchmarks.scores.search_gain --show   prints the table and updates the documents
 
-Both controllers play whole episodes of the same levels with the same stickiness, without lock-in
-and explorer: on the levels of the search, and on levels that neither M nor the search has played.
-M's head of expert actions is read from the packed torch weights (half precision).
+Both controllers play whole episodes of the same levels with the same sticky actions, without
+lock-in and explorer: on the levels of the search, and on levels that neither M nor the search has
+played. M's head of expert actions is read from the packed torch weights, in half precision.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CONTROLLERS = (
     "expert actions of M, start of the search",
     "mean of the distribution, end of the search",
 )
-FIRST_SEED = 1_600_000_000  # first random seed of the stickiness; in evolution they begin at 2**31
+FIRST_SEED = 1_600_000_000  # of the sticky actions; the seeds of evolution begin at 2**31
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _play_all(
     sets: Mapping[str, Sequence[Level]],
     controllers: Sequence[NDArray[np.floating]],
 ) -> dict[tuple[int, str, int], float]:
-    """Returns the return of every episode by (controller, level, seed of the stickiness)."""
+    """Returns the return of every episode by (controller, level, seed of the sticky actions)."""
     tasks = [
         RolloutRequest(number, parameters.astype(np.float32), level, seed)
         for seed in _seeds(options)

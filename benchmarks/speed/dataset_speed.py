@@ -4,8 +4,8 @@
     python -m benchmarks.speed.dataset_speed --show   prints the table and updates the documents
 
 Frames of real play are recorded first. In each round they are written as episodes and read again,
-with the code of `collect` and of training. Reads come from the page cache: decoding is measured,
-not the disk.
+with the code of `collect` and of training. The files are read from the page cache, so the time of
+decoding is measured, not that of the disk.
 """
 
 from __future__ import annotations
@@ -161,15 +161,15 @@ def one_round(
     started = time.perf_counter()
     for _ in range(singles):
         episode = episodes[random.integers(len(episodes))]
-        place = int(random.integers(episode.steps))
-        episode.frames(place, place + 1)
+        step = int(random.integers(episode.steps))
+        episode.frames(step, step + 1)
     seconds["read singly"] = time.perf_counter() - started
     counts = dict.fromkeys(FIGURES, frames_of(episodes)) | {"read singly": singles}
     return {name: round(counts[name] / seconds[name], 1) for name in FIGURES}, episodes
 
 
 def frames_of(episodes: Sequence[StoredEpisode]) -> int:
-    """Returns the number of frames of the episodes together."""
+    """Returns the number of frames of all episodes."""
     return sum(episode.steps for episode in episodes)
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.speed.game_speed
 
 Each level has its own process, and all of them step short blocks in turn, so that other work on
-the machine slows all of them. Results are medians over the rounds of the ratio within a round.
+the machine slows all of them. Results are medians of the ratios within each round.
 """
 
 from __future__ import annotations
@@ -73,7 +73,11 @@ class LevelProcess:
         theirs.close()
 
     def block(self, steps: int, resets: int) -> Block:
-        """Step and reset in the process; return the times."""
+        """Step and reset the level in its process; return the times.
+
+        Raises:
+            UserError: the process ended.
+        """
         try:
             self._connection.send((steps, resets))
             return Block(*self._connection.recv())
@@ -202,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ours, reference = select(options.levels or LEVELS), select(AIRSTRIKER)[0]
     ours = [level for level in ours if level != reference]
     if not ours:
-        raise UserError(f"the other levels are compared with {reference.name}: give another level")
+        raise UserError(f"--levels has only {reference.name}, the reference: give another level")
     for level in (*ours, reference):
         check_available(level)
     rounds = measure([reference, *ours], options)

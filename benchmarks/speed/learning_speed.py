@@ -1,4 +1,4 @@
-"""Frames/s of training V and M, on random data: speed does not depend on what is learned."""
+"""Measures frames/s of training V and M on random data, because speed does not depend on data."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The programs that play_speed compares with the agent.
 
-`bare`: the emulator in process, without socket and agent. `null`: no buttons, through the socket.
-`eager`: torch in eager mode with `nn.LSTM`, like the original 2018 agent; M is stepped before the
-action is sent.
+`bare`: the emulator in process, without socket and agent. `null`: an agent that presses nothing,
+through the socket. `eager`: torch in eager mode with `nn.LSTM`, like the original 2018 agent; M is
+stepped before the action is sent.
 """
 
 from __future__ import annotations

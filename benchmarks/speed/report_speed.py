@@ -1,10 +1,10 @@
-"""Measures how long the pages of a long run take: the report, the tuner, and opening the report.
+"""Measures the time for the pages of a long run: writing the report, tuning, opening the report.
 
     python -m benchmarks.speed.report_speed
 
-It makes up the run folder of 11 levels with 1,000,000 timesteps each, because a real run takes a
-day. The files have their real sizes, and two recorded episodes are real. Results are in wall-clock
-time and in processor time, which is more exact if other programs use the machine.
+It writes a synthetic run folder of 11 levels with 1,000,000 timesteps each, because a real run
+takes a day. The files have realistic sizes, and the movies of two levels are real. Results are in
+wall-clock time and in processor time, which is more exact if other programs use the machine.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from benchmarks.measured import write_measured
 LEVELS = "pangolin-validation"
 LEAST_STEPS, MOST_STEPS = 60, 4500  # shortest and longest episode; 4500 is the contest's limit
 USUAL_STEPS = 200
-TURN_STEPS = 40  # the recorded player turns often: it survives, and the pictures change
+TURN_STEPS = 40  # the recorded player turns often, so it survives and the pictures change
 SAMPLE_SECONDS = 0.1  # time between two samples of the memory
 CHROMIUM = Path("/usr/bin/chromium")
 TARGETS = {
@@ -70,7 +70,8 @@ class Options:
         """
         if self.steps < 10 * MOST_STEPS or self.openings < 1 or not 1 <= self.levels <= 11:
             raise UserError(
-                f"--steps: {10 * MOST_STEPS:,} or more; --levels: 1 to 11; --openings: 1 or more"
+                f"--steps must be {10 * MOST_STEPS:,} or more, --levels 1 to 11, and --openings 1"
+                " or more"
             )
 
 
@@ -84,11 +85,11 @@ class Cost:
 
 
 def main() -> None:
-    """Make up the run, measure, write the result, print it."""
+    """Write the synthetic run, measure, write the result, print it."""
     options = command_line.parse(Options, prog="python -m benchmarks.speed.report_speed")
     load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="report-speed-") as place:
-        run = Path(place, "run")
+    with tempfile.TemporaryDirectory(prefix="report-speed-") as folder:
+        run = Path(folder, "run")
         episodes = make_run(run, options)
         command = [sys.executable, str(PROJECT_DIR / "local_eval.py")]
         report = measure([*command, "report", str(run)])
@@ -222,7 +223,7 @@ def family(pid: int) -> list[int]:
 
 
 def proportional_memory(pid: int) -> int:
-    """Returns the proportional set size of a process in bytes; 0: it has ended."""
+    """Returns the proportional set size of a process in bytes; 0 if it has ended."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

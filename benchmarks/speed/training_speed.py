@@ -1,12 +1,12 @@
-"""Measures the speed and memory of training: collecting, V, M, evolution.
+"""Measures the speed and memory of training: of collecting, V, M and evolution.
 
     python -m benchmarks.speed.training_speed          measures, about five minutes on two cores
     python -m benchmarks.speed.training_speed --show   prints the tables and updates the documents
 
 Collecting and evolving are compared with the bare emulator, which plays the same episodes, in turn,
-round after round, so that other work on the machine slows all of them. Results are medians of
-ratios within a round. The networks have random weights: speed does not depend on what was learned.
-V and M are measured on the CPU, and on a CUDA device if there is one.
+round after round, so that other work on the machine slows all of them. Results are medians of the
+ratios within each round. The networks have random weights, because speed does not depend on what
+was learned. V and M are measured on the CPU, and on a CUDA device if there is one.
 """
 
 from __future__ import annotations
@@ -128,9 +128,9 @@ def table(result: Mapping[str, Any]) -> str:
     memory, cma = result["memory_mib"], result["cma_es"]
     driver, worker = memory["grown"]["driver"], memory["grown"]["worker"]
     growth = (
-        f"Over {memory['generations']} generations the driver grew by {driver:.1f} MiB and a worker"
-        f" by {worker:.1f}. A process that runs CMA-ES with {cma['parameters']:,} parameters needs"
-        f" at most {cma['process_peak_mib']:.0f} MiB (target"
+        f"Over {memory['generations']} generations, the memory of the driver grew by {driver:.1f}"
+        f" MiB and that of a worker by {worker:.1f} MiB. A process that runs CMA-ES with"
+        f" {cma['parameters']:,} parameters needs at most {cma['process_peak_mib']:.0f} MiB (target"
         f" {result['targets']['CMA-ES MiB']:.0f})."
     )
     return "\n\n".join([play, learning, growth])

@@ -1,4 +1,4 @@
-"""The speed benchmark, with a made-up game in place of the emulator and no processes."""
+"""The speed benchmark, with a fake game instead of the emulator, and without processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.experts import collector
 from training.search import rollouts
 
 
-class MadeUpGame:
+class FakeGame:
     """An environment whose episodes last `max_steps` and always show the same picture."""
 
     terminated = False
@@ -64,9 +64,9 @@ class InProcess:
 
 
 @pytest.fixture(autouse=True)
-def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_game(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (training_speed, collector, rollouts):
-        monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
+        monkeypatch.setattr(module, "ContestEnv", FakeGame)
     monkeypatch.setattr(training_speed, "check_available", lambda level: None)
     for module in (training_memory, training_speed):
         monkeypatch.setattr(module, "Pool", InProcess)
@@ -103,8 +103,9 @@ def test_every_stage_is_measured_and_written(
     assert memory["generations"] == 6 and memory["driver"]["peak"] >= memory["driver"]["last"] > 0
     cma = content["cma_es"]
     assert cma["parameters"] == 50 and cma["process_peak_mib"] >= cma["of_it_before_mib"]
-    assert f"Over 6 generations the driver grew by {memory['grown']['driver']:.1f} MiB" in (
-        training_speed.table(content)
+    assert (
+        f"Over 6 generations, the memory of the driver grew by {memory['grown']['driver']:.1f} MiB"
+        in (training_speed.table(content))
     )
 
 

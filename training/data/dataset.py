@@ -81,7 +81,7 @@ class StoredEpisode:
         """Read the frames of steps `start` to `stop`, uint8 (T, 224, 320, 3) RGB.
 
         Raises:
-            DataError: A file is missing or damaged.
+            DataError: a file is missing or damaged.
         """
         stop = self.steps if stop is None else min(stop, self.steps)
         pixels = self._read("frames", slice(start, stop), "<u2")
@@ -146,10 +146,10 @@ class Dataset:
         """List the committed episodes.
 
         Args:
-            folders: Dataset folders, separated by commas.
+            folders: dataset folders, separated by commas.
 
         Raises:
-            DataError: A folder is not a dataset or has another version, or holds too few episodes.
+            DataError: a folder is not a dataset or has another version, or holds too few episodes.
         """
         self.folders = [Path(part.strip()) for part in folders.split(",") if part.strip()]
         self.episodes = [episode for path in self.folders for episode in list_episodes(path)]
@@ -211,7 +211,7 @@ def list_episodes(folder: Path) -> list[StoredEpisode]:
     Another process may add episodes at the same time.
 
     Raises:
-        DataError: The folder is not a dataset or has another version, or an episode.json is
+        DataError: the folder is not a dataset or has another version, or an episode.json is
             damaged.
     """
     _check_header(folder)

@@ -64,15 +64,15 @@ class EpisodeWriter:
         """Add one step.
 
         Args:
-            frame: Frame that the policy saw, uint8 (224, 320, 3) RGB.
-            action: Buttons that the policy sent, uint8 (4,) of 0 and 1.
-            reward: Reward of the step.
-            terminated: Whether the game ended the episode in this step; False if a limit did.
-            expert_action: The expert's buttons on this frame, uint8 (4,); None if there are none.
-            player: The player's x and y on the screen, in pixels; None if unknown.
+            frame: frame that the policy saw, uint8 (224, 320, 3) RGB.
+            action: buttons that the policy sent, uint8 (4,) of 0 and 1.
+            reward: reward of the step.
+            terminated: whether the game ended the episode in this step; False if a limit did.
+            expert_action: the expert's buttons on this frame, uint8 (4,); None if there are none.
+            player: the player's x and y on the screen, in pixels; None if unknown.
 
         Raises:
-            DataError: The frame has more colours than RGB565 can store.
+            DataError: the frame has more colours than RGB565 can store.
         """
         assert action.shape == (len(ACTION_BUTTONS),), action.shape
         assert not self._terminated, "a step after the end"
@@ -105,12 +105,12 @@ class EpisodeWriter:
         """Complete the episode in its temporary folder, for `commit_episode`.
 
         Args:
-            level: Name of the level, GAME:STATE.
-            policy: Name of the policy.
-            seed: Random seed of the sticky actions and of the policy.
+            level: name of the level, GAME:STATE.
+            policy: name of the policy.
+            seed: random seed of the sticky actions and of the policy.
 
         Raises:
-            OSError: The episode can't be written, for example because the disk is full. The dataset
+            OSError: the episode can't be written, for example because the disk is full. The dataset
                 is unchanged.
         """
         assert self._steps, "an episode without a step"

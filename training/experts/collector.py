@@ -73,10 +73,10 @@ class EpisodeToCollect:
     """One episode to collect.
 
     Attributes:
-        index: Number of the episode in the dataset, from 0.
-        level: Level to play.
-        policy: One of `policies.POLICIES`.
-        seed: Random seed of the sticky actions and of the policy.
+        index: number of the episode in the dataset, from 0.
+        level: level to play.
+        policy: one of `policies.POLICIES`.
+        seed: random seed of the sticky actions and of the policy.
     """
 
     index: int
@@ -112,14 +112,14 @@ class Collector:
         """Load the packed model, if the agent plays.
 
         Args:
-            dataset: Folder of the dataset.
-            pretrained: Packed model; None if no policy needs the agent.
-            demonstrations: Folders of recordings; None if no policy needs one. If given, the
+            dataset: folder of the dataset.
+            pretrained: packed model; None if no policy needs the agent.
+            demonstrations: folders of recordings; None if no policy needs one. If given, the
                 expert's action is stored with each frame, whatever the policy.
-            max_steps: Maximum number of steps of an episode.
+            max_steps: maximum number of steps of an episode.
 
         Raises:
-            PackedModelError: The packed model is missing or damaged.
+            PackedModelError: the packed model is missing or damaged.
         """
         self._dataset = dataset
         self._max_steps = max_steps
@@ -131,8 +131,8 @@ class Collector:
         """Play an episode and write it to a temporary folder, for `commit_episode`.
 
         Raises:
-            DemonstrationError: The level's recording is missing or does not fit.
-            DataError: The frames have more colours than the dataset can store.
+            DemonstrationError: the level's recording is missing or does not fit.
+            DataError: the frames have more colours than the dataset can store.
         """
         demonstrated = (
             None
@@ -217,14 +217,14 @@ def play_policy(
     """Play a policy from the environment's current state.
 
     Args:
-        env: Environment in the middle of an episode, or just reset.
-        frame: Its current frame, uint8 (224, 320, 3) RGB.
-        policy: Chooses the actions.
-        expert: Labels each frame with its action; None for no labels.
-        max_steps: Maximum number of steps.
+        env: environment in the middle of an episode, or just reset.
+        frame: its current frame, uint8 (224, 320, 3) RGB.
+        policy: chooses the actions.
+        expert: labels each frame with its action; None for no labels.
+        max_steps: maximum number of steps.
 
     Raises:
-        DemonstrationError: There is an expert, but the game has no variables x and y.
+        DemonstrationError: there is an expert, but the game has no variables x and y.
     """
     reward, done = 0.0, False
     position: NDArray[np.float32] | None = None
