@@ -98,7 +98,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Play:
+class DrawnPlay:
     """A play with drawn constants.
 
     Attributes:
@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "roms": rom_hashes(levels),
         "constants": json.loads(json.dumps(CONSTANTS)),
     }
-    plays: list[Play] = []
+    plays: list[DrawnPlay] = []
     if options.out.exists():
         known = load_rows(
             options.out, KIND, lambda known, _: {name: known[name] for name in values}
@@ -142,7 +142,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(table(plays))
 
 
-def measure(options: Options, levels: Sequence[Level], values: Values, plays: list[Play]) -> None:
+def measure(
+    options: Options, levels: Sequence[Level], values: Values, plays: list[DrawnPlay]
+) -> None:
     """Make the plays that are missing, seed by seed, and save after each of them.
 
     Args:
@@ -166,13 +168,13 @@ def measure(options: Options, levels: Sequence[Level], values: Values, plays: li
     ):
         for task, returns in pool.run(tasks):
             higher = drawn(task.level.name, task.seed)
-            plays.append(Play(task.level.name, task.seed, higher, tuple(returns)))
+            plays.append(DrawnPlay(task.level.name, task.seed, higher, tuple(returns)))
             plays.sort(key=lambda play: (play.seed, play.level))
             save_rows(options.out, KIND, values, (_row(play) for play in plays))
             progress.update(len(plays))
 
 
-def load_plays(path: Path) -> list[Play]:
+def load_plays(path: Path) -> list[DrawnPlay]:
     """Read a file of plays.
 
     Raises:
@@ -192,12 +194,11 @@ def constants(higher: Sequence[bool]) -> dict[str, Any]:
     return {name: pair[one] for (name, pair), one in zip(CONSTANTS.items(), higher, strict=True)}
 
 
-def effects(plays: Sequence[Play]) -> list[tuple[str, float, float]]:
+def effects(plays: Sequence[DrawnPlay]) -> list[tuple[str, float, float]]:
     """Returns each constant with its effect and half the width of its 95% interval, in points.
 
-    Least squares with one intercept per level and one effect per constant. The interval assumes
-    plays that are independent, which they are: no play shares its random numbers with another.
-    The list is empty if there are too few plays for the fit.
+    Least squares with one intercept per level and one effect per constant. The interval treats the
+    plays as independent of each other. The list is empty if there are too few plays for the fit.
     """
     played = [play for play in plays if play.returns]
     levels = sorted({play.level for play in played})
@@ -217,7 +218,7 @@ def effects(plays: Sequence[Play]) -> list[tuple[str, float, float]]:
     ]
 
 
-def table(plays: Sequence[Play]) -> str:
+def table(plays: Sequence[DrawnPlay]) -> str:
     """Returns Markdown: each constant with both values and its effect, the largest effect first."""
     if not (found := effects(plays)):
         return f"{len(plays)} plays are too few to separate the effects: measure more."
@@ -243,15 +244,15 @@ def _value(value: Any) -> str:
     return f"{value[0]} to {value[1] - 1}" if isinstance(value, tuple) else f"{value:g}"
 
 
-def _row(play: Play) -> dict[str, Any]:
+def _row(play: DrawnPlay) -> dict[str, Any]:
     higher = [name for name, one in zip(CONSTANTS, play.higher, strict=True) if one]
     returns = [round(value, 2) for value in play.returns]
     return {"level": play.level, "seed": play.seed, "higher": higher, "returns": returns}
 
 
-def _plays(_: Values, rows: list[Values]) -> list[Play]:
+def _plays(_: Values, rows: list[Values]) -> list[DrawnPlay]:
     return [
-        Play(
+        DrawnPlay(
             str(row["level"]),
             int(row["seed"]),
             tuple(name in row["higher"] for name in CONSTANTS),

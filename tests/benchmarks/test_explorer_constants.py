@@ -12,7 +12,7 @@ from agent.errors import UserError
 from agent.explore.settings import DEFAULT_SETTINGS, ExplorerSettings
 from arena.environment.levels import select
 from benchmarks.ablations import explorer_constants
-from benchmarks.ablations.explorer_constants import CONSTANTS, Play, constants, drawn, effects
+from benchmarks.ablations.explorer_constants import CONSTANTS, DrawnPlay, constants, drawn, effects
 from benchmarks.ablations.explorer_play import BudgetPlayer, BudgetTask
 from tests.helpers.contest_plays import packed
 from tests.helpers.fake_pool import FakePool
@@ -21,7 +21,7 @@ LEVELS = "PangolinDash-Genesis:MeadowZone.Act1,PangolinDash-Genesis:CanyonZone.A
 PARTS = {"most_points", "highest_mean_speed", "end_points", "held_buttons"}  # not measured
 
 
-def plays(number: int) -> list[Play]:
+def plays(number: int) -> list[DrawnPlay]:
     """Plays whose score depends on the level and on two constants, with some noise."""
     random = np.random.default_rng(1)
     made = []
@@ -29,7 +29,7 @@ def plays(number: int) -> list[Play]:
         for level, base in (("a", 1000.0), ("b", 3000.0)):
             higher = drawn(level, seed)
             score = base + 400 * higher[0] - 250 * higher[2] + random.normal(0, 50)
-            made.append(Play(level, seed, higher, (score - 10, score + 10)))
+            made.append(DrawnPlay(level, seed, higher, (score - 10, score + 10)))
     return made
 
 

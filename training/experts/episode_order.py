@@ -18,15 +18,15 @@ class EpisodeOrder:
     """The episodes of a dataset that grows, and those that wait for an earlier one.
 
     Attributes:
-        frames: Number of frames of the episodes in the dataset, up to the first missing one.
+        frames: number of frames of the episodes in the dataset, up to the first missing one.
     """
 
     def __init__(self, dataset: Path, wanted: int) -> None:
         """List the episodes of the dataset.
 
         Args:
-            dataset: Folder of the dataset.
-            wanted: Number of frames from which on no episode is added.
+            dataset: folder of the dataset.
+            wanted: number of frames from which on no episode is added.
         """
         self.frames = 0
         self._wanted = wanted
@@ -48,7 +48,7 @@ class EpisodeOrder:
         """Add an episode, and those that waited for it; yield each after it was added.
 
         Raises:
-            OSError: The dataset can't be written.
+            OSError: the dataset can't be written.
         """
         self._waiting[index], self._steps[index] = collected, collected.stored.steps
         while self.frames < self._wanted and self._next in self._waiting:
