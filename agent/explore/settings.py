@@ -14,9 +14,10 @@ class ExplorerSettings:
     Evidence. Without the explorer, which is how the original 2018 agent plays, the mean return was
     585 points lower (95% interval 262 to 946; 12 training levels, 20,000 timesteps;
     `python -m benchmarks.scores.play_settings`). The values were set by hand, on levels of
-    `python -m game.build --seed 3001 --levels 12`. Later, a lower and a higher value of
-    30 constants were compared on 12 training levels (`python -m
-    benchmarks.ablations.explorer_constants`): for 27 there was no clear difference. docs/exploring-a-level.md has the table.
+    `python -m game.build --seed 3001 --levels 12`. Later, a lower and a higher value of 30
+    constants were compared on 12 training levels
+    (`python -m benchmarks.ablations.explorer_constants`): for 27 there was no clear difference.
+    docs/exploring-a-level.md has the table.
     """
 
     # Cells: the level is divided by progress.
