@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import to_genesis
+from agent.play.game import check_buttons
 from arena.environment.contest_env import MAX_STEPS, ContestEnv
 from arena.environment.levels import Level
 from training.data.episode_writer import EpisodeWriter
@@ -116,6 +117,7 @@ class Collector:
         Raises:
             DemonstrationError: The level's recording is missing or does not fit.
             DataError: The frames have more colours than the dataset can store.
+            GameError: The level's game has other buttons than a Mega Drive.
         """
         demonstrated = (
             None
@@ -128,6 +130,7 @@ class Collector:
         writer = EpisodeWriter(self._dataset, episode.index)
         started = time.perf_counter()
         try:
+            check_buttons(env)
             for step in self._play(env, episode, demonstrated):
                 writer.append(*step)
             stored = writer.commit(
