@@ -45,12 +45,7 @@ class WorkingDirectory:
     """
 
     def __init__(self, level_dir: Path) -> None:
-        prefix = "contest-"
-        folder = Path(tempfile.mkdtemp(prefix=prefix))
-        if len(os.fsencode(folder / "tmp" / "sock" / "sock")) > LONGEST_SOCKET_PATH:
-            folder.rmdir()
-            folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
-        self.folder = folder
+        self.folder = folder = _private_folder(level_dir.absolute())
         self.socket_dir = folder / "tmp" / "sock"
         self.socket_dir.mkdir(parents=True)
         self.level_dir = level_dir
@@ -69,6 +64,25 @@ class WorkingDirectory:
         trace: TracebackType | None,
     ) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _private_folder(level_dir: Path) -> Path:
+    """Create a folder whose path is short enough for a socket, in a temporary folder if possible.
+
+    Raises:
+        AgentError: no such folder is writable.
+    """
+    for parent in (None, "/tmp", level_dir):  # None: TMPDIR, or the system's temporary folder
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="contest-", dir=parent))
+        except OSError:  # for example a read-only file system
+            continue
+        if len(os.fsencode(folder / "tmp" / "sock" / "sock")) <= LONGEST_SOCKET_PATH:
+            return folder
+        folder.rmdir()
+    raise AgentError(
+        "no writable temporary folder has a path short enough for a socket: set TMPDIR to one"
+    )
 
 
 class AgentProcess:
