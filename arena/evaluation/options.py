@@ -21,58 +21,78 @@ DEFAULT_LEVELS = "pangolin-validation"  # the bundled game: needs no ROM of the 
 DEFAULT_BUDGET_STEPS = 5_000
 FULL_BUDGET_STEPS = 1_000_000
 DEFAULT_SEED = 1
+# Headings of --help.
+WHAT, AGENT, SHOWN = "levels and budget", "agent", "what is written and shown"
+MACHINES, LIMITS = "machines", "limits"
 
 
 @dataclass(frozen=True)
 class RunOptions:
     """Evaluate an agent on levels as the contest did, and print its score.
 
-    The same command resumes an interrupted run. Other commands: tune, movie, report (see their
-    --help).
+    The same command resumes an interrupted run.
     """
 
     levels: str = option(
-        "level set, GAME:STATE or folder; separate several by commas", DEFAULT_LEVELS
+        "level set, level or folder; separate several by commas (`python -m arena levels` lists"
+        " them)",
+        DEFAULT_LEVELS,
+        group=WHAT,
     )
     budget_steps: int | None = option(
-        f"timesteps per level, resets included [{DEFAULT_BUDGET_STEPS:,}]", None
+        f"timesteps per level, resets included [{DEFAULT_BUDGET_STEPS:,}]", None, group=WHAT
     )
-    full: bool = option(f"use the contest's budget of {FULL_BUDGET_STEPS:,} timesteps", False)
-    workers: int | None = option("number of levels played at once [one per core]", None)
-    executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS)
-    ray_address: str | None = option(ADDRESS_HELP, None)
+    full: bool = option(
+        f"use the contest's budget of {FULL_BUDGET_STEPS:,} timesteps", False, group=WHAT
+    )
     seed: int | None = option(
         "random seed of the sticky actions and of the agent, 1 or more"
         f" [{DEFAULT_SEED}, and the agent's own]",
         None,
+        group=WHAT,
     )
-    lock_in: float | None = option("lock-in score [the agent's own]", None, env="LOCK_IN_SCORE")
-    lock_in_rule: str | None = option(
-        "lock-in rule [the agent's own]", None, env="LOCK_IN_RULE", choices=RULES
+    pretrained: Path | None = option(
+        "packed model of the local agent [pretrained]", None, group=AGENT
     )
-    repeats: int | None = option(
-        "episodes per candidate, without a lock-in, to record a run for `tune`", None
-    )
-    out: Path | None = option(
-        "run folder [the unfinished one of this command in runs/, or a new one there]", None
-    )
-    pretrained: Path | None = option("packed model of the local agent [pretrained]", None)
     agent_command: str | None = option(
-        "command of another agent, which replaces the local agent", None
+        "command of another agent, which replaces the local agent", None, group=AGENT
     )
     image: str | None = option(
-        "contest image of another agent, which replaces the local agent", None
+        "contest image of another agent, which replaces the local agent", None, group=AGENT
+    )
+    lock_in_rule: str | None = option(
+        "lock-in rule [the agent's own]", None, env="LOCK_IN_RULE", choices=RULES, group=AGENT
+    )
+    lock_in: float | None = option(
+        "lock-in score [the agent's own]", None, env="LOCK_IN_SCORE", group=AGENT
+    )
+    repeats: int | None = option(
+        "episodes per candidate, without a lock-in, to record a run for `tune`", None, group=AGENT
+    )
+    out: Path | None = option(
+        "run folder [the unfinished one of this command in runs/, or a new one there]",
+        None,
+        group=SHOWN,
+    )
+    watch: bool = option(
+        "serve a page on this machine that shows the play live", False, group=SHOWN
+    )
+    report: bool = option("write report.html into the run folder at the end", True, group=SHOWN)
+    workers: int | None = option(
+        "number of levels played at once [one per core]", None, group=MACHINES
+    )
+    executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS, group=MACHINES)
+    ray_address: str | None = option(ADDRESS_HELP, None, group=MACHINES)
+    wall_clock_hours: float = option("time limit per level, in hours", 12.0, group=LIMITS)
+    connect_seconds: float = option(
+        "time limit for an agent to connect, in seconds", 120.0, group=LIMITS
+    )
+    hang_seconds: float = option(
+        "seconds without a step after which an agent counts as failed", 900.0, group=LIMITS
     )
     image_memory_gigabytes: float = option(
-        "memory limit of the image's container, in gigabytes", 8.0
+        "memory limit of the image's container, in gigabytes", 8.0, group=LIMITS
     )
-    wall_clock_hours: float = option("time limit per level, in hours", 12.0)
-    connect_seconds: float = option("time limit for an agent to connect, in seconds", 120.0)
-    hang_seconds: float = option(
-        "seconds without a step after which an agent counts as failed", 900.0
-    )
-    watch: bool = option("serve a page on this machine that shows the play live", False)
-    report: bool = option("write report.html into the run folder at the end", True)
 
     def __post_init__(self) -> None:
         """Check the numbers, and options that exclude each other.

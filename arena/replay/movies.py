@@ -16,7 +16,10 @@ import stable_retro
 from rich.progress import track
 
 from agent.errors import UserError
-from arena.environment.levels import Level, register_integration
+from arena.environment.availability import check_rom
+from arena.environment.level_files import LevelError
+from arena.environment.levels import register_integration
+from arena.environment.recorded_games import recorded_level
 from arena.replay.video import write_video
 
 SCALE = 3  # 960 x 672 pixels
@@ -142,12 +145,13 @@ def _open(movie: Path, integration: Path | None) -> tuple[Any, Any, int]:
     """Return an emulator in the movie's first state, the movie, and its length in frames."""
     try:
         counted = stable_retro.Movie(str(movie))
-        length = 0
+        length = -1  # the first frame is the one of the reset
         while counted.step():
             length += 1
         recording = stable_retro.Movie(str(movie))
         recording.step()
-        level = Level(recording.get_game(), "", integration=integration)
+        level = recorded_level(movie, recording.get_game(), integration)
+        check_rom(level)
         emulator = stable_retro.make(
             game=level.game,
             state=stable_retro.State.NONE,
@@ -156,12 +160,14 @@ def _open(movie: Path, integration: Path | None) -> tuple[Any, Any, int]:
             inttype=register_integration(level),
             render_mode="rgb_array",
         )
-        emulator.initial_state = recording.get_state()
-        emulator.reset()
-    except FileNotFoundError as error:
-        raise MovieError(
-            f"{movie} needs a game that is not imported ({error}): see `python -m arena roms`"
-        ) from error
-    except (RuntimeError, ValueError) as error:
+    except LevelError as error:
+        raise MovieError(f"{movie} can't be played: {error}") from error
+    except (RuntimeError, ValueError, OSError) as error:
         raise MovieError(f"{movie} is not a .bk2 movie of a known game: {error}") from error
+    emulator.initial_state = recording.get_state()
+    if length < 1 or not emulator.em.set_state(emulator.initial_state):
+        emulator.close()
+        problem = "no frames" if length < 1 else "a start state of another emulator"
+        raise MovieError(f"{movie} can't be played: it contains {problem}; record it again")
+    emulator.reset()
     return emulator, recording, length

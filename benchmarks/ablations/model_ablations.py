@@ -58,7 +58,7 @@ MODELS = {
 class Options(SearchBudget):
     """Train models of other sizes, and evolve C on each.
 
-    The same command again continues.
+    The same command continues an interrupted measurement.
     """
 
     models: str = option("models to measure, separated by commas", ",".join(MODELS))
@@ -75,9 +75,7 @@ class Options(SearchBudget):
     runs: Path = option(
         "folder of the data and runs; runs in it are continued", Path("runs/models")
     )
-    out: Path = option(
-        "file of the results, read and written", Path("results/model_ablations.json")
-    )
+    out: Path = option("file of the results", Path("results/model_ablations.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
     )

@@ -53,7 +53,7 @@ def _act(number: int) -> str:
 class SearchBudget:
     """Budget of every run of an ablation."""
 
-    seeds: int = option("runs of each variant, with seeds 1, 2, ...", 3)
+    seeds: int = option("runs per variant, with the random seeds 1, 2, ...", 3)
     levels: str = option("levels of the search; validation and test levels are refused", _act(1))
     measure: str = option("levels of the final measurement", _act(7))
     generations: int = option("generations of each run", 20)

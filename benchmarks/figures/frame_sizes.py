@@ -46,7 +46,7 @@ Shrink = Callable[[Frame], Frame]
 class Options:
     """Compare methods to resize a frame to 64 x 64: visibility, precision and speed."""
 
-    steps: int = option("agent steps of Airstriker whose frames are searched for small things", 400)
+    steps: int = option("number of steps in Airstriker, whose frames show small objects", 400)
     every: int = option("interval between the frames that are used", 4)
     seed: int = option("random seed of the actions, 1 or more", 1)
     out: Path = option("folder of frame_sizes.json and frame_sizes.png", Path("results"))

@@ -51,7 +51,7 @@ class CalibrationError(UserError):
 
 @dataclass(frozen=True)
 class Options:
-    """Measure how hard the levels are. The same command again continues the measurement."""
+    """Measure how hard the levels are. The same command continues a measurement."""
 
     levels: str = option(
         "level set, GAME:STATE or folder, separated by commas", "pangolin-validation"
@@ -62,9 +62,9 @@ class Options:
     movies: Path = option(
         "folder with the planner's movies, one for each level", Path("game/movies")
     )
-    seed: int = option("random seed of the policies and of the stickiness, 1 or more", 1)
+    seed: int = option("random seed of the policies and of the sticky actions, 1 or more", 1)
     workers: int = option("number of processes", 2)
-    out: Path = option("file of the results, read and written", Path("results/calibration.json"))
+    out: Path = option("file of the results", Path("results/calibration.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
     )

@@ -47,19 +47,19 @@ PICTURES = ROOT / "results" / "pictures"
 class Options:
     """Measure the contest's scores of our agents and the baselines.
 
-    The same command again continues the measurement.
+    The same command continues an interrupted measurement.
     """
 
     levels: str = option(
         "level set, GAME:STATE or folder, separated by commas", "pangolin-validation"
     )
     steps: int = option("timesteps of each budget, resets included", 100_000)
-    seeds: int = option("budgets of each agent on each level, with seeds 1, 2, ...", 3)
+    seeds: int = option("budgets per agent and level, with the random seeds 1, 2, ...", 3)
     agents: str = option("agents to measure, separated by commas", ",".join(NAMES))
     workers: int = option("number of levels played at once", 2)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     folder: Path = option("folder of the runs", Path("runs/contest_scores"))
-    out: Path = option("file of the results, read and written", Path("results/contest_scores.json"))
+    out: Path = option("file of the results", Path("results/contest_scores.json"))
     show: bool = option(
         "measure nothing: print the results in --out, draw the pictures, update the documents",
         False,

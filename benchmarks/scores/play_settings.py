@@ -72,17 +72,20 @@ LEVELS = ",".join(
 class Options:
     """Measure the effect of play settings, on training levels.
 
-    The same command again continues the measurement.
+    The same command continues an interrupted measurement.
     """
 
     levels: str = option("levels or a level set; validation and test levels are refused", LEVELS)
     steps: int = option("timesteps of each budget, resets included", 20_000)
     variants: str = option("variants to measure, separated by commas", ",".join(NAMES))
-    seeds: int = option("budgets of each variant on each level, with seeds 1, 2, ...", 1)
+    seeds: int = option(
+        "budgets per variant and level, with the random seeds 1, 2, ...",
+        1,
+    )
     workers: int = option("number of levels played at once", 2)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     folder: Path = option("folder of the runs", Path("runs/play_settings"))
-    out: Path = option("file of the results, read and written", Path("results/play_settings.json"))
+    out: Path = option("file of the results", Path("results/play_settings.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
     )

@@ -29,7 +29,7 @@ class Options:
     program: str = option("name of the program", positional=True, choices=("bare", "null", "eager"))
     level: str = option("level of `bare`", "airstriker")
     steps: int = option("agent steps of `bare`", 5000)
-    seed: int = option("random seed of the stickiness of `bare`", 1)
+    seed: int = option("random seed of the sticky actions of `bare`", 1)
     monitor_dir: Path = option("folder for the log.csv of `bare`", Path("."))
 
 

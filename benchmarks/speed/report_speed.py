@@ -52,7 +52,7 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class Options:
-    """Measure the report and the tuner on a made-up run of the contest's length."""
+    """Measure the report and the tuner on a generated run of the contest's length."""
 
     steps: int = option("timesteps of each level", 1_000_000)
     levels: int = option("number of levels, 1 to 11", 11)

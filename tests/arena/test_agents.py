@@ -73,8 +73,8 @@ def test_the_run_folder_replaces_a_temporary_folder_that_is_not_writable(
 ) -> None:
     really_make = tempfile.mkdtemp
 
-    def refuse(prefix: str, dir: Path | str | None) -> str:
-        if dir in (None, "/tmp"):
+    def refuse(prefix: str, dir: Path) -> str:
+        if dir in (Path(tempfile.gettempdir()), Path("/tmp")):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         return really_make(prefix=prefix, dir=dir)
 

@@ -171,8 +171,7 @@ def test_a_models_digest_depends_on_the_content_of_the_files_that_play(tmp_path:
 @pytest.mark.parametrize(
     ("known", "file", "agents", "budget_steps", "seeds", "levels"),
     [
-        (identities, "contest_scores.json", [JERK, ORIGINAL_2018, SHIPPED], 100_000, 3, 11),
-        (identities, "contest_scores.json", [UNTRAINED], 100_000, 1, 11),
+        (identities, "contest_scores.json", [JERK, *OURS], 100_000, 3, 11),
         (identities, "contest_scores.json", [*BASELINES, *OURS], 20_000, 1, 11),
         (play_settings.identities, "play_settings.json", play_settings.VARIANTS, 20_000, 1, 12),
     ],

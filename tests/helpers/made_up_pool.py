@@ -20,7 +20,9 @@ class MadeUpPool:
         self.stop_after = 10**9
         self._result = result
 
-    def __call__(self, make: Callable[[], Any], workers: int, *more: Any) -> MadeUpPool:
+    def __call__(
+        self, make: Callable[[], Any], workers: int, *more: Any, **options: Any
+    ) -> MadeUpPool:
         return self
 
     def __enter__(self) -> MadeUpPool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
 from agent.files import write_atomically
@@ -65,9 +63,8 @@ class TuneOptions:
             raise UserError("--full and --budget-steps exclude each other: use one of them")
 
 
-def main(argv: Sequence[str]) -> int:
+def tune(options: TuneOptions) -> int:
     """Run the command."""
-    options = command_line.parse(TuneOptions, argv, prog="local_eval.py tune")
     budget_steps = CONTEST_STEPS if options.full else options.budget_steps
     advice = advise(options.runs, budget_steps, options.seed)
     console = Console()
