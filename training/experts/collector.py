@@ -15,6 +15,7 @@ from agent.buttons import to_genesis
 from agent.play.game import check_buttons
 from arena.environment.contest_env import MAX_STEPS, ContestEnv
 from arena.environment.levels import Level
+from training.data.dataset import SCREEN
 from training.data.episode_writer import EpisodeWriter
 from training.experts.demonstrations import (
     Demonstration,
@@ -35,7 +36,6 @@ from training.experts.policies import (
 )
 
 START_ON_PATH_STEPS = 400  # maximum length of an episode that starts within a demonstration
-SCREEN = (320, 224)  # width and height in pixels
 
 
 class CollectedStep(NamedTuple):
