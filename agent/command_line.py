@@ -23,6 +23,7 @@ from agent.errors import (
     UserError,
     nearest_names,
 )
+from agent.option_checks import check_ranges
 from agent.parser import AsTuple, Paragraphs, Parser
 from agent.terminal import degrade_output, printable
 
@@ -40,6 +41,7 @@ def option(
     choices: Sequence[str] | None = None,
     positional: bool = False,
     group: str | None = None,
+    within: tuple[float, float] | None = None,
 ) -> Any:
     """Declare one field of an options dataclass.
 
@@ -53,10 +55,17 @@ def option(
         positional: the option is given by position, without a flag; the type `tuple[X, ...]` takes
             one value or more.
         group: heading that --help shows the option under.
+        within: the lowest and the highest accepted number; every option of type int or float has a
+            range.
     """
     metadata = {
-        "help": help, "env": env, "choices": choices, "positional": positional, "group": group,
-    }  # fmt: skip
+        "help": help,
+        "env": env,
+        "choices": choices,
+        "positional": positional,
+        "group": group,
+        "within": within,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -81,7 +90,8 @@ def parse(
         defaults: field -> value of a settings file; replaces the defaults of the class.
 
     Raises:
-        UserError: an unknown flag, a value of the wrong type, or a missing required option.
+        UserError: an unknown flag, a value of the wrong type or out of its range, or a
+            missing required option.
     """
     argv = sys.argv[1:] if argv is None else argv
     presets: Presets = getattr(options_class, "presets", {})
@@ -92,9 +102,11 @@ def parse(
         near = nearest_names(unknown[0].partition("=")[0].strip("-"), parser.flags)
         hint = f": did you mean --{' or --'.join(near)}?" if near else ""
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
-    options = vars(values)
-    options.pop("preset", None)
-    return options_class(**options)
+    given = vars(values)
+    given.pop("preset", None)
+    options = options_class(**given)
+    check_ranges(options)
+    return options
 
 
 def make_parser(

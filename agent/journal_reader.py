@@ -27,11 +27,11 @@ class JournalContent:
     """The content of a journal file.
 
     Attributes:
-        episodes: The episodes in the order played.
-        lines: Number of lines, including those without an episode.
-        broken: Number of lines without an episode, including a cut last line.
-        cut: Whether the last line is not valid JSON.
-        problem: Why the file was not read, as one line; "" if it was.
+        episodes: the episodes in the order played.
+        lines: number of lines, including those without an episode.
+        broken: number of lines without an episode, including a cut last line.
+        cut: whether the last line is not valid JSON.
+        problem: why the file was not read, as one line; "" if it was.
     """
 
     episodes: list[EpisodeEntry]

@@ -9,6 +9,7 @@ from pathlib import Path
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT, SECONDS, SEED
 from agent.subcommands import Command, choose
 from arena.environment import roms
 from arena.environment.availability import describe_levels, describe_sets
@@ -32,13 +33,19 @@ class ServeOptions:
     levels_dir: Path | None = option(
         "folder with the levels.json of your own game [stable-retro's games]", None
     )
-    seed: int | None = option("random seed of the sticky actions [a random one]", None)
-    timestep_limit: int | None = option("budget in timesteps, resets included [no limit]", None)
+    seed: int | None = option(
+        "random seed of the sticky actions [a random one]", None, within=(0, SEED[1])
+    )
+    timestep_limit: int | None = option(
+        "budget in timesteps, resets included [no limit]", None, within=COUNT
+    )
     wall_clock_limit: float | None = option(
-        "time limit in seconds, from the moment that agents can connect [no limit]", None
+        "time limit in seconds, from the moment that agents can connect [no limit]",
+        None,
+        within=SECONDS,
     )
     connect_limit: float | None = option(
-        "time limit in seconds for the agent to connect [no limit]", None
+        "time limit in seconds for the agent to connect [no limit]", None, within=SECONDS
     )
     monitor_dir: Path | None = option("folder for monitor.csv and log.csv", None)
     movies: Path | None = option("folder for a .bk2 movie of every episode", None)

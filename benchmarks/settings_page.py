@@ -96,7 +96,7 @@ def agent_table() -> str:
 
 
 def command_section(program: str, options: type[Any]) -> str:
-    """Returns the section of a command: its first sentence, its options and its presets."""
+    """Returns the section of a command: its description, its options and its presets."""
     first_line = (options.__doc__ or "").strip().splitlines()[0]
     rows = [["option", "default", "meaning"]]
     for field in dataclasses.fields(options):

@@ -22,6 +22,7 @@ import numpy as np
 
 from agent.command_line import option, parse, run
 from agent.errors import UserError
+from agent.option_checks import SECONDS_OR_ZERO
 from arena.environment.levels import level_sets
 from game.levels.routes import read_routes
 from game.planning.emulator import DOWN, LEFT, RIGHT, B, Emulator, buttons
@@ -47,8 +48,12 @@ class Options:
     folder: str = option("folder that contains the game's folder; by default the shipped games", "")
     game: str = option("name of the game, if there are several", "")
     out: Path = option("folder for the recordings, one for each life", Path("plays"))
-    scale: int = option("size of the window: screen pixels for each pixel of the game, 1 to 8", 3)
-    seconds: float = option("duration of the play in seconds; 0 for no limit", 0.0)
+    scale: int = option(
+        "size of the window: screen pixels for each pixel of the game, 1 to 8", 3, within=(1, 8)
+    )
+    seconds: float = option(
+        "duration of the play in seconds; 0 for no limit", 0.0, within=SECONDS_OR_ZERO
+    )
 
 
 class Window:
@@ -208,8 +213,6 @@ def find_level(options: Options) -> tuple[Path, str, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the window and play."""
     options = parse(Options, argv, prog="python -m game.play")
-    if not 1 <= options.scale <= 8:
-        raise PlayError(f"--scale is {options.scale}: give 1 to 8")
     folder, game, level = find_level(options)
     options.out.mkdir(parents=True, exist_ok=True)
     window = Window(320, 224, options.scale, f"Pangolin Dash: {level}")

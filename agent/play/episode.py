@@ -21,7 +21,7 @@ from agent.world_model.world_model import WorldModel
 
 
 class Environment(Protocol):
-    """A contest environment whose emulator computes while the agent continues."""
+    """A contest environment whose emulator computes while the agent does something else."""
 
     def reset(self) -> NDArray[np.uint8]: ...
 

@@ -37,17 +37,17 @@ def render(
     The mp4 appears under its name only when it is complete.
 
     Args:
-        movie: A .bk2 of a game whose ROM is imported.
-        out: The mp4. Default: the movie's path with the ending .mp4.
-        integration: Folder of a game that is not part of stable-retro; None for its games.
-        scale: Integer factor by which the pixels are enlarged.
+        movie: a .bk2 of a game whose ROM is imported.
+        out: the mp4. Default: the movie's path with the ending .mp4.
+        integration: folder of a game that is not part of stable-retro; None for its games.
+        scale: integer factor by which the pixels are enlarged.
 
     Returns:
         The path of the mp4.
 
     Raises:
-        MovieError: The movie is missing or broken, its game is unknown, or `out` can't be written.
-        VideoError: There is no ffmpeg, or it failed.
+        MovieError: the movie is missing or broken, its game is unknown, or `out` can't be written.
+        VideoError: there is no ffmpeg, or it failed.
     """
     out = out or movie.with_suffix(".mp4")
     if not movie.is_file():
@@ -74,10 +74,10 @@ class MovieReplay:
     """A recorded episode that the emulator plays again.
 
     Attributes:
-        length: Number of emulator frames after the first one.
-        buttons: Names of the first player's buttons, in the emulator's order.
-        shape: Shape of a frame, (height, width, 3).
-        frames_per_second: Frame rate of the console.
+        length: number of emulator frames after the first one.
+        buttons: names of the first player's buttons, in the emulator's order.
+        shape: shape of a frame, (height, width, 3).
+        frames_per_second: frame rate of the console.
     """
 
     def __init__(self, emulator: Any, recording: Any, length: int) -> None:
@@ -130,7 +130,7 @@ def replaying(movie: Path, integration: Path | None = None) -> Iterator[MovieRep
     """Open a movie with an emulator in its first state; a process can have only one emulator.
 
     Raises:
-        MovieError: The movie is missing or broken, or its game is unknown.
+        MovieError: the movie is missing or broken, or its game is unknown.
     """
     if not movie.is_file():
         raise MovieError(f"there is no movie {movie}: give a .bk2 file of a run folder's movies")

@@ -24,6 +24,7 @@ import numpy as np
 
 from agent.command_line import option, parse, run
 from agent.explore.settings import DEFAULT_SETTINGS
+from agent.option_checks import COUNT, PROCESSES
 from agent.world_model.packed_model import load
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
@@ -31,7 +32,6 @@ from arena.workers.pool import Pool
 from benchmarks.ablations.explorer_play import BudgetPlayer, BudgetTask
 from benchmarks.identity import model_digest, rom_hashes
 from benchmarks.measured_tables import update_documents
-from benchmarks.names import check_positive
 from benchmarks.scores.play_settings import LEVELS
 from benchmarks.store import Values, check_same, load_rows, save_rows
 from benchmarks.tables import markdown_table
@@ -84,9 +84,9 @@ class Options:
     """
 
     levels: str = option("levels or a level set; validation and test levels are refused", LEVELS)
-    steps: int = option("timesteps of each play, resets included", 20_000)
-    seeds: int = option("plays of each level, with random seeds 1, 2, ...", 12)
-    workers: int = option("number of processes, each with one emulator", 2)
+    steps: int = option("timesteps of each play, resets included", 20_000, within=COUNT)
+    seeds: int = option("plays of each level, with random seeds 1, 2, ...", 16, within=COUNT)
+    workers: int = option("number of processes, each with one emulator", 2, within=PROCESSES)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     out: Path = option(
         "file of the results; finished plays in it are kept",
@@ -95,14 +95,6 @@ class Options:
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
     )
-
-    def __post_init__(self) -> None:
-        """Refuse numbers below 1.
-
-        Raises:
-            UserError: names the option.
-        """
-        check_positive(self, ("steps", "seeds", "workers"))
 
 
 @dataclass(frozen=True)

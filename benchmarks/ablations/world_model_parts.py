@@ -20,8 +20,8 @@ from agent.world_model.packed_model import NETWORKS, ModelSpec
 from benchmarks.ablations.ablation_runs import AblationRuns, table
 from benchmarks.ablations.trials import SearchBudget, Variant, measure
 from benchmarks.ablations.variants import (
-    BEATEN,
     CURRICULUM,
+    CURRICULUM_RETURN,
     LOG_VARIANCE,
     VARIANTS,
     VariantPlayer,
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 n_features(name, spec),
                 players(options, networks, name),
                 options.pretrained,
-                BEATEN if name == CURRICULUM else None,
+                CURRICULUM_RETURN if name == CURRICULUM else None,
             )
             for name in names
         }

@@ -1,4 +1,4 @@
-"""The tuner finds the best rule in made-up runs, and reads broken recordings without failing."""
+"""The tuner finds the best rule in synthetic runs, and reads broken recordings without failing."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def test_a_failed_run_is_reported_in_one_line(start: Start, base: Path) -> None:
         (["serve", "Airstriker-Genesis-v0", "Level9"], "did you mean Level1?"),
         (["serve", "Airstrikr", "Level1"], "no game is called 'Airstrikr'"),
         (["serve", "Airstriker-Genesis-v0", "Level1", "--speed", "9"], "--speed"),
-        (["serve", "Airstriker-Genesis-v0", "Level1", "--seed", "-1"], "the seed is -1"),
+        (["serve", "Airstriker-Genesis-v0", "Level1", "--seed", "-1"], "--seed is -1"),
         (["serve", "Airstriker-Genesis-v0", "Level1", "--timestep-limit", "0"], "limit is 0"),
         (["serve", "SonicTheHedgehog-Genesis-v0", "GreenHillZone.Act1"], "no ROM of Sonic"),
         (["levels", "a", "b"], "unrecognized arguments: b"),

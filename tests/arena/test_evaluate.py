@@ -1,6 +1,6 @@
 """An evaluation: its numbers, agents that fail, resuming, and folders of other commands.
 
-The server process is the real one, but serves a made-up game instead of an emulator: episodes have
+The server process is the real one, but serves a fake game instead of an emulator: episodes have
 20 steps, and the reward is 1 for each step with the first button pressed.
 """
 

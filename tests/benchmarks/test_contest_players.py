@@ -33,7 +33,7 @@ from benchmarks.scores.contest_plays import ContestPlays
 from tests.helpers.contest_plays import JERK, packed
 
 
-class MadeUp:
+class FakeLevel:
     """A level whose episodes have three steps, with the rewards 1, 2 and 3."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ def test_an_episode_of_a_baseline_counts_at_the_next_reset(
 ) -> None:
     # A reset is a timestep: with three steps an episode the resets are timesteps 1, 5, 9 and 13.
     task = BaselineTask(agent, Level("Game", "L"), 1, budget_steps, tmp_path / "play")
-    play = play_budget(MadeUp(), task)
+    play = play_budget(FakeLevel(), task)
     assert play.returns == [6.0] * episodes and play.lengths == [3] * episodes
     assert play.timesteps == budget_steps
 

@@ -1,4 +1,4 @@
-"""The dataset's benchmark, with a made-up game in place of the emulator."""
+"""The dataset's benchmark, with a fake game instead of the emulator."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from agent.errors import UserError
 from benchmarks.speed import dataset_speed
-from tests.helpers.made_up_game import MadeUpGame
+from tests.helpers.fake_game import FakeGame
 
 
 @pytest.fixture(autouse=True)
-def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset_speed, "ContestEnv", MadeUpGame)
+def fake_game(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_speed, "ContestEnv", FakeGame)
     monkeypatch.setattr(dataset_speed, "check_available", lambda level: None)
 
 

@@ -15,7 +15,7 @@ from benchmarks.ablations import explorer_constants
 from benchmarks.ablations.explorer_constants import CONSTANTS, Play, constants, drawn, effects
 from benchmarks.ablations.explorer_play import BudgetPlayer, BudgetTask
 from tests.helpers.contest_plays import packed
-from tests.helpers.made_up_pool import MadeUpPool
+from tests.helpers.fake_pool import FakePool
 
 LEVELS = "PangolinDash-Genesis:MeadowZone.Act1,PangolinDash-Genesis:CanyonZone.Act1"
 PARTS = {"most_points", "highest_mean_speed", "end_points", "held_buttons"}  # not measured
@@ -60,7 +60,7 @@ def test_too_few_plays_have_no_effects() -> None:
 def test_the_same_command_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pool = MadeUpPool(lambda task: [float(task.seed), 10.0])
+    pool = FakePool(lambda task: [float(task.seed), 10.0])
     monkeypatch.setattr(explorer_constants, "Pool", pool)
     out, model = tmp_path / "constants.json", packed(tmp_path / "model")
     fixed = ["--levels", LEVELS, "--out", str(out), "--pretrained", str(model)]

@@ -34,7 +34,7 @@ def start(screen: Screen, out: Path) -> subprocess.Popen[str]:
 
 def watch(screen: Screen, window: int, pictures: int) -> list[np.ndarray]:
     """Wait until a window has shown a number of different pictures; return them."""
-    x, y = screen.place(window)
+    x, y = screen.position(window)
     seen: dict[bytes, np.ndarray] = {}
 
     def enough() -> bool:

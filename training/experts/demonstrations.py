@@ -40,8 +40,8 @@ class Demonstration:
     """A recorded play of a level.
 
     Attributes:
-        state: Emulator state from which it starts.
-        frame_buttons: Buttons held in each emulator frame, uint8 (frames, 12) of 0 and 1.
+        state: emulator state from which it starts.
+        frame_buttons: buttons held in each emulator frame, uint8 (frames, 12) of 0 and 1.
     """
 
     state: bytes
@@ -65,7 +65,7 @@ def read_folders(text: str) -> tuple[Path, ...]:
     """Read the value of --demonstrations: folders, separated by commas.
 
     Raises:
-        DemonstrationError: It names no folder.
+        DemonstrationError: it names no folder.
     """
     folders = tuple(Path(part.strip()) for part in text.split(",") if part.strip())
     if not folders:
@@ -83,7 +83,7 @@ def find_demonstration(folders: Sequence[Path], level: Level) -> Path:
     GAME may be the name without -v0 of OpenAI's recordings for the contest.
 
     Raises:
-        DemonstrationError: No folder has one, or a FOLDER/STATE.bk2 can't be read.
+        DemonstrationError: no folder has one, or a FOLDER/STATE.bk2 can't be read.
     """
     for folder in folders:
         for path in _recordings(folder, level):
@@ -98,7 +98,7 @@ def read_demonstration(path: Path) -> Demonstration:
     """Read a .bk2 file.
 
     Raises:
-        DemonstrationError: The file can't be read, or is shorter than one step.
+        DemonstrationError: the file can't be read, or is shorter than one step.
     """
     movie = _open(path)
     try:

@@ -51,7 +51,7 @@ def read_record(folder: Path) -> RunRecord:
     """Read a run folder.
 
     Raises:
-        ReportError: There is no such folder, or it is not a run folder.
+        ReportError: there is no such folder, or it is not a run folder.
     """
     if not folder.is_dir():
         raise ReportError(

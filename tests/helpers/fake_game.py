@@ -1,4 +1,4 @@
-"""A made-up game in place of the emulator, for tests of programs that play."""
+"""A fake game in place of the emulator, for tests of programs that play."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from arena.environment.levels import Level
 from tests.helpers.datasets import AS_DRAWN
 
 
-class MadeUpGame:
+class FakeGame:
     """Replaces `ContestEnv`: frames of noise; the reward is the number of pressed buttons."""
 
     n_buttons = 12
     observation_shape = (224, 320, 3)
+    terminated = False
 
     def __init__(
         self, level: Level, seed: int | None = None, frame_skip: int = 4, *, max_steps: int = 5
