@@ -17,6 +17,7 @@ from agent.hall_of_fame import initial_candidates
 from agent.journal import Journal
 from agent.lock_in.choose import make_rule
 from agent.play.budget import play
+from agent.play.game import check_game
 from agent.settings import read_settings
 from agent.world_model.packed_model import load
 from agent.world_model.world_model import load_world_model
@@ -26,8 +27,8 @@ def main() -> None:
     """Load the packed model, connect, and play until the server ends the run.
 
     Raises:
-        UserError: invalid settings, model or socket, or a server that ended the run without
-            reaching a limit.
+        UserError: invalid settings, model or socket, a game that the agent can't play, or a server
+            that ended the run without reaching a limit.
     """
     settings = read_settings()
     model = load(settings.pretrained)
@@ -50,6 +51,7 @@ def main() -> None:
     env = GymRemoteClient.connect(settings.socket_dir, settings.connect_seconds)
     journal.event("connected", socket_dir=settings.socket_dir)
     try:
+        check_game(env, model.spec)
         play(env, world_model, candidates, make_rule(settings), journal, explorer)
     except TimestepTimeoutError:
         journal.event("end", limit="timesteps")

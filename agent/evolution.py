@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,23 @@ class Evolution:
         self._random.set_state(("MT19937", arrays["random_keys"], position, has_gauss, gauss))
 
 
+def _import_cma() -> Any:
+    """Import pycma without matplotlib, which it would import only to plot.
+
+    Importing matplotlib takes most of a second, and fails where no folder is writable.
+    """
+    without: dict[str, Any] = sys.modules
+    without.setdefault("matplotlib", None)  # None: an import raises ImportError
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pycma warns if it can't import matplotlib
+            import cma
+    finally:
+        if without["matplotlib"] is None:
+            del without["matplotlib"]
+    return cma
+
+
 def _strategy(
     mean: NDArray[np.float64],
     sigma0: float,
@@ -238,11 +256,10 @@ def _strategy(
     random: np.random.RandomState,
 ) -> Any:
     """Build pycma's strategy: no output, no files, and random numbers from our own state only."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pycma warns if matplotlib is not installed
-        import cma
-        from cma.sigma_adaptation import CMAAdaptSigmaCSA
-        from cma.utilities.utils import ElapsedWCTime
+    cma = _import_cma()
+    from cma.sigma_adaptation import CMAAdaptSigmaCSA
+    from cma.utilities.utils import ElapsedWCTime
+
     options = {
         "popsize": population,
         # With 8,996 parameters and 32 candidates: 8 ms to ask, 7 ms to tell, 60 MB. The variants

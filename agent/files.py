@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -22,9 +23,10 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(
-            temporary, 0o644
-        )  # mkstemp's 0600 would make the file unreadable for a container's user
+        # mkstemp's 0600 would make the file unreadable for a container's user. File systems
+        # without modes, such as FAT, may refuse the change and need none.
+        with contextlib.suppress(PermissionError):
+            os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

@@ -192,10 +192,10 @@ class _Screen:
             )
         self.shape = channel.shape
         self._nbytes = channel.nbytes
-        self._file, access = _open(path)
+        self._file = _open(path)
         try:
             self._check_size(path)
-            self._map = mmap.mmap(self._file, self._nbytes, access=access)
+            self._map = mmap.mmap(self._file, self._nbytes, access=mmap.ACCESS_READ)
         except OSError as error:
             os.close(self._file)
             raise ConnectError(f"the observation {path} can't be mapped: {error}") from None
@@ -225,20 +225,17 @@ class _Screen:
             )
 
 
-def _open(path: Path) -> tuple[int, int]:
-    """Open the observation's file for reading and writing, or for reading only, if it exists."""
-    flags = os.O_NONBLOCK | os.O_CLOEXEC  # non-blocking, because a pipe of that name would block
+def _open(path: Path) -> int:
+    """Open the observation's file for reading, which a read-only folder or mount allows too."""
     try:
-        try:
-            file, access = os.open(path, os.O_RDWR | flags), mmap.ACCESS_WRITE
-        except PermissionError:
-            file, access = os.open(path, os.O_RDONLY | flags), mmap.ACCESS_READ
+        # Non-blocking, because a pipe of that name would block.
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ConnectError(f"the observation's file can't be opened: {error}") from None
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         raise ProtocolError(f"the observation {path} is not a regular file")
-    return file, access
+    return file
 
 
 def _await_description(connection: Connection, base: Path) -> dict[str, Channel]:
@@ -260,5 +257,10 @@ def _await_description(connection: Connection, base: Path) -> dict[str, Channel]
             raise ProtocolError(
                 f"the server's channel {name!r} is of type {channels[name].type}, expected"
                 f" {' or '.join(types)}"
+            )
+    for states in channels["ac"].folds:
+        if states != 2:
+            raise ProtocolError(
+                f"a button of the server has {states} states, expected 2 (pressed or not)"
             )
     return channels

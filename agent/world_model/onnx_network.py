@@ -22,7 +22,6 @@ _LOAD_ERRORS = (
     onnxruntime_errors.InvalidGraph,
     onnxruntime_errors.InvalidProtobuf,
     onnxruntime_errors.NoModel,
-    onnxruntime_errors.NoSuchFile,
     onnxruntime_errors.NotImplemented,
     onnxruntime_errors.RuntimeException,
 )
@@ -84,8 +83,10 @@ def _open(path: Path) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # errors are raised; stderr belongs to the journal
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except _LOAD_ERRORS as error:
+        # ONNX Runtime can't open a path that is not UTF-8, so it gets the file's content.
+        content = path.read_bytes()
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except (OSError, *_LOAD_ERRORS) as error:
         reason = " ".join(str(error).split())[:160]
         raise PackedModelError(
             f"{path} can't be loaded as a network ({reason}): restore it, or pack the model again"

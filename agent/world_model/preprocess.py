@@ -87,19 +87,32 @@ def _every_fifth_pixel(n_pixels: int) -> NDArray[np.int64]:
 
 
 def _shrink_by_area(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Average the area of each small pixel, for frames of any other size; slower."""
-    rows, columns = _coverage(frame.shape[0], size), _coverage(frame.shape[1], size)
-    mean = np.einsum("yh,hwc,xw->yxc", rows, frame, columns, optimize=True)
-    rounded: NDArray[np.uint8] = (mean + 0.5).astype(np.uint8)
-    return rounded
+    """Average the area of each small pixel, for frames of any other size, with one rounding.
+
+    Everything is an integer: an edge of a small pixel divides a pixel of the frame into S parts at
+    most. A matrix product would need numpy's BLAS, whose threads wait for each other so long that
+    it takes five times as long as with one thread.
+    """
+    height, width, _ = frame.shape
+    area = np.uint32(height * width)
+    sums = _sums(_sums(frame, size, axis=0), size, axis=1)
+    sums += area // 2
+    sums //= area
+    return sums.astype(np.uint8)
 
 
-@lru_cache(maxsize=16)
-def _coverage(source: int, target: int) -> NDArray[np.float64]:
-    """Return the weights (target, source) of source rows in target rows; each row sums to 1."""
-    assert source >= target, f"{source} pixels can't be shrunk to {target}"
-    edges = np.arange(target + 1)[:, None] * (source / target)
-    pixel = np.arange(source)
-    covered = np.minimum(edges[1:], pixel + 1) - np.maximum(edges[:-1], pixel)
-    weights: NDArray[np.float64] = np.maximum(covered, 0) / (source / target)
-    return weights
+def _sums(values: NDArray[np.unsignedinteger], size: int, axis: int) -> NDArray[np.uint32]:
+    """Add up the values along an axis to S sums, each weighted by the S-th parts that it covers.
+
+    uint32 holds every sum of a frame below 16 MB, which is the largest that a server may send.
+    """
+    source = values.shape[axis]
+    assert source >= size, f"{source} pixels can't be shrunk to {size}"
+    first, parts = np.divmod(np.arange(size + 1) * source, size)  # of each edge of a small pixel
+    sums = np.add.reduceat(values, first[:-1], axis=axis, dtype=np.uint32) * np.uint32(size)
+    weights = np.expand_dims(parts.astype(np.uint32), tuple({0, 1, 2} - {axis}))
+    beyond = values.take(np.minimum(first, source - 1), axis) * weights
+    sums += beyond.take(np.arange(1, size + 1), axis)
+    sums -= beyond.take(np.arange(size), axis)
+    result: NDArray[np.uint32] = sums
+    return result

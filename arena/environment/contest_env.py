@@ -239,10 +239,15 @@ class ContestEnv:
 
 def _make_folder(movies: Path) -> None:
     try:
+        str(movies).encode()  # the emulator's recorder needs UTF-8
         movies.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EmulatorError(
             f"can't create the movie folder {movies}: {error.strerror}; give another"
+        ) from None
+    except UnicodeEncodeError:
+        raise EmulatorError(
+            f"the path of the movie folder, {os.fsencode(movies)!r}, is not UTF-8: give another"
         ) from None
     if not os.access(movies, os.W_OK):
         raise EmulatorError(f"the movie folder {movies} is not writable: give another")

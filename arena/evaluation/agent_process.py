@@ -45,7 +45,8 @@ class AgentError(UserError):
 class WorkingDirectory:
     """The working directory of an agent on one level: a private temporary folder.
 
-    It is not in the run folder, because that folder's path may be too long for a socket.
+    It is in the run folder only if no temporary folder is writable, because that folder's path may
+    be too long for a socket.
 
     Attributes:
         folder: the working directory, readable only by its owner.
@@ -57,9 +58,7 @@ class WorkingDirectory:
 
     def __init__(self, level_dir: Path) -> None:
         remove_abandoned_folders()
-        path = Path(tempfile.gettempdir(), f"{FOLDER_PREFIX}12345678")
-        too_long = len(os.fsencode(path / "tmp" / "sock" / "sock")) > LONGEST_SOCKET_PATH
-        self.folder, self.lock = _make_locked(Path("/tmp") if too_long else path.parent)
+        self.folder, self.lock = _make_private(level_dir.absolute())
         self.socket_dir = self.folder / "tmp" / "sock"
         self.level_dir = level_dir
         self.output_dir = (
@@ -173,7 +172,7 @@ def end_process(process: subprocess.Popen[bytes]) -> None:
 
 def remove_abandoned_folders() -> None:
     """Remove the working directories of runs that were killed."""
-    for root in {Path(tempfile.gettempdir()), Path("/tmp")}:
+    for root in set(_temporary_folders()):
         for folder in root.glob(f"{FOLDER_PREFIX}*"):
             if FOLDER_NAME.fullmatch(folder.name) and (folder / "tmp" / "sock").is_dir():
                 with contextlib.suppress(OSError), _lock_if_free(folder) as is_free:
@@ -216,6 +215,30 @@ def _lock_if_free(folder: Path) -> Iterator[bool]:
         yield is_free
     finally:
         os.close(lock)
+
+
+def _temporary_folders() -> list[Path]:
+    """The folders for temporary files, the preferred one first; none needs to be writable."""
+    folders = [Path("/tmp")]
+    with contextlib.suppress(FileNotFoundError):  # no folder that Python knows is writable
+        folders.insert(0, Path(tempfile.gettempdir()))
+    return folders
+
+
+def _make_private(level_dir: Path) -> tuple[Path, int]:
+    """Make a locked folder whose path is short enough for a socket; a temporary one if possible.
+
+    Raises:
+        AgentError: no such folder is writable.
+    """
+    for root in (*_temporary_folders(), level_dir):
+        path = root / f"{FOLDER_PREFIX}12345678" / "tmp" / "sock" / "sock"
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+            with contextlib.suppress(OSError):  # for example a read-only file system
+                return _make_locked(root)
+    raise AgentError(
+        "no writable temporary folder has a path short enough for a socket: set TMPDIR to one"
+    )
 
 
 def _make_locked(root: Path) -> tuple[Path, int]:

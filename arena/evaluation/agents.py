@@ -149,8 +149,9 @@ class CommandAgent:
 
     The socket is where it was in the contest (`tmp/sock` under the working directory). The
     environment contains SOCKET_DIR, OUTPUT_DIR, BUDGET_STEPS and, when given, SEED, LOCK_IN_SCORE,
-    LOCK_IN_RULE and REPEATS. The working directory differs from the caller's: words that name an
-    existing file or folder are made absolute, and Python searches the caller's directory first.
+    LOCK_IN_RULE and REPEATS. The working directory differs from the caller's: words, values of
+    `--option=value` and PRETRAINED are made absolute if they name an existing file or folder, and
+    so is PYTHONPATH, which begins with the caller's directory.
     """
 
     words: tuple[str, ...]
@@ -195,6 +196,8 @@ class CommandAgent:
             "OUTPUT_DIR": str(directory.output_dir),
             "PYTHONPATH": _with_python_path(self.caller_dir),
         }
+        if "PRETRAINED" in environment:
+            environment["PRETRAINED"] = self._absolute(environment["PRETRAINED"])
         try:
             return AgentProcess(self._command(), directory, environment)
         except OSError as error:  # for example a program for another architecture
@@ -207,9 +210,12 @@ class CommandAgent:
         # A first word without a slash is looked up on the PATH, as a shell does.
         if word == self.words[0] and "/" not in word:
             return word
-        path = self.caller_dir / word
-        return str(path) if word and not word.startswith("-") and path.exists() else word
+        option, equals, value = word.rpartition("=") if word.startswith("-") else ("", "", word)
+        path = self.caller_dir / value
+        return f"{option}{equals}{path}" if value and path.exists() else word
 
 
 def _with_python_path(folder: Path) -> str:
-    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))
+    """The caller's PYTHONPATH after a folder; absolute, for an agent in another directory."""
+    others = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return os.pathsep.join([str(folder), *map(os.path.abspath, others)])

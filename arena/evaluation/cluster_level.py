@@ -18,9 +18,8 @@ from arena.evaluation.agents import Agent
 from arena.evaluation.level_run import LevelLimits, LevelRun, LevelStopped
 from arena.evaluation.output_files import regular_files
 from arena.evaluation.results import LevelFailure, LevelResult
-from arena.workers.remote_errors import Outcome, OutcomeWorker, unwrap
+from arena.workers.remote_errors import ATTEMPTS, Outcome, OutcomeWorker, unwrap
 
-ATTEMPTS = 3  # per level: a level whose node died is played again
 POLL_SECONDS = 1.0
 SECONDS_TO_STOP = 15.0  # for a node to end its server and agent
 
@@ -48,7 +47,7 @@ class ClusterLevelRun(LevelRun):
         for name in ("movies", "out"):  # a local run has these folders too, even if empty
             (self.folder / name).mkdir(parents=True)
         try:
-            for _ in range(ATTEMPTS):
+            for _ in range(ATTEMPTS):  # a level whose node died is played again
                 self.state, self.started, self.timesteps, self.returns = "waiting", None, 0, []
                 try:
                     return self._play_on_a_node(ray, stop)

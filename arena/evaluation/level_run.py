@@ -150,7 +150,10 @@ class LevelRun:
         self.state = "starting"
         failure = None
         try:
-            with WorkingDirectory(self.folder) as directory, tempfile.TemporaryFile() as counts:
+            with (
+                WorkingDirectory(self.folder) as directory,
+                tempfile.TemporaryFile(dir=directory.folder) as counts,
+            ):
                 server = self._start_server(directory, counts.fileno())
                 try:
                     self._wait_for_socket(server, directory, stop)

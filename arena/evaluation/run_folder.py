@@ -84,6 +84,7 @@ def open_run(
             another process, or is not writable.
     """
     settings = json.loads(json.dumps(settings))
+    _check_path(out or root)
     try:
         if out is None:
             resumable = _find_unfinished(root, settings, seeds, argv)
@@ -95,6 +96,17 @@ def open_run(
         raise RunFolderError(
             f"can't write the run folder {out or root} ({error.strerror}): give another --out"
         ) from error
+
+
+def _check_path(path: Path) -> None:
+    """Raise RunFolderError if the emulator can't record movies in a folder of this path."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        raise RunFolderError(
+            f"the path {os.fsencode(path.absolute())!r} is not UTF-8, and the emulator can't"
+            " record movies there: give another --out"
+        ) from None
 
 
 def read_run(path: Path) -> dict[str, Any]:

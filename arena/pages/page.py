@@ -42,7 +42,7 @@ def render(template: str, figures: Mapping[str, Figure], **values: Any) -> bytes
         written=datetime.now(UTC).isoformat(timespec="minutes").replace("+00:00", " UTC"),
         **values,
     )
-    return text.encode()
+    return text.encode(errors="replace")  # a path in the page may not be UTF-8
 
 
 def json_for_script(content: Any) -> Markup:

@@ -67,7 +67,7 @@ def _run(command: Sequence[str], frames: Iterable[NDArray[np.uint8]]) -> str:
     """Run ffmpeg on the frames; return why it failed, or an empty string."""
     sent, broken = 0, False
     with (
-        tempfile.TemporaryFile() as messages,
+        tempfile.TemporaryFile(dir=Path(command[-1]).parent) as messages,
         subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages) as process,
     ):
         assert process.stdin is not None

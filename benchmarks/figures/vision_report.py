@@ -30,9 +30,9 @@ from agent.files import write_atomically
 from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
 from benchmarks.figures.things import Finder
-from training.data.dataset import DataError, StoredEpisode, list_episodes
+from training.data.dataset import SCREEN, DataError, StoredEpisode, list_episodes
 from training.models.encode import encode_frames
-from training.models.error_weights import SCREEN, player_box
+from training.models.error_weights import player_box
 from training.models.evaluation import ACTIVE_VARIANCE
 from training.models.networks import VAE
 from training.models.weights import VISION_WEIGHTS, load_network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -159,14 +160,15 @@ def test_the_observation_is_a_copy_and_its_file_is_unchanged(server: Server, bas
     env.close()
 
 
+@pytest.mark.parametrize("refusal", [errno.EACCES, errno.EPERM, errno.EROFS])
 def test_a_read_only_observation_file_is_enough(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch, refusal: int
 ) -> None:
     really_open = os.open
 
     def no_writing(path: Any, flags: int, *mode: int) -> int:
-        if flags & os.O_RDWR:
-            raise PermissionError(13, "Permission denied")
+        if flags & os.O_ACCMODE != os.O_RDONLY:
+            raise OSError(refusal, os.strerror(refusal))
         return really_open(path, flags, *mode)
 
     monkeypatch.setattr(client.os, "open", no_writing)
@@ -223,6 +225,8 @@ def without(name: str, **changes: Any) -> bytes:
     [
         (without("ob"), "no channel 'ob'"),
         (without("ac", ac=["int", None, {}]), "'ac' is of type int, expected int_fold"),
+        (without("ac", ac=["int_fold", f"{[1] * 12},", {}]), "has 1 states, expected 2"),
+        (without("ac", ac=["int_fold", "[2, 2, 3],", {}]), "has 3 states, expected 2"),
         (without("ob", ob=["np", '(60,), dtype("<f4")', {}]), "expected uint8"),
         (without("ob", ob=["np", "__import__('os').abort()", {}]), "has the shape"),
         (without("ob", ob=["pickle", None, {}]), "unknown type"),

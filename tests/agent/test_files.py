@@ -35,6 +35,17 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_system_without_modes_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    write_atomically(tmp_path / "state", b"new")
+    assert (tmp_path / "state").read_bytes() == b"new"
+
+
 def test_sha256_equals_hashlib(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"pangolin")
     assert sha256(tmp_path / "file") == hashlib.sha256(b"pangolin").hexdigest()

@@ -1,4 +1,4 @@
-"""ONNX Runtime's telemetry is off: no device id in the home folder, no reports."""
+"""The libraries that the agent imports send no reports and need no writable folder."""
 
 from __future__ import annotations
 
@@ -22,3 +22,12 @@ def test_importing_the_agent_switches_telemetry_off(
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert bool(list(tmp_path.rglob("*"))) == reports
+
+
+def test_the_evolution_does_not_need_a_writable_folder() -> None:
+    """Matplotlib, which pycma would import, ends the program without one."""
+    code = (
+        "import sys; from agent.evolution import Evolution; Evolution(2, 4, 1.0, 1);"
+        "assert 'matplotlib' not in sys.modules; import matplotlib"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

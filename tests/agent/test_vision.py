@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +57,51 @@ def test_area_of_other_frames_equals_opencv_within_rounding(size: tuple[int, int
     assert np.abs(preprocess(frame, PRESETS["compact"]) - expected).max() <= 1
 
 
+@pytest.mark.parametrize("size", [*SIZES, (240, 256), (192, 256), (448, 320), (64, 64), (64, 500)])
+def test_area_of_other_frames_is_the_mean_rounded_half_up(size: tuple[int, int]) -> None:
+    frame = noise(*size, 3).astype(np.int64)
+    for axis, source in enumerate(size):  # 64 parts of each pixel, then sums of `source` parts
+        frame = frame.repeat(64, axis)
+        shape = [*frame.shape]
+        shape[axis : axis + 1] = [64, source]
+        frame = frame.reshape(shape).sum(axis + 1)
+    parts = size[0] * size[1]
+    expected = (2 * frame + parts) // (2 * parts)
+    np.testing.assert_array_equal(preprocess(noise(*size, 3), PRESETS["compact"]), expected)
+
+
+@pytest.mark.parametrize("size", [(64, 87381), (87381, 64)])
+def test_the_largest_frames_of_the_protocol_do_not_overflow(size: tuple[int, int]) -> None:
+    assert (preprocess(np.full((*size, 3), 255, np.uint8), PRESETS["compact"]) == 255).all()
+
+
+@pytest.mark.parametrize("size", [(224, 320), (240, 320)])
+def test_play_computes_on_one_thread_without_any_setting(size: tuple[int, int]) -> None:
+    """BLAS starts a thread per core, and their waiting for each other slows play down."""
+    code = f"""
+import time
+import numpy as np
+from pathlib import Path
+from agent.world_model.controller import Controller
+from agent.world_model.packed_model import load
+from agent.world_model.world_model import load_world_model
+model = load(Path("pretrained"))
+world_model = load_world_model(model)
+controller = Controller(np.ones(4 * (model.spec.n_features + 1)))
+frame = np.zeros({(*size, 3)}, np.uint8)
+process, thread = time.process_time(), time.thread_time()
+for _ in range(100):
+    action = controller.act(world_model.observe(frame))
+    world_model.remember(action)
+print(time.process_time() - process - (time.thread_time() - thread))
+"""
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = {name: value for name, value in os.environ.items() if name not in threads}
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert float(printed.stdout) < 0.01, "another thread computed for so many seconds"
+
+
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_the_result_is_a_copy_and_not_inverted(preset: str) -> None:
     spec, frame = PRESETS[preset], noise(224, 320, 3)
@@ -102,6 +150,14 @@ def test_encode_equals_the_reference_encoder(tmp_path: Path) -> None:
         np.testing.assert_allclose(z, mu[0].numpy(), atol=1e-6)
         first = z if first is None else first
     assert not np.array_equal(first, z), "latents share their buffer or ignore the frame"
+
+
+def test_a_model_in_a_folder_whose_name_is_not_utf8_plays(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    export_vision(random_networks(TINY)[0], tmp_path / "vision.onnx")
+    (tmp_path / "vision.onnx").rename(folder / "vision.onnx")
+    assert Vision(folder / "vision.onnx", TINY).encode(noise(224, 320, 3)).shape == (TINY.latent,)
 
 
 def test_a_latent_that_is_not_finite_is_an_error_of_one_line(tmp_path: Path) -> None:

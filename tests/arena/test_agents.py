@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,44 @@ def test_a_command_finds_the_contests_working_directory(
     assert environment["BUDGET_STEPS"] == "1000"
     assert environment["PYTHONPATH"].split(os.pathsep)[0] == str(tmp_path)
     assert not Path(given["cwd"]).exists()
+
+
+def test_paths_of_the_callers_directory_are_found_from_the_agents(
+    level_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, "witness.py", WITNESS)
+    (tmp_path / "model").mkdir()
+    monkeypatch.setenv("PRETRAINED", "model")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["source", "/elsewhere"]))
+    command = f"{sys.executable} witness.py --pretrained=model --lr=0.1 -x=model/none"
+    assert play(CommandAgent.parse(command, RUN), level_dir) == 0
+    given = json.loads((level_dir / "out" / "given.json").read_text())
+    assert given["argv"][1:] == [f"--pretrained={tmp_path / 'model'}", "--lr=0.1", "-x=model/none"]
+    assert given["environment"]["PRETRAINED"] == str(tmp_path / "model")
+    expected = [str(tmp_path), str(tmp_path / "source"), "/elsewhere"]
+    assert given["environment"]["PYTHONPATH"].split(os.pathsep) == expected
+
+
+def test_the_run_folder_replaces_a_temporary_folder_that_is_not_writable(
+    base: Path, level_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really_make = tempfile.mkdtemp
+
+    def refuse(prefix: str, dir: Path) -> str:
+        if dir in (Path(tempfile.gettempdir()), Path("/tmp")):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return really_make(prefix=prefix, dir=dir)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    base.mkdir()  # its path is short
+    with WorkingDirectory(base) as directory:
+        assert directory.folder.parent == base
+    deep = level_dir / ("x" * 90)
+    deep.mkdir()
+    with pytest.raises(AgentError, match="set TMPDIR"):
+        WorkingDirectory(deep)
+    assert list(deep.iterdir()) == []
 
 
 def test_the_working_directory_has_a_path_short_enough_for_a_socket(

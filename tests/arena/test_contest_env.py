@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -244,6 +245,12 @@ def test_a_movie_folder_that_can_not_be_created_is_refused(make: type, tmp_path:
     with pytest.raises(EmulatorError, match="can't create the movie folder .*give another"):
         make(movies=tmp_path / "file" / "movies")
     make()  # the emulator was released
+
+
+def test_a_movie_folder_whose_name_is_not_utf8_is_refused(make: type, tmp_path: Path) -> None:
+    with pytest.raises(EmulatorError, match=r"\\xff', is not UTF-8: give another"):
+        make(movies=tmp_path / os.fsdecode(b"\xff"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_custom_game(make: type, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ def test_a_folder_without_a_run_is_left_alone(tmp_path: Path) -> None:
     (mine / "run.json").write_text("{}")
     with pytest.raises(RunFolderError, match=r"run\.json is not a"):
         open_folder(mine)
+
+
+def test_a_folder_whose_name_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"\\xff' is not UTF-8.*give another --out"):
+        open_folder(tmp_path / os.fsdecode(b"\xff"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:

@@ -4,36 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from agent.errors import UserError
-from arena.environment.levels import Level
 from benchmarks.speed import dataset_speed
-from tests.helpers.datasets import AS_DRAWN
-
-
-class FakeGame:
-    """Frames of noise, in episodes of five steps."""
-
-    def __init__(self, level: Level, seed: int) -> None:
-        self.steps, self.random = 0, np.random.default_rng(seed)
-
-    def reset(self) -> Any:
-        self.steps = 0
-        return self.frame()
-
-    def step(self, buttons: Any) -> Any:
-        self.steps += 1
-        return self.frame(), 1.0, self.steps == 5, {}
-
-    def frame(self) -> Any:
-        noise = self.random.integers(0, 256, (224, 320, 3), np.uint8)
-        return noise & AS_DRAWN
-
-    def close(self) -> None: ...
+from tests.helpers.fake_game import FakeGame
 
 
 @pytest.fixture(autouse=True)

@@ -12,35 +12,11 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
-from arena.environment.levels import Level
 from benchmarks.speed import learning_speed, training_memory, training_speed
+from tests.helpers.fake_game import FakeGame
 from tests.helpers.small_models import TINY
 from training.experts import collector
 from training.search import rollouts
-
-
-class FakeGame:
-    """An environment whose episodes last `max_steps` and always show the same picture."""
-
-    terminated = False
-
-    def __init__(
-        self, level: Level, seed: int | None = None, frame_skip: int = 4, *, max_steps: int
-    ) -> None:
-        assert frame_skip == 4
-        self.steps, self.max_steps = 0, max_steps
-
-    def reset(self) -> Any:
-        self.steps = 0
-        return np.zeros((224, 320, 3), np.uint8)
-
-    def step(self, buttons: Any) -> Any:
-        self.steps += 1
-        return np.zeros((224, 320, 3), np.uint8), 1.0, self.steps == self.max_steps, {}
-
-    def sprites(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class InProcess:

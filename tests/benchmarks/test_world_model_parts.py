@@ -32,6 +32,7 @@ from benchmarks.ablations.variants import (
     untrained_memory,
 )
 from benchmarks.store import StoreError
+from tests.helpers.fake_game import FakeGame
 from tests.helpers.fake_pool import FakePool
 from tests.helpers.small_models import TINY
 from training.models.checkpoint import load_networks, save_networks
@@ -41,22 +42,6 @@ from training.search.rollouts import CandidatePlayer, Rollout, RolloutRequest
 
 LEVEL = Level("Game", "State")
 SETTINGS = {"generations": 2, "levels": ["Game:State"]}
-
-
-class FakeGame:
-    """Five frames of noise; the reward is the number of pressed buttons."""
-
-    def __init__(self, level: Level, seed: int | None = None, *, max_steps: int) -> None:
-        self.steps, self.random = 0, np.random.default_rng(1)
-
-    def reset(self) -> Any:
-        return self.random.integers(0, 256, (224, 320, 3), np.uint8)
-
-    def step(self, buttons: Any) -> Any:
-        self.steps += 1
-        return self.reset(), float(buttons.sum()), self.steps == 5, {}
-
-    def close(self) -> None: ...
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +81,7 @@ def features(
 
     monkeypatch.setattr(variants, "ContestEnv", FakeGame)
     monkeypatch.setattr(variants, "Controller", Watching)
-    player = VariantPlayer(networks, variant, seed, 100, None)
+    player = VariantPlayer(networks, variant, seed, 5, None)
     size = n_parameters(n_features(variant, TINY))
     assert player(RolloutRequest(0, np.zeros(size, np.float32), LEVEL, luck)) == Rollout(10.0, 5)
     return np.array(seen)

@@ -34,6 +34,7 @@ VERSION = 5
 DATASET_FILE = "dataset.json"
 EPISODE_FILE = "episode.json"
 CHUNK_FRAMES = 64  # frames per zarr file: four seconds of play, 9 MB in memory
+SCREEN = (320, 224)  # width and height of a native frame, in pixels
 FPS = 15  # frames per second of the contest, after its frame skip
 HELD_OUT_EVERY = 8  # one episode in eight is held out for evaluation
 # One array holds all values of a step except the frame: each additional array costs files and time.

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import to_genesis
+from agent.play.game import check_buttons
 from arena.environment.contest_env import MAX_STEPS, ContestEnv
 from arena.environment.levels import Level
-from training.data.dataset import StoredEpisode
+from training.data.dataset import SCREEN, StoredEpisode
 from training.data.episode_writer import EpisodeWriter
 from training.experts.demonstrations import (
     Demonstration,
@@ -35,7 +36,6 @@ from training.experts.policies import (
 )
 
 START_ON_PATH_STEPS = 400  # maximum length of an episode that starts within a demonstration
-SCREEN = (320, 224)  # width and height in pixels
 
 
 class CollectedStep(NamedTuple):
@@ -133,6 +133,7 @@ class Collector:
         Raises:
             DemonstrationError: the level's recording is missing or does not fit.
             DataError: the frames have more colours than the dataset can store.
+            GameError: the level's game has other buttons than a Mega Drive.
         """
         demonstrated = (
             None
@@ -145,6 +146,7 @@ class Collector:
         writer = EpisodeWriter(self._dataset, episode.index)
         started = time.perf_counter()
         try:
+            check_buttons(env)
             for step in self._play(env, episode, demonstrated):
                 writer.append(*step)
             stored = writer.complete(

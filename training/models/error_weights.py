@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-SCREEN = (320, 224)  # width and height of a native frame, in pixels
+from training.data.dataset import SCREEN
+
 PLAYER_REACH = (20, 24)  # native pixels on each side of the player's centre, horizontal, vertical
 
 
