@@ -14,7 +14,9 @@ import subprocess
 import numpy as np
 from numpy.typing import NDArray
 
-PIPE_BYTES = 16_384  # five frames: more would be heard too late
+PIPE_BYTES = (
+    32_768  # ten frames, so that the start of pacat drops none; more would be heard too late
+)
 PACAT = "pacat --playback --raw --format=s16le --channels=2 --latency-msec=50 --rate={rate}"
 APLAY = "aplay --quiet --file-type=raw --format=S16_LE --channels=2 --rate={rate}"
 
