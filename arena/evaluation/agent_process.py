@@ -23,10 +23,10 @@ from types import TracebackType
 from agent.errors import UserError
 from agent.guarded_files import read_guarded_end
 from arena.evaluation import supervisor
+from arena.server.endpoint import LONGEST_SOCKET_PATH
 
 STDOUT_NAME = "agent-stdout.txt"  # as the contest named them
 STDERR_NAME = "agent-stderr.txt"
-LONGEST_SOCKET_PATH = 107  # bytes: the kernel's sockaddr_un has 108, one of them the final zero
 FOLDER_PREFIX = "world-models-contest-"
 FOLDER_NAME = re.compile(rf"{FOLDER_PREFIX}[a-z0-9_]{{8}}")
 SECONDS_TO_TERMINATE = 3.0
@@ -103,7 +103,8 @@ class AgentProcess:
         """
         # The files stay open, so that they are the ones to trim even if the agent replaces them.
         self._logs = [_new_log(directory.level_dir / name) for name in (STDOUT_NAME, STDERR_NAME)]
-        self._control, theirs = socket.socketpair()
+        # Messages keep their bounds, even if an agent ends before its start was reported.
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         job = {
             "command": list(command),
             "at_end": list(at_end),

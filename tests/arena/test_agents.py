@@ -6,9 +6,11 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,6 +108,18 @@ def test_stopping_an_agent_ends_its_child_processes(level_dir: Path, tmp_path: P
     assert process.exit_code() == -signal.SIGKILL
     child = int((level_dir / "out" / "child").read_text())
     assert not is_alive(child)
+
+
+def test_an_agent_that_ends_before_its_start_is_noticed(
+    level_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ended(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.wait(30)
+
+    monkeypatch.setattr(subprocess, "Popen", Ended)
+    assert play(CommandAgent.parse("true", RUN), level_dir) == 0
 
 
 def test_a_talkative_agent_does_not_fill_the_disk(
