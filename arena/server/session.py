@@ -15,14 +15,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.gym_remote.channels import (
     PLAIN_ACTION,
-    Channel,
     Value,
     describe,
     parse_update,
@@ -45,6 +44,7 @@ from agent.gym_remote.messages import (
 from arena.server.endpoint import Endpoint
 from arena.server.frame_ring import FrameRingWriter
 from arena.server.monitor import Monitor
+from arena.server.served_environment import ServedEnvironment, channels_of
 from arena.server.session_result import (
     CLIENT_CLOSED,
     CLIENT_DISCONNECTED,
@@ -59,17 +59,6 @@ ANSWER_CHANNELS = ("ob", "reward", "done", "reset")
 RECEIVE_BYTES = 1 << 16
 SHORTEST_WAIT_SECONDS = 0.001  # 0 would make the socket non-blocking
 SEND_SECONDS = 10.0  # an agent that reads no answer for this long counts as disconnected
-
-
-class ServedEnvironment(Protocol):
-    """What a session can serve: a `ContestEnv`, or a fake game in a test."""
-
-    n_buttons: int
-    observation_shape: tuple[int, ...]
-
-    def reset(self) -> NDArray[np.uint8]: ...
-
-    def step(self, buttons: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, bool, Any]: ...
 
 
 class _End(Exception):
@@ -101,7 +90,7 @@ class Session:
         self._monitor = monitor
         self._ring = ring
         self._reader = MessageReader()
-        self._channels = _channels(env)
+        self._channels = channels_of(env)
         self._actions: dict[int, NDArray[np.uint8]] = {}  # a cache for `_unfold`; at most 4,096
         self._action: NDArray[np.uint8] | None = None
         self._done = True  # until the first reset
@@ -290,20 +279,6 @@ class Session:
     def _send_last(self, content: object) -> None:
         with contextlib.suppress(OSError):  # the client may be gone already
             self._connection.send(encode("close", content), socket.MSG_DONTWAIT)
-
-
-def _channels(env: ServedEnvironment) -> dict[str, Channel]:
-    """The channels, in the order and with the annotations of OpenAI's server."""
-    shape = tuple(env.observation_shape)
-    buttons = {"n": str(env.n_buttons), "type": "MultiBinary"}
-    box = {"type": "Box", "shape": str(shape)}
-    return {
-        "ac": Channel("ac", "int_fold", folds=(2,) * env.n_buttons, annotations=buttons),
-        "ob": Channel("ob", "np", shape, np.dtype(np.uint8), annotations=box),
-        "reward": Channel("reward", "float"),
-        "done": Channel("done", "bool"),
-        "reset": Channel("reset", "bool"),
-    }
 
 
 def _end_of(error: ProtocolError) -> _End:
