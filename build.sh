@@ -16,7 +16,7 @@ Checks pretrained/ against its manifest, builds the submission image, and prints
   --help                     show this text
 
 environment:
-  CONTAINER_ENGINE           docker or podman (default: the first that is installed)
+  CONTAINER_ENGINE           docker or podman (default: the first of them that answers)
   CONTAINER_BUILD_FLAGS      additional flags for `build`, separated by spaces
   CONTAINER_PUSH_FLAGS       additional flags for `push`, separated by spaces
   BASE                       base image with Python 3.11 or newer (default: the Dockerfile's)
@@ -47,15 +47,29 @@ parse_arguments() {
   fi
 }
 
+# The first engine that answers: docker may be installed without a running daemon, beside podman.
 choose_engine() {
-  engine=${CONTAINER_ENGINE:-}
-  if [ -z "$engine" ]; then
-    engine=$(command -v docker || command -v podman || true)
-    [ -n "$engine" ] || fail "neither docker nor podman is installed: install one, or set CONTAINER_ENGINE"
-  elif ! command -v "$engine" >/dev/null; then
-    fail "CONTAINER_ENGINE is '$engine', which is not a program: install it, or set another engine"
-  fi
-  "$engine" info >/dev/null 2>&1 || fail "'$engine info' fails: check that its service runs and that you may use it"
+  local name installed=
+  for name in ${CONTAINER_ENGINE:-docker podman}; do
+    command -v "$name" >/dev/null || continue
+    installed="${installed:+$installed and }'$name info'"
+    if "$name" info >/dev/null 2>&1; then
+      engine=$name
+      check_builder
+      return
+    fi
+  done
+  [ -z "$installed" ] ||
+    fail "no container engine answers ($installed failed): check that its service runs and that you may use it"
+  [ -z "${CONTAINER_ENGINE:-}" ] ||
+    fail "CONTAINER_ENGINE is '$CONTAINER_ENGINE', which is not a program: install it, or set another engine"
+  fail "neither docker nor podman is installed: install one, or set CONTAINER_ENGINE"
+}
+
+# The Dockerfile mounts secrets, which needs BuildKit; docker 23 and newer has it in a plugin.
+check_builder() {
+  DOCKER_BUILDKIT=1 "$engine" build --help >/dev/null 2>&1 ||
+    fail "'$engine build' does not work without its plugin buildx: install docker-buildx (docker-buildx-plugin in Docker's own packages), or set CONTAINER_ENGINE=podman"
 }
 
 # The build itself loads the model as the agent does; this check fails earlier, with one line.

@@ -6,6 +6,7 @@ last message, which must be read even if sending fails.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import socket
@@ -28,6 +29,7 @@ from agent.gym_remote.messages import (
 FIRST_WAIT_SECONDS = 0.05  # short, for a server that is almost ready
 LONGEST_WAIT_SECONDS = 2.0
 RECEIVE_BYTES = 1 << 16
+SECONDS_FOR_LAST_MESSAGE = 0.1  # after a failed send, everything has been received
 MAX_LAST_MESSAGES = 100  # read after a failed send, to find why the server ended the run
 
 # Errors that a later attempt can avoid: the socket does not exist yet, no server listens yet,
@@ -53,12 +55,16 @@ class Connection:
         self._reader = MessageReader()
         self._messages: deque[dict[str, Any]] = deque()
         self._end: GymRemoteError | None = None
+        self._seconds = math.inf
+        self._deadline = math.inf  # of the next message, which may arrive in parts
 
     def allow_seconds(self, seconds: float) -> None:
-        """Limit the seconds of one send or one recv."""
+        """Limit the seconds in which a whole message is sent or received."""
         # With a timeout Python waits in poll. Without one it waits in recv, where the kernel also
         # wakes the process when the server reads our message.
         self._socket.settimeout(seconds)
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
 
     def send(self, data: bytes) -> None:
         """Send one encoded message.
@@ -71,6 +77,7 @@ class Connection:
             raise self._end
         if self._messages:  # without a request, only the end of the run may arrive
             raise self.error_of(self._messages.popleft())
+        self._deadline = time.monotonic() + self._seconds
         try:
             self._socket.sendall(data)
         except TimeoutError:
@@ -97,11 +104,26 @@ class Connection:
         """
         while not self._messages:
             self._messages.extend(self._reader.feed(self._receive()))
+        self._deadline = time.monotonic() + self._seconds
         return self._messages.popleft()
 
     def _receive(self) -> bytes:
         if self._end is not None:
             raise self._end
+        if not self._reader.pending:
+            return self._receive_bytes()
+        # The rest of a message has the rest of its time.
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise self._ended("the server did not answer in time")
+        if left < math.inf:
+            self._socket.settimeout(left)
+        data = self._receive_bytes()
+        if self._seconds < math.inf:
+            self._socket.settimeout(self._seconds)
+        return data
+
+    def _receive_bytes(self) -> bytes:
         try:
             data = self._socket.recv(RECEIVE_BYTES)
         except TimeoutError:
@@ -150,6 +172,7 @@ class Connection:
 
     def _last_message(self) -> GymRemoteError:
         """Find the server's last message after a failed send, among what has been received."""
+        self.allow_seconds(SECONDS_FOR_LAST_MESSAGE)
         try:
             for _ in range(MAX_LAST_MESSAGES):
                 message = self.read()
@@ -171,7 +194,7 @@ def connect(path: Path, patience_seconds: float) -> Connection:
     while True:
         candidate = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            candidate.settimeout(max(patience_seconds, FIRST_WAIT_SECONDS))
+            candidate.settimeout(max(deadline - time.monotonic(), FIRST_WAIT_SECONDS))
             candidate.connect(os.fspath(path))
             return Connection(candidate)
         except _NOT_YET as error:

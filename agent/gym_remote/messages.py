@@ -23,9 +23,10 @@ class GymRemoteError(Exception):
     """The run ended or a request was refused; the text is the reason that the other end gave."""
 
     ID: ClassVar[int] = 0
+    MEANING: ClassVar[str] = ""  # the text if the other end gave no reason
 
     def __init__(self, reason: str | None = None) -> None:
-        super().__init__(reason or "")
+        super().__init__(reason or self.MEANING)
         self.id = self.ID
         self.reason = reason
 
@@ -58,6 +59,7 @@ class ResetError(GymRemoteError):
     """A reset before done or a step after done was refused; the episode is unchanged."""
 
     ID = 5
+    MEANING = "a reset is allowed only after the end of an episode, and a step only before it"
 
 
 _ERRORS: dict[int, type[GymRemoteError]] = {

@@ -44,7 +44,10 @@ class LevelProgress:
         if timesteps != self.timesteps:
             self.changed = time.monotonic()
         self.timesteps = timesteps
-        size = self._monitor.lstat().st_size if self._monitor.exists() else 0
+        try:
+            size = self._monitor.lstat().st_size
+        except FileNotFoundError:
+            size = 0
         if size != self._monitor_bytes:  # a long run has thousands of rows: read them rarely
             self._monitor_bytes = size
             self.returns = [episode.episode_return for episode in read_monitor(self._monitor)]

@@ -18,7 +18,8 @@ from arena.environment.levels import Level
 from arena.server.endpoint import Endpoint
 from arena.server.frame_ring import FrameRingWriter
 from arena.server.monitor import Monitor
-from arena.server.session import ServedEnvironment, Session
+from arena.server.served_environment import ServedEnvironment
+from arena.server.session import Session
 from arena.server.session_result import NEVER_CONNECTED, SessionLimits, SessionResult
 from arena.server.signals import signals_as_interrupt
 

@@ -2,6 +2,12 @@
 
 A reset costs a timestep. A reset in mid-episode and a step after done are refused. The session ends
 at a limit. Every session ends with a `SessionResult`, whatever the agent sends.
+
+To legal messages it answers with the same bytes as OpenAI's server, which keeps two things:
+
+- A request to reset is kept until a reset happens or the client withdraws it (`"reset": false`).
+  After a refused reset, every request is therefore a reset in mid-episode, and is refused.
+- Once the server has set a channel, each update contains it, until the client sends that channel.
 """
 
 from __future__ import annotations
@@ -9,14 +15,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.gym_remote.channels import (
     PLAIN_ACTION,
-    Channel,
+    Value,
     describe,
     parse_update,
     plain_answer,
@@ -38,6 +44,7 @@ from agent.gym_remote.messages import (
 from arena.server.endpoint import Endpoint
 from arena.server.frame_ring import FrameRingWriter
 from arena.server.monitor import Monitor
+from arena.server.served_environment import ServedEnvironment, channels_of
 from arena.server.session_result import (
     CLIENT_CLOSED,
     CLIENT_DISCONNECTED,
@@ -48,20 +55,10 @@ from arena.server.session_result import (
     SessionResult,
 )
 
+ANSWER_CHANNELS = ("ob", "reward", "done", "reset")
 RECEIVE_BYTES = 1 << 16
 SHORTEST_WAIT_SECONDS = 0.001  # 0 would make the socket non-blocking
 SEND_SECONDS = 10.0  # an agent that reads no answer for this long counts as disconnected
-
-
-class ServedEnvironment(Protocol):
-    """What a session can serve: a `ContestEnv`, or a fake game in a test."""
-
-    n_buttons: int
-    observation_shape: tuple[int, ...]
-
-    def reset(self) -> NDArray[np.uint8]: ...
-
-    def step(self, buttons: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, bool, Any]: ...
 
 
 class _End(Exception):
@@ -93,11 +90,12 @@ class Session:
         self._monitor = monitor
         self._ring = ring
         self._reader = MessageReader()
-        self._channels = _channels(env)
+        self._channels = channels_of(env)
         self._actions: dict[int, NDArray[np.uint8]] = {}  # a cache for `_unfold`; at most 4,096
         self._action: NDArray[np.uint8] | None = None
         self._done = True  # until the first reset
-        self._reward = 0.0
+        self._reset_requested = False
+        self._answer_values: dict[str, Value] = {}  # of the channels that each update contains
         self._timesteps = 0
         self._emulator_seconds = 0.0
         # The timeout makes the process wait in poll: in recv, the kernel would wake it once more,
@@ -137,12 +135,11 @@ class Session:
                 self._check_clock()
                 if isinstance(request, np.ndarray):
                     self._action = request
-                    self._step()
+                    self._play_timestep()
                 else:
                     self._handle(request)
                 if self._limits.budget_is_used(self._timesteps):
-                    reason = f"all {self._timesteps} timesteps are used"
-                    raise _End(TimestepTimeoutError(reason), TIMESTEP_LIMIT)
+                    raise _End(TimestepTimeoutError(), TIMESTEP_LIMIT)
 
     def _requests(self, data: bytes) -> list[dict[str, Any] | NDArray[np.uint8]]:
         """The messages that have arrived; a message in the plain form as its action."""
@@ -158,37 +155,44 @@ class Session:
     def _handle(self, message: dict[str, Any]) -> None:
         kind, content = message["type"], message["content"]
         if kind in ("close", "exception"):
+            self._send_last({"reason": None})
             raise _End(None, CLIENT_CLOSED, _reason(content))
         try:
             if kind != "update":
                 raise ProtocolError(f"the client sent a message of type {shown(kind)}")
             values = parse_update(content, self._channels)
-            if "ac" in values:
-                self._action = self._unfold(int(values["ac"]))
-            if not values.get("reset") and self._action is None:
-                raise ProtocolError("the client sent neither an action nor a reset")
         except ProtocolError as error:
             raise _end_of(error) from None
-        # An update contains only what changed, and an old action may accompany a reset: only
-        # the reset decides.
-        if values.get("reset"):
+        if "ac" in values:
+            self._action = self._unfold(int(values["ac"]))
+        self._reset_requested = bool(values.get("reset", self._reset_requested))
+        for name in values:
+            self._answer_values.pop(name, None)
+        self._play_timestep()
+
+    def _play_timestep(self) -> None:
+        """Reset or step, or refuse to. An old action may accompany a reset, and is ignored."""
+        if self._reset_requested and self._done:
             self._reset()
-        else:
+        elif not (self._reset_requested or self._done):
             self._step()
+        else:
+            self._monitor.refusal()
+            self._send("exception", {"reason": None, "exception": ResetError.ID})
+            self._send_answer()
 
     def _reset(self) -> None:
-        if not self._done:
-            return self._refuse("a reset in mid-episode: play the episode to its end first")
         self._monitor.reset()
         frame = self._env.reset()
         self._endpoint.write(frame)
+        self._reset_requested = False
+        self._answer_values["reset"] = False
         self._answer(0.0, False)
         self._write_to_ring(frame, None)
 
     def _step(self) -> None:
-        if self._done:
-            return self._refuse("a step without an episode: reset first")
-        assert self._action is not None
+        if self._action is None:
+            raise _end_of(ProtocolError("the client sent neither an action nor a reset"))
         begun = time.perf_counter()
         frame, reward, done, _ = self._env.step(self._action)
         self._emulator_seconds += time.perf_counter() - begun
@@ -209,9 +213,17 @@ class Session:
         )
 
     def _answer(self, reward: float, done: bool) -> None:
-        self._reward, self._done = reward, done
+        self._done = bool(done)
+        self._answer_values |= {"ob": True, "reward": float(reward), "done": self._done}
         self._timesteps += 1
-        self._send_bytes(plain_answer(reward, done))
+        self._send_answer()
+
+    def _send_answer(self) -> None:
+        values = self._answer_values
+        if len(values) == len(ANSWER_CHANNELS):
+            self._send_bytes(plain_answer(values["reward"], bool(values["done"])))
+        else:
+            self._send("update", {name: values[name] for name in ANSWER_CHANNELS if name in values})
 
     def _unfold(self, folded: int) -> NDArray[np.uint8]:
         action = self._actions.get(folded)
@@ -220,13 +232,9 @@ class Session:
             self._actions[folded] = action
         return action
 
-    def _refuse(self, reason: str) -> None:
-        self._send("exception", {"reason": reason, "exception": ResetError.ID})
-        self._send_bytes(plain_answer(self._reward, self._done))
-
     def _check_clock(self) -> None:
         if self._limits.seconds_left() <= 0:
-            raise _End(WallClockTimeoutError("the time is up"), WALL_CLOCK_LIMIT)
+            raise _End(WallClockTimeoutError(), WALL_CLOCK_LIMIT)
 
     def _receive(self) -> bytes:
         """What the client has sent; b"" if it sent nothing within the timeout."""
@@ -266,23 +274,11 @@ class Session:
                 raise _End(None, CLIENT_CLOSED, _reason(message["content"]))
 
     def _close(self, error: GymRemoteError) -> None:
-        content = {"reason": error.reason, "exception": error.id}
+        self._send_last({"reason": error.reason, "exception": error.id})
+
+    def _send_last(self, content: object) -> None:
         with contextlib.suppress(OSError):  # the client may be gone already
             self._connection.send(encode("close", content), socket.MSG_DONTWAIT)
-
-
-def _channels(env: ServedEnvironment) -> dict[str, Channel]:
-    """The channels, in the order and with the annotations of OpenAI's server."""
-    shape = tuple(env.observation_shape)
-    buttons = {"n": str(env.n_buttons), "type": "MultiBinary"}
-    box = {"type": "Box", "shape": str(shape)}
-    return {
-        "ac": Channel("ac", "int_fold", folds=(2,) * env.n_buttons, annotations=buttons),
-        "ob": Channel("ob", "np", shape, np.dtype(np.uint8), annotations=box),
-        "reward": Channel("reward", "float"),
-        "done": Channel("done", "bool"),
-        "reset": Channel("reset", "bool"),
-    }
 
 
 def _end_of(error: ProtocolError) -> _End:

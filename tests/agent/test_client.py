@@ -347,6 +347,32 @@ def test_a_server_that_does_not_answer_times_out(server: Server) -> None:
     env.close()
 
 
+@pytest.mark.parametrize("what", ["description", "answer"])
+def test_the_time_limit_holds_for_a_message_that_arrives_in_parts(base: Path, what: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connection = Connection(ours)
+        connection.allow_seconds(0.3)
+        if what == "answer":
+            connection.send(encode("update", {"reset": True}))
+
+        def drip() -> None:
+            for byte in AFTER_RESET[:-1]:
+                try:
+                    theirs.send(bytes([byte]))
+                except OSError:  # the other end has given up
+                    return
+                time.sleep(0.05)
+
+        thread = threading.Thread(target=drip)
+        started = time.monotonic()
+        thread.start()
+        with pytest.raises(ServerDisconnectError, match="did not answer in time"):
+            connection.read()
+        assert time.monotonic() - started < 1
+        thread.join(20)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

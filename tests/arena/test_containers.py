@@ -66,6 +66,7 @@ def test_a_container_is_isolated(tmp_path: Path, level_dir: Path) -> None:
         "--read-only",
         "--cap-drop=ALL",
         "--security-opt=no-new-privileges",
+        "--security-opt=label=disable",
         "--memory=2048m",
         "--memory-swap=2048m",
         "--pids-limit=512",

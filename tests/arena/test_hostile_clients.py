@@ -44,7 +44,6 @@ from tests.helpers.served_game import (
         (encode("update", {"ac": -1}), "expected 0 to 4095"),
         (encode("update", {"reset": "true"}), "expected true or false"),
         (encode("update", {"../../etc": 1}), "a channel that does not exist"),
-        (encode("update", {"reset": False}), "neither an action nor a reset"),
     ],
 )
 def test_a_hostile_client_ends_its_session_with_one_clear_line(
@@ -58,6 +57,14 @@ def test_a_hostile_client_ends_its_session_with_one_clear_line(
     result = running.result()
     assert (result.reason, result.timesteps) == ("protocol-error", 0)
     assert reason in result.detail and result.detail.isprintable()
+
+
+def test_a_step_without_any_action_ends_the_session(base: Path) -> None:
+    running = Running(base)
+    raw = running.raw()
+    raw.ask(RESET)
+    assert "neither an action" in raw.ask(encode("update", {}))["content"]["reason"]
+    assert running.result().reason == "protocol-error"
 
 
 def test_a_message_of_a_hundred_megabytes_is_not_buffered(base: Path) -> None:

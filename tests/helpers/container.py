@@ -25,6 +25,7 @@ ISOLATED = (
     "--read-only",
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
+    "--security-opt=label=disable",  # with SELinux a container can't use a socket of the host
     f"--memory={LIMIT_MEGABYTES}m",
     f"--memory-swap={LIMIT_MEGABYTES}m",
     "--pids-limit=64",

@@ -65,10 +65,11 @@ def test_builds_and_prints_size_and_digest(tree: Path) -> None:
     assert printed["id"] == "sha256:0123abc"
     assert printed["size"] == "321.5 MB"
     assert printed["added"] == "121.5 MB on top of python:3.11-slim-bookworm"
-    built = next(x for x in (tree / "log").read_text().splitlines() if x.startswith("build "))
+    log = (tree / "log").read_text().splitlines()
+    built = next(x for x in log if x.startswith("build ") and "--help" not in x)
     assert built.startswith("build --pull-never --network host --tag agent:1")
     assert f"MODEL={sha256(tree / 'pretrained' / 'manifest.json')}" in built
-    assert "push" not in (tree / "log").read_text()
+    assert not any("push" in line for line in log)
 
 
 def test_pushes_and_prints_the_digest_of_the_registry(tree: Path) -> None:
@@ -108,7 +109,28 @@ def test_refuses_without_an_engine(tree: Path) -> None:
 
 
 def test_refuses_an_engine_that_does_not_answer(tree: Path) -> None:
-    assert "'false info' fails" in refused(build(tree, CONTAINER_ENGINE="false"))
+    assert "('false info' failed)" in refused(build(tree, CONTAINER_ENGINE="false"))
+
+
+def test_falls_back_from_a_docker_without_a_daemon_to_podman(tree: Path) -> None:
+    programs = tree / "programs"
+    programs.mkdir()
+    (programs / "docker").write_text("#!/bin/sh\nexit 1\n")
+    (programs / "docker").chmod(0o755)
+    path = f"{programs}:{os.environ['PATH']}"
+    shutil.copy(programs / "docker", programs / "podman")
+    reason = refused(build(tree, CONTAINER_ENGINE="", PATH=path))
+    assert "'docker info' and 'podman info' failed" in reason
+    shutil.copy(tree / "engine", programs / "podman")
+    done = build(tree, CONTAINER_ENGINE="", PATH=path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "id: sha256:0123abc" in done.stdout
+
+
+def test_a_docker_without_buildx_is_named(tree: Path) -> None:
+    missing = 'case "$*" in "build --help") exit 1 ;; esac\n'
+    (tree / "engine").write_text(ENGINE + missing)
+    assert "without its plugin buildx: install docker-buildx" in refused(build(tree))
 
 
 def test_refuses_a_model_that_was_altered(tree: Path) -> None:
@@ -124,7 +146,8 @@ def test_refuses_a_model_that_was_altered(tree: Path) -> None:
 
 def test_an_error_of_the_engine_is_reported(tree: Path) -> None:
     for command in ("build", "push"):
-        (tree / "engine").write_text(f"{ENGINE}case $1 in {command}) exit 1 ;; esac\n")
+        failing = f'case "$*" in *--help) ;; {command}*) exit 1 ;; esac\n'
+        (tree / "engine").write_text(ENGINE + failing)
         done = build(tree, "--push", "registry.test/agent:1")
         assert done.returncode == 2
         assert f"{command}" in done.stderr.splitlines()[-1] and "failed" in done.stderr

@@ -6,17 +6,19 @@ may be written to without a login: CONTAINER_TEST_REGISTRY=HOST:PORT, or OFFLINE
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ import pytest
 
 from agent.gym_remote.channels import Channel, describe
 from agent.gym_remote.messages import MessageReader, TimestepTimeoutError, encode
+from arena.evaluation.containers import FOLDER_LABEL
 from tests.helpers.container import (
     BASE,
     ISOLATED,
@@ -272,6 +275,52 @@ def test_the_local_evaluation_scores_images(
     returns = [episode_return for episode_return, _ in monitor_rows(tmp_path / "run")]
     assert level["status"] == "finished" and level["timesteps"] == 1500
     assert level["score"] == pytest.approx(sum(returns) / len(returns))
+
+
+def test_a_container_does_not_outlive_its_evaluation(
+    engine: Engine, image: str, tmp_path: Path
+) -> None:
+    """Neither if the evaluation is killed, nor, after the next run, if its supervisor is too."""
+    command = [sys.executable, "local_eval.py", "run", "--image", image, "--seed", "1"]
+    command += ["--levels", "Airstriker-Genesis-v0:Level1", "--no-report", "--out"]
+
+    def containers() -> list[str]:
+        return engine.call("ps", "--all", "--quiet", f"--filter=label={FOLDER_LABEL}").split()
+
+    def start_and_kill(name: str, *, supervisor: bool) -> None:
+        words = [*command, str(tmp_path / name), "--budget-steps", "1000000"]
+        evaluation = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
+        journal = tmp_path / name / "levels" / "Airstriker-Genesis-v0.Level1" / "agent-stderr.txt"
+        wait_until(lambda: journal.exists() and b"event=connected" in journal.read_bytes())
+        assert containers()
+        if supervisor:
+            os.kill(supervisor_of(evaluation.pid), signal.SIGKILL)
+        evaluation.kill()
+        evaluation.wait()
+
+    start_and_kill("first", supervisor=False)
+    wait_until(lambda: not containers())
+    start_and_kill("second", supervisor=True)
+    words = [*command, str(tmp_path / "third"), "--budget-steps", "100"]
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, timeout=300).returncode == 0
+    assert not containers()
+
+
+def supervisor_of(parent: int) -> int:
+    """Process id of the supervisor that an evaluation has started."""
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if b"supervisor.py" in (entry / "cmdline").read_bytes():
+                if f"PPid:\t{parent}\n" in (entry / "status").read_text():
+                    return int(entry.name)
+    raise AssertionError("the evaluation has no supervisor")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
 
 
 def test_the_pulled_image_equals_the_pushed_one(engine: Engine, image: str) -> None:
