@@ -73,7 +73,12 @@ def parse(
     argv = sys.argv[1:] if argv is None else argv
     presets: Presets = getattr(options_class, "presets", {})
     defaults = {**(defaults or {}), **_chosen_preset(presets, argv)}
-    parser = _Parser(prog=prog, description=options_class.__doc__, allow_abbrev=False)
+    parser = _Parser(
+        prog=prog,
+        description=options_class.__doc__,
+        allow_abbrev=False,
+        formatter_class=_HelpFormatter,
+    )
     if presets:
         parser.add_argument("--preset", choices=sorted(presets), help="named set of default values")
     hints = typing.get_type_hints(options_class)
@@ -173,6 +178,17 @@ def _add(
         )
         arguments |= {"nargs": "+", "action": _AsTuple}
     parser.add_argument(flag, **arguments)
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """Keeps the line ends of a help text that lists values."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return [
+            line
+            for part in text.split("\n")
+            for line in argparse.HelpFormatter._split_lines(self, part, width)
+        ]
 
 
 class _AsTuple(argparse.Action):

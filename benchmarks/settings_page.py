@@ -139,7 +139,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 def _meaning(field: dataclasses.Field[Any]) -> str:
     choices = field.metadata["choices"]
-    meaning = field.metadata["help"]
+    meaning = field.metadata["help"].replace("\n", "<br>")
     return f"{meaning} ({', '.join(f'`{choice}`' for choice in choices)})" if choices else meaning
 
 

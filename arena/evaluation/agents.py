@@ -20,6 +20,18 @@ from agent.settings import PLAY_SETTINGS, Settings, read_settings
 from agent.world_model.packed_model import load
 from arena.evaluation.agent_process import AgentError, AgentProcess, WorkingDirectory
 
+PROJECT_DIR = Path(agent.__path__[0]).parent
+COMPATIBILITY = Path(agent.__path__[0]) / "compatibility"
+OURS = "ours"
+# The agents that come with the project, besides ours: name -> arguments of `python -m`, and what
+# the agent does. Such a program plays through gym_remote; its settings are the environment
+# variables of `AgentOptions`.
+BASELINES = {
+    "jerk": ("baselines jerk", "JERK: runs right with random jumps, repeats its best episode"),
+    "random": ("baselines random", "presses B, DOWN, LEFT and RIGHT at random"),
+    "right": ("baselines right", "holds RIGHT"),
+}
+
 
 @dataclass(frozen=True)
 class AgentOptions:
@@ -138,9 +150,35 @@ class LocalAgent:
             # An empty variable counts as unset: a variable of the caller must not replace a
             # setting that is None here.
             **{name: "" if value is None else str(value) for name, value in values.items()},
-            "PYTHONPATH": _with_python_path(Path(agent.__path__[0]).parent),
+            "PYTHONPATH": _python_path(PROJECT_DIR),
         }
         return AgentProcess([sys.executable, "-m", "agent"], directory, env=environment)
+
+
+@dataclass(frozen=True)
+class BaselineAgent:
+    """An agent of `BASELINES`, started with the Python of this process."""
+
+    name: str
+    options: AgentOptions
+
+    def check(self) -> None:
+        """Do nothing: the name is one of `BASELINES`."""
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "baseline", "baseline": self.name, **self.options.describe()}
+
+    def start(self, directory: WorkingDirectory) -> AgentProcess:
+        environment = {
+            **os.environ,
+            "SEED": "",  # an empty variable counts as unset
+            **self.options.environment(),
+            "SOCKET_DIR": str(directory.socket_dir),
+            "OUTPUT_DIR": str(directory.output_dir),
+            "PYTHONPATH": _python_path(PROJECT_DIR),
+        }
+        command = [sys.executable, "-m", *BASELINES[self.name][0].split()]
+        return AgentProcess(command, directory, env=environment)
 
 
 @dataclass(frozen=True)
@@ -151,6 +189,7 @@ class CommandAgent:
     environment contains SOCKET_DIR, OUTPUT_DIR, BUDGET_STEPS and, when given, SEED, LOCK_IN_SCORE,
     LOCK_IN_RULE and REPEATS. The working directory differs from the caller's: words that name an
     existing file or folder are made absolute, and Python searches the caller's directory first.
+    Agents of 2018 find the module `gym_remote` (`agent.compatibility`).
     """
 
     words: tuple[str, ...]
@@ -193,7 +232,7 @@ class CommandAgent:
             **self.options.environment(),
             "SOCKET_DIR": str(directory.socket_dir),
             "OUTPUT_DIR": str(directory.output_dir),
-            "PYTHONPATH": _with_python_path(self.caller_dir),
+            "PYTHONPATH": _python_path(self.caller_dir, COMPATIBILITY),
         }
         try:
             return AgentProcess(self._command(), directory, env=environment)
@@ -211,5 +250,6 @@ class CommandAgent:
         return str(path) if word and not word.startswith("-") and path.exists() else word
 
 
-def _with_python_path(folder: Path) -> str:
-    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))
+def _python_path(first: Path, last: Path | None = None) -> str:
+    folders = [str(first), os.environ.get("PYTHONPATH", ""), str(last or "")]
+    return os.pathsep.join(filter(None, folders))

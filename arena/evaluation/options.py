@@ -10,7 +10,15 @@ from agent.command_line import option
 from agent.errors import UserError
 from agent.settings import RULES
 from arena.environment.levels import select
-from arena.evaluation.agents import Agent, AgentOptions, CommandAgent, LocalAgent
+from arena.evaluation.agents import (
+    BASELINES,
+    OURS,
+    Agent,
+    AgentOptions,
+    BaselineAgent,
+    CommandAgent,
+    LocalAgent,
+)
 from arena.evaluation.containers import ImageAgent
 from arena.evaluation.evaluate import EvaluationPlan
 from arena.evaluation.level_run import LevelLimits
@@ -21,6 +29,13 @@ DEFAULT_LEVELS = "pangolin-validation"  # the bundled game: needs no ROM of the 
 DEFAULT_BUDGET_STEPS = 5_000
 FULL_BUDGET_STEPS = 1_000_000
 DEFAULT_SEED = 1
+AGENTS_HELP = "\n".join(
+    [
+        "agent that comes with the project:",
+        f"{OURS}: the World Models agent of this project",
+        *(f"{name}: {about}" for name, (_, about) in BASELINES.items()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +71,10 @@ class RunOptions:
     out: Path | None = option(
         "run folder [the unfinished one of this command in runs/, or a new one there]", None
     )
-    pretrained: Path | None = option("packed model of the local agent [pretrained]", None)
-    agent_command: str | None = option(
-        "command of another agent, which replaces the local agent", None
-    )
-    image: str | None = option(
-        "contest image of another agent, which replaces the local agent", None
-    )
+    agent: str = option(AGENTS_HELP, OURS, choices=(OURS, *BASELINES))
+    pretrained: Path | None = option("packed model of the agent `ours` [pretrained]", None)
+    agent_command: str | None = option("command of another agent, instead of --agent", None)
+    image: str | None = option("contest image of another agent, instead of --agent", None)
     image_memory_gigabytes: float = option(
         "memory limit of the image's container, in gigabytes", 8.0
     )
@@ -81,7 +93,9 @@ class RunOptions:
             UserError: an option is out of range, or two options exclude each other.
         """
         self._check_numbers()
-        other_agent = self.agent_command is not None or self.image is not None
+        other_program = self.agent_command is not None or self.image is not None
+        baseline = self.agent != OURS
+        lock_in = (self.lock_in, self.lock_in_rule, self.repeats) != (None, None, None)
         conflicts = [
             (
                 self.full and self.budget_steps is not None,
@@ -96,8 +110,17 @@ class RunOptions:
                 "--watch shows only levels played on this machine: leave out --executor ray",
             ),
             (
-                bool(self.pretrained) and other_agent,
-                "--pretrained is for the local agent only: leave it out",
+                baseline and other_program,
+                f"--agent {self.agent} and another agent exclude each other: leave one out",
+            ),
+            (
+                bool(self.pretrained) and (other_program or baseline),
+                "--pretrained is for the agent `ours` only: leave it out",
+            ),
+            (
+                baseline and lock_in,
+                f"the agent {self.agent} has no lock-in: leave out --lock-in, --lock-in-rule,"
+                " --repeats and their environment variables",
             ),
         ]
         for conflict, message in conflicts:
@@ -158,4 +181,6 @@ def _make_agent(options: RunOptions, agent_options: AgentOptions) -> Agent:
     if options.image is not None:
         memory = options.image_memory_gigabytes
         return ImageAgent.find(options.image, agent_options, memory, os.environ)
+    if options.agent != OURS:
+        return BaselineAgent(options.agent, agent_options)
     return LocalAgent.configure(os.environ, options.pretrained, agent_options)
