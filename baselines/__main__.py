@@ -17,6 +17,7 @@ from agent.compatibility.gym_remote.exceptions import (
     WallClockTimeoutError,
 )
 from agent.errors import UserError
+from agent.option_checks import COUNT, SEED
 from agent.settings import CONTEST_STEPS
 from baselines.jerk import Jerk
 from baselines.simple_agents import BaselineEnv, hold_right, play_policy, random_buttons
@@ -35,9 +36,9 @@ class BaselineOptions:
         "folder that contains the contest's socket `sock`", Path("tmp/sock"), env="SOCKET_DIR"
     )
     budget_steps: int = option(
-        "timesteps of the budget, resets included", CONTEST_STEPS, env="BUDGET_STEPS"
+        "timesteps of the budget, resets included", CONTEST_STEPS, env="BUDGET_STEPS", within=COUNT
     )
-    seed: int = option("random seed of the buttons", 1, env="SEED")
+    seed: int = option("random seed of the buttons, 1 or more", 1, env="SEED", within=SEED)
 
 
 def main() -> None:

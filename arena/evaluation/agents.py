@@ -14,14 +14,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import agent
 from agent.files import sha256
 from agent.settings import PLAY_SETTINGS, Settings, read_settings
 from agent.world_model.packed_model import load
 from arena.evaluation.agent_process import AgentError, AgentProcess, WorkingDirectory
+from arena.evaluation.run_folder import PROJECT_DIR
 
-PROJECT_DIR = Path(agent.__path__[0]).parent
-COMPATIBILITY = Path(agent.__path__[0]) / "compatibility"
+COMPATIBILITY = PROJECT_DIR / "agent" / "compatibility"
 OURS = "ours"
 # The agents that come with the project, besides ours: name -> arguments of `python -m`, and what
 # the agent does. Such a program plays through gym_remote; its settings are the environment
@@ -152,7 +151,7 @@ class LocalAgent:
             **{name: "" if value is None else str(value) for name, value in values.items()},
             "PYTHONPATH": _python_path(PROJECT_DIR),
         }
-        return AgentProcess([sys.executable, "-m", "agent"], directory, env=environment)
+        return AgentProcess([sys.executable, "-m", "agent"], directory, environment)
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,7 @@ class BaselineAgent:
             "PYTHONPATH": _python_path(PROJECT_DIR),
         }
         command = [sys.executable, "-m", *BASELINES[self.name][0].split()]
-        return AgentProcess(command, directory, env=environment)
+        return AgentProcess(command, directory, environment)
 
 
 @dataclass(frozen=True)
@@ -235,7 +234,7 @@ class CommandAgent:
             "PYTHONPATH": _python_path(self.caller_dir, COMPATIBILITY),
         }
         try:
-            return AgentProcess(self._command(), directory, env=environment)
+            return AgentProcess(self._command(), directory, environment)
         except OSError as error:  # for example a program for another architecture
             raise AgentError(f"{self.words[0]!r} can't be started: {error.strerror}") from error
 
