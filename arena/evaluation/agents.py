@@ -70,6 +70,22 @@ class AgentOptions:
         return values | {name: value for name, value in more.items() if value is not None}
 
 
+class RunningAgent(Protocol):
+    """A started agent, as `AgentProcess` is one."""
+
+    def exit_code(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for the exit code; None if the agent still runs after these seconds."""
+
+    def stop(self) -> None:
+        """End the agent and everything it started."""
+
+    def trim_logs(self) -> None:
+        """Cut a log file that exceeds its limit down to its end."""
+
+
 class Agent(Protocol):
     """An agent that an evaluation can start."""
 
@@ -83,7 +99,7 @@ class Agent(Protocol):
     def describe(self) -> dict[str, Any]:
         """What distinguishes this agent from others, for run.json; no environment variables."""
 
-    def start(self, directory: WorkingDirectory) -> AgentProcess:
+    def start(self, directory: WorkingDirectory) -> RunningAgent:
         """Start the agent; its server already listens."""
 
 
@@ -162,7 +178,9 @@ class BaselineAgent:
     options: AgentOptions
 
     def check(self) -> None:
-        """Do nothing: the name is one of `BASELINES`."""
+        if self.name not in BASELINES:
+            known = ", ".join((OURS, *BASELINES))
+            raise AgentError(f"there is no agent {self.name!r}: use one of {known}")
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "baseline", "baseline": self.name, **self.options.describe()}

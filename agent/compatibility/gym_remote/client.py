@@ -3,6 +3,7 @@
 With gym installed it is a `gym.Env` with gym's spaces, so that wrappers of gym accept it.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -80,13 +81,13 @@ class RemoteEnv(Env):  # type: ignore[misc]
             GymRemoteError: a limit was reached, or the step was refused.
             ValueError: the action has another number of buttons.
         """
-        pressed = np.asarray(action) % 2
+        pressed = np.asarray(action)
         if pressed.shape != self._weights.shape:
             raise ValueError(
                 f"an action has the shape {pressed.shape}, expected {self._weights.shape}: a value"
                 " for each button"
             )
-        self._ask({"ac": int(pressed.dot(self._weights))})
+        self._ask({"ac": int((pressed % 2).dot(self._weights))})
         return np.array(self._screen), self._reward, self._done, {}
 
     def close(self) -> None:
@@ -127,6 +128,8 @@ class RemoteEnv(Env):  # type: ignore[misc]
 
     def _ended(self, error: gre.GymRemoteError) -> gre.GymRemoteError:
         self._end = error
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
         self._socket.close()
         return error
 
