@@ -241,9 +241,14 @@ def _commit() -> str | None:
     """The project's commit, with `+changes` if the working tree differs from it."""
     git = ["git", "-C", str(PROJECT_DIR)]
     try:
-        head = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        top, head = subprocess.run(
+            [*git, "rev-parse", "--show-toplevel", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        if Path(top) != PROJECT_DIR:
+            return None  # installed inside somebody else's repository
         changes = subprocess.run(
             [*git, "status", "--porcelain", "--untracked-files=no"],
             capture_output=True,
