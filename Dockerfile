@@ -44,7 +44,8 @@ Evolution.load(folder)'
 
 # ---- the submission ----
 FROM ${BASE}
-ENV PYTHONPATH=/opt/packages PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+# An image built on this one also finds the module gym_remote, which agents of 2018 import.
+ENV PYTHONPATH=/opt/packages:/root/compo/agent/compatibility PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 COPY --from=build /opt/packages /opt/packages
 COPY --from=build /root/compo /root/compo

@@ -88,10 +88,11 @@ if ! command -v $(1) >/dev/null; then \
 fi
 endef
 
-# A stamp file is written only after a successful installation. The extra `dev` includes `arena`.
+# A stamp file is written only after a successful installation. The extra `dev` includes
+# what playing needs.
 $(VENV)/.arena: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "setting up $(VENV) for playing (only once, about a minute)"
-	@$(INSTALL) --editable '.[arena]'
+	@$(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python

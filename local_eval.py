@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from agent import command_line
 from agent.command_line import option
@@ -81,6 +82,11 @@ class ReportOptions:
 def main() -> int:
     """Run the command that the first argument names."""
     return choose(COMMANDS, DESCRIPTION)
+
+
+def program() -> NoReturn:
+    """Run `main` as the installed command `world-models-contest` does."""
+    command_line.run(main)
 
 
 def movie(options: MovieOptions) -> int:
@@ -199,4 +205,4 @@ COMMANDS = {
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    program()

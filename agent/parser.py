@@ -23,13 +23,17 @@ class Parser(argparse.ArgumentParser):
 
 
 class Paragraphs(argparse.HelpFormatter):
-    """Keeps the paragraphs of a docstring apart, and lists subcommands without a heading."""
+    """Keeps paragraphs and the lines of a list apart, and lists subcommands without a heading."""
 
     def _format_action(self, action: argparse.Action) -> str:
         if isinstance(action, argparse._SubParsersAction):
             listed = action._get_subactions()
             return "".join(super(Paragraphs, self)._format_action(entry) for entry in listed)
         return super()._format_action(action)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        split = super()._split_lines
+        return [line for part in text.split("\n") for line in split(part, width)]
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         fill = super()._fill_text

@@ -24,6 +24,8 @@ RULES = ("first-above", "best-of")
 RULES_WITHOUT_THRESHOLD = ("best-of",)
 ORDERS = ("distribution", "mean-first")
 PLAY = "play.json"
+# Beside this package: in a checkout, in the image and in an installation alike.
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Settings:
         Path("out"),
         env="OUTPUT_DIR",
     )
-    pretrained: Path = option("folder of the packed model", Path("pretrained"), env="PRETRAINED")
+    pretrained: Path = option("folder of the packed model", PRETRAINED, env="PRETRAINED")
     lock_in_score: float = option(
         "threshold of first-above: an episode return above it locks the candidate in",
         2000.0,

@@ -84,7 +84,7 @@ def completion(commands: Mapping[str, Command], shell: str) -> str:
         import shtab
     except ModuleNotFoundError:
         raise UserError(
-            "this Python has no package shtab: install the extra `arena` (pip install '.[arena]')"
+            "this Python has no package shtab, which completion needs: pip install shtab"
         ) from None
     script: str = shtab.complete(_tree(commands, "", Path(sys.argv[0]).name), shell)
     return script

@@ -9,25 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from baselines.simple_agents import LEFT, RIGHT, Buttons, press, run_and_jump
+from baselines.simple_agents import LEFT, RIGHT, BaselineEnv, Buttons, press, run_and_jump
 
 RIGHT_STEPS = 100
 LEFT_STEPS = 70
 EXPLOIT = 0.25  # initial probability of repeating; it grows by t / EXPLOIT_GROWTH
 EXPLOIT_GROWTH = 1_000_000
-
-
-class BaselineEnv(Protocol):
-    """An environment with the contest's interface."""
-
-    def reset(self) -> NDArray[np.uint8]: ...
-
-    def step(self, buttons: Buttons) -> tuple[NDArray[np.uint8], float, bool, object]: ...
 
 
 @dataclass

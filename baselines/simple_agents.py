@@ -6,13 +6,24 @@ as uint8 (12,). A level that one of them finishes is too easy.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Buttons = NDArray[np.uint8]
 Policy = Callable[[np.random.Generator], Iterator[Buttons]]
+
+
+class BaselineEnv(Protocol):
+    """An environment with the contest's interface."""
+
+    def reset(self) -> NDArray[np.uint8]: ...
+
+    def step(self, buttons: Buttons) -> tuple[NDArray[np.uint8], float, bool, object]: ...
+
 
 N_BUTTONS = 12
 B, DOWN, LEFT, RIGHT = 0, 5, 6, 7
@@ -66,3 +77,18 @@ POLICIES: dict[str, Policy] = {
     "RIGHT with jumps": run_and_jump,
     "random buttons": random_buttons,
 }
+
+
+def play_policy(policy: Policy, environment: BaselineEnv, seed: int) -> None:
+    """Play episodes with a policy until the environment raises an exception.
+
+    Args:
+        policy: one of `POLICIES`; each episode starts it anew.
+        environment: environment of the level.
+        seed: random seed; each episode has its own random generator.
+    """
+    for episode in itertools.count():
+        environment.reset()
+        for buttons in policy(np.random.default_rng([seed, episode])):
+            if environment.step(buttons)[2]:
+                break

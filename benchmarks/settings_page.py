@@ -145,7 +145,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 def _meaning(field: dataclasses.Field[Any]) -> str:
     choices = [choice for choice in field.metadata["choices"] or () if choice]
-    meaning = command_line.described(field, field.default)[0]
+    meaning = command_line.described(field, field.default)[0].replace("\n", "<br>")
     return f"{meaning} ({', '.join(f'`{choice}`' for choice in choices)})" if choices else meaning
 
 

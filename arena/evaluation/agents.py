@@ -14,11 +14,22 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import agent
 from agent.files import sha256
 from agent.settings import PLAY_SETTINGS, Settings, read_settings
 from agent.world_model.packed_model import load
 from arena.evaluation.agent_process import AgentError, AgentProcess, WorkingDirectory
+from arena.evaluation.run_folder import PROJECT_DIR
+
+COMPATIBILITY = PROJECT_DIR / "agent" / "compatibility"
+OURS = "ours"
+# The agents that come with the project, besides ours: name -> arguments of `python -m`, and what
+# the agent does. Such a program plays through gym_remote; its settings are the environment
+# variables of `AgentOptions`.
+BASELINES = {
+    "jerk": ("baselines jerk", "JERK: runs right with random jumps, repeats its best episode"),
+    "random": ("baselines random", "presses B, DOWN, LEFT and RIGHT at random"),
+    "right": ("baselines right", "holds RIGHT"),
+}
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,22 @@ class AgentOptions:
         return values | {name: value for name, value in more.items() if value is not None}
 
 
+class RunningAgent(Protocol):
+    """A started agent, as `AgentProcess` is one."""
+
+    def exit_code(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for the exit code; None if the agent still runs after these seconds."""
+
+    def stop(self) -> None:
+        """End the agent and everything it started."""
+
+    def trim_logs(self) -> None:
+        """Cut a log file that exceeds its limit down to its end."""
+
+
 class Agent(Protocol):
     """An agent that an evaluation can start."""
 
@@ -72,7 +99,7 @@ class Agent(Protocol):
     def describe(self) -> dict[str, Any]:
         """What distinguishes this agent from others, for run.json; no environment variables."""
 
-    def start(self, directory: WorkingDirectory) -> AgentProcess:
+    def start(self, directory: WorkingDirectory) -> RunningAgent:
         """Start the agent; its server already listens."""
 
 
@@ -138,9 +165,37 @@ class LocalAgent:
             # An empty variable counts as unset: a variable of the caller must not replace a
             # setting that is None here.
             **{name: "" if value is None else str(value) for name, value in values.items()},
-            "PYTHONPATH": _with_python_path(Path(agent.__path__[0]).parent),
+            "PYTHONPATH": _python_path(PROJECT_DIR),
         }
         return AgentProcess([sys.executable, "-m", "agent"], directory, environment)
+
+
+@dataclass(frozen=True)
+class BaselineAgent:
+    """An agent of `BASELINES`, started with the Python of this process."""
+
+    name: str
+    options: AgentOptions
+
+    def check(self) -> None:
+        if self.name not in BASELINES:
+            known = ", ".join((OURS, *BASELINES))
+            raise AgentError(f"there is no agent {self.name!r}: use one of {known}")
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "baseline", "baseline": self.name, **self.options.describe()}
+
+    def start(self, directory: WorkingDirectory) -> AgentProcess:
+        environment = {
+            **os.environ,
+            "SEED": "",  # an empty variable counts as unset
+            **self.options.environment(),
+            "SOCKET_DIR": str(directory.socket_dir),
+            "OUTPUT_DIR": str(directory.output_dir),
+            "PYTHONPATH": _python_path(PROJECT_DIR),
+        }
+        command = [sys.executable, "-m", *BASELINES[self.name][0].split()]
+        return AgentProcess(command, directory, environment)
 
 
 @dataclass(frozen=True)
@@ -152,6 +207,7 @@ class CommandAgent:
     LOCK_IN_RULE and REPEATS. The working directory differs from the caller's: words, values of
     `--option=value` and PRETRAINED are made absolute if they name an existing file or folder, and
     so is PYTHONPATH, which begins with the caller's directory.
+    Agents of 2018 find the module `gym_remote` (`agent.compatibility`).
     """
 
     words: tuple[str, ...]
@@ -194,7 +250,7 @@ class CommandAgent:
             **self.options.environment(),
             "SOCKET_DIR": str(directory.socket_dir),
             "OUTPUT_DIR": str(directory.output_dir),
-            "PYTHONPATH": _with_python_path(self.caller_dir),
+            "PYTHONPATH": _python_path(self.caller_dir, COMPATIBILITY),
         }
         if "PRETRAINED" in environment:
             environment["PRETRAINED"] = self._absolute(environment["PRETRAINED"])
@@ -215,7 +271,8 @@ class CommandAgent:
         return f"{option}{equals}{path}" if value and path.exists() else word
 
 
-def _with_python_path(folder: Path) -> str:
-    """The caller's PYTHONPATH after a folder; absolute, for an agent in another directory."""
-    others = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    return os.pathsep.join([str(folder), *map(os.path.abspath, others)])
+def _python_path(first: Path, last: Path | None = None) -> str:
+    """The caller's PYTHONPATH between two folders; absolute, for an agent in another directory."""
+    callers = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    folders = [str(first), *map(os.path.abspath, callers), str(last or "")]
+    return os.pathsep.join(filter(None, folders))

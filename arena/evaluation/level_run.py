@@ -28,13 +28,12 @@ from arena.evaluation.agent_process import (
     STDERR_NAME,
     STDOUT_NAME,
     AgentError,
-    AgentProcess,
     WorkingDirectory,
     end_process,
     remove_tree,
     tail,
 )
-from arena.evaluation.agents import Agent
+from arena.evaluation.agents import Agent, RunningAgent
 from arena.evaluation.kept_movies import keep_chosen_movies, prune_movies
 from arena.evaluation.level_progress import LevelProgress
 from arena.evaluation.results import LevelFailure, LevelResult
@@ -242,7 +241,7 @@ class LevelRun:
         self.timesteps, self.returns = progress.timesteps, progress.returns
 
     def _check_agent(
-        self, server: subprocess.Popen[bytes], agent: AgentProcess, progress: LevelProgress
+        self, server: subprocess.Popen[bytes], agent: RunningAgent, progress: LevelProgress
     ) -> None:
         """Raise _Failure if the agent ended without connecting, or takes no steps any more."""
         if agent.exit_code() is not None:
@@ -254,7 +253,7 @@ class LevelRun:
             refused = f" ({REFUSED})" if progress.refusals else ""
             raise _Failure(f"the agent took no step for {self.limits.hang_seconds:g} s{refused}")
 
-    def _check_end(self, server: subprocess.Popen[bytes], agent: AgentProcess) -> None:
+    def _check_end(self, server: subprocess.Popen[bytes], agent: RunningAgent) -> None:
         """Raise _Failure unless the session ended at a limit."""
         end = read_result(self.folder)
         if end is None:
@@ -305,7 +304,7 @@ class LevelRun:
         )
 
 
-def _departure(agent: AgentProcess) -> str:
+def _departure(agent: RunningAgent) -> str:
     code = agent.exit_code()
     if code is None:
         return "the agent disconnected"

@@ -11,7 +11,15 @@ from agent.errors import UserError
 from agent.option_checks import COUNT, PROCESSES, SECONDS, SEED, check_ranges
 from agent.settings import RULES
 from arena.environment.levels import select
-from arena.evaluation.agents import Agent, AgentOptions, CommandAgent, LocalAgent
+from arena.evaluation.agents import (
+    BASELINES,
+    OURS,
+    Agent,
+    AgentOptions,
+    BaselineAgent,
+    CommandAgent,
+    LocalAgent,
+)
 from arena.evaluation.containers import ImageAgent
 from arena.evaluation.evaluate import EvaluationPlan
 from arena.evaluation.level_run import LevelLimits
@@ -22,6 +30,13 @@ DEFAULT_LEVELS = "pangolin-validation"  # the bundled game: needs no ROM of the 
 DEFAULT_BUDGET_STEPS = 5_000
 FULL_BUDGET_STEPS = 1_000_000
 DEFAULT_SEED = 1
+AGENTS_HELP = "\n".join(
+    [
+        "agent that comes with the project:",
+        f"{OURS}: World Models agent of this project",
+        *(f"{name}: {about}" for name, (_, about) in BASELINES.items()),
+    ]
+)
 # Headings of --help.
 WHAT, AGENT, SHOWN = "levels and budget", "agent", "what is written and shown"
 MACHINES, LIMITS = "machines", "limits"
@@ -56,14 +71,15 @@ class RunOptions:
         group=WHAT,
         within=SEED,
     )
-    pretrained: Path | None = option(
-        "packed model of the local agent [pretrained]", None, group=AGENT
-    )
+    agent: str = option(AGENTS_HELP, OURS, choices=(OURS, *BASELINES), group=AGENT)
     agent_command: str | None = option(
-        "command of another agent, which replaces the local agent", None, group=AGENT
+        "command of another agent, instead of --agent", None, group=AGENT
     )
     image: str | None = option(
-        "contest image of another agent, which replaces the local agent", None, group=AGENT
+        "contest image of another agent, instead of --agent", None, group=AGENT
+    )
+    pretrained: Path | None = option(
+        f"packed model of the agent `{OURS}` [pretrained]", None, group=AGENT
     )
     lock_in_rule: str | None = option(
         "lock-in rule [the agent's own]", None, env="LOCK_IN_RULE", choices=RULES, group=AGENT
@@ -118,7 +134,9 @@ class RunOptions:
             UserError: an option is out of range, or two options exclude each other.
         """
         check_ranges(self)
-        other_agent = self.agent_command is not None or self.image is not None
+        other_program = self.agent_command is not None or self.image is not None
+        baseline = self.agent != OURS
+        lock_in = (self.lock_in, self.lock_in_rule, self.repeats) != (None, None, None)
         conflicts = [
             (
                 self.full and self.budget_steps is not None,
@@ -133,8 +151,17 @@ class RunOptions:
                 "--watch shows only levels played on this machine: leave out --executor ray",
             ),
             (
-                bool(self.pretrained) and other_agent,
-                "--pretrained is for the local agent only: leave it out",
+                baseline and other_program,
+                f"--agent {self.agent} and another agent exclude each other: use one of them",
+            ),
+            (
+                bool(self.pretrained) and (other_program or baseline),
+                f"--pretrained is for the agent `{OURS}` only: leave it out",
+            ),
+            (
+                baseline and lock_in,
+                f"the agent {self.agent} has no lock-in: leave out --lock-in, --lock-in-rule,"
+                " --repeats and their environment variables",
             ),
         ]
         for conflict, message in conflicts:
@@ -179,4 +206,6 @@ def _make_agent(options: RunOptions, agent_options: AgentOptions) -> Agent:
     if options.image is not None:
         memory = options.image_memory_gigabytes
         return ImageAgent.find(options.image, agent_options, memory, os.environ)
+    if options.agent != OURS:
+        return BaselineAgent(options.agent, agent_options)
     return LocalAgent.configure(os.environ, options.pretrained, agent_options)

@@ -123,7 +123,13 @@ class RunResultsError(UserError):
 
 def write_results(folder: Path, results: RunResults) -> None:
     """Write FOLDER/results.json atomically."""
-    content = {
+    text = json.dumps(to_json(results), indent=2, allow_nan=False)
+    write_atomically(folder / FILE_NAME, text.encode() + b"\n")
+
+
+def to_json(results: RunResults) -> dict[str, Any]:
+    """Return the content of a results.json as JSON values."""
+    return {
         "format": FORMAT,
         "version": VERSION,
         "complete": results.complete,
@@ -138,8 +144,6 @@ def write_results(folder: Path, results: RunResults) -> None:
         },
         "levels": [asdict(level) for level in results.levels],
     }
-    text = json.dumps(content, indent=2, allow_nan=False)
-    write_atomically(folder / FILE_NAME, text.encode() + b"\n")
 
 
 def read_results(folder: Path) -> RunResults:

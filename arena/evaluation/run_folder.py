@@ -68,6 +68,7 @@ def open_run(
     seeds: Mapping[str, int | None],
     argv: Sequence[str],
     root: Path = DEFAULT_ROOT,
+    resume: bool = True,
 ) -> RunFolder:
     """Open the folder of a run: a new one, or the one to resume.
 
@@ -78,20 +79,22 @@ def open_run(
         seeds: random seeds, for run.json.
         argv: the command, for run.json and messages.
         root: folder in which run folders are searched and created if `out` is None.
+        resume: whether an earlier run may be continued.
 
     Raises:
-        RunFolderError: the folder contains a run of another command or other files, is in use by
-            another process, or is not writable.
+        RunFolderError: the folder contains a run that can't be continued or other files, is in use
+            by another process, or is not writable.
     """
     settings = json.loads(json.dumps(settings))
     _check_path(out or root)
     try:
-        if out is None:
+        if out is not None and not resume and (out / FILE_NAME).exists():
+            raise RunFolderError(f"{out} contains a run already: give another folder")
+        if out is None and resume:
             resumable = _find_unfinished(root, settings, seeds, argv)
             if resumable is not None:
                 return resumable
-            out = _new_path(root, name)
-        return _open(out, settings, seeds, argv)
+        return _open(out or _new_path(root, name), settings, seeds, argv)
     except OSError as error:
         raise RunFolderError(
             f"can't write the run folder {out or root} ({error.strerror}): give another --out"
@@ -250,9 +253,14 @@ def _commit() -> str | None:
     """The project's commit, with `+changes` if the working tree differs from it."""
     git = ["git", "-C", str(PROJECT_DIR)]
     try:
-        head = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        top, head = subprocess.run(
+            [*git, "rev-parse", "--show-toplevel", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        if Path(top) != PROJECT_DIR:
+            return None  # installed inside somebody else's repository
         changes = subprocess.run(
             [*git, "status", "--porcelain", "--untracked-files=no"],
             capture_output=True,

@@ -6,7 +6,6 @@ Baselines have no model. They play in the process of the benchmark, without the 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
 from arena.evaluation.score import read_monitor
 from arena.server.monitor import MONITOR_FILE, Monitor
-from baselines.jerk import BaselineEnv, Jerk
-from baselines.simple_agents import POLICIES, Buttons
+from baselines.jerk import Jerk
+from baselines.simple_agents import POLICIES, BaselineEnv, Buttons, play_policy
 from benchmarks.scores.contest_plays import Play
 
 JERK = "JERK"
@@ -108,18 +107,10 @@ def play_budget(environment: BaselineEnv, task: BaselineTask) -> Play:
             if task.agent == JERK:
                 Jerk(counted, task.budget_steps, task.seed).run()
             else:
-                _play_policy(counted, task)
+                play_policy(POLICIES[task.agent], counted, task.seed)
     finally:
         monitor.close()
     return read_play(task.folder, counted.timesteps, time.perf_counter() - started)
-
-
-def _play_policy(environment: BaselineEnv, task: BaselineTask) -> None:
-    for episode in itertools.count():
-        environment.reset()
-        for buttons in POLICIES[task.agent](np.random.default_rng([task.seed, episode])):
-            if environment.step(buttons)[2]:
-                break
 
 
 def read_play(

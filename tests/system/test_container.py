@@ -194,7 +194,9 @@ def test_refuses_weights_that_were_altered(engine: Engine, image: str, tmp_path:
     mount = f"--volume={tmp_path / 'model'}:/root/compo/pretrained:ro"
     with engine.container(image, *ISOLATED, mount) as agent:
         assert agent.wait() == 2, agent.output
-    assert agent.output.startswith("error: pretrained/memory.onnx was altered"), agent.output
+    assert agent.output.startswith("error: /root/compo/pretrained/memory.onnx was altered"), (
+        agent.output
+    )
     assert agent.output.count("\n") == 1
 
 
@@ -253,6 +255,23 @@ def test_any_contest_image_plays(engine: Engine, other_image: str, compo: Compo)
     ):
         assert agent.wait() == 0, agent.output
     assert "closed:" in agent.output
+    assert len(monitor_rows(compo.results)) >= 1
+
+
+def test_an_image_built_on_ours_plays_an_agent_of_2018(
+    engine: Engine, image: str, compo: Compo
+) -> None:
+    example = "example-agent:test"
+    engine.call(
+        *("build", *flags("BUILD"), f"--build-arg=BASE={image}", "--tag", example),
+        str(ROOT / "examples"),
+    )
+    with (
+        compo.server(timesteps=1500),
+        engine.container(example, *ISOLATED, *compo.mounts()) as agent,
+    ):
+        assert agent.wait() == 0, agent.output
+    assert "the end: TimestepTimeoutError" in agent.output
     assert len(monitor_rows(compo.results)) >= 1
 
 
