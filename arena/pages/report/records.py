@@ -18,6 +18,7 @@ from agent.errors import UserError
 from agent.settings import RULES_WITHOUT_THRESHOLD
 from arena.environment.levels import Level
 from arena.evaluation.results import LevelResult, RunResults
+from arena.evaluation.score import FULL_PROGRESS_RETURN
 
 Floats = NDArray[np.float64]
 
@@ -93,6 +94,13 @@ class LevelRecord:
         """Whether the return is progress in the level: 9,000 from its start to its end."""
         return self.scenario == "contest"
 
+    @property
+    def ends_reached(self) -> int | None:
+        """Episodes that reached the level's end; None if the return does not show it."""
+        if not self.has_progress:
+            return None
+        return int((self.returns >= FULL_PROGRESS_RETURN).sum())
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -111,6 +119,15 @@ class RunRecord:
     results: RunResults
     levels: Sequence[LevelRecord]
     notes: Sequence[str]
+
+    @property
+    def levels_finished(self) -> tuple[int, int] | None:
+        """Levels whose end an episode reached, and all levels whose return would show it.
+
+        None if no level's return shows it.
+        """
+        known = [level.ends_reached for level in self.levels if level.ends_reached is not None]
+        return (sum(ends > 0 for ends in known), len(known)) if known else None
 
     @property
     def settings(self) -> Mapping[str, Any]:
