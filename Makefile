@@ -26,7 +26,7 @@ help: ## list the targets
 
 .PHONY: eval
 eval: $(VENV)/.arena ## evaluate the pretrained agent on this machine
-	@$(BIN)/python local_eval.py
+	@$(BIN)/python local_eval.py run
 
 .PHONY: test
 test: $(VENV)/.dev xdelta3 chromium ## run the fast tests, under three minutes

@@ -1,6 +1,7 @@
 """Runs the contest on this machine: evaluates an agent on a level set and prints its score.
 
-    python local_eval.py                         evaluate the pretrained agent, about two minutes
+    python local_eval.py                         list the commands
+    python local_eval.py run                     evaluate the pretrained agent, about a minute
     python local_eval.py run --levels sonic-validation --full --workers 3
     python local_eval.py run --watch             show the play live on a page
     python local_eval.py run --agent-command "python my_agent.py"
@@ -26,6 +27,7 @@ from agent import command_line
 from agent.command_line import option
 from agent.errors import INTERRUPTED_EXIT_CODE, USER_ERROR_EXIT_CODE, UserError
 from agent.settings import RULES_WITHOUT_THRESHOLD
+from agent.subcommands import Command, CompletionOptions, choose, completion
 from agent.world_model.packed_model import PackedModelError
 
 try:
@@ -42,7 +44,7 @@ try:
     from arena.pages.report import writing
     from arena.pages.report.episode_ends import LevelMap
     from arena.pages.report.records import LevelRecord
-    from arena.pages.tuning import command
+    from arena.pages.tuning.command import TuneOptions, tune
     from arena.replay import movies
     from arena.workers.ray_cluster import connect, disconnect
     from game.cartridge import maps
@@ -77,23 +79,13 @@ class ReportOptions:
 
 
 def main() -> int:
-    """Run the command that the first argument names; without one, `run`."""
-    arguments = sys.argv[1:]
-    if arguments[:1] == ["movie"]:
-        movie = command_line.parse(MovieOptions, arguments[1:], prog="local_eval.py movie")
-        return render(movie.file, movie.out)
-    if arguments[:1] == ["tune"]:
-        return command.main(arguments[1:])
-    if arguments[:1] == ["report"]:
-        return report(command_line.parse(ReportOptions, arguments[1:], prog="local_eval.py report"))
-    if arguments[:1] == ["run"]:
-        arguments = arguments[1:]
-    return run(command_line.parse(RunOptions, arguments, prog="local_eval.py run"))
+    """Run the command that the first argument names."""
+    return choose(COMMANDS, DESCRIPTION)
 
 
-def render(movie: Path, out: Path | None) -> int:
+def movie(options: MovieOptions) -> int:
     """Render a movie and print the path of the mp4."""
-    print(movies.render(movie, out, integration=integration_of(movie)))
+    print(movies.render(options.file, options.out, integration=integration_of(options.file)))
     return 0
 
 
@@ -104,6 +96,12 @@ def report(options: ReportOptions) -> int:
     else:
         page = writing.write_comparison(options.runs, options.out)
     print(page)
+    return 0
+
+
+def print_completion(options: CompletionOptions) -> int:
+    """Print the completion script of a shell."""
+    print(completion(COMMANDS, options.shell))
     return 0
 
 
@@ -186,6 +184,18 @@ def report_run(console: Console, folder: Path) -> None:
         print(f"warning: no report: {type(error).__name__}: {error}", file=sys.stderr)
     else:
         console.print(f"report   {page}", soft_wrap=True, highlight=False, markup=False)
+
+
+DESCRIPTION = """\
+The contest on this machine. `run` without options evaluates the pretrained agent on 11 levels,
+in about a minute."""
+COMMANDS = {
+    "run": Command(RunOptions, run, ("evaluate", "eval", "play")),
+    "report": Command(ReportOptions, report, ("compare", "comparison", "html")),
+    "movie": Command(MovieOptions, movie, ("video", "render", "mp4")),
+    "tune": Command(TuneOptions, tune, ("tuner", "advise")),
+    "completion": Command(CompletionOptions, print_completion),
+}
 
 
 if __name__ == "__main__":

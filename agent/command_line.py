@@ -17,10 +17,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from agent.errors import INTERRUPTED_EXIT_CODE, USER_ERROR_EXIT_CODE, UserError
+from agent.errors import (
+    INTERRUPTED_EXIT_CODE,
+    USER_ERROR_EXIT_CODE,
+    UserError,
+    nearest_names,
+)
+from agent.option_checks import check_ranges
+from agent.parser import AsTuple, Paragraphs, Parser
+from agent.terminal import degrade_output, printable
 
 Options = TypeVar("Options")
 Presets = Mapping[str, Mapping[str, Any]]
+# How shtab completes the path of a file, by shell.
+FILES = {"bash": "_shtab_compgen_files", "zsh": "_files"}
 
 
 def option(
@@ -30,19 +40,32 @@ def option(
     env: str | None = None,
     choices: Sequence[str] | None = None,
     positional: bool = False,
+    group: str | None = None,
+    within: tuple[float, float] | None = None,
 ) -> Any:
     """Declare one field of an options dataclass.
 
     Args:
-        help: one line for --help, which begins with a noun or a verb.
+        help: one line for --help, which begins with a noun or a verb. With the default None, text
+            in brackets at its end says what None means: `number of workers [one per core]`.
         default: value if neither flag nor variable is given; without a default, the option is
             required.
         env: environment variable that sets the option; an empty variable counts as unset.
         choices: the accepted values.
         positional: the option is given by position, without a flag; the type `tuple[X, ...]` takes
             one value or more.
+        group: heading that --help shows the option under.
+        within: the lowest and the highest accepted number; every option of type int or float has a
+            range.
     """
-    metadata = {"help": help, "env": env, "choices": choices, "positional": positional}
+    metadata = {
+        "help": help,
+        "env": env,
+        "choices": choices,
+        "positional": positional,
+        "group": group,
+        "within": within,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -67,21 +90,75 @@ def parse(
         defaults: field -> value of a settings file; replaces the defaults of the class.
 
     Raises:
-        UserError: an unknown flag, a value of the wrong type, or a missing required option.
+        UserError: an unknown flag, a value of the wrong type or out of its range, or a
+            missing required option.
     """
-    environment = os.environ if environment is None else environment
     argv = sys.argv[1:] if argv is None else argv
     presets: Presets = getattr(options_class, "presets", {})
     defaults = {**(defaults or {}), **_chosen_preset(presets, argv)}
-    parser = _Parser(prog=prog, description=options_class.__doc__, allow_abbrev=False)
-    if presets:
+    parser = make_parser(options_class, prog=prog, environment=environment, defaults=defaults)
+    values, unknown = parser.parse_known_args(argv)
+    if unknown:
+        near = nearest_names(unknown[0].partition("=")[0].strip("-"), parser.flags)
+        hint = f": did you mean --{' or --'.join(near)}?" if near else ""
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+    given = vars(values)
+    given.pop("preset", None)
+    options = options_class(**given)
+    check_ranges(options)
+    return options
+
+
+def make_parser(
+    options_class: type[Any],
+    *,
+    prog: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Parser:
+    """Build the parser of an options dataclass; the arguments are those of `parse`.
+
+    Raises:
+        UserError: a variable has an invalid value.
+    """
+    environment = os.environ if environment is None else environment
+    parser = Parser(
+        prog=prog,
+        usage=f"%(prog)s [options]{_required(options_class)}",
+        description=options_class.__doc__,
+        formatter_class=Paragraphs,
+        allow_abbrev=False,
+    )
+    if presets := getattr(options_class, "presets", {}):
         parser.add_argument("--preset", choices=sorted(presets), help="named set of default values")
     hints = typing.get_type_hints(options_class)
-    for field in dataclasses.fields(options_class):  # type: ignore[arg-type]
-        _add(parser, field, hints[field.name], defaults, environment)
-    values = vars(parser.parse_args(argv))
-    values.pop("preset", None)
-    return options_class(**values)
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for field in dataclasses.fields(options_class):
+        title = field.metadata["group"]
+        if title is not None and title not in groups:
+            groups[title] = parser.add_argument_group(title)
+        place = parser if title is None else groups[title]
+        _add(place, field, hints[field.name], defaults or {}, environment)
+    return parser
+
+
+def described(field: dataclasses.Field[Any], default: Any) -> tuple[str, str]:
+    """Split the help of an option into its meaning and its default; the latter "" if it has none.
+
+    Args:
+        field: the option.
+        default: its value without flag and variable; dataclasses.MISSING if it is required.
+    """
+    meaning, shown = field.metadata["help"], ""
+    if field.default is None:
+        meaning, _, shown = meaning.removesuffix("]").partition(" [")
+    if default is None:
+        return meaning, shown
+    if default is dataclasses.MISSING or default is False or default == "":
+        default = ""
+    elif default is True:
+        default = "yes"
+    return meaning, str(default)
 
 
 def peek(
@@ -97,7 +174,7 @@ def peek(
         UserError: the value has the wrong type.
     """
     environment = os.environ if environment is None else environment
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = Parser(add_help=False, allow_abbrev=False)
     (field,) = (field for field in dataclasses.fields(options_class) if field.name == name)
     _add(parser, field, typing.get_type_hints(options_class)[name], {}, environment)
     return getattr(parser.parse_known_args(argv)[0], name)
@@ -105,10 +182,11 @@ def peek(
 
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Call a command and exit with its code; a `UserError` becomes one line and exit code 2."""
+    degrade_output()
     try:
         code = main() or 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        print(f"error: {printable(str(error))}", file=sys.stderr, flush=True)
         code = USER_ERROR_EXIT_CODE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr, flush=True)
@@ -119,73 +197,73 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     sys.exit(code)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (see {self.prog} --help)")
-
-
 def _chosen_preset(presets: Presets, argv: Sequence[str]) -> Mapping[str, Any]:
     """Return the values of the preset that --preset names, before the other flags are read."""
-    finder = _Parser(add_help=False, allow_abbrev=False)
+    finder = Parser(add_help=False, allow_abbrev=False)
     finder.add_argument("--preset", choices=sorted(presets))
     chosen = finder.parse_known_args(argv)[0].preset if presets else None
     return presets[chosen] if chosen else {}
 
 
+def _required(options_class: type[Any]) -> str:
+    """Return the options that the usage names: those that are required, or given by position."""
+    usage = ""
+    for field in dataclasses.fields(options_class):
+        is_required = field.default is dataclasses.MISSING
+        if field.metadata["positional"]:
+            usage += f" {field.name.upper()}" if is_required else f" [{field.name.upper()}]"
+        elif is_required:
+            usage += f" {_flag(field)} ..."
+    return usage
+
+
+def _flag(field: dataclasses.Field[Any]) -> str:
+    return "--" + field.name.replace("_", "-")
+
+
 def _add(
-    parser: argparse.ArgumentParser,
+    parser: argparse._ActionsContainer,
     field: dataclasses.Field[Any],
     hint: Any,
     defaults: Mapping[str, Any],
     environment: Mapping[str, str],
 ) -> None:
-    flag = field.name if field.metadata["positional"] else "--" + field.name.replace("_", "-")
-    arguments: dict[str, Any] = {"help": field.metadata["help"].replace("%", "%%")}
     default = defaults.get(field.name, field.default)
     several = typing.get_origin(hint) is tuple
     value_type = _value_type(typing.get_args(hint)[0] if several else hint)
-    variable = field.metadata["env"]
-    if variable:
-        arguments["help"] += f" [{variable}]"
-        if environment.get(variable):
-            default = _from_text(variable, environment[variable], value_type, field)
+    variable, choices = field.metadata["env"], field.metadata["choices"]
+    if variable and environment.get(variable):
+        default = _from_text(variable, environment[variable], value_type, field)
+    positional = field.metadata["positional"]
+    assert positional or not several, f"{field.name}: only positional options take several values"
+    arguments: dict[str, Any] = {}
     if value_type is bool:
-        arguments["action"] = argparse.BooleanOptionalAction
+        # A flag that is off by default needs one that turns it off only if a variable can set it.
+        off = default is False and not variable
+        arguments["action"] = "store_true" if off else argparse.BooleanOptionalAction
     else:
-        arguments["type"] = value_type
-        arguments["choices"] = field.metadata["choices"]
-        if not field.metadata["positional"]:
-            arguments["metavar"] = (
-                None if field.metadata["choices"] else value_type.__name__.upper()
-            )
-    if default is dataclasses.MISSING:
-        if not field.metadata["positional"]:
-            arguments["required"] = True
-    else:
+        metavar = field.name if positional else value_type.__name__
+        arguments |= {"type": value_type, "choices": choices}
+        arguments["metavar"] = None if choices else metavar.upper()
+    if default is not dataclasses.MISSING:
         arguments["default"] = default
-        if field.metadata["positional"]:
-            arguments["nargs"] = "?"
-        if default is not None:
-            arguments["help"] += f" (default: {default})"
+        arguments |= {"nargs": "?"} if positional else {}
+    elif not positional:
+        arguments["required"] = True
     if several:
-        assert field.metadata["positional"], (
-            f"{field.name}: only positional options take several values"
-        )
-        arguments |= {"nargs": "+", "action": _AsTuple}
-    parser.add_argument(flag, **arguments)
+        arguments |= {"nargs": "+", "action": AsTuple}
+    action = parser.add_argument(field.name if positional else _flag(field), **arguments)
+    action.help = _help(field, default)  # argparse would add (default: None) to a flag with --no-
+    if value_type is Path:
+        action.complete = FILES  # type: ignore[attr-defined]
 
 
-class _AsTuple(argparse.Action):
-    """Stores several values as a tuple, so that the frozen dataclass stays hashable."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        setattr(namespace, self.dest, tuple(values))
+def _help(field: dataclasses.Field[Any], default: Any) -> str:
+    meaning, shown = described(field, default)
+    notes = [f"default: {shown}"] if shown else []
+    if field.metadata["env"]:
+        notes.append(f"variable: {field.metadata['env']}")
+    return (f"{meaning} ({'; '.join(notes)})" if notes else meaning).replace("%", "%%")
 
 
 def _value_type(hint: Any) -> type:

@@ -41,7 +41,9 @@ def read_constants(path: Path) -> dict[str, Any]:
         raise EvolutionError(f"{path} does not contain exactly {', '.join(_CONSTANTS)}: restore it")
     for name, kind in _CONSTANTS.items():
         if type(constants[name]) is not kind:
-            raise EvolutionError(f"{path}: {name} is {constants[name]!r:.80}: not {kind.__name__}")
+            raise EvolutionError(
+                f"{path}: {name} is {constants[name]!r:.80}, expected type {kind.__name__}"
+            )
     if constants["format_version"] != FORMAT_VERSION:
         raise EvolutionError(
             f"{path}: format_version is {constants['format_version']}, this program reads "

@@ -1,7 +1,8 @@
 """Reads journal.jsonl, which `agent.journal` writes: a complete file, or one that still grows.
 
 A killed agent leaves an incomplete last line, and another program may write a file of the same
-name. Therefore lines without an episode are counted and skipped; they never raise an error.
+name, or put something else in its place. Therefore lines without an episode are counted and
+skipped, and a file of another kind or size is a problem of the content; neither raises an error.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from agent.candidates import DRAWN
+from agent.guarded_files import open_guarded
 from agent.journal import EpisodeEntry
 
-MAX_READ_BYTES = 1 << 20  # read at once from a growing file, which may be of any size
+MAX_READ_BYTES = 1 << 20  # read at once from a growing file
+MAX_JOURNAL_BYTES = 1 << 25  # 80,000 episodes; a full budget of 1,000,000 has some thousands
 
 
 @dataclass(frozen=True)
@@ -24,28 +27,36 @@ class JournalContent:
     """The content of a journal file.
 
     Attributes:
-        episodes: The episodes in the order played.
-        lines: Number of lines, including those without an episode.
-        broken: Number of lines without an episode, including a cut last line.
-        cut: Whether the last line is not valid JSON.
+        episodes: the episodes in the order played.
+        lines: number of lines, including those without an episode.
+        broken: number of lines without an episode, including a cut last line.
+        cut: whether the last line is not valid JSON.
+        problem: why the file was not read, as one line; "" if it was.
     """
 
     episodes: list[EpisodeEntry]
     lines: int
     broken: int
     cut: bool
+    problem: str = ""
 
 
 def read_journal(path: Path) -> JournalContent | None:
-    """Read a whole journal; return None if the file can't be read."""
+    """Read a whole journal; return None if the file does not exist."""
+    episodes, lines, cut = [], 0, False
     try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
+        with open_guarded(path, MAX_JOURNAL_BYTES) as file:
+            for line in file:
+                values = _values(line)
+                lines, cut = lines + 1, values is _NOT_JSON
+                entry = _entry(values)
+                if entry is not None:
+                    episodes.append(entry)
+    except FileNotFoundError:
         return None
-    values = [_values(line) for line in lines]
-    episodes = [entry for entry in map(_entry, values) if entry is not None]
-    cut = bool(values) and values[-1] is _NOT_JSON
-    return JournalContent(episodes, len(lines), len(lines) - len(episodes), cut)
+    except OSError as error:
+        return JournalContent([], 0, 0, False, str(error))
+    return JournalContent(episodes, lines, lines - len(episodes), cut)
 
 
 class JournalFollower:
@@ -59,10 +70,12 @@ class JournalFollower:
     def read(self) -> list[EpisodeEntry]:
         """Return the episodes added since the last call; an incomplete line waits for the next.
 
-        One call reads at most `MAX_READ_BYTES`.
+        One call reads at most `MAX_READ_BYTES`, all calls together `MAX_JOURNAL_BYTES`.
         """
+        if self._position > MAX_JOURNAL_BYTES:
+            return []
         try:
-            with self._path.open("rb") as file:
+            with open_guarded(self._path) as file:
                 file.seek(self._position)
                 new = file.read(MAX_READ_BYTES)
         except OSError:
@@ -85,6 +98,8 @@ _NOT_JSON = object()
 
 
 def _values(line: bytes) -> object:
+    if not line.startswith(b"{"):  # without this, millions of empty lines take minutes
+        return _NOT_JSON
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
@@ -100,13 +115,13 @@ def _entry(values: object) -> EpisodeEntry | None:
     origin, seconds = values.get("origin", DRAWN), values.get("seconds")
     returned_to = values.get("returned_to")
     if not (
-        all(type(value) is int for value in counts)
+        all(map(_is_count, counts))
         and all(map(_is_number, numbers))
         and isinstance(values.get("locked"), bool)
         and isinstance(origin, str)
         and (returned_to is None or _is_number(returned_to))
         and (seconds is None or _are_seconds(seconds))
-        and values["length"] >= 1
+        and 1 <= values["length"] < values["timesteps"]
     ):
         return None
     return EpisodeEntry(
@@ -121,6 +136,10 @@ def _entry(values: object) -> EpisodeEntry | None:
         returned_to=None if returned_to is None else float(returned_to),
         seconds=seconds,
     )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 1 << 53
 
 
 def _is_number(value: Any) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT, COUNT_OR_ZERO, SECONDS_OR_ZERO, SEED, check_ranges
 
 SECONDS_TO_CONNECT = 600.0
 CONTEST_STEPS = 1_000_000
@@ -42,16 +43,19 @@ class Settings:
         "threshold of first-above: an episode return above it locks the candidate in",
         2000.0,
         env="LOCK_IN_SCORE",
+        within=(float("-inf"), float("inf")),
     )
     seed: int | None = option(
         "random seed of candidates and explorer, 1 or more [stored in the packed model]",
         None,
         env="SEED",
+        within=SEED,
     )
     connect_seconds: float = option(
         "longest wait for the server's socket, in seconds",
         SECONDS_TO_CONNECT,
         env="CONNECT_SECONDS",
+        within=SECONDS_OR_ZERO,
     )
     lock_in_rule: str = option(
         "rule that locks in one candidate for all remaining episodes",
@@ -63,6 +67,7 @@ class Settings:
         "candidates of best-of: each plays one episode, then the best is locked in",
         16,
         env="LOCK_IN_CANDIDATES",
+        within=COUNT,
     )
     candidate_order: str = option(
         "order of the candidates: all drawn (distribution), or the distribution's mean, then the"
@@ -81,24 +86,16 @@ class Settings:
         " recording",
         0,
         env="REPEATS",
+        within=COUNT_OR_ZERO,
     )
 
     def __post_init__(self) -> None:
         """Check the values.
 
         Raises:
-            UserError: a seed below 1 (pycma replaces 0 by the time), a threshold that is NaN, or a
-                number out of range.
+            UserError: a number is out of its range.
         """
-        if self.seed is not None and self.seed < 1:
-            raise UserError(f"the seed is {self.seed}: use 1 or more")
-        if self.lock_in_score != self.lock_in_score:
-            raise UserError("the lock-in score is NaN: use a number")
-        if not self.connect_seconds >= 0:
-            raise UserError(f"connect_seconds is {self.connect_seconds}: use 0 or more")
-        for name, minimum in {"lock_in_candidates": 1, "repeats": 0}.items():
-            if getattr(self, name) < minimum:
-                raise UserError(f"{name} is {getattr(self, name)}: use {minimum} or more")
+        check_ranges(self)
 
 
 # Settings that play.json may contain: those of play, without paths, seed and waiting time.

@@ -1,7 +1,4 @@
-"""Runs the contest's environment on this machine: `python -m arena serve|roms|levels`.
-
-Each command imports its modules itself, so that --help does not load the emulator.
-"""
+"""Runs the contest's environment on this machine: `python -m arena serve|roms|levels`."""
 
 from __future__ import annotations
 
@@ -12,14 +9,15 @@ from pathlib import Path
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT, SECONDS, SEED
+from agent.subcommands import Command, choose
+from arena.environment import roms
+from arena.environment.availability import describe_levels, describe_sets
+from arena.environment.levels import select
+from arena.server import session_result
+from arena.server.serve import serve
 
-USAGE = """\
-python -m arena COMMAND ...
-
-  serve GAME STATE   serve a level to any gym_remote agent (see serve --help)
-  roms [import DIR]  list the games that are present or missing, or import your own ROM files
-  levels [LEVELS]    list the level sets, or the levels that SET|GAME:STATE|DIR,... names
-"""
+PROG = "python -m arena"
 
 
 @dataclass(frozen=True)
@@ -33,32 +31,41 @@ class ServeOptions:
         Path("tmp/sock"),
     )
     levels_dir: Path | None = option(
-        "folder with the levels.json of your own game (default: stable-retro's games)", None
+        "folder with the levels.json of your own game [stable-retro's games]", None
     )
-    seed: int | None = option("random seed of the sticky actions (default: a random one)", None)
+    seed: int | None = option(
+        "random seed of the sticky actions [a random one]", None, within=(0, SEED[1])
+    )
     timestep_limit: int | None = option(
-        "budget in timesteps, resets included (default: no limit)", None
+        "budget in timesteps, resets included [no limit]", None, within=COUNT
     )
     wall_clock_limit: float | None = option(
-        "time limit in seconds, from the moment that agents can connect (default: no limit)", None
+        "time limit in seconds, from the moment that agents can connect [no limit]",
+        None,
+        within=SECONDS,
     )
     connect_limit: float | None = option(
-        "time limit in seconds for the agent to connect (default: no limit)", None
+        "time limit in seconds for the agent to connect [no limit]", None, within=SECONDS
     )
     monitor_dir: Path | None = option("folder for monitor.csv and log.csv", None)
     movies: Path | None = option("folder for a .bk2 movie of every episode", None)
 
 
-def serve(argv: list[str]) -> int:
-    """Serve a level; the last line printed says how the session ended."""
-    from arena.environment.levels import Level, select
-    from arena.server import serve, session_result
+@dataclass(frozen=True)
+class LevelsOptions:
+    """List the level sets, or the levels that a set, a level or a folder names."""
 
-    options = command_line.parse(ServeOptions, argv, prog="python -m arena serve")
-    name = Level(options.game, options.state).name
+    levels: str = option(
+        "level set, level or folder; separate several by commas", "", positional=True
+    )
+
+
+def serve_level(options: ServeOptions) -> int:
+    """Serve a level; the last line printed says how the session ended."""
+    name = f"{options.game}:{options.state}"
     level = select(f"{options.levels_dir}:{name}" if options.levels_dir else name)[0]
     print(f"event=serve level={level.name} socket={options.socket_dir / 'sock'}", file=sys.stderr)
-    result = serve.serve(
+    result = serve(
         level,
         options.socket_dir,
         seed=options.seed,
@@ -79,34 +86,22 @@ def serve(argv: list[str]) -> int:
     return 0
 
 
-def levels(argv: list[str]) -> int:
+def list_levels(options: LevelsOptions) -> int:
     """List the level sets, or the levels that the argument names."""
-    from arena.environment.availability import describe_levels, describe_sets
-    from arena.environment.levels import select
-
-    if len(argv) > 1:
-        raise UserError(f"{len(argv)} lists of levels are given: join them with commas")
-    print(describe_levels(select(argv[0])) if argv else describe_sets())
+    print(describe_levels(select(options.levels)) if options.levels else describe_sets())
     return 0
 
 
-def roms(argv: list[str]) -> int:
-    """List the ROMs that are present or missing, or import ROM files."""
-    import arena.environment.roms
-
-    return arena.environment.roms.main(argv)
+COMMANDS = {
+    "serve": Command(ServeOptions, serve_level),
+    "roms": Command(roms.RomsOptions, roms.list_or_import, ("games", "import")),
+    "levels": Command(LevelsOptions, list_levels, ("sets",)),
+}
 
 
 def main() -> int:
     """Run the command that the first argument names."""
-    commands = {"serve": serve, "roms": roms, "levels": levels}
-    name, *rest = sys.argv[1:] or [""]
-    if name in ("-h", "--help"):
-        print(USAGE, end="")
-        return 0
-    if name not in commands:
-        raise UserError(f"{name!r} is not a command: use serve, roms or levels (see --help)")
-    return commands[name](rest)
+    return choose(COMMANDS, "The contest's environment on this machine.", prog=PROG)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,13 @@ from arena.environment.levels import Level, register_integration
 
 
 def digest(values: Any) -> str:
-    """Returns a short hash of JSON values; equal values have equal hashes."""
+    """Returns a short hash of JSON values; equal values have the same hash."""
     text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def model_digest(model: PackedModel) -> str:
-    """Returns a short hash of the files that play in a packed model, whatever their names are.
+    """Returns a short hash of a packed model's files of role "play", independent of their names.
 
     It is computed from the SHA-256 of these files. The model card is excluded, because its text
     changes no score.

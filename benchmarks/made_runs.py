@@ -1,4 +1,4 @@
-"""Writes made-up run folders of any length, like local_eval.py's, for benchmarks and tests."""
+"""Writes synthetic run folders, as local_eval.py would write them, for benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PANGOLIN = "PangolinDash-Genesis"
 
 @dataclass(frozen=True)
 class MadeLevel:
-    """A level of a made-up run: its returns, and its first locked-in episode."""
+    """A level of a synthetic run: its returns, and its first locked-in episode."""
 
     name: str
     returns: Sequence[float]
@@ -80,7 +80,7 @@ def write_run(
         agent: name of the packed model.
         journal: whether the agent is ours, which writes a journal.
         budget_steps: timesteps of a level.
-        pretrained: folder of the packed model; None: a folder that does not exist.
+        pretrained: folder of the packed model; None names a folder that does not exist.
     """
     folder.mkdir(parents=True)
     run = _run(levels, str(pretrained or f"/models/{agent}"), journal, budget_steps)
@@ -119,7 +119,7 @@ def _run(
         },
         "seeds": {"stickiness": 1, "agent": None},
         "started": "2026-01-02T03:04:05+00:00",
-        "command": "python local_eval.py run --levels made-up",
+        "command": "python local_eval.py run --levels synthetic",
         "commit": "0123456789abcdef",
         "packages": {"python": "3.11.0", "numpy": "2.0.0"},
         "device": {"system": "Linux", "processor": "a processor", "cores": 2},

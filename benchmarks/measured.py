@@ -1,4 +1,4 @@
-"""A benchmark's result: its JSON file in results/, and its table in the documents."""
+"""Reads, writes and shows a benchmark's result: its JSON file, and its table in the documents."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def read_measured(path: Path) -> dict[str, Any]:
 
 
 def write_measured(path: Path, result: Mapping[str, Any]) -> None:
-    """Write a result as JSON; its folder is made if it does not exist.
+    """Write a result as JSON; its folder is created if it does not exist.
 
     Raises:
-        UserError: it can't be written; the file that was there stays as it was.
+        UserError: it can't be written; the old file is unchanged.
         ValueError: a number is infinite or NaN.
     """
     text = json.dumps(result, indent=2, allow_nan=False) + "\n"

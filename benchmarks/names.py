@@ -1,4 +1,4 @@
-"""Reads options that name the agents, variants or parts to measure, and checks numbers."""
+"""Reads options that name the agents, variants or parts to measure."""
 
 from __future__ import annotations
 
@@ -22,15 +22,3 @@ def chosen(flag: str, text: str, known: Collection[str]) -> list[str]:
                 f"--{flag} has the unknown name {name!r}: choose from {', '.join(known)}"
             )
     return [name for name in known if name in names]
-
-
-def check_positive(options: object, names: Collection[str]) -> None:
-    """Refuse options that are 0 or less.
-
-    Raises:
-        UserError: an option is 0 or less; the message names it.
-    """
-    for name in names:
-        number = getattr(options, name)
-        if not number > 0:
-            raise UserError(f"--{name.replace('_', '-')} is {number}: give a positive number")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,6 +35,7 @@ PROGRAMS = {
     "MovieOptions": "python local_eval.py movie",
     "ServeOptions": "python -m arena serve",
     "RomsOptions": "python -m arena roms",
+    "LevelsOptions": "python -m arena levels",
 }
 INTRODUCTION = """\
 # Settings
@@ -47,15 +48,21 @@ command prints the same with `--help`.
 ## The agent
 
 A contest container gets no command-line options, so each setting of the agent is an environment
-variable as well as an option of `python -m agent`. Options win over variables, variables win over
-`play.json` in the folder of the packed model, and `play.json` wins over the defaults below.
-`local_eval.py tune --apply` writes `play.json` (see [lock-in](lock-in.md)). As a
-variable, a setting that is yes or no is written as 1 or 0.
+variable as well as an option of `python -m agent`. Options take precedence over variables,
+variables over `play.json` in the folder of the packed model, and `play.json` over the defaults
+below. `local_eval.py tune --apply` writes `play.json` (see [lock-in](lock-in.md)). As a variable, a
+setting that is yes or no is written as 1 or 0.
 """
 
 
-def main() -> int:
+@dataclasses.dataclass(frozen=True)
+class SettingsPageOptions:
+    """Write docs/settings.md; this command has no options."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     """Write the page."""
+    command_line.parse(SettingsPageOptions, argv, prog="python -m benchmarks.settings_page")
     write_atomically(PAGE, page().encode())
     print(PAGE)
     return 0
@@ -89,7 +96,7 @@ def agent_table() -> str:
 
 
 def command_section(program: str, options: type[Any]) -> str:
-    """Returns the section of a command: its first sentence, its options and its presets."""
+    """Returns the section of a command: its description, its options and its presets."""
     first_line = (options.__doc__ or "").strip().splitlines()[0]
     rows = [["option", "default", "meaning"]]
     for field in dataclasses.fields(options):
@@ -122,24 +129,23 @@ def _flag(field: dataclasses.Field[Any]) -> str:
     if field.metadata["positional"]:
         return f"`{field.name.upper()}`"
     flag = f"--{field.name.replace('_', '-')}"
-    return f"`{flag}`, `--no-{flag[2:]}`" if isinstance(field.default, bool) else f"`{flag}`"
+    negatable = field.default is True or (field.default is False and field.metadata["env"])
+    return f"`{flag}`, `--no-{flag[2:]}`" if negatable else f"`{flag}`"
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
     if field.default is dataclasses.MISSING:
         return "required"
-    if field.default is None or field.default == "":
-        return ""
-    if isinstance(field.default, bool):
-        return "yes" if field.default else "no"
     if isinstance(field.default, Path) and field.default.is_relative_to(ROOT):
         return f"`{field.default.relative_to(ROOT)}`"
-    return f"`{field.default}`"
+    shown = command_line.described(field, field.default)[1]
+    words = field.default is None or field.default is True or not shown
+    return shown if words else f"`{shown}`"
 
 
 def _meaning(field: dataclasses.Field[Any]) -> str:
-    choices = field.metadata["choices"]
-    meaning = field.metadata["help"]
+    choices = [choice for choice in field.metadata["choices"] or () if choice]
+    meaning = command_line.described(field, field.default)[0]
     return f"{meaning} ({', '.join(f'`{choice}`' for choice in choices)})" if choices else meaning
 
 

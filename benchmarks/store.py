@@ -1,7 +1,7 @@
 """Files of measurements that can be continued: JSON with settings and one row for each play.
 
-The contest's plays, the calibration and the ablations use this one form. To continue, a
-benchmark reads its file and makes only the plays that are missing from it.
+The contest's plays, the calibration and the ablations have this format. To continue, a
+benchmark reads its file and runs only the plays that are missing from it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def load_rows(
     Args:
         path: the JSON file.
         kind: kind of the measurement, such as "contest-scores".
-        build: makes the measurement from the file's values and its rows.
+        build: function that makes the measurement from the file's values and its rows.
 
     Raises:
         StoreError: the file is missing, damaged or of another kind.
@@ -56,13 +56,13 @@ def save_rows(path: Path, kind: str, values: Values, rows: Iterable[Values]) -> 
     """Write a file of measurements atomically, one line for each row.
 
     Args:
-        path: the JSON file; its folder is made if it does not exist.
+        path: the JSON file; its folder is created if it does not exist.
         kind: kind of the measurement.
         values: what the rows have in common, JSON values by name; not empty.
         rows: one for each play or run.
 
     Raises:
-        StoreError: the file can't be written; the file that was there stays as it was.
+        StoreError: the file can't be written; the old file is unchanged.
     """
     head = json.dumps({"format": FORMAT + kind, "version": VERSION, **values}, indent=1)
     lines = ",\n".join(json.dumps(row) for row in rows)

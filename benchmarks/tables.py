@@ -1,4 +1,4 @@
-"""Markdown tables: every table of every benchmark is written here, with the library tabulate."""
+"""Formats the Markdown tables of all benchmarks, with the library tabulate."""
 
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ class Options:
     """Generate levels, solve each with the planner, and write them as a new game."""
 
     out: str = option("folder for the game, its level list and the movies of the solutions")
-    seed: int = option("random seed of the levels", 1)
-    levels: int = option(f"number of levels, 1 to {MAX_LEVELS}", 11)
+    seed: int = option("random seed of the levels", 1, within=(0, 2**63 - 1))
+    levels: int = option(f"number of levels, 1 to {MAX_LEVELS}", 11, within=(1, MAX_LEVELS))
     zones: str = option(
         "zones of the levels, separated by commas and used in turn", ",".join(DEFAULT_ZONES)
     )
@@ -99,10 +99,6 @@ def level_specs(options: Options) -> list[LevelSpec]:
             raise BuildError(f"no zone is called {zone!r}: did you mean {near[0]}?")
     if not zones:
         raise BuildError(f"--zones is empty: give some of {','.join(ZONES)}")
-    if not 1 <= options.levels <= MAX_LEVELS:
-        raise BuildError(f"--levels is {options.levels}: a ROM holds 1 to {MAX_LEVELS}")
-    if not 0 <= options.seed < 1 << 63:
-        raise BuildError(f"--seed is {options.seed}: give a number from 0 to {(1 << 63) - 1}")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_]*-Genesis", options.game):
         raise BuildError(
             f"--game is {options.game!r}: give letters and digits, followed by -Genesis"

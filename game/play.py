@@ -1,6 +1,7 @@
 """Lets a person play a level in a window with the keyboard, and records each life as a .bk2 movie.
 
-    python -m game.play MeadowZone.Act1 --out plays
+    python -m game.play
+    python -m game.play CanyonZone.Act2 --out plays
 
 Arrow keys run and duck; SPACE, Z or X jumps; R restarts; ESC ends. The original 2018 agent was
 trained on such recordings.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,11 +22,14 @@ import numpy as np
 
 from agent.command_line import option, parse, run
 from agent.errors import UserError
+from agent.option_checks import SECONDS_OR_ZERO
 from arena.environment.levels import level_sets
+from game.levels.routes import read_routes
 from game.planning.emulator import DOWN, LEFT, RIGHT, B, Emulator, buttons
+from game.planning.movies import LIVES
 from game.planning.solve import find_game
+from game.sound import Sound
 
-FRAMES_PER_SECOND = 60
 KEYS = {"LEFT": LEFT, "RIGHT": RIGHT, "DOWN": DOWN, "SPACE": B, "Z": B, "X": B}
 MAX_LAG = 0.1  # seconds that the game may lag behind the clock before it slows down
 
@@ -37,12 +42,18 @@ class PlayError(UserError):
 class Options:
     """Play a level with the keyboard: arrow keys, SPACE to jump, R to restart, ESC to end."""
 
-    level: str = option("name of the level, such as MeadowZone.Act1", positional=True)
+    level: str = option(
+        "name of the level, such as MeadowZone.Act1; by default the first", "", positional=True
+    )
     folder: str = option("folder that contains the game's folder; by default the shipped games", "")
     game: str = option("name of the game, if there are several", "")
     out: Path = option("folder for the recordings, one for each life", Path("plays"))
-    scale: int = option("size of the window: screen pixels for each pixel of the game, 1 to 8", 3)
-    seconds: float = option("duration of the play in seconds; 0 for no limit", 0.0)
+    scale: int = option(
+        "size of the window: screen pixels for each pixel of the game, 1 to 8", 3, within=(1, 8)
+    )
+    seconds: float = option(
+        "duration of the play in seconds; 0 for no limit", 0.0, within=SECONDS_OR_ZERO
+    )
 
 
 class Window:
@@ -116,9 +127,17 @@ def deferred_interrupt() -> Iterator[list[int]]:
         raise KeyboardInterrupt
 
 
+@dataclass(frozen=True)
+class Life:
+    """A life in a level: how it ended ("died", "finished", "restarted"), and its return."""
+
+    end: str
+    total: float
+
+
 def play(
     emulator: Emulator, window: Any, seconds: float, interrupted: Sequence[int] = ()
-) -> list[float]:
+) -> tuple[list[Life], float]:
     """Play until the window is closed.
 
     Args:
@@ -128,41 +147,58 @@ def play(
         interrupted: the play ends as soon as this sequence is not empty.
 
     Returns:
-        The return of each life; the last one is unfinished.
+        The lives that ended, and the return of the last, unfinished one.
     """
+    console = emulator.env.em
+    sound = Sound(round(console.get_audio_rate()))
+    lives, total, restart_held = [], 0.0, False
+    try:
+        for _ in _frames(window, console.get_screen_rate(), seconds, interrupted):
+            frame, reward, done = emulator.env.step(buttons(pressed(window.held)))[:3]
+            total += float(reward)
+            window.show(frame)
+            sound.play(console.get_audio())
+            restart = window.held("R") and not restart_held  # once for each press
+            restart_held = window.held("R")
+            if done or restart:
+                died = emulator.player_state().lives < LIVES
+                end = "restarted" if not done else "died" if died else "finished"
+                lives.append(Life(end, total))
+                print(f"{end}: return {total:,.0f}", flush=True)
+                emulator.reset()
+                total = 0.0
+    finally:
+        sound.close()
+    return lives, total
+
+
+def _frames(window: Any, rate: float, seconds: float, interrupted: Sequence[int]) -> Iterator[None]:
+    """Yield at each frame of the console, until the play ends."""
     began = due = time.monotonic()
-    returns, total = [], 0.0
     while window.open and not window.held("ESCAPE") and not interrupted:
         now = time.monotonic()
         if seconds and now - began > seconds:
-            break
+            return
         if now < due:
             time.sleep(due - now)
-        due = max(due, now - MAX_LAG) + 1 / FRAMES_PER_SECOND
-        frame, reward, done = emulator.env.step(buttons(pressed(window.held)))[:3]
-        total += float(reward)
-        window.show(frame)
-        if done or window.held("R"):
-            returns.append(total)
-            print(f"return {total:.0f}", flush=True)
-            emulator.reset()
-            total = 0.0
-    return [*returns, total]
+        due = max(due, now - MAX_LAG) + 1 / rate
+        yield
 
 
-def find_level(options: Options) -> tuple[Path, str]:
-    """Find the folder and the game of a level.
+def find_level(options: Options) -> tuple[Path, str, str]:
+    """Find the folder, the game and the name of a level; without a name, of the first level.
 
     Raises:
         PlayError: no shipped level has this name.
     """
     if options.folder:
-        return Path(options.folder), find_game(Path(options.folder), options.game).name
+        folder = find_game(Path(options.folder), options.game)
+        return folder.parent, folder.name, options.level or next(iter(read_routes(folder)))
     known = [
         level
         for levels in level_sets().values()
         for level in levels
-        if level.integration is not None and level.state == options.level
+        if level.integration is not None and options.level in ("", level.state)
     ]
     known = [level for level in known if options.game in ("", level.game)]
     if not known:
@@ -171,27 +207,26 @@ def find_level(options: Options) -> tuple[Path, str]:
             " pangolin-train` lists them"
         )
     assert known[0].integration is not None
-    return known[0].integration, known[0].game
+    return known[0].integration, known[0].game, known[0].state
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the window and play."""
     options = parse(Options, argv, prog="python -m game.play")
-    if not 1 <= options.scale <= 8:
-        raise PlayError(f"--scale is {options.scale}: give 1 to 8")
-    folder, game = find_level(options)
+    folder, game, level = find_level(options)
     options.out.mkdir(parents=True, exist_ok=True)
-    window = Window(320, 224, options.scale, f"Pangolin Dash: {options.level}")
-    emulator = Emulator(folder, game, options.level, record=options.out)
+    window = Window(320, 224, options.scale, f"Pangolin Dash: {level}")
+    emulator = Emulator(folder, game, level, record=options.out)
     try:
         with deferred_interrupt() as interrupted:
-            returns = play(emulator, window, options.seconds, interrupted)
+            lives, last = play(emulator, window, options.seconds, interrupted)
     finally:  # Ctrl-C must not lose the recording
         emulator.env.stop_record()
         emulator.close()
-    *finished, last = returns
+    count = Counter(life.end for life in lives)
     print(
-        f"{len(finished)} lives finished; return {last:.0f} in the last, unfinished one;"
+        f"deaths {count['died']}, levels finished {count['finished']}, restarts"
+        f" {count['restarted']}; return {last:.0f} in the last, unfinished life;"
         f" recordings in {options.out}"
     )
     return 0

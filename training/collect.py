@@ -17,19 +17,26 @@ import numpy as np
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT, PROCESSES, SEED
 from agent.world_model.packed_model import load
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
-from training.data.dataset import create_dataset, episode_path, list_episodes
+from training.data.dataset import create_dataset, list_episodes, remove_partial_episodes
 from training.data.held_out import HELD_OUT_HELP, check_levels
-from training.experts.collector import Collector, EpisodeToCollect, episode_to_collect
+from training.experts.collector import (
+    CollectedEpisode,
+    Collector,
+    EpisodeToCollect,
+    episode_to_collect,
+)
 from training.experts.demonstrations import (
     DEMONSTRATIONS_HELP,
     find_demonstration,
     read_demonstration,
     read_folders,
 )
+from training.experts.episode_order import EpisodeOrder
 from training.experts.policies import NEED_AGENT, NEED_DEMONSTRATION, POLICIES, POLICIES_HELP
 from training.runs.executors import FREE, Executor, open_executor
 from training.runs.progress import ProgressBar
@@ -49,19 +56,25 @@ class Options:
 
     out: Path = option("folder of the dataset, which is also the run folder")
     levels: str = option("level set, GAME:STATE or folder, separated by commas", "airstriker")
-    frames: int = option("number of frames to collect; episodes in progress are completed", 40_000)
+    frames: int = option(
+        "number of frames to collect; episodes in progress are completed", 40_000, within=COUNT
+    )
     policies: str = option(POLICIES_HELP, "random,held")
     demonstrations: str = option(DEMONSTRATIONS_HELP, "game/movies")
     pretrained: Path = option(
         "packed model of the policies agent and alternating", Path("pretrained")
     )
     max_steps: int = option(
-        "maximum steps of an episode, 15 per second; the contest allows 4500", 4500
+        "maximum steps of an episode, 15 per second; the contest allows 4500", 4500, within=COUNT
     )
-    workers: int = option("number of processes, each with one emulator and one thread", 2)
+    workers: int = option(
+        "number of processes, each with one emulator and one thread", 2, within=PROCESSES
+    )
     executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS)
     ray_address: str | None = option(ADDRESS_HELP, None)
-    seed: int = option("random seed of sticky actions, policies and the order of levels", 1)
+    seed: int = option(
+        "random seed of sticky actions, policies and the order of levels", 1, within=SEED
+    )
     held_out: bool = option(HELD_OUT_HELP, False)
 
 
@@ -69,10 +82,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m training.collect")
     levels, policies = select(options.levels), read_policies(options.policies)
-    if options.frames < 1 or options.max_steps < 1:
-        raise UserError(
-            f"--frames is {options.frames} and --max-steps {options.max_steps}: give 1 or more"
-        )
     check_levels([level.name for level in levels], options.held_out)
     for level in levels:
         check_available(level)
@@ -97,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         workers = open_executor(options.executor, make, options.workers, options.ray_address)
         with workers as pool, stopping_softly() as stop:
             _collect(pool, options, levels, policies, lambda: stop.requested)
+        remove_partial_episodes(folder)
         _finish(folder)
     return 0
 
@@ -105,7 +115,7 @@ def read_policies(text: str) -> list[str]:
     """Read the value of --policies.
 
     Raises:
-        UserError: It contains an unknown policy, or no policy.
+        UserError: it contains an unknown policy, or no policy.
     """
     policies = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [policy for policy in policies if policy not in POLICIES]
@@ -116,28 +126,35 @@ def read_policies(text: str) -> list[str]:
 
 
 def _collect(
-    pool: Executor[EpisodeToCollect, dict[str, Any]],
+    pool: Executor[EpisodeToCollect, CollectedEpisode],
     options: Options,
     levels: Sequence[Level],
     policies: Sequence[str],
     stopped: Callable[[], bool],
 ) -> None:
-    frames = sum(episode.steps for episode in list_episodes(options.out))
+    """Add episodes in the order of their indices until the dataset has enough frames.
+
+    The workers play later episodes at the same time. Those that turn out not to be needed are
+    discarded: the dataset does not depend on the number of workers, or on which was faster.
+    """
+    order = EpisodeOrder(options.out, options.frames)
 
     def missing() -> Iterator[EpisodeToCollect]:
         index = 0
-        while frames < options.frames and not stopped():
-            if not episode_path(options.out, index).exists():
+        while not order.enough(index) and not stopped():
+            if not order.has(index):
                 yield episode_to_collect(index, levels, policies, options.seed)
             index += 1
 
-    metrics = Metrics(options.out, frames)
+    metrics = Metrics(options.out, order.frames)
     try:
-        with ProgressBar("frames", options.frames, frames) as progress:
-            for episode, values in pool.run(missing()):
-                frames += values["steps"]
-                metrics.log(frames, **values)
-                progress.update(frames, f"episode {episode.index}")
+        with ProgressBar("frames", options.frames, order.frames) as progress:
+            for episode, collected in pool.run(missing()):
+                for added in order.add(episode.index, collected):
+                    metrics.log(order.frames, **added.metrics())
+                    progress.update(order.frames, f"episode {added.stored.index}")
+                if order.frames >= options.frames:
+                    return
     finally:
         metrics.close()
 

@@ -94,9 +94,9 @@ def count(
     """Count the frames of each tenth of each level.
 
     Args:
-        episodes: Episodes of any levels.
-        expected: Names of levels that are counted even without an episode.
-        replay: Replays the demonstration of a level.
+        episodes: episodes of any levels.
+        expected: names of levels that are counted even without an episode.
+        replay: replays the demonstration of a level.
 
     Returns:
         Counts by level name, int64 (10,); and the number of frames that could not be placed,
@@ -154,7 +154,7 @@ def replay(folders: Sequence[Path], level: str) -> Iterator[tuple[NDArray[np.uin
     """Replay the demonstration of a level: yield each step's frame and reward.
 
     Raises:
-        DemonstrationError: No folder has a recording of the level.
+        DemonstrationError: no folder has a recording of the level.
     """
     (chosen,) = select(level)
     demonstration = read_demonstration(find_demonstration(folders, chosen))

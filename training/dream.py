@@ -1,4 +1,4 @@
-"""Writes a picture and a film of M's dreams: predictions of an episode from its own samples."""
+"""Writes a picture and a video of M's dreams: predictions of an episode from its own samples."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT_OR_ZERO
 from arena.replay.side_by_side import write_side_by_side
 from arena.replay.video import STEPS_PER_SECOND
 from training.data.dataset import DataError, StoredEpisode, list_episodes
@@ -28,19 +29,21 @@ class Options:
     memory: Path = option("run folder of a finished training.train_memory")
     data: Path = option("dataset folder from training.collect")
     out: Path = option("folder of the two files", Path("runs/dream"))
-    episode: int | None = option("index of the episode [the longest held-out episode]", None)
+    episode: int | None = option(
+        "index of the episode [the longest held-out episode]", None, within=COUNT_OR_ZERO
+    )
     temperatures: str = option(
         "sampling temperature of each dream, separated by commas", "0.1,1,1.3"
     )
-    seconds: float = option("length of the dreams, at most half of the episode", 10.0)
+    seconds: float = option(
+        "length of the dreams, at most half of the episode", 10.0, within=(0.01, 300.0)
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m training.dream")
     temperatures = read_temperatures(options.temperatures)
-    if not 0 < options.seconds <= 300:
-        raise UserError(f"--seconds is {options.seconds}. Use a number above 0 and at most 300")
     vision = read_result(options.vision, TRAIN_VISION)
     memory = read_result(options.memory, TRAIN_MEMORY)
     if memory["vision_sha256"] != vision["files"][VISION_WEIGHTS]:
@@ -57,12 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         draw_strip(options.out / "dream.png", dreams)
-        write_side_by_side(options.out / "dream.mp4", dreams.films, dreams.labels)
+        write_side_by_side(options.out / "dream.mp4", dreams.videos, dreams.labels)
     except OSError as error:
         raise UserError(
             f"{options.out} can't be written ({error.strerror}). Use another --out"
         ) from None
-    print(f"{options.out / 'dream.mp4'}: {len(dreams.films[0]) / STEPS_PER_SECOND:.1f} s")
+    print(f"{options.out / 'dream.mp4'}: {len(dreams.videos[0]) / STEPS_PER_SECOND:.1f} s")
     return 0
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from agent import command_line
 from agent.command_line import option
+from agent.option_checks import COUNT, PROCESSES, RETURN, SEED
 from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
@@ -56,22 +57,23 @@ class Options:
     memory: Path = option("run folder of a finished training.train_memory")
     out: Path = option("run folder")
     levels: str = option("level set, GAME:STATE or folder, separated by commas", "airstriker")
-    levels_per_generation: int = option("number of levels that a generation plays", 1)
+    levels_per_generation: int = option("number of levels that a generation plays", 1, within=COUNT)
     curriculum: float | None = option(
         "return that the best candidate of a generation must reach on the curriculum's newest "
         "level, as a mean over its episodes, before the next level of --levels is added [no "
         "curriculum: all levels from the start]",
         None,
+        within=RETURN,
     )
     validation: str = option(
         "levels on which the distribution's mean is measured as well, as for --levels; the search "
         "does not learn from them",
         "",
     )
-    generations: int = option("total number of generations", 100)
-    population: int = option("candidates per generation", 24)
+    generations: int = option("total number of generations", 100, within=COUNT)
+    population: int = option("candidates per generation", 24, within=(4, 65_536))
     episodes: int = option(
-        "episodes of each candidate on each level; the mean return is its score", 2
+        "episodes of each candidate on each level; the mean return is its score", 2, within=COUNT
     )
     imitate: bool = option(
         "start the search at M's prediction of the expert's actions, a controller that "
@@ -79,29 +81,37 @@ class Options:
         False,
     )
     sigma0: float = option(
-        "initial standard deviation of the candidates' logits around those of the mean", 1.0
+        "initial standard deviation of the candidates' logits around those of the mean",
+        1.0,
+        within=(1e-6, 1e6),
     )
-    mean_every: int = option("generations between two measurements of the distribution's mean", 5)
-    mean_episodes: int = option("episodes on each level in such a measurement", 5)
+    mean_every: int = option(
+        "generations between two measurements of the distribution's mean", 5, within=COUNT
+    )
+    mean_episodes: int = option("episodes on each level in such a measurement", 5, within=COUNT)
     max_steps: int = option(
-        "maximum steps of an episode, 15 per second; the contest allows 4500", 4500
+        "maximum steps of an episode, 15 per second; the contest allows 4500", 4500, within=COUNT
     )
     early_stop_reward: float | None = option(
         "end an episode once the mean reward of its last 300 steps is lower; the original 2018 "
         "agent used 10 [no early stop]",
         None,
+        within=RETURN,
     )
-    workers: int = option("number of processes, each with one emulator and one thread", 2)
+    workers: int = option(
+        "number of processes, each with one emulator and one thread", 2, within=PROCESSES
+    )
     executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS)
     ray_address: str | None = option(ADDRESS_HELP, None)
-    seed: int = option("random seed of candidates, levels and sticky actions, 1 or more", 1)
+    seed: int = option(
+        "random seed of candidates, levels and sticky actions, 1 or more", 1, within=SEED
+    )
     held_out: bool = option(HELD_OUT_HELP, False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m training.evolve")
-    _check(options)
     levels = select(options.levels)
     check_levels([level.name for level in levels], options.held_out)
     validation = select(options.validation) if options.validation else []
@@ -189,20 +199,6 @@ def _check_apart(levels: Sequence[Level], validation: Sequence[Level]) -> None:
         raise TrainingError(
             f"{both[0]} is in --levels and in --validation: remove it from one of them"
         )
-
-
-def _check(options: Options) -> None:
-    for name in (
-        "levels_per_generation",
-        "generations",
-        "episodes",
-        "mean_every",
-        "mean_episodes",
-        "max_steps",
-    ):
-        number = getattr(options, name)
-        if number < 1:
-            raise TrainingError(f"--{name.replace('_', '-')} is {number}: give 1 or more")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def _sizes(spec: ModelSpec) -> str:
         f"interpolation). V is a beta-VAE with convolutions of "
         f"{'-'.join(map(str, spec.channels))} channels and {spec.latent} latent dimensions. M is "
         f"an MDN-LSTM with {spec.hidden} hidden units and {spec.mixtures} Gaussians per latent "
-        f"dimension. C is a linear controller with {n_parameters(spec.n_features)} parameters, "
+        f"dimension. C is a linear controller with {n_parameters(spec.n_features):,} parameters, "
         "evolved by CMA-ES with a diagonal covariance matrix."
     )
 
@@ -69,12 +69,12 @@ def _data(vision: Values, memory: Values) -> str:
 
 def _dataset(networks: str, data: Values) -> str:
     return (
-        f"{networks}: {data['frames']} frames of {data['episodes']} episodes at {FPS} frames/s "
-        f"with sticky actions; {data['held_out_frames']} of these frames are held out for "
+        f"{networks}: {data['frames']:,} frames of {data['episodes']:,} episodes at {FPS} frames/s "
+        f"with sticky actions; {data['held_out_frames']:,} of these frames are held out for "
         "evaluation.\n\n"
         f"- frames per level: {_counts(data['levels'])}\n"
         f"- frames per policy: {_counts(data['policies'])}\n"
-        f"- mean return of the episodes: {data['mean_return']:.1f}"
+        f"- mean return of the episodes: {data['mean_return']:,.0f}"
     )
 
 
@@ -87,19 +87,19 @@ def _training(vision: Values, memory: Values, evolution: Values, state: str) -> 
         [
             "| stage | minutes | amount | results on held-out episodes |",
             "| --- | --- | --- | --- |",
-            f"| V | {_minutes(vision)} | {vision['steps']} steps of {vision['options']['batch']} "
-            f"frames | reconstruction loss {v['reconstruction_loss_held_out']:.1f} nats per frame "
-            f"(perfect copy: {v['perfect_copy_loss_held_out']:.1f}), pixel error "
+            f"| V | {_minutes(vision)} | {vision['steps']:,} steps of {vision['options']['batch']} "
+            f"frames | reconstruction loss {v['reconstruction_loss_held_out']:,.1f} nats per frame "
+            f"(perfect copy: {v['perfect_copy_loss_held_out']:,.1f}), pixel error "
             f"{v['reconstruction_error_held_out']:.1f} of 255, KL divergence "
             f"{v['kl_held_out']:.1f} nats, {v['active_dimensions']} active latent dimensions |",
-            f"| M | {_minutes(memory)} | {memory['steps']} steps of {memory['options']['batch']} "
+            f"| M | {_minutes(memory)} | {memory['steps']:,} steps of {memory['options']['batch']} "
             f"sequences | log-likelihood {-m['nll_held_out']:.2f} nats per step (no change: "
             f"{-m['nll_no_change_held_out']:.2f}), prediction error "
             f"{m['prediction_error_held_out']:.3f} (no change: "
             f"{m['prediction_error_no_change_held_out']:.3f}) |",
             f"| C | {_minutes(evolution)} | {evolution['generations']} generations of "
-            f"{evolution['options']['population']} candidates, {evolution['episodes']} episodes, "
-            f"{evolution['steps']} steps of play | see the scores |",
+            f"{evolution['options']['population']} candidates, {evolution['episodes']:,} episodes, "
+            f"{evolution['steps']:,} steps of play | see the scores |",
             "",
             '"No change" predicts that the next latent equals the current one.',
             *_initial_weights(vision, memory, evolution),
@@ -130,11 +130,11 @@ def _initial_weights(vision: Values, memory: Values, evolution: Values) -> list[
 
 
 def _scores(evolution: Values) -> str:
-    best = evolution["best_mean"]
+    best, episodes = evolution["best_mean"], evolution["options"]["mean_episodes"]
     training = (
         "During evolution, the mean of the distribution scored at most "
-        f"{best['mean_return']:.1f} on the training levels, over "
-        f"{evolution['options']['mean_episodes']} episode(s) per level (generation "
+        f"{best['mean_return']:,.0f} on the training levels, over "
+        f"{episodes} episode{'' if episodes == 1 else 's'} per level (generation "
         f"{best['generation']}). This is the maximum over all generations, so it overestimates "
         "the score."
     )
@@ -163,7 +163,7 @@ def _limitations(vision: Values, memory: Values, evolution: Values) -> str:
 def _counts(counts: Values) -> str:
     shown = list(counts.items())[:SHOWN_COUNTS]
     more = f" and {len(counts) - SHOWN_COUNTS} more" if len(counts) > SHOWN_COUNTS else ""
-    return ", ".join(f"{name} {count}" for name, count in shown) + more
+    return "; ".join(f"{name} {count:,}" for name, count in shown) + more
 
 
 def _minutes(result: Values) -> str:

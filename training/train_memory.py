@@ -17,6 +17,7 @@ from torch import Tensor
 
 from agent import command_line
 from agent.command_line import option
+from agent.option_checks import COUNT, COUNT_OR_ZERO, PROCESSES, SEED
 from training.data.dataset import Dataset
 from training.data.held_out import refuse_held_out
 from training.data.latents import Sequences
@@ -32,7 +33,7 @@ from training.models.weights import (
 )
 from training.pictures.dreams import draw_dream
 from training.runs.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_device
-from training.runs.loop import Schedule, TrainingState, check_option, train, use_threads
+from training.runs.loop import Schedule, TrainingState, train
 from training.runs.run_folder import read_result, stage_run, write_result
 from training.runs.stages import TRAIN_MEMORY, TRAIN_VISION
 
@@ -56,35 +57,43 @@ class Options:
         "the same V, or with the V that --vision started from [random weights]",
         None,
     )
-    steps: int = option("total number of optimizer steps", 1000)
-    batch: int = option("batch size in sequences", 16)
-    learning_rate: float = option("AdamW learning rate", 1e-3)
-    weight_decay: float = option("AdamW weight decay", 0.0)
+    steps: int = option("total number of optimizer steps", 1000, within=COUNT)
+    batch: int = option("batch size in sequences", 16, within=(1, 4096))
+    learning_rate: float = option("AdamW learning rate", 1e-3, within=(1e-9, 1.0))
+    weight_decay: float = option("AdamW weight decay", 0.0, within=(0.0, 100.0))
     expert_action_weight: float = option(
-        "weight of the loss of predicting the expert's buttons", 10.0
+        "weight of the loss of predicting the expert's buttons", 10.0, within=(0.0, 1e6)
     )
     decay_steps: int = option(
-        "number of final steps over which the learning rate decays linearly to 0; 0: no decay", 0
+        "number of final steps over which the learning rate decays linearly to 0; 0: no decay",
+        0,
+        within=COUNT_OR_ZERO,
     )
-    log_steps: int = option("steps between two log entries", 20)
-    eval_steps: int = option("steps between two evaluations on held-out episodes", 200)
-    checkpoint_steps: int = option("steps between two checkpoints", 100)
-    threads: int = option("CPU threads; more than the number of free cores is slower", 2)
+    log_steps: int = option("steps between two log entries", 20, within=COUNT)
+    eval_steps: int = option(
+        "steps between two evaluations on held-out episodes", 200, within=COUNT
+    )
+    checkpoint_steps: int = option("steps between two checkpoints", 100, within=COUNT)
+    threads: int = option(
+        "CPU threads; more than the number of free cores is slower", 2, within=PROCESSES
+    )
     device: str = option(DEVICE_HELP, "cpu", choices=DEVICES)
     precision: str | None = option(PRECISION_HELP, None, choices=PRECISIONS)
-    seed: int = option("random seed of the initial weights, the batches and the latents", 1)
+    seed: int = option(
+        "random seed of the initial weights, the batches and the latents", 1, within=SEED
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m training.train_memory")
-    _check(options)
+    choose_device(options.device, options.precision)  # fails before any frame is read
     vision = read_result(options.vision, TRAIN_VISION)
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     dataset = Dataset(options.data)
     refuse_held_out(episode.level for episode in dataset.episodes)
     with stage_run(TRAIN_MEMORY, options, free=("steps", "device", "precision")) as folder:
-        use_threads(options.threads)
+        torch.set_num_threads(options.threads)
         digest = vision["files"][VISION_WEIGHTS]
         device = choose_device(options.device, options.precision).torch_device
         training, held_out = encode_dataset(folder, dataset, vae.to(device), digest)
@@ -161,15 +170,6 @@ class MemoryTrainer:
     def evaluate(self) -> Mapping[str, Any]:
         """Measure on the held-out sequences: see `evaluate_memory`."""
         return evaluate_memory(self.memory, self._held_out, self._usual_change, self.device)
-
-
-def _check(options: Options) -> None:
-    for name in ("steps", "batch", "log_steps", "eval_steps", "checkpoint_steps"):
-        check_option(options, name, getattr(options, name) >= 1, "1 or more")
-    check_option(options, "learning_rate", options.learning_rate > 0, "a number above 0")
-    for name in ("expert_action_weight", "weight_decay", "decay_steps"):
-        check_option(options, name, getattr(options, name) >= 0, "0 or more")
-    choose_device(options.device, options.precision)  # fails before any frame is read
 
 
 def _summary(measured: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from agent import command_line
 from agent.command_line import option
+from agent.option_checks import COUNT, COUNT_OR_ZERO, PROCESSES, SEED
 from agent.world_model.packed_model import PRESETS, ModelSpec
 from training.data.dataset import Dataset
 from training.data.frame_buffer import FrameBuffer
@@ -30,7 +31,8 @@ from training.models.networks import VAE, expert_action_loss
 from training.models.weights import VISION_WEIGHTS, copy_weights, save_network
 from training.pictures.rows import to_pixels, write_rows
 from training.runs.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_device
-from training.runs.loop import Schedule, TrainingState, check_option, train, use_threads
+from training.runs.loop import Schedule, TrainingState, train
+from training.runs.resume import TrainingError
 from training.runs.run_folder import stage_run, write_result
 from training.runs.stages import TRAIN_VISION
 
@@ -55,47 +57,65 @@ class Options:
         None,
     )
     model: str = option("sizes of the networks", "compact", choices=sorted(PRESETS))
-    steps: int = option("total number of optimizer steps", 6000)
-    batch: int = option("batch size in frames", 64)
+    steps: int = option("total number of optimizer steps", 6000, within=COUNT)
+    batch: int = option("batch size in frames", 64, within=(1, 65_536))
     decoded_frames: int | None = option(
         "number of frames of each batch that are decoded; decoding takes most of a step's time. "
         "The expert-action loss uses the whole batch [all]",
         None,
+        within=COUNT,
     )
     shift: int = option(
         "random shift of each frame, at most this many pixels in each direction "
         "(data augmentation of Kostrikov et al. 2021)",
         0,
+        within=(0, 127),
     )
-    learning_rate: float = option("Adam learning rate", 1e-3)
+    learning_rate: float = option("Adam learning rate", 1e-3, within=(1e-9, 1.0))
     beta: float = option(
         "weight of the KL divergence for 128 x 128 frames (Higgins et al. 2017); it is scaled by "
         "the number of pixels for other sizes",
         4.0,
+        within=(0.0, 1e6),
     )
     player_weight: float = option(
-        "weight of the reconstruction error around the player; other pixels weigh 1", 8.0
+        "weight of the reconstruction error around the player; other pixels weigh 1",
+        8.0,
+        within=(1e-6, 1e6),
     )
     expert_action_weight: float = option(
-        "weight of the loss of predicting the expert's buttons from the latent", 20.0
+        "weight of the loss of predicting the expert's buttons from the latent",
+        20.0,
+        within=(0.0, 1e6),
     )
     decay_steps: int = option(
-        "number of final steps over which the learning rate decays linearly to 0; 0: no decay", 0
+        "number of final steps over which the learning rate decays linearly to 0; 0: no decay",
+        0,
+        within=COUNT_OR_ZERO,
     )
     buffer_frames: int | None = option(
         "maximum number of frames in memory; episodes of a larger or growing dataset are rotated "
         "through this buffer [the whole dataset]",
         None,
+        within=COUNT,
     )
-    refresh_epochs: float = option("passes over the buffer between two replacements", 3.0)
-    refresh_share: float = option("share of the buffer that is replaced each time", 0.07)
-    log_steps: int = option("steps between two log entries", 50)
-    eval_steps: int = option("steps between two evaluations on held-out frames", 1000)
-    checkpoint_steps: int = option("steps between two checkpoints", 500)
-    threads: int = option("CPU threads; more than the number of free cores is slower", 2)
+    refresh_epochs: float = option(
+        "passes over the buffer between two replacements", 3.0, within=(0.001, 1e6)
+    )
+    refresh_share: float = option(
+        "share of the buffer that is replaced each time", 0.07, within=(0.0001, 1.0)
+    )
+    log_steps: int = option("steps between two log entries", 50, within=COUNT)
+    eval_steps: int = option("steps between two evaluations on held-out frames", 1000, within=COUNT)
+    checkpoint_steps: int = option("steps between two checkpoints", 500, within=COUNT)
+    threads: int = option(
+        "CPU threads; more than the number of free cores is slower", 2, within=PROCESSES
+    )
     device: str = option(DEVICE_HELP, "cpu", choices=DEVICES)
     precision: str | None = option(PRECISION_HELP, None, choices=PRECISIONS)
-    seed: int = option("random seed of the initial weights, the batches and the latents", 1)
+    seed: int = option(
+        "random seed of the initial weights, the batches and the latents", 1, within=SEED
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -105,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     spec = PRESETS[options.model]
     dataset = read_dataset(options.data)
     with stage_run(TRAIN_VISION, options, free=("steps", "device", "precision")) as folder:
-        use_threads(options.threads)
+        torch.set_num_threads(options.threads)
         held_out = sample_frames(dataset.held_out, spec, EVALUATED_FRAMES)
         trainer = VisionTrainer(options, spec, training_frames(options, dataset, spec), held_out)
         if options.start is not None:
@@ -235,19 +255,13 @@ class VisionTrainer:
 
 
 def _check(options: Options) -> None:
-    for name in ("steps", "batch", "log_steps", "eval_steps", "checkpoint_steps"):
-        check_option(options, name, getattr(options, name) >= 1, "1 or more")
-    for name in ("learning_rate", "player_weight", "refresh_epochs"):
-        check_option(options, name, getattr(options, name) > 0, "a number above 0")
-    for name in ("beta", "expert_action_weight", "decay_steps"):
-        check_option(options, name, getattr(options, name) >= 0, "0 or more")
-    check_option(options, "refresh_share", 0 < options.refresh_share <= 1, "above 0 and at most 1")
     decoded, size = options.decoded_frames, PRESETS[options.model].frame_size
-    allowed = decoded is None or 1 <= decoded <= options.batch
-    check_option(options, "decoded_frames", allowed, f"1 to {options.batch}, the batch size")
-    check_option(options, "shift", 0 <= options.shift < size, f"0 to {size - 1} pixels")
-    frames = options.buffer_frames
-    check_option(options, "buffer_frames", frames is None or frames >= 1, "1 or more")
+    if decoded is not None and decoded > options.batch:
+        raise TrainingError(
+            f"--decoded-frames is {decoded}: use 1 to {options.batch}, the batch size"
+        )
+    if options.shift >= size:
+        raise TrainingError(f"--shift is {options.shift}: use 0 to {size - 1} pixels")
     choose_device(options.device, options.precision)  # fails before any frame is read
 
 

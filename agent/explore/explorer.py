@@ -103,6 +103,12 @@ class Explorer:
         """
         self._random = np.random.default_rng(seed)
         self._settings = settings
+        self._reward_per_point = 1.0  # larger where returns are larger than the contest's
+        self._restart()
+
+    def _restart(self) -> None:
+        """Empty the archive."""
+        settings = self._settings
         self._cells = defaultdict[int, ArchiveCell](lambda: ArchiveCell(settings))
         self._episodes = 0
         self._record = 0.0
@@ -114,9 +120,10 @@ class Explorer:
 
     @property
     def returned_to(self) -> float:
-        """Points that the current episode reached by following trajectories only."""
+        """Sum of rewards that the current episode reached by following trajectories only."""
         episode = self._episode
-        return episode.highest if episode.returned_to is None else episode.returned_to
+        points = episode.highest if episode.returned_to is None else episode.returned_to
+        return points * self._reward_per_point
 
     def begin(self) -> None:
         """Start an episode, and decide whether it explores before the known end."""
@@ -139,6 +146,7 @@ class Explorer:
             latent: z of the frame, float32 (Z,).
         """
         episode = self._episode
+        progress /= self._reward_per_point
         speed = progress - episode.progress[-1] if episode.progress else 0.0
         episode.steps_since = 0 if progress > episode.highest else episode.steps_since + 1
         episode.highest = max(episode.highest, progress)
@@ -166,8 +174,18 @@ class Explorer:
         self._episode.actions.append(action)
 
     def finished(self, episode_return: float) -> None:
-        """End the episode: count its arms' successes and failures, and keep new trajectories."""
+        """End the episode: count its arms' successes and failures, and keep new trajectories.
+
+        Args:
+            episode_return: sum of the episode's rewards.
+        """
         episode, settings = self._episode, self._settings
+        episode_return /= self._reward_per_point
+        reach = max(episode.highest, episode_return)
+        speed = reach / max(len(episode.progress), 1)
+        if reach > settings.most_points or speed > settings.highest_mean_speed:
+            self._enlarge_points(reach, speed)
+            return
         self._won = episode_return - episode.progress[-1] > settings.end_points
         for visit in episode.visits:
             if visit.is_open and visit.arm is not None:
@@ -176,7 +194,6 @@ class Explorer:
                 else:
                     is_last = visit is episode.visits[-1]
                     visit.arm.failures += 1 if is_last else settings.shared_failure
-        reach = max(episode.highest, episode_return)
         self._keep_trajectories(is_record=reach > self._record + settings.record_points)
         self._record = max(self._record, reach)
         self._episodes += 1
@@ -187,6 +204,21 @@ class Explorer:
             self._safe.append(episode_return)
         else:
             episode.exploration.points += episode_return - float(np.mean(self._safe))
+
+    def _enlarge_points(self, reach: float, speed: float) -> None:
+        """Measure the level in larger points, and begin again with an empty archive.
+
+        Args:
+            reach: highest sum of rewards of the current episode, in points.
+            speed: its mean points per step.
+        """
+        settings = self._settings
+        # A fifth of the highest speed and half of the most points: a later episode may be faster
+        # and get farther.
+        self._reward_per_point *= max(
+            5 * speed / settings.highest_mean_speed, 2 * reach / settings.most_points
+        )
+        self._restart()
 
     def _enter(self, cell: int) -> None:
         """Enter a new cell: count earlier arms as successful, and choose an arm for this cell."""

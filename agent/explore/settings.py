@@ -9,18 +9,25 @@ Range = tuple[int, int]  # of a uniform draw: the lowest value, and one above th
 
 @dataclass(frozen=True)
 class ExplorerSettings:
-    """Constants of the explorer. Points are points of reward; a level has about 9,000.
+    """Constants of the explorer. Points are points of reward; a contest level has about 9,000.
 
     Evidence. Without the explorer, which is how the original 2018 agent plays, the mean return was
     585 points lower (95% interval 262 to 946; 12 training levels, 20,000 timesteps;
-    `python -m benchmarks.scores.play_settings`). A value without a measurement in its docstring
-    was set by hand on levels of `python -m game.build --seed 3001 --levels 12` and was not
-    measured separately.
+    `python -m benchmarks.scores.play_settings`). The values were set by hand, on levels of
+    `python -m game.build --seed 3001 --levels 12`. Later, each was halved and doubled on 12
+    training levels (`python -m benchmarks.ablations.explorer_constants`): for 27 of 30 constants
+    this made no clear difference. docs/exploring-a-level.md has the table.
     """
 
     # Cells: the level is divided by progress.
     cell_points: float = 200.0
     """Length of a cell, in points."""
+    most_points: float = 25_600.0
+    """Highest return of an episode. If it is exceeded, the level is measured in larger points, so
+    that the number of cells is bounded for any reward. The contest's returns are below 11,000."""
+    highest_mean_speed: float = 50.0
+    """Highest mean points per step of an episode, above which the same is done: a cell must be long
+    enough for a trajectory to succeed or fail in it. The contest's episodes stay below 20."""
     stuck_steps: int = 45
     """Steps (15 per second) without a new highest return after which an episode counts as stuck."""
     end_points: float = 100.0

@@ -61,8 +61,8 @@ def parse_description(content: object) -> dict[str, Channel]:
             two forms, `[2, 2],` and `(224, 320, 3), dtype("|u1")`.
 
     Raises:
-        ProtocolError: another form, an unknown type, a shape that is any other code, or a size
-            out of range.
+        ProtocolError: another form, an unknown type, a shape in neither form, or a size out of
+            range.
     """
     if not isinstance(content, dict):
         raise ProtocolError(f"the description is {shown(content)}, expected channels by name")
@@ -103,8 +103,8 @@ def parse_update(content: object, channels: Mapping[str, Channel]) -> dict[str, 
 
 
 # Nearly all messages of a run have one of these two forms, byte for byte as OpenAI's client and
-# server write them. After each wait the caches are cold, and then a regular expression takes a
-# fraction of the time of a JSON parser. Other messages are parsed as JSON.
+# server write them. After each wait the processor's caches are cold. Then a regular expression
+# takes a fraction of the time of a JSON parser. Other messages are parsed as JSON.
 PLAIN_ACTION = re.compile(rb'{"type": "update", "content": {"ac": ([0-9]{1,18})}}\f')
 PLAIN_ANSWER = re.compile(
     rb'{"type": "update", "content": {"ob": true, "reward": '

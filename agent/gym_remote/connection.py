@@ -135,7 +135,7 @@ class Connection:
         return error
 
     def close(self) -> None:
-        """Close the connection politely. A second call has no effect."""
+        """Send a close message and close the connection. A second call has no effect."""
         if self._end is None:
             try:
                 self._socket.send(encode("close", {"reason": None}), socket.MSG_DONTWAIT)

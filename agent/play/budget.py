@@ -28,7 +28,7 @@ def play(
         world_model: V and M.
         candidates: the controllers that can play.
         rule: the lock-in rule, which chooses among them.
-        journal: receives one entry per episode.
+        journal: journal that records each episode.
         explorer: an explorer with an empty archive; with None, the controllers play every step.
 
     Raises:

@@ -21,7 +21,7 @@ from agent.world_model.world_model import WorldModel
 
 
 class Environment(Protocol):
-    """A contest environment whose emulator computes while the agent continues."""
+    """A contest environment whose emulator computes while the agent does something else."""
 
     def reset(self) -> NDArray[np.uint8]: ...
 
@@ -37,7 +37,8 @@ class FinishedEpisode:
     Attributes:
         episode_return: sum of all rewards, which is what the contest counts.
         length: agent steps, without the reset.
-        returned_to: points reached by following recorded trajectories only; None without explorer.
+        returned_to: sum of rewards reached by following recorded trajectories only; None without
+            explorer.
         timing: wall-clock seconds by part.
     """
 
@@ -90,9 +91,10 @@ def play_episode(
         timing.waiting += sent - chosen + clock() - remembered
         episode_return += reward
         length += 1
+    returned_to = None
     if explorer is not None:
+        returned_to = explorer.returned_to
         explorer.finished(episode_return)
-    returned_to = None if explorer is None else explorer.returned_to
     return FinishedEpisode(episode_return, length, returned_to, timing)
 
 

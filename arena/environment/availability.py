@@ -47,6 +47,16 @@ def check_available(level: Level) -> None:
         scenarios = _scenarios(level)
         kind = f"scenario of {level.game}"
         raise unknown_name(kind, level.scenario, scenarios, level.integration)
+    check_rom(level)
+
+
+def check_rom(level: Level) -> None:
+    """Check that the ROM of a level's game exists and is the right one.
+
+    Raises:
+        MissingRomError: the ROM is missing, or its SHA-1 is not one that the game accepts.
+    """
+    where = register_integration(level)
     status = rom_status(level.game, where)
     if status == MISSING:
         raise MissingRomError(_how_to_get_rom(level))

@@ -85,7 +85,12 @@ def skip_frames(
 
 
 class ContestEnv:
-    """A level as the contest played it. The emulator allows one instance per process."""
+    """A level as the contest played it. The emulator allows one instance per process.
+
+    Attributes:
+        terminated: whether the game ended the episode in the last step; False if the time limit
+            did, for which `step` returns done as well.
+    """
 
     def __init__(
         self,
@@ -125,6 +130,7 @@ class ContestEnv:
         self._max_steps = max_steps
         self._filtered: dict[bytes, NDArray[np.uint8]] = {}
         self._steps_left = 0
+        self.terminated = False
         self.n_buttons = int(self._env.num_buttons)
         self.observation_shape: tuple[int, ...] = tuple(self._env.observation_space.shape)
 
@@ -198,6 +204,7 @@ class ContestEnv:
             raise ValueError(f"{len(buttons)} buttons, expected {self.n_buttons}")
 
     def _after(self, reward: float, done: bool) -> tuple[NDArray[np.uint8], float, bool, Any]:
+        self.terminated = done
         self._steps_left = 0 if done else self._steps_left - 1
         frame = self._checked(self._env.get_screen(apply_rotation=True))
         return frame, reward, not self._steps_left, self._env.data.lookup_all()

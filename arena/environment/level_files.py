@@ -5,14 +5,13 @@ The whole file is checked before any of its levels is used.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agent.errors import UserError
+from agent.errors import UserError, nearest_names
 
 LEVELS_FILE = "levels.json"
 FORMAT_VERSION = 1
@@ -93,8 +92,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], folder: Path | None
         folder: folder in which they were looked up; None for stable-retro's data.
     """
     known = list(known)
-    lower = {candidate.lower(): candidate for candidate in known}
-    near = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, 3, 0.6)]
+    near = nearest_names(name, known)
     existing = f"choose from {shortened(known)}" if known else "there is none"
     hint = f"did you mean {' or '.join(near)}?" if near else existing
     place = f" in {folder}" if folder else ""

@@ -1,7 +1,7 @@
 """Reads the possible ROM files of a folder and its .zip files, in every known dump format.
 
-Dumps may have a copier's header or be interleaved. `arena.environment.roms` recognises a ROM by its
-SHA-1.
+Dumps may have a copier's header, be interleaved or byte-swapped, or have bytes after the ROM.
+`arena.environment.roms` recognises a ROM by its SHA-1.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ MAX_FILE_BYTES = 32 << 20  # as in stable-retro's own importer: no cartridge is 
 MAX_ZIP_DEPTH = 2
 COPIER_HEADER_BYTES = 512
 SMD_BLOCK_BYTES = 16 << 10
+ROM_END = 0x1A4  # in a ROM's header: the address of its last byte, 4 bytes
 ARCHIVES = (".7z", ".rar", ".gz", ".xz", ".tar")
 # RuntimeError: an encrypted file, or (a subclass) an unknown compression. The rest: damaged files.
 ZIP_ERRORS = (
@@ -82,17 +83,25 @@ def _zipped(name: str, file: IO[bytes], depth: int, log: Log) -> Iterator[tuple[
 
 
 def rom_forms(data: bytes) -> Iterator[bytes]:
-    """Yield the ROMs that a dump may contain: the file, or the part after a copier's header.
+    """Yield the ROMs that a dump may contain, the file itself first.
 
-    That part is yielded as it is and, if its size allows, de-interleaved. stable-retro's own
-    `parse_smd` never converts anything under Python 3.
+    A dump may have a copier's header, may be interleaved or byte-swapped, and may have further
+    bytes after the ROM, whose length its own header tells. stable-retro's own `parse_smd` never
+    converts anything under Python 3.
     """
     yield data
-    body = data[COPIER_HEADER_BYTES:]
-    if body and len(body) % COPIER_HEADER_BYTES == 0:
-        yield body
-        if len(body) % SMD_BLOCK_BYTES == 0:
-            yield _deinterleave(body)
+    for body in (data, data[COPIER_HEADER_BYTES:]):
+        even, whole = len(body) - len(body) % 2, len(body) - len(body) % SMD_BLOCK_BYTES
+        for form in (body, _swap(body[:even]), _deinterleave(body[:whole])):
+            length = int.from_bytes(form[ROM_END : ROM_END + 4], "big") + 1
+            yield from (part for part in (form, form[:length]) if part)
+
+
+def _swap(body: bytes) -> bytes:
+    """Exchange the two bytes of each 16-bit word."""
+    rom = bytearray(body)
+    rom[::2], rom[1::2] = body[1::2], body[::2]
+    return bytes(rom)
 
 
 def _deinterleave(body: bytes) -> bytes:

@@ -25,6 +25,7 @@ from arena.environment.vcdiff import PatchError, apply_patch
 
 CONTEST_GAMES = Integrations.CONTRIB
 ROM_FILE = "rom.md"
+ROM_ENDINGS = (".md", ".gen", ".smd")  # .bin may be anything
 
 
 class RomError(UserError):
@@ -40,12 +41,16 @@ class RomsOptions:
 
 
 def main(argv: Sequence[str]) -> int:
+    """Run `python -m arena roms` with arguments; see `list_or_import`."""
+    return list_or_import(parse(RomsOptions, argv, prog="python -m arena roms"))
+
+
+def list_or_import(options: RomsOptions) -> int:
     """Run `python -m arena roms [import DIR]`; returns the exit code, 1 if a build failed.
 
     Raises:
         RomError: see `import_folder`; or a folder was given without `import`.
     """
-    options = parse(RomsOptions, argv, prog="python -m arena roms")
     if options.command == "import":
         if options.folder is None:
             raise RomError("no folder is given: use python -m arena roms import FOLDER")
@@ -105,8 +110,10 @@ def import_folder(folder: Path, log: Log) -> int:
             if target not in recognised:
                 _put(target, match, source, log)
             recognised.add(target)
-        elif name := title(data):
+        elif name := next(filter(None, map(title, rom_forms(data))), ""):
             log(f"not used  {source}: {name!r}, SHA-1 {_sha1(data)}: another revision or game")
+        elif source.lower().endswith(ROM_ENDINGS):
+            log(f"not used  {source}: no Mega Drive header in any known dump format")
     if not recognised:
         raise RomError(
             f"none of {files} files in {folder} is a ROM that stable-retro knows:"

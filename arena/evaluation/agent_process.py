@@ -6,26 +6,36 @@ the agent writes its output to `out`.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import json
 import os
+import re
 import shutil
-import signal
+import socket
 import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from agent.errors import UserError
+from agent.guarded_files import read_guarded_end
+from arena.evaluation import supervisor
 
 STDOUT_NAME = "agent-stdout.txt"  # as the contest named them
 STDERR_NAME = "agent-stderr.txt"
 LONGEST_SOCKET_PATH = 107  # bytes: the kernel's sockaddr_un has 108, one of them the final zero
+FOLDER_PREFIX = "world-models-contest-"
+FOLDER_NAME = re.compile(rf"{FOLDER_PREFIX}[a-z0-9_]{{8}}")
 SECONDS_TO_TERMINATE = 3.0
+SECONDS_TO_STOP = 120.0  # for the supervisor to end everything; a container may take long
 MAX_LOG_BYTES = 32 * 2**20  # an agent that prints much must not fill the disk
 KEPT_LOG_BYTES = 2**20
 TAIL_LINES = 12
 TAIL_BYTES = 4000
+PYTHON = sys.executable
 
 
 class AgentError(UserError):
@@ -42,17 +52,15 @@ class WorkingDirectory:
         socket_dir: folder of the server's `sock` and channel files.
         level_dir: the level's folder in the run folder, for stdout and stderr.
         output_dir: folder of the agent's output, LEVEL_DIR/out.
+        lock: descriptor of the folder, locked while this process or the agent's supervisor lives.
     """
 
     def __init__(self, level_dir: Path) -> None:
-        prefix = "contest-"
-        folder = Path(tempfile.mkdtemp(prefix=prefix))
-        if len(os.fsencode(folder / "tmp" / "sock" / "sock")) > LONGEST_SOCKET_PATH:
-            folder.rmdir()
-            folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
-        self.folder = folder
-        self.socket_dir = folder / "tmp" / "sock"
-        self.socket_dir.mkdir(parents=True)
+        remove_abandoned_folders()
+        path = Path(tempfile.gettempdir(), f"{FOLDER_PREFIX}12345678")
+        too_long = len(os.fsencode(path / "tmp" / "sock" / "sock")) > LONGEST_SOCKET_PATH
+        self.folder, self.lock = _make_locked(Path("/tmp") if too_long else path.parent)
+        self.socket_dir = self.folder / "tmp" / "sock"
         self.level_dir = level_dir
         self.output_dir = (
             level_dir.absolute() / "out"
@@ -68,28 +76,57 @@ class WorkingDirectory:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_tree(self.folder)
+        os.close(self.lock)
 
 
 class AgentProcess:
-    """A started agent, in its own process group; its output goes to the level's folder."""
+    """A started agent under a supervisor; its output goes to the level's folder."""
 
-    def __init__(self, command: Sequence[str], directory: WorkingDirectory, **popen: Any) -> None:
-        self.level_dir = directory.level_dir
-        # Opened for appending, so that writing continues at the new end of a trimmed file.
-        with (
-            (self.level_dir / STDOUT_NAME).open("ab") as stdout,
-            (self.level_dir / STDERR_NAME).open("ab") as stderr,
-        ):
+    def __init__(
+        self,
+        command: Sequence[str],
+        directory: WorkingDirectory,
+        environment: Mapping[str, str] | None = None,
+        at_end: Sequence[str] = (),
+    ) -> None:
+        """Start an agent.
+
+        Args:
+            command: command line of the agent.
+            directory: its working directory.
+            environment: its environment variables; None for those of this process.
+            at_end: command that ends what is no descendant of the agent: a container.
+
+        Raises:
+            OSError: the command can't be started.
+        """
+        # The files stay open, so that they are the ones to trim even if the agent replaces them.
+        self._logs = [_new_log(directory.level_dir / name) for name in (STDOUT_NAME, STDERR_NAME)]
+        self._control, theirs = socket.socketpair()
+        job = {
+            "command": list(command),
+            "at_end": list(at_end),
+            "folder": str(directory.folder),
+            "seconds": SECONDS_TO_TERMINATE,
+        }
+        with theirs:
             self._process = subprocess.Popen(
-                command,
+                # Isolated: the agent's variables and folder must not choose what is imported.
+                [PYTHON, "-I", "-S", supervisor.__file__, json.dumps(job)],
                 cwd=directory.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
+                env=environment,
+                stdin=theirs.fileno(),
+                stdout=self._logs[0],
+                stderr=self._logs[1],
+                pass_fds=[directory.lock],
                 start_new_session=True,  # Ctrl-C reaches only the evaluation
-                **popen,
             )
+        answer = self._control.recv(16)
+        if answer != supervisor.STARTED:
+            self.stop()
+            number = int(answer or 0)
+            raise OSError(number, os.strerror(number))
 
     def exit_code(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""
@@ -104,51 +141,111 @@ class AgentProcess:
 
     def stop(self) -> None:
         """End the agent and everything it started: first with SIGTERM, then with SIGKILL."""
-        end_group(self._process)
+        with contextlib.suppress(OSError):  # the supervisor may have ended
+            self._control.shutdown(socket.SHUT_WR)
+        try:
+            self._process.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._control.close()
+        self.trim_logs()
+        for log in self._logs:
+            os.close(log)
+        self._logs = []
 
     def trim_logs(self) -> None:
         """Cut a log file that exceeds its limit down to its end."""
-        for name in (STDOUT_NAME, STDERR_NAME):
-            _trim(self.level_dir / name)
+        for log in self._logs:
+            _trim(log)
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Terminate the process group of a child; kill what is left of it after a few seconds."""
-    if process.poll() is None:
-        _signal_group(process, signal.SIGTERM)
-        try:
-            process.wait(SECONDS_TO_TERMINATE)
-        except subprocess.TimeoutExpired:
-            pass
-    _signal_group(process, signal.SIGKILL)
-    process.wait()
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """Terminate a child that starts no other; kill it after a few seconds."""
+    process.terminate()
     try:
-        os.killpg(process.pid, number)
-    except ProcessLookupError:
-        pass  # every process of the group has ended
+        process.wait(SECONDS_TO_TERMINATE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
-def _trim(path: Path) -> None:
-    if path.stat().st_size <= MAX_LOG_BYTES:
+def remove_abandoned_folders() -> None:
+    """Remove the working directories of runs that were killed."""
+    for root in {Path(tempfile.gettempdir()), Path("/tmp")}:
+        for folder in root.glob(f"{FOLDER_PREFIX}*"):
+            if FOLDER_NAME.fullmatch(folder.name) and (folder / "tmp" / "sock").is_dir():
+                with contextlib.suppress(OSError), _lock_if_free(folder) as is_free:
+                    if is_free and folder.stat().st_uid == os.geteuid():
+                        remove_tree(folder)
+
+
+def is_abandoned(folder: Path) -> bool:
+    """Whether no living run uses a working directory, or it does not exist."""
+    try:
+        with _lock_if_free(folder) as is_free:
+            return is_free
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with everything in it, also with folders that their owner can't enter."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
         return
-    with path.open("r+b") as file:
-        file.seek(-KEPT_LOG_BYTES, os.SEEK_END)
-        end = file.read()
-        file.truncate(0)
-        file.seek(0)
-        file.write(b"[earlier output was dropped]\n" + end)
+    for parent, names, _ in os.walk(folder):
+        for path in (Path(parent, name) for name in names):
+            if not path.is_symlink():
+                with contextlib.suppress(OSError):
+                    path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _lock_if_free(folder: Path) -> Iterator[bool]:
+    """Lock a folder during the block; false if another process holds the lock."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_free = True
+    except BlockingIOError:
+        is_free = False
+    try:
+        yield is_free
+    finally:
+        os.close(lock)
+
+
+def _make_locked(root: Path) -> tuple[Path, int]:
+    """Make a private folder, and lock it before it has the name by which others find it."""
+    new = Path(tempfile.mkdtemp(prefix=f".{FOLDER_PREFIX}", dir=root))
+    lock = os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    (new / "tmp" / "sock").mkdir(parents=True)
+    return new.rename(root / new.name.removeprefix(".")), lock
+
+
+def _new_log(path: Path) -> int:
+    # For appending, so that writing continues at the new end of a trimmed file.
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return os.open(path, flags, 0o666)
+
+
+def _trim(log: int) -> None:
+    size = os.fstat(log).st_size
+    if size > MAX_LOG_BYTES:
+        end = os.pread(log, KEPT_LOG_BYTES, size - KEPT_LOG_BYTES)
+        os.truncate(log, 0)
+        os.write(log, b"[earlier output was dropped]\n" + end)
 
 
 def tail(path: Path) -> str:
-    """The last lines of a log file; "" if there is none."""
+    """The last lines of a log file, or why it can't be read; "" if there is none."""
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - TAIL_BYTES))
-            text = file.read().decode(errors="replace")
+        text = read_guarded_end(path, TAIL_BYTES).decode(errors="replace")
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        return str(error)
     return "\n".join(text.strip().splitlines()[-TAIL_LINES:])

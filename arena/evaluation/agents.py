@@ -140,7 +140,7 @@ class LocalAgent:
             **{name: "" if value is None else str(value) for name, value in values.items()},
             "PYTHONPATH": _with_python_path(Path(agent.__path__[0]).parent),
         }
-        return AgentProcess([sys.executable, "-m", "agent"], directory, env=environment)
+        return AgentProcess([sys.executable, "-m", "agent"], directory, environment)
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class CommandAgent:
             "PYTHONPATH": _with_python_path(self.caller_dir),
         }
         try:
-            return AgentProcess(self._command(), directory, env=environment)
+            return AgentProcess(self._command(), directory, environment)
         except OSError as error:  # for example a program for another architecture
             raise AgentError(f"{self.words[0]!r} can't be started: {error.strerror}") from error
 

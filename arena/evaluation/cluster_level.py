@@ -16,6 +16,7 @@ from typing import Any
 from arena.environment.levels import Level
 from arena.evaluation.agents import Agent
 from arena.evaluation.level_run import LevelLimits, LevelRun, LevelStopped
+from arena.evaluation.output_files import regular_files
 from arena.evaluation.results import LevelFailure, LevelResult
 from arena.workers.remote_errors import Outcome, OutcomeWorker, unwrap
 
@@ -114,9 +115,5 @@ class _LevelActor:
             folder = Path(text)
             self._run = LevelRun(level, folder, agent, seed, limits)
             result = self._run.play(self._stop)
-            files = {
-                str(path.relative_to(self._run.folder)): path.read_bytes()
-                for path in sorted(self._run.folder.rglob("*"))
-                if path.is_file()
-            }
+            files = {str(name): file.read() for name, file in regular_files(self._run.folder)}
         return result, files

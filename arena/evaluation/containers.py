@@ -11,16 +11,17 @@ other users (mode 0700). The user is chosen in this order:
 4. Otherwise it runs as root without any capability: it can't override a file's mode, mount, trace
    or open a raw socket, and can't gain privileges.
 
+SELinux would keep the container from the server's socket, even in a folder that is relabelled for
+it, because the server itself runs outside: `label=disable` turns off this check for the container.
 `CONTAINER_RUN_FLAGS` comes last and can override all of this (`--user 0`, `--gpus all`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-import secrets
 import shlex
 import shutil
-import stat
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -28,8 +29,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arena.evaluation.agent_process import AgentError, AgentProcess, WorkingDirectory
+from arena.evaluation.agent_process import (
+    AgentError,
+    AgentProcess,
+    WorkingDirectory,
+    is_abandoned,
+)
 from arena.evaluation.agents import AgentOptions
+from arena.evaluation.output_files import MAX_OUTPUT_BYTES, regular_files
 
 ENGINES = ("docker", "podman")
 COMPO = "/root/compo"  # the contest's working directory
@@ -37,7 +44,7 @@ NOBODY = 65534
 PROCESSES = 512
 TMP_SIZE = "1g"
 ENGINE_SECONDS = 30.0
-MAX_OUTPUT_BYTES = 256 * 2**20  # total size of the files copied from `out`
+FOLDER_LABEL = "world-models-contest.folder"  # of a container: its working directory here
 
 
 @dataclass(frozen=True)
@@ -170,7 +177,17 @@ class ImageAgent:
             folder.chmod(0o755)
         for channel in directory.socket_dir.iterdir():
             channel.chmod(0o666)
-        return ContainerProcess(self, f"contest-{secrets.token_hex(6)}", directory)
+        self._remove_abandoned_containers()
+        return ContainerProcess(self, directory)
+
+    def _remove_abandoned_containers(self) -> None:
+        """Remove the containers of runs that were killed together with their supervisors."""
+        found = self.engine.call("ps", "--all", "--quiet", f"--filter=label={FOLDER_LABEL}")
+        for container in found.stdout.split():
+            template = f'{{{{index .Config.Labels "{FOLDER_LABEL}"}}}}'
+            label = self.engine.call("inspect", f"--format={template}", container)
+            if label.returncode == 0 and is_abandoned(Path(label.stdout.strip())):
+                self.engine.call("rm", "--force", container)
 
     def command(self, container: str, directory: WorkingDirectory) -> list[str]:
         """The engine's whole command line."""
@@ -183,7 +200,8 @@ class ImageAgent:
         return [
             *(self.engine.program, "run", "--rm", f"--name={container}"),
             *("--network=none", "--read-only", "--cap-drop=ALL"),
-            "--security-opt=no-new-privileges",
+            *("--security-opt=no-new-privileges", "--security-opt=label=disable"),
+            f"--label={FOLDER_LABEL}={directory.folder}",
             *(f"--memory={memory}", f"--memory-swap={memory}", f"--pids-limit={PROCESSES}"),
             f"--tmpfs=/tmp:rw,nosuid,nodev,mode=1777,size={TMP_SIZE}",
             *mounts,
@@ -197,46 +215,24 @@ class ImageAgent:
 class ContainerProcess(AgentProcess):
     """A running container; the process is the engine's client in the foreground."""
 
-    def __init__(self, agent: ImageAgent, container: str, directory: WorkingDirectory) -> None:
-        self._engine = agent.engine
-        self._container = container
+    def __init__(self, agent: ImageAgent, directory: WorkingDirectory) -> None:
         self._directory = directory
-        super().__init__(agent.command(container, directory), directory)
+        container = directory.folder.name
+        remove = [agent.engine.program, "rm", "--force", container]
+        super().__init__(agent.command(container, directory), directory, at_end=remove)
 
     def stop(self) -> None:
-        self._engine.call("rm", "--force", self._container)
         super().stop()
         collect(self._directory.folder / "out", self._directory.output_dir)
 
 
 def collect(source: Path, target: Path, limit: int = MAX_OUTPUT_BYTES) -> None:
-    """Copy the regular files that an agent has written, up to a total size.
-
-    Links and special files are not copied: an untrusted image must not choose what is read here.
-    Files that the container's user has made unreadable are not copied either.
-
-    Args:
-        source: folder of the agent's files.
-        target: folder of the copies.
-        limit: total size of the copies, in bytes.
-    """
-    for folder, folders, names in os.walk(source):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
-            try:
-                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            except OSError:
-                continue
-            with open(descriptor, "rb") as file:
-                status = os.fstat(descriptor)
-                if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
-                    continue
-                limit -= status.st_size
-                copy = target / path.relative_to(source)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                with copy.open("wb") as new:
-                    shutil.copyfileobj(file, new)
+    """Copy the files that an agent has written; see `regular_files` for those that are copied."""
+    for name, file in regular_files(source, limit):
+        with contextlib.suppress(OSError):  # the path may be too long here
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            with (target / name).open("wb") as new:
+                shutil.copyfileobj(file, new)
 
 
 def _choose_user(engine: ContainerEngine, image: str, own_user: str) -> tuple[tuple[str, ...], str]:

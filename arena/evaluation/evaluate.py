@@ -23,7 +23,7 @@ from arena.evaluation.level_run import LevelLimits, LevelRun
 from arena.evaluation.progress import ProgressDisplay
 from arena.evaluation.results import FILE_NAME, LevelResult, RunResults, read_results, write_results
 from arena.evaluation.run_folder import RunFolder
-from arena.evaluation.score import bootstrap_interval, read_monitor
+from arena.evaluation.score import MonitorFileError, bootstrap_interval, finite_returns
 from arena.server.monitor import MONITOR_FILE
 from arena.server.signals import signals_as_interrupt, signals_ignored
 
@@ -208,14 +208,14 @@ class _ResultsFile:
     def finish(self) -> RunResults:
         """Add the interval of the mean, which needs all episodes of all levels."""
         scored = [level for level in self._results.levels if level.score is not None]
-        returns = [
-            [
-                episode.episode_return
-                for episode in read_monitor(self._folder / level.folder / MONITOR_FILE)
+        try:
+            returns = [
+                finite_returns(self._folder / level.folder / MONITOR_FILE) for level in scored
             ]
-            for level in scored
-        ]
-        self._results = replace(self._results, interval=bootstrap_interval(returns))
+            interval = bootstrap_interval(returns)
+        except MonitorFileError:  # of a finished level, which keeps its score
+            interval = None
+        self._results = replace(self._results, interval=interval)
         self.write()
         return self._results
 

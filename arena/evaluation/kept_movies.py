@@ -6,20 +6,23 @@ Movies that will not be kept are deleted while a level is played.
 
 from __future__ import annotations
 
+import contextlib
 import re
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from agent.files import write_atomically
+from agent.guarded_files import read_guarded
 from arena.environment.level_files import LevelError
 from arena.environment.levels import Level
 from arena.evaluation.run_folder import RunFolderError, read_run
 
 # While a level is played, its final median is not known, but it will be near one of these.
 QUANTILES = np.linspace(0.1, 0.9, 9)
+MAX_MOVIE_BYTES = 1 << 24  # an episode has some kilobytes
 EPISODE_NUMBER = re.compile(r"-(\d{6,})\.bk2$")
 
 
@@ -46,7 +49,7 @@ def prune_movies(folder: Path, returns: Sequence[float]) -> None:
     keep |= {_nearest(returns, finished, value) for value in np.quantile(returns, QUANTILES)}
     for number in finished:
         if number not in keep:
-            recorded[number].unlink(missing_ok=True)
+            _remove(recorded[number])
 
 
 def keep_chosen_movies(folder: Path, returns: Sequence[float]) -> dict[str, KeptMovie]:
@@ -67,10 +70,12 @@ def keep_chosen_movies(folder: Path, returns: Sequence[float]) -> dict[str, Kept
     kept = {}
     for name, number in chosen.items():
         if number in recorded:
-            kept[name] = KeptMovie(folder / f"{name}.bk2", number)
-            shutil.copyfile(recorded[number], kept[name].path)
+            path = folder / f"{name}.bk2"
+            with contextlib.suppress(OSError):  # the agent has put something else in its place
+                write_atomically(path, read_guarded(recorded[number], MAX_MOVIE_BYTES))
+                kept[name] = KeptMovie(path, number)
     for path in recorded.values():
-        path.unlink()
+        _remove(path)
     return kept
 
 
@@ -86,6 +91,11 @@ def integration_of(movie: Path) -> Path | None:
     return None
 
 
+def _remove(movie: Path) -> None:
+    with contextlib.suppress(OSError):  # the agent has put a folder in its place
+        movie.unlink()
+
+
 def _best(returns: Sequence[float]) -> int | None:
     return int(np.argmax(returns)) if len(returns) else None
 
@@ -96,7 +106,7 @@ def _nearest(returns: Sequence[float], numbers: Iterable[int], value: float) -> 
 
 
 def _recorded(folder: Path) -> dict[int, Path]:
-    if not folder.is_dir():
+    if folder.is_symlink() or not folder.is_dir():
         return {}
     matches = {path: EPISODE_NUMBER.search(path.name) for path in folder.iterdir()}
     return {int(match[1]): path for path, match in matches.items() if match}

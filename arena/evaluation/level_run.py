@@ -14,8 +14,8 @@ A level that is played again starts with an empty folder.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -30,7 +30,8 @@ from arena.evaluation.agent_process import (
     AgentError,
     AgentProcess,
     WorkingDirectory,
-    end_group,
+    end_process,
+    remove_tree,
     tail,
 )
 from arena.evaluation.agents import Agent
@@ -38,14 +39,20 @@ from arena.evaluation.kept_movies import keep_chosen_movies, prune_movies
 from arena.evaluation.level_progress import LevelProgress
 from arena.evaluation.results import LevelFailure, LevelResult
 from arena.evaluation.run_folder import PROJECT_DIR
-from arena.evaluation.score import bootstrap_interval, level_score, read_monitor
+from arena.evaluation.score import (
+    MonitorFileError,
+    bootstrap_interval,
+    finite_returns,
+    level_score,
+)
 from arena.server.monitor import MONITOR_FILE
-from arena.server.process import ServerConfig, read_result
+from arena.server.process import ServerConfig, ServerResultError, read_result
 from arena.server.session_result import NEVER_CONNECTED, TIMESTEP_LIMIT, WALL_CLOCK_LIMIT
 
 LIMITS_REACHED = (TIMESTEP_LIMIT, WALL_CLOCK_LIMIT)  # the normal ends of a session
 SERVER_STDERR_NAME = "server-stderr.txt"
 FRAME_RING_NAME = "frames"
+REFUSED = "its requests were refused: after a reset in mid-episode the contest refuses all of them"
 POLL_SECONDS = 0.2
 PRUNE_SECONDS = 5.0
 SECONDS_TO_LISTEN = 120.0  # an emulator starts in 2 s; a machine under load takes longer
@@ -138,28 +145,30 @@ class LevelRun:
         """
         if stop.is_set():
             raise LevelStopped
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_tree(self.folder)
         (self.folder / "movies").mkdir(parents=True)
         self.state = "starting"
         failure = None
         try:
-            with WorkingDirectory(self.folder) as directory:
-                server = self._start_server(directory)
+            with WorkingDirectory(self.folder) as directory, tempfile.TemporaryFile() as counts:
+                server = self._start_server(directory, counts.fileno())
                 try:
                     self._wait_for_socket(server, directory, stop)
-                    self._monitor(server, directory, stop)
+                    self._monitor(server, directory, stop, counts.fileno())
                 finally:
-                    end_group(server)
+                    end_process(server)
         except _ServerFailure as error:
             failure = LevelFailure(str(error), tail(self.folder / SERVER_STDERR_NAME))
-        except (_Failure, AgentError) as error:
+        except (_Failure, AgentError, MonitorFileError, ServerResultError) as error:
             output = tail(self.folder / STDERR_NAME) or tail(self.folder / STDOUT_NAME)
             failure = LevelFailure(str(error), output)
         finally:
             self.state = "done"
         return self._result(failure)
 
-    def _start_server(self, directory: WorkingDirectory) -> subprocess.Popen[bytes]:
+    def _start_server(
+        self, directory: WorkingDirectory, progress_file: int
+    ) -> subprocess.Popen[bytes]:
         if self._watched:
             self.frame_ring = directory.folder / FRAME_RING_NAME
         config = ServerConfig(
@@ -171,6 +180,7 @@ class LevelRun:
             wall_clock_seconds=self.limits.wall_clock_seconds,
             connect_seconds=self.limits.connect_seconds,
             parent=os.getpid(),
+            progress_file=progress_file,
             frame_ring=self.frame_ring,
         )
         with (self.folder / SERVER_STDERR_NAME).open("ab") as stderr:
@@ -180,6 +190,7 @@ class LevelRun:
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
+                pass_fds=[progress_file],
                 start_new_session=True,
             )
 
@@ -196,22 +207,26 @@ class LevelRun:
                 raise LevelStopped
 
     def _monitor(
-        self, server: subprocess.Popen[bytes], directory: WorkingDirectory, stop: threading.Event
+        self,
+        server: subprocess.Popen[bytes],
+        directory: WorkingDirectory,
+        stop: threading.Event,
+        progress_file: int,
     ) -> None:
         """Start the agent and wait until the server ends, or the agent fails."""
         agent = self._agent.start(directory)
         self.state = "playing"
         self.started = pruned = time.monotonic()
-        progress = LevelProgress(self.folder)
+        progress = LevelProgress(self.folder, progress_file)
         try:
             while server.poll() is None:
                 if stop.wait(POLL_SECONDS):
                     raise LevelStopped
                 self._update(progress)
                 self._check_agent(server, agent, progress)
+                agent.trim_logs()
                 if time.monotonic() - pruned > PRUNE_SECONDS:
                     prune_movies(self.folder / "movies", self.returns)
-                    agent.trim_logs()
                     pruned = time.monotonic()
             self._update(progress)
             self._check_end(server, agent)
@@ -233,7 +248,8 @@ class LevelRun:
             except subprocess.TimeoutExpired:
                 raise _Failure(f"{_departure(agent)} without connecting") from None
         elif time.monotonic() - progress.changed > self.limits.hang_seconds:
-            raise _Failure(f"the agent took no step for {self.limits.hang_seconds:g} s")
+            refused = f" ({REFUSED})" if progress.refusals else ""
+            raise _Failure(f"the agent took no step for {self.limits.hang_seconds:g} s{refused}")
 
     def _check_end(self, server: subprocess.Popen[bytes], agent: AgentProcess) -> None:
         """Raise _Failure unless the session ended at a limit."""
@@ -255,10 +271,14 @@ class LevelRun:
 
     def _result(self, failure: LevelFailure | None) -> LevelResult:
         """The level's numbers, all read from its files."""
-        episodes = read_monitor(self.folder / MONITOR_FILE)
-        returns = [episode.episode_return for episode in episodes]
+        returns: list[float] = []
+        end = None
+        try:
+            returns = finite_returns(self.folder / MONITOR_FILE)
+            end = read_result(self.folder)
+        except (MonitorFileError, ServerResultError) as error:
+            failure = failure or LevelFailure(str(error), "")
         kept = keep_chosen_movies(self.folder / "movies", returns)
-        end = read_result(self.folder)
         played = read_journal(self.folder / "out" / journal.FILE_NAME)
         return LevelResult(
             level=self.level.name,

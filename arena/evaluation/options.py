@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT, PROCESSES, SECONDS, SEED, check_ranges
 from agent.settings import RULES
 from arena.environment.levels import select
 from arena.evaluation.agents import Agent, AgentOptions, CommandAgent, LocalAgent
@@ -21,58 +22,94 @@ DEFAULT_LEVELS = "pangolin-validation"  # the bundled game: needs no ROM of the 
 DEFAULT_BUDGET_STEPS = 5_000
 FULL_BUDGET_STEPS = 1_000_000
 DEFAULT_SEED = 1
+# Headings of --help.
+WHAT, AGENT, SHOWN = "levels and budget", "agent", "what is written and shown"
+MACHINES, LIMITS = "machines", "limits"
 
 
 @dataclass(frozen=True)
 class RunOptions:
     """Evaluate an agent on levels as the contest did, and print its score.
 
-    The same command resumes an interrupted run. Other commands: tune, movie, report (see their
-    --help).
+    The same command resumes an interrupted run.
     """
 
     levels: str = option(
-        "level set, GAME:STATE or folder; separate several by commas", DEFAULT_LEVELS
+        "level set, level or folder; separate several by commas (`python -m arena levels` lists"
+        " them)",
+        DEFAULT_LEVELS,
+        group=WHAT,
     )
     budget_steps: int | None = option(
-        f"timesteps per level, resets included [{DEFAULT_BUDGET_STEPS:,}]", None
+        f"timesteps per level, resets included [{DEFAULT_BUDGET_STEPS:,}]",
+        None,
+        group=WHAT,
+        within=COUNT,
     )
-    full: bool = option(f"use the contest's budget of {FULL_BUDGET_STEPS:,} timesteps", False)
-    workers: int | None = option("number of levels played at once [one per core]", None)
-    executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS)
-    ray_address: str | None = option(ADDRESS_HELP, None)
+    full: bool = option(
+        f"use the contest's budget of {FULL_BUDGET_STEPS:,} timesteps", False, group=WHAT
+    )
     seed: int | None = option(
         "random seed of the sticky actions and of the agent, 1 or more"
         f" [{DEFAULT_SEED}, and the agent's own]",
         None,
+        group=WHAT,
+        within=SEED,
     )
-    lock_in: float | None = option("lock-in score [the agent's own]", None, env="LOCK_IN_SCORE")
-    lock_in_rule: str | None = option(
-        "lock-in rule [the agent's own]", None, env="LOCK_IN_RULE", choices=RULES
+    pretrained: Path | None = option(
+        "packed model of the local agent [pretrained]", None, group=AGENT
     )
-    repeats: int | None = option(
-        "episodes per candidate, without a lock-in, to record a run for `tune`", None
-    )
-    out: Path | None = option(
-        "run folder [the unfinished one of this command in runs/, or a new one there]", None
-    )
-    pretrained: Path | None = option("packed model of the local agent [pretrained]", None)
     agent_command: str | None = option(
-        "command of another agent, which replaces the local agent", None
+        "command of another agent, which replaces the local agent", None, group=AGENT
     )
     image: str | None = option(
-        "contest image of another agent, which replaces the local agent", None
+        "contest image of another agent, which replaces the local agent", None, group=AGENT
+    )
+    lock_in_rule: str | None = option(
+        "lock-in rule [the agent's own]", None, env="LOCK_IN_RULE", choices=RULES, group=AGENT
+    )
+    lock_in: float | None = option(
+        "lock-in score [the agent's own]",
+        None,
+        env="LOCK_IN_SCORE",
+        group=AGENT,
+        within=(float("-inf"), float("inf")),
+    )
+    repeats: int | None = option(
+        "episodes per candidate, without a lock-in, to record a run for `tune`",
+        None,
+        group=AGENT,
+        within=COUNT,
+    )
+    out: Path | None = option(
+        "run folder [the unfinished one of this command in runs/, or a new one there]",
+        None,
+        group=SHOWN,
+    )
+    watch: bool = option(
+        "serve a page on this machine that shows the play live", False, group=SHOWN
+    )
+    report: bool = option("write report.html into the run folder at the end", True, group=SHOWN)
+    workers: int | None = option(
+        "number of levels played at once [one per core]", None, group=MACHINES, within=PROCESSES
+    )
+    executor: str = option(EXECUTOR_HELP, "local", choices=EXECUTORS, group=MACHINES)
+    ray_address: str | None = option(ADDRESS_HELP, None, group=MACHINES)
+    wall_clock_hours: float = option(
+        "time limit per level, in hours", 12.0, group=LIMITS, within=(0.0001, 8784.0)
+    )
+    connect_seconds: float = option(
+        "time limit for an agent to connect, in seconds", 120.0, group=LIMITS, within=SECONDS
+    )
+    hang_seconds: float = option(
+        "seconds without a step after which an agent counts as failed",
+        900.0,
+        group=LIMITS,
+        within=SECONDS,
     )
     image_memory_gigabytes: float = option(
-        "memory limit of the image's container, in gigabytes", 8.0
+        "memory limit of the image's container, in gigabytes", 8.0, group=LIMITS, within=(0.01, 1e6)
     )
-    wall_clock_hours: float = option("time limit per level, in hours", 12.0)
-    connect_seconds: float = option("time limit for an agent to connect, in seconds", 120.0)
-    hang_seconds: float = option(
-        "seconds without a step after which an agent counts as failed", 900.0
-    )
-    watch: bool = option("serve a page on this machine that shows the play live", False)
-    report: bool = option("write report.html into the run folder at the end", True)
 
     def __post_init__(self) -> None:
         """Check the numbers, and options that exclude each other.
@@ -80,7 +117,7 @@ class RunOptions:
         Raises:
             UserError: an option is out of range, or two options exclude each other.
         """
-        self._check_numbers()
+        check_ranges(self)
         other_agent = self.agent_command is not None or self.image is not None
         conflicts = [
             (
@@ -104,22 +141,6 @@ class RunOptions:
             if conflict:
                 raise UserError(message)
         check_address(self.executor, self.ray_address)
-
-    def _check_numbers(self) -> None:
-        for name in ("budget_steps", "workers", "seed", "repeats"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"--{name.replace('_', '-')} is {value}: give 1 or more")
-        for name in ("wall_clock_hours", "connect_seconds", "hang_seconds"):
-            value = getattr(self, name)
-            if not 0 < value < float("inf"):
-                raise UserError(f"--{name.replace('_', '-')} is {value}: give more than 0")
-        if not 0.01 <= self.image_memory_gigabytes < float("inf"):
-            raise UserError(
-                f"--image-memory-gigabytes is {self.image_memory_gigabytes}: give 0.01 or more"
-            )
-        if self.lock_in is not None and self.lock_in != self.lock_in:
-            raise UserError("--lock-in is NaN: give a number")
 
 
 def make_plan(options: RunOptions) -> EvaluationPlan:

@@ -7,13 +7,17 @@ is the mean over its levels. The interval is a percentile bootstrap (`INTERVAL_M
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.errors import UserError
+from agent.guarded_files import read_guarded
+
+MAX_MONITOR_BYTES = 1 << 26  # a million rows; a full budget of 1,000,000 timesteps has fewer
 CONFIDENCE = 0.95
 FULL_PROGRESS_RETURN = 9000.0  # of the contest's reward, from a level's start to its end
 RESAMPLES = 10_000
@@ -25,6 +29,10 @@ INTERVAL_METHOD = (
 
 Interval = tuple[float, float]
 Pairs = list[tuple[NDArray[np.float64], NDArray[np.float64]]]  # returns of two agents by level
+
+
+class MonitorFileError(UserError):
+    """A monitor.csv can't be read, or was altered."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +48,43 @@ def read_monitor(path: Path) -> list[MonitorRow]:
     """Read the finished episodes of a level from its monitor.csv; [] if the file is missing.
 
     The server may be writing the file: a last line without a line end is ignored.
+
+    Raises:
+        MonitorFileError: a row is not an episode, or the file is of another kind or too large.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_guarded(path, MAX_MONITOR_BYTES).decode("ascii")
     except FileNotFoundError:
         return []
-    whole_lines = text[: text.rfind("\n") + 1].splitlines()
-    return [
-        MonitorRow(float(row["r"]), int(float(row["l"])), float(row["t"]))
-        for row in csv.DictReader(whole_lines)
-    ]
+    except (OSError, UnicodeDecodeError) as error:
+        raise MonitorFileError(f"{path} can't be read ({error})") from None
+    reader = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+    try:
+        return [_monitor_row(row) for row in reader]
+    except (csv.Error, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise MonitorFileError(
+            f"{path}: line {reader.line_num} is not an episode ({error!r}): only the contest's"
+            " server may write this file"
+        ) from None
+
+
+def finite_returns(path: Path) -> list[float]:
+    """Return the returns of the finished episodes of a level from its monitor.csv.
+
+    Raises:
+        MonitorFileError: see `read_monitor`; or a return is NaN or infinite.
+    """
+    returns = [episode.episode_return for episode in read_monitor(path)]
+    if not np.isfinite(returns).all():
+        raise MonitorFileError(f"{path}: a return is NaN or infinite, which no server writes")
+    return returns
+
+
+def _monitor_row(row: Mapping[str, str]) -> MonitorRow:
+    length = int(float(row["l"]))
+    if not 0 <= length < 1 << 53:
+        raise ValueError(f"a length of {length}")
+    return MonitorRow(float(row["r"]), length, float(row["t"]))
 
 
 def level_score(returns: Sequence[float]) -> float | None:

@@ -167,12 +167,12 @@ def threshold_curve(
     """Plot the score against the lock-in threshold, with its interval and the default marked.
 
     Args:
-        thresholds: Thresholds in ascending order.
-        scores: Score of each threshold.
-        low: Lower end of each score's interval.
-        high: Upper end of each score's interval.
-        default: The default threshold.
-        recommended: Name and score of the recommended rule.
+        thresholds: thresholds in ascending order.
+        scores: score of each threshold.
+        low: lower end of each score's interval.
+        high: upper end of each score's interval.
+        default: the default threshold.
+        recommended: name and score of the recommended rule.
     """
     x = [traces.rounded(value) for value in thresholds]
     edge: Figure = {"type": "scatter", "mode": "lines", "x": x, "hoverinfo": "skip"}

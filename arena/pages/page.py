@@ -29,9 +29,9 @@ def render(template: str, figures: Mapping[str, Figure], **values: Any) -> bytes
     """Fill in a template.
 
     Args:
-        template: Name of a file in templates/.
-        figures: Plots by the id of their element.
-        values: The template's variables.
+        template: name of a file in templates/.
+        figures: plots by the id of their element.
+        values: the template's variables.
     """
     page = _environment().get_template(template)
     text = page.render(
@@ -49,7 +49,7 @@ def json_for_script(content: Any) -> Markup:
     """Encode JSON for a script element: no text in it can end the element.
 
     Raises:
-        ValueError: A number is NaN or infinite.
+        ValueError: a number is NaN or infinite.
     """
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028"))

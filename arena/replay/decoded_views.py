@@ -30,7 +30,7 @@ class DecodedViews:
     A step whose frames are not needed goes through `step`, which decodes nothing.
 
     Attributes:
-        spec: Sizes of the model. All decoded frames are spec.frame_size (S) pixels wide and high.
+        spec: sizes of the model. All decoded frames are spec.frame_size (S) pixels wide and high.
         latent: float32 (Z,), the latent of the last frame, encoded or dreamed.
     """
 
@@ -38,7 +38,7 @@ class DecodedViews:
         """Open a packed model.
 
         Raises:
-            PackedModelError: The model can't be used, or was packed without its decoder.
+            PackedModelError: the model can't be used, or was packed without its decoder.
         """
         packed = load(folder)
         self.spec = spec = packed.spec
@@ -78,7 +78,7 @@ class DecodedViews:
             V's reconstruction, uint8 (S, S, 3) RGB.
 
         Raises:
-            ModelError: The networks compute values that are not finite.
+            ModelError: the networks compute values that are not finite.
         """
         self.encode(frame)
         return self.decode(self.latent)
@@ -99,7 +99,7 @@ class DecodedViews:
             M's prediction of the next frame, uint8 (S, S, 3) RGB.
 
         Raises:
-            ModelError: The networks compute values that are not finite.
+            ModelError: the networks compute values that are not finite.
         """
         return self.decode(self._predicted(action))
 

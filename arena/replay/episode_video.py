@@ -26,9 +26,9 @@ class RecordedEpisode:
     """A recorded episode, and what is needed to play it again.
 
     Attributes:
-        movie: The .bk2.
-        integration: Folder of a game that is not part of stable-retro; None for its games.
-        pretrained: The packed model whose views are decoded; None: the video shows the game only.
+        movie: the .bk2.
+        integration: folder of a game that is not part of stable-retro; None for its games.
+        pretrained: the packed model whose views are decoded; None: the video shows the game only.
     """
 
     movie: Path
@@ -52,11 +52,11 @@ class RenderResult:
     """The answer of a rendering process.
 
     Attributes:
-        steps: Agent steps of the episode.
-        every: The video shows every `every`-th step.
-        shown: Number of steps in the video.
-        decoded: Whether the video shows the world model's views beside the game.
-        problem: Why the model's views are missing although there is a model, or why there is no
+        steps: agent steps of the episode.
+        every: the video shows every `every`-th step.
+        shown: number of steps in the video.
+        decoded: whether the video shows the world model's views beside the game.
+        problem: why the model's views are missing although there is a model, or why there is no
             video; "" if there is no problem.
     """
 
@@ -72,9 +72,9 @@ class EpisodeVideo:
     """A rendered episode; `mp4` and `poster` are empty if rendering failed.
 
     Attributes:
-        result: How it was rendered, or why not.
-        mp4: The video.
-        poster: A JPEG of the frame in its middle.
+        result: how it was rendered, or why not.
+        mp4: the video.
+        poster: a JPEG of the frame in its middle.
     """
 
     result: RenderResult

@@ -16,7 +16,10 @@ import stable_retro
 from rich.progress import track
 
 from agent.errors import UserError
-from arena.environment.levels import Level, register_integration
+from arena.environment.availability import check_rom
+from arena.environment.level_files import LevelError
+from arena.environment.levels import register_integration
+from arena.environment.recorded_games import recorded_level
 from arena.replay.video import write_video
 
 SCALE = 3  # 960 x 672 pixels
@@ -34,17 +37,17 @@ def render(
     The mp4 appears under its name only when it is complete.
 
     Args:
-        movie: A .bk2 of a game whose ROM is imported.
-        out: The mp4. Default: the movie's path with the ending .mp4.
-        integration: Folder of a game that is not part of stable-retro; None for its games.
-        scale: Integer factor by which the pixels are enlarged.
+        movie: a .bk2 of a game whose ROM is imported.
+        out: the mp4. Default: the movie's path with the ending .mp4.
+        integration: folder of a game that is not part of stable-retro; None for its games.
+        scale: integer factor by which the pixels are enlarged.
 
     Returns:
         The path of the mp4.
 
     Raises:
-        MovieError: The movie is missing or broken, its game is unknown, or `out` can't be written.
-        VideoError: There is no ffmpeg, or it failed.
+        MovieError: the movie is missing or broken, its game is unknown, or `out` can't be written.
+        VideoError: there is no ffmpeg, or it failed.
     """
     out = out or movie.with_suffix(".mp4")
     if not movie.is_file():
@@ -71,10 +74,10 @@ class MovieReplay:
     """A recorded episode that the emulator plays again.
 
     Attributes:
-        length: Number of emulator frames after the first one.
-        buttons: Names of the first player's buttons, in the emulator's order.
-        shape: Shape of a frame, (height, width, 3).
-        frames_per_second: Frame rate of the console.
+        length: number of emulator frames after the first one.
+        buttons: names of the first player's buttons, in the emulator's order.
+        shape: shape of a frame, (height, width, 3).
+        frames_per_second: frame rate of the console.
     """
 
     def __init__(self, emulator: Any, recording: Any, length: int) -> None:
@@ -127,7 +130,7 @@ def replaying(movie: Path, integration: Path | None = None) -> Iterator[MovieRep
     """Open a movie with an emulator in its first state; a process can have only one emulator.
 
     Raises:
-        MovieError: The movie is missing or broken, or its game is unknown.
+        MovieError: the movie is missing or broken, or its game is unknown.
     """
     if not movie.is_file():
         raise MovieError(f"there is no movie {movie}: give a .bk2 file of a run folder's movies")
@@ -142,12 +145,13 @@ def _open(movie: Path, integration: Path | None) -> tuple[Any, Any, int]:
     """Return an emulator in the movie's first state, the movie, and its length in frames."""
     try:
         counted = stable_retro.Movie(str(movie))
-        length = 0
+        length = -1  # the first frame is the one of the reset
         while counted.step():
             length += 1
         recording = stable_retro.Movie(str(movie))
         recording.step()
-        level = Level(recording.get_game(), "", integration=integration)
+        level = recorded_level(movie, recording.get_game(), integration)
+        check_rom(level)
         emulator = stable_retro.make(
             game=level.game,
             state=stable_retro.State.NONE,
@@ -156,12 +160,14 @@ def _open(movie: Path, integration: Path | None) -> tuple[Any, Any, int]:
             inttype=register_integration(level),
             render_mode="rgb_array",
         )
-        emulator.initial_state = recording.get_state()
-        emulator.reset()
-    except FileNotFoundError as error:
-        raise MovieError(
-            f"{movie} needs a game that is not imported ({error}): see `python -m arena roms`"
-        ) from error
-    except (RuntimeError, ValueError) as error:
+    except LevelError as error:
+        raise MovieError(f"{movie} can't be played: {error}") from error
+    except (RuntimeError, ValueError, OSError) as error:
         raise MovieError(f"{movie} is not a .bk2 movie of a known game: {error}") from error
+    emulator.initial_state = recording.get_state()
+    if length < 1 or not emulator.em.set_state(emulator.initial_state):
+        emulator.close()
+        problem = "no frames" if length < 1 else "a start state of another emulator"
+        raise MovieError(f"{movie} can't be played: it contains {problem}; record it again")
+    emulator.reset()
     return emulator, recording, length

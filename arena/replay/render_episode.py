@@ -59,9 +59,9 @@ class StepView:
     """What the video shows of one step.
 
     Attributes:
-        number: Number of the step, from 0.
-        game: The game's frame, uint8 (H, W, 3) RGB.
-        pressed: Names of the buttons held on this frame.
+        number: number of the step, from 0.
+        game: the game's frame, uint8 (H, W, 3) RGB.
+        pressed: names of the buttons held on this frame.
         reconstruction: V's reconstruction of the frame, uint8 (S, S, 3); None without a model.
         prediction: M's prediction of the next frame, likewise.
     """

@@ -28,15 +28,15 @@ def write_side_by_side(
     """Write an mp4 (H.264); the file appears only when it is complete.
 
     Args:
-        path: The mp4. Its folder is created.
+        path: the mp4. Its folder is created.
         columns: uint8 (T, S, S, 3) RGB each, all of the same T and S.
-        labels: A few words for each column.
-        enlarge: Integer factor by which the pixels are repeated.
-        frames_per_second: Frame rate of the video.
+        labels: a few words for each column.
+        enlarge: integer factor by which the pixels are repeated.
+        frames_per_second: frame rate of the video.
 
     Raises:
-        VideoError: There is no ffmpeg, or it failed.
-        OSError: The folder can't be written.
+        VideoError: there is no ffmpeg, or it failed.
+        OSError: the folder can't be written.
     """
     assert len(columns) == len(labels) and len({c.shape for c in columns}) == 1, labels
     size = columns[0].shape[1] * enlarge

@@ -34,15 +34,15 @@ def write_video(
     """Encode frames; the file appears under its name only when it is complete.
 
     Args:
-        path: The video. Its ending names the format.
+        path: the video. Its ending names the format.
         frames: uint8 (height, width, 3) RGB each, at least one.
         size: (width, height) of every frame.
-        frames_per_second: Frame rate of the video.
-        options: Output options of ffmpeg: codec, quality, filters.
+        frames_per_second: frame rate of the video.
+        options: output options of ffmpeg: codec, quality, filters.
 
     Raises:
-        VideoError: There is no ffmpeg, it failed, or there was no frame.
-        OSError: The folder can't be written.
+        VideoError: there is no ffmpeg, it failed, or there was no frame.
+        OSError: the folder can't be written.
     """
     command = [
         *(_ffmpeg(), "-y", "-loglevel", "error", "-nostdin"),

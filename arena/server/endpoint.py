@@ -6,6 +6,7 @@ because an agent in a container runs as another user, often without any privileg
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -80,12 +81,16 @@ class Endpoint:
             raise EndpointError(f"{self._array_path}: only {written} of {array.nbytes} bytes fit")
 
     def close(self) -> None:
-        """Remove the files. A second call does nothing."""
+        """Remove the files. A second call does nothing.
+
+        What a client has put in the place of a file stays, and is no error of the session.
+        """
         if self._array >= 0:
             os.close(self._array)
             self._array = -1
             for path in (self._socket_path, self._new_path, self._array_path):
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink()
         self.listener.close()
 
     def _listen(self) -> None:

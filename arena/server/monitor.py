@@ -7,6 +7,8 @@ of an episode at the *next* reset, hence no row for the episode that the end of 
 from __future__ import annotations
 
 import csv
+import os
+import struct
 import time
 from pathlib import Path
 from typing import TextIO
@@ -16,6 +18,7 @@ from agent.errors import UserError
 MONITOR_FILE = "monitor.csv"
 LOG_FILE = "log.csv"
 STEPS_PER_LOG_ROW = 1000
+_PROGRESS = struct.Struct("<2Q")  # timesteps, refusals
 
 
 class MonitorError(UserError):
@@ -31,11 +34,13 @@ class Monitor:
         episodes: number of episodes that have a row, that is, count for the score.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, progress_file: int | None = None) -> None:
         """Create the files, and replace older ones.
 
         Args:
             folder: folder of the files; None counts without files.
+            progress_file: descriptor of a file that `read_progress` reads in another process; the
+                caller closes it.
 
         Raises:
             MonitorError: the folder or the files are not writable.
@@ -44,6 +49,8 @@ class Monitor:
         self._return = 0.0
         self._length = 0
         self._total_length = 0
+        self._progress = [0, 0]
+        self._progress_file = progress_file
         self._started: float | None = None
         self._files: dict[str, TextIO] = {}
         if folder is None:
@@ -69,6 +76,7 @@ class Monitor:
             self._row(MONITOR_FILE, self._return, self._length, time.time() - self._started)
         self._return = 0.0
         self._length = 0
+        self._count(0)
 
     def step(self, reward: float) -> None:
         """Count a step and its reward."""
@@ -78,6 +86,11 @@ class Monitor:
         self._return += reward
         if self._total_length % STEPS_PER_LOG_ROW == 0:
             self._row(LOG_FILE, self._total_length, time.time() - self._started)
+        self._count(0)
+
+    def refusal(self) -> None:
+        """Count a refused request."""
+        self._count(1)
 
     @property
     def episode_return(self) -> float:
@@ -90,6 +103,11 @@ class Monitor:
             file.close()
         self._files = {}
 
+    def _count(self, index: int) -> None:
+        self._progress[index] += 1
+        if self._progress_file is not None:
+            os.pwrite(self._progress_file, _PROGRESS.pack(*self._progress), 0)
+
     def _row(self, name: str, *values: float | str) -> None:
         if name not in self._files:
             return
@@ -98,3 +116,12 @@ class Monitor:
             self._files[name].flush()  # an evaluation reads the file while it grows
         except OSError as error:
             raise MonitorError(f"{self._files[name].name}: {error.strerror}") from None
+
+
+def read_progress(progress_file: int) -> tuple[int, int]:
+    """Return the timesteps and the refused requests that a server has counted so far."""
+    data = os.pread(progress_file, _PROGRESS.size, 0)
+    if len(data) < _PROGRESS.size:  # nothing has been counted
+        return 0, 0
+    timesteps, refusals = _PROGRESS.unpack(data)
+    return timesteps, refusals

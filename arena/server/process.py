@@ -17,13 +17,20 @@ from pathlib import Path
 from typing import Any
 
 from agent import command_line
+from agent.errors import UserError
 from agent.files import write_atomically
+from agent.guarded_files import read_guarded
 from arena.environment.levels import Level
 from arena.server.serve import serve
 from arena.server.session_result import SessionResult
 
 RESULT_NAME = "server.json"
+MAX_RESULT_BYTES = 1 << 16
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+class ServerResultError(UserError):
+    """A server.json is not what a server writes."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class ServerConfig:
         wall_clock_seconds: time limit of the level.
         connect_seconds: how long to wait for the agent.
         parent: process id of the evaluation.
+        progress_file: descriptor, which the process inherits, of a file for the count of timesteps.
         frame_ring: file of the frame ring for a live view; None if there is no live view.
     """
 
@@ -50,6 +58,7 @@ class ServerConfig:
     wall_clock_seconds: float
     connect_seconds: float
     parent: int
+    progress_file: int
     frame_ring: Path | None = None
 
     def command(self) -> list[str]:
@@ -74,11 +83,20 @@ class ServerConfig:
 
 
 def read_result(level_dir: Path) -> SessionResult | None:
-    """How the server of a level ended; None if it has not ended, or ended without a result."""
+    """How the server of a level ended; None if it has not ended, or ended without a result.
+
+    Raises:
+        ServerResultError: the file was altered: only the server may write it.
+    """
+    path = level_dir / RESULT_NAME
     try:
-        return SessionResult(**json.loads((level_dir / RESULT_NAME).read_text(encoding="utf-8")))
+        result = SessionResult(**json.loads(read_guarded(path, MAX_RESULT_BYTES)))
+        result.check()
+        return result
     except FileNotFoundError:
         return None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise ServerResultError(f"{path} can't be read ({error})") from None
 
 
 def main() -> None:
@@ -95,6 +113,7 @@ def main() -> None:
         monitor_dir=config.level_dir,
         movies=config.level_dir / "movies",
         frame_ring=config.frame_ring,
+        progress_file=config.progress_file,
     )
     text = json.dumps(asdict(result), indent=2)
     write_atomically(config.level_dir / RESULT_NAME, text.encode())

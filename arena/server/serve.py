@@ -36,6 +36,7 @@ def serve(
     movies: Path | None = None,
     connect_seconds: float | None = None,
     frame_ring: Path | None = None,
+    progress_file: int | None = None,
 ) -> SessionResult:
     """Serve one level to one agent, until a limit is reached or the agent disconnects.
 
@@ -50,6 +51,8 @@ def serve(
         movies: folder for a .bk2 of every episode; None records none.
         connect_seconds: how long to wait for the agent, above 0; None for no limit.
         frame_ring: file for a live view, see `arena.server.frame_ring`; None writes none.
+        progress_file: descriptor of a file for the count of timesteps, see
+            `arena.server.monitor`; None writes none.
 
     Raises:
         UserError: the level, the folder, a limit or the disk has a problem; the subclass and the
@@ -61,7 +64,7 @@ def serve(
     with signals_as_interrupt(), contextlib.ExitStack() as stack:
         env = ContestEnv(level, seed, movies)
         stack.callback(env.close)
-        monitor = Monitor(monitor_dir)
+        monitor = Monitor(monitor_dir, progress_file)
         stack.callback(monitor.close)
         limits = SessionLimits(timestep_limit, wall_clock_seconds, connect_seconds)
         if frame_ring is None:

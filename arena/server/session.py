@@ -54,7 +54,7 @@ SEND_SECONDS = 10.0  # an agent that reads no answer for this long counts as dis
 
 
 class ServedEnvironment(Protocol):
-    """What a session can serve: a `ContestEnv`, or a made-up game in a test."""
+    """What a session can serve: a `ContestEnv`, or a fake game in a test."""
 
     n_buttons: int
     observation_shape: tuple[int, ...]

@@ -36,6 +36,18 @@ class SessionResult:
     detail: str = ""
     emulator_seconds: float = 0.0
 
+    def check(self) -> None:
+        """Check the types and ranges of a result that was read from a file.
+
+        Raises:
+            ValueError: names the first value that no session has.
+        """
+        for name, value in vars(self).items():
+            kind = {"reason": str, "detail": str, "timesteps": int, "episodes": int}.get(name)
+            expected = (kind,) if kind else (int, float)
+            if type(value) not in expected or (kind is not str and not 0 <= value < 1 << 53):
+                raise ValueError(f"{name} is {value!r}")
+
 
 @dataclass(frozen=True)
 class SessionLimits:

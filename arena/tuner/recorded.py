@@ -173,6 +173,8 @@ def read_entries(path: Path) -> tuple[list[EpisodeEntry], list[str]]:
     content = read_journal(path)
     if content is None:
         return [], ["no journal: no episode was played, or the agent writes no journal"]
+    if content.problem:
+        return [], [content.problem]
     entries = [entry for entry in content.episodes if math.isfinite(entry.episode_return)]
     foreign, infinite = content.broken - content.cut, len(content.episodes) - len(entries)
     problems = ["the last line is incomplete: excluded"] * content.cut

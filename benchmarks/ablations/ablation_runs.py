@@ -1,7 +1,7 @@
 """The runs of an ablation: their returns, their settings, and the table of the results.
 
-A run that is in the file is not repeated. All runs in a file have the same settings and, where
-variants share their networks, the same trained networks.
+A run that is in the file is not repeated. All runs in a file have the same settings. If variants
+share their networks, all runs have the same trained networks too.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class AblationRuns:
 
     @classmethod
     def open(cls, path: Path, settings: Mapping[str, Any]) -> AblationRuns:
-        """Returns the runs so far, to continue with; none if there is no file.
+        """Returns the runs of an earlier start to continue with; no runs if there is no file.
 
         Raises:
             StoreError: the file has other settings, or can't be read.
@@ -113,8 +113,8 @@ def _from_row(row: Values) -> EvolvedRun:
 def table(results: AblationRuns, variants: Mapping[str, str]) -> str:
     """Returns Markdown: for each variant the score of each seed, their mean, and the difference.
 
-    The difference to the first variant is computed over the seeds that both have: with the same
-    seed, both were evolved and measured on the same levels with the same stickiness. Its 95%
+    The difference from the first variant is computed over the seeds that both have: with the same
+    seed, both were evolved and measured on the same levels with the same sticky actions. Its 95%
     interval is a bootstrap over levels and then seeds.
 
     Args:
@@ -131,7 +131,7 @@ def table(results: AblationRuns, variants: Mapping[str, str]) -> str:
         scores = [f"{runs[seed].score:,.0f}" if seed in runs else "-" for seed in seeds]
         mean = f"{np.mean([run.score for run in runs.values()]):,.0f}"
         rows.append([about, *scores, mean, apart])
-    head = ["variant", *[f"seed {seed}" for seed in seeds], "mean", f"difference to {first}"]
+    head = ["variant", *[f"seed {seed}" for seed in seeds], "mean", f"difference from {first}"]
     return markdown_table(head, rows)
 
 

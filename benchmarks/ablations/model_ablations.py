@@ -1,4 +1,4 @@
-"""Measures the effect of a model's sizes: C is evolved on models that were trained briefly.
+"""Measures the effect of a model's sizes: C is evolved on models trained for a short time.
 
     python -m benchmarks.ablations.model_ablations          measures; the same command continues
     python -m benchmarks.ablations.model_ablations --show   prints the tables and updates the
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.command_line import option, parse, run
+from agent.option_checks import COUNT, PROCESSES
 from agent.world_model.packed_model import ModelSpec
 from benchmarks.ablations.ablation_runs import AblationRuns, table
 from benchmarks.ablations.stages import run_stage
@@ -22,7 +23,7 @@ from benchmarks.ablations.trials import SearchBudget, Variant, measure
 from benchmarks.ablations.variants import TRAINED
 from benchmarks.ablations.world_model_parts import players
 from benchmarks.measured_tables import update_documents
-from benchmarks.names import check_positive, chosen
+from benchmarks.names import chosen
 from benchmarks.tables import markdown_table
 from training import collect
 from training.runs.run_folder import read_result
@@ -58,26 +59,24 @@ MODELS = {
 class Options(SearchBudget):
     """Train models of other sizes, and evolve C on each.
 
-    The same command again continues.
+    The same command continues an interrupted measurement.
     """
 
     models: str = option("models to measure, separated by commas", ",".join(MODELS))
     data_levels: str = option(
         "levels to record; validation and test levels are refused", "pangolin-train"
     )
-    data_frames: int = option("frames to record", 60_000)
-    data_steps: int = option("limit of a recorded episode in agent steps", 900)
-    vision_steps: int = option(f"optimizer steps of V, {BATCH[0]} frames each", 1500)
+    data_frames: int = option("frames to record", 60_000, within=COUNT)
+    data_steps: int = option("limit of a recorded episode in agent steps", 900, within=COUNT)
+    vision_steps: int = option(f"optimizer steps of V, {BATCH[0]} frames each", 1500, within=COUNT)
     memory_steps: int = option(
-        f"optimizer steps of M, {BATCH[1]} sequences of 500 frames each", 200
+        f"optimizer steps of M, {BATCH[1]} sequences of 500 frames each", 200, within=COUNT
     )
-    threads: int = option("number of threads in the training of V and M", 2)
+    threads: int = option("number of threads in the training of V and M", 2, within=PROCESSES)
     runs: Path = option(
         "folder of the data and runs; runs in it are continued", Path("runs/models")
     )
-    out: Path = option(
-        "file of the results, read and written", Path("results/model_ablations.json")
-    )
+    out: Path = option("file of the results", Path("results/model_ablations.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
     )
@@ -92,7 +91,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.show:
         names = chosen("models", options.models, MODELS)
         options.check()
-        check_positive(options, ("threads", *TRAINING[1:]))
         training = {name: getattr(options, name) for name in TRAINING}
         results = AblationRuns.open(options.out, {**options.settings(), **training})
         variants = {}

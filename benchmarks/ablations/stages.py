@@ -1,4 +1,4 @@
-"""Training stages that an ablation runs, such as `training.collect`."""
+"""Runs a training stage, such as `training.collect`, for an ablation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def run_stage(stage: Any, *flags: str, **options: object) -> None:
-    """Run a stage as its command does, with its checks and its run folder; an old run continues.
+    """Run a stage as its command does, with its checks and its run folder; a stopped run resumes.
 
     Args:
         stage: module of the stage, such as `training.collect`.

@@ -1,7 +1,7 @@
-"""The runs of an ablation: C is evolved from scratch on a fixed budget, then the mean is measured.
+"""The runs of an ablation: C is evolved from zero on a fixed budget, then the mean is measured.
 
-Each run uses the search of training.evolve. Runs of one seed play the same levels with the same
-stickiness, whatever the variant. The score of a run is the mean return of the distribution's mean
+Each run uses the search of training.evolve. All variants play the same levels with the same sticky
+actions if they have the same seed. The score of a run is the mean return of the distribution's mean
 on other levels. The caller decides how the variants differ: world_model_parts leaves out parts of
 one model, model_ablations uses other models.
 """
@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.command_line import option
+from agent.option_checks import COUNT, PROCESSES, RETURN
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
 from arena.workers.pool import Pool
 from benchmarks.ablations.ablation_runs import AblationRuns, EvolvedRun
 from benchmarks.identity import rom_hashes
-from benchmarks.names import check_positive
 from training import evolve
 from training.data.held_out import check_levels
 from training.runs.executors import FREE
@@ -32,7 +32,7 @@ from training.search.rollouts import Rollout, RolloutRequest
 from training.search.search import Search, SearchSettings
 
 ZONES = ("Meadow", "Canyon", "Cavern", "Glacier", "Foundry", "Lagoon")
-MEASURE_SEEDS = 3_000_003  # first random seed of the final measurement's stickiness
+MEASURE_SEEDS = 3_000_003  # first random seed of the final measurement's sticky actions
 SAME = (
     "generations",
     "population",
@@ -53,32 +53,36 @@ def _act(number: int) -> str:
 class SearchBudget:
     """Budget of every run of an ablation."""
 
-    seeds: int = option("runs of each variant, with seeds 1, 2, ...", 3)
+    seeds: int = option("runs per variant, with the random seeds 1, 2, ...", 3, within=COUNT)
     levels: str = option("levels of the search; validation and test levels are refused", _act(1))
     measure: str = option("levels of the final measurement", _act(7))
-    generations: int = option("generations of each run", 20)
-    population: int = option("candidates in a generation", 12)
-    levels_per_generation: int = option("levels in a generation, drawn from --levels", 2)
-    episodes: int = option("episodes of a candidate on each level", 1)
-    measure_episodes: int = option("episodes on each level in the final measurement", 3)
-    max_steps: int = option("limit of an episode in agent steps; the contest's is 4500", 4500)
-    early_stop_reward: float = option(
-        "end an episode once the mean reward of its last 300 steps is lower", 1.0
+    generations: int = option("generations of each run", 20, within=COUNT)
+    population: int = option("candidates in a generation", 12, within=(4, 65_536))
+    levels_per_generation: int = option(
+        "levels in a generation, drawn from --levels", 2, within=COUNT
     )
-    sigma0: float = option("initial standard deviation of a candidate's logits", 1.0)
-    workers: int = option("number of processes, each with one emulator", 2)
+    episodes: int = option("episodes of a candidate on each level", 1, within=COUNT)
+    measure_episodes: int = option(
+        "episodes on each level in the final measurement", 3, within=COUNT
+    )
+    max_steps: int = option(
+        "limit of an episode in agent steps; the contest's is 4500", 4500, within=COUNT
+    )
+    early_stop_reward: float = option(
+        "end an episode once the mean reward of its last 300 steps is lower", 1.0, within=RETURN
+    )
+    sigma0: float = option(
+        "initial standard deviation of a candidate's logits", 1.0, within=(1e-6, 1e6)
+    )
+    workers: int = option("number of processes, each with one emulator", 2, within=PROCESSES)
 
     def check(self) -> None:
         """Refuse wrong settings before anything is played.
 
         Raises:
-            UserError: a number is not positive.
             LevelError: a level is missing.
             TrainingError: a level of the search is a validation or test level.
         """
-        check_positive(
-            self, ("seeds", "workers", *(name for name in SAME if name != "early_stop_reward"))
-        )
         check_levels([level.name for level in select(self.levels)], allowed=False)
         for level in (*select(self.levels), *select(self.measure)):
             check_available(level)
@@ -120,7 +124,7 @@ def measure(
     runs: Path,
     out: Path,
 ) -> None:
-    """Make the runs that are missing from the results, seed by seed, and save after each run.
+    """Do the runs that are missing from the results, seed by seed, and save after each run.
 
     Args:
         budget: budget of each run.

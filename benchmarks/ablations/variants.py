@@ -34,14 +34,15 @@ from training.search.rollouts import (
 LOG_VARIANCE = "log_variance.onnx"  # the other output of V's encoder; the agent does not use it
 TRAINED, UNTRAINED, ZEROED, ALONE, SAMPLED = "trained", "untrained", "zeroed", "alone", "sampled"
 CURRICULUM = "curriculum"
-BEATEN = 1500.0  # return at which the curriculum adds its next level
+CURRICULUM_RETURN = 1500.0  # return at which the curriculum adds its next level
 VARIANTS = {
     TRAINED: "trained M, z is the mean: the agent",
     UNTRAINED: "untrained M of the same sizes, a different one for each seed",
     ZEROED: "no M: h and c are zero, C has the same number of parameters",
     ALONE: "no M: C sees only z and has parameters only for z",
     SAMPLED: "trained M, z sampled from V's Gaussian",
-    CURRICULUM: f"trained M, a curriculum: the next level is added at a return of {BEATEN:,.0f}",
+    CURRICULUM: "trained M, a curriculum: the next level is added at a return of"
+    f" {CURRICULUM_RETURN:,.0f}",
 }
 
 
@@ -156,7 +157,7 @@ class VariantPlayer:
         variant: str,
         seed: int,
         max_steps: int,
-        hopeless_reward: float | None,
+        early_stop_reward: float | None,
     ) -> None:
         """Open the variant.
 
@@ -165,12 +166,12 @@ class VariantPlayer:
             variant: one of VARIANTS.
             seed: random seed of the run.
             max_steps: limit of an episode in agent steps.
-            hopeless_reward: an episode is ended once the mean reward of its last 300 steps is
+            early_stop_reward: the episode ends once the mean reward of its last 300 steps is
                 lower; None: no episode is ended early.
         """
         self._world_model = open_variant(networks, variant, seed)
         self._max_steps = max_steps
-        self._hopeless_reward = hopeless_reward
+        self._early_stop_reward = early_stop_reward
 
     def scale(self, levels: Sequence[Level], seed: int) -> NDArray[np.float64]:
         """Returns the deviations that move a logit by 1, (n_parameters,): the search's start."""
@@ -183,7 +184,7 @@ class VariantPlayer:
         self._reseed(task.seed)  # all candidates of a generation see the same noise
         env = ContestEnv(task.level, seed=task.seed, max_steps=self._max_steps)
         try:
-            return play(env, self._world_model, controller.act, self._hopeless_reward)
+            return play(env, self._world_model, controller.act, self._early_stop_reward)
         finally:
             env.close()
 

@@ -20,8 +20,8 @@ from agent.world_model.packed_model import NETWORKS, ModelSpec
 from benchmarks.ablations.ablation_runs import AblationRuns, table
 from benchmarks.ablations.trials import SearchBudget, Variant, measure
 from benchmarks.ablations.variants import (
-    BEATEN,
     CURRICULUM,
+    CURRICULUM_RETURN,
     LOG_VARIANCE,
     VARIANTS,
     VariantPlayer,
@@ -37,7 +37,7 @@ TABLE = "world model parts"  # its name in the documents
 
 @dataclass(frozen=True)
 class Options(SearchBudget):
-    """Evolve C without parts of the world model. The same command again continues."""
+    """Evolve C without parts of the world model. The same command continues a measurement."""
 
     pretrained: Path = option(
         "folder of the packed model with the trained V and M", Path("pretrained")
@@ -46,9 +46,7 @@ class Options(SearchBudget):
     runs: Path = option(
         "folder of the runs; runs in it are continued", Path("runs/world_model_parts")
     )
-    out: Path = option(
-        "file of the results, read and written", Path("results/world_model_parts.json")
-    )
+    out: Path = option("file of the results", Path("results/world_model_parts.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
     )
@@ -68,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 n_features(name, spec),
                 players(options, networks, name),
                 options.pretrained,
-                BEATEN if name == CURRICULUM else None,
+                CURRICULUM_RETURN if name == CURRICULUM else None,
             )
             for name in names
         }

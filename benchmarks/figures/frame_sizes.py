@@ -3,7 +3,7 @@
     python -m benchmarks.figures.frame_sizes   writes frame_sizes.json and frame_sizes.png
 
 A shot is 3 pixels wide in a frame of 320 x 224, and a pixel of the small frame covers 5 x 3.5
-pixels: a method that uses only one of these can miss the shot.
+pixels. A method that uses only one of these pixels can miss the shot.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from agent import command_line
 from agent.command_line import option
 from agent.files import write_atomically
+from agent.option_checks import COUNT, SEED
 from agent.world_model.packed_model import PRESETS
 from agent.world_model.preprocess import preprocess
 from arena.environment.contest_env import ContestEnv
@@ -30,7 +31,9 @@ from benchmarks.measured import write_measured
 
 SIZE = PRESETS["compact"].frame_size
 HEIGHT, WIDTH = 224, 320
-VISIBLE = 0.1  # lowest visible contrast: a tenth of the thing's brightness, in one value
+VISIBLE = (
+    0.1  # lowest visible contrast: a tenth of the thing's brightness, in one colour of one pixel
+)
 HUD_ROWS = 32  # rows with Airstriker's score
 BACKGROUND = 40  # highest brightness of Airstriker's background; things are brighter
 PHASES = [
@@ -46,9 +49,11 @@ Shrink = Callable[[Frame], Frame]
 class Options:
     """Compare methods to resize a frame to 64 x 64: visibility, precision and speed."""
 
-    steps: int = option("agent steps of Airstriker whose frames are searched for small things", 400)
-    every: int = option("interval between the frames that are used", 4)
-    seed: int = option("random seed of the actions, 1 or more", 1)
+    steps: int = option(
+        "number of steps in Airstriker, whose frames show small objects", 400, within=COUNT
+    )
+    every: int = option("distance between two frames that are used, in steps", 4, within=COUNT)
+    seed: int = option("random seed of the actions, 1 or more", 1, within=SEED)
     out: Path = option("folder of frame_sizes.json and frame_sizes.png", Path("results"))
 
 
@@ -57,7 +62,7 @@ class Survival:
     """Visibility of things of one kind.
 
     Contrast is the largest change that a thing makes in the small frame, divided by its own
-    brightness: 1 is full brightness in at least one value, 0 is invisible.
+    brightness: 1 is full brightness in at least one pixel, 0 is invisible.
     """
 
     things: int
@@ -105,8 +110,8 @@ def centre(change: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Returns the centre of a change (S, S) in the frame's pixels, (row, column), or None."""
     if not change.any():
         return None
-    places = (np.indices(change.shape) + 0.5).reshape(2, -1) @ change.ravel() / change.sum()
-    scaled: NDArray[np.float64] = places * (HEIGHT / SIZE, WIDTH / SIZE)
+    position = (np.indices(change.shape) + 0.5).reshape(2, -1) @ change.ravel() / change.sum()
+    scaled: NDArray[np.float64] = position * (HEIGHT / SIZE, WIDTH / SIZE)
     return scaled
 
 
@@ -167,7 +172,7 @@ def played_frames(steps: int, seed: int) -> list[Frame]:
 
 
 def real_things(frames: Sequence[Frame]) -> list[tuple[Frame, Frame, NDArray[np.float64]]]:
-    """Returns every small thing: its frame, the frame with the thing black, its centre."""
+    """Returns every small thing: its frame, the same frame with a black thing, and its centre."""
     things = []
     for frame in frames:
         bright = (frame.max(2) > BACKGROUND).astype(np.uint8)

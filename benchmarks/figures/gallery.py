@@ -1,8 +1,8 @@
-"""The pictures in the documents, made from a recorded run and a packed model.
+"""Makes the pictures in the documents from a recorded run and a packed model.
 
     python -m benchmarks.figures.gallery --run runs/RUN [--tuning FILE]
 
-It replays the best episode of each of the run's levels and writes to results/pictures
+It replays the best episode of each zone in the run, and writes to results/pictures
 
     play.gif             the best episode: the game, V's view, M's prediction, the buttons
     reconstructions.png  frames of each zone, and V's view of them
@@ -46,7 +46,7 @@ from benchmarks.identity import model_digest
 from training.pictures.rows import write_rows
 
 FRAMES_A_ZONE = 2
-FIRST_STEPS = 300  # part of an episode that is shown; later the player may not move for minutes
+FIRST_STEPS = 300  # only these steps are shown; later the player may not move for minutes
 INTERPOLATED = 9  # pictures of an interpolation, both ends included
 TRAVERSED = 7  # number of latent dimensions drawn
 DEVIATIONS = 3.0  # largest change, in standard deviations of the run's latents
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     best = max(recordings, key=lambda recording: recording.level.best_return or 0.0)
     options.out.mkdir(parents=True, exist_ok=True)
     made = {
-        "play.gif": film(options.out / "play.gif", best, views),
+        "play.gif": animate(options.out / "play.gif", best, views),
         "reconstructions.png": reconstruct(options.out, recordings, views),
         "traversals.png": traverse(options.out, recordings, views),
         "dream.png": dream(options.out, best, views),
@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def chosen_levels(run: Path) -> list[LevelResult]:
-    """Returns the level with the highest return of each zone, in the order played.
+    """Returns the level with the highest return in each zone, in the order played.
 
     Raises:
         UserError: no level of the run has a movie.
@@ -154,7 +154,7 @@ def record(run: Path, level: LevelResult) -> ReplayedEpisode:
     return ReplayedEpisode(zone_of(level), level, np.stack(frames), np.stack(buttons))
 
 
-def film(path: Path, best: ReplayedEpisode, views: DecodedViews) -> dict[str, Any]:
+def animate(path: Path, best: ReplayedEpisode, views: DecodedViews) -> dict[str, Any]:
     """Write the animation of the best episode."""
     views.reset()
     seen = [views.reconstruct(best.frames[0])]

@@ -32,7 +32,7 @@ class Quality:
     colours: int
 
 
-# The first one whose file is small enough is used.
+# The first quality whose file is small enough is used.
 QUALITIES = (
     Quality(14, 2, 128),
     Quality(12, 2, 96),
@@ -101,9 +101,9 @@ def compose(
         label(small[-1], text)
     pictures = np.concatenate((frame, np.concatenate(small)), 1)
     bar = np.full((BAR, pictures.shape[1], 3), PAPER, np.uint8)
-    place = 8
+    x = 8
     for name, pressed in zip(ACTION_BUTTONS, from_genesis(buttons), strict=True):
-        place = draw_key(bar, name, bool(pressed), place)
+        x = draw_key(bar, name, bool(pressed), x)
     return np.concatenate((pictures, bar))
 
 
@@ -115,15 +115,15 @@ def label(picture: NDArray[np.uint8], text: str) -> None:
     cv2.putText(picture, text, (5, 13), font, size, INK, 1, cv2.LINE_AA)
 
 
-def draw_key(bar: NDArray[np.uint8], name: str, pressed: bool, place: int) -> int:
-    """Draw a button at x `place`; return the x of the next button."""
+def draw_key(bar: NDArray[np.uint8], name: str, pressed: bool, x: int) -> int:
+    """Draw a button at position `x`; return the position of the next button."""
     font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.4
     width = cv2.getTextSize(name, font, size, 1)[0][0] + 14
-    corners = (place, 5), (place + width, BAR - 6)
+    corners = (x, 5), (x + width, BAR - 6)
     cv2.rectangle(bar, *corners, ACCENT if pressed else SOFT, -1 if pressed else 1)
     colour = PAPER if pressed else SOFT
-    cv2.putText(bar, name, (place + 7, BAR - 11), font, size, colour, 1, cv2.LINE_AA)
-    return place + width + 6
+    cv2.putText(bar, name, (x + 7, BAR - 11), font, size, colour, 1, cv2.LINE_AA)
+    return x + width + 6
 
 
 def encode(pictures: Sequence[NDArray[np.uint8]], rate: float, colours: int) -> bytes:

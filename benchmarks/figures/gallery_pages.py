@@ -1,8 +1,8 @@
-"""Takes the documents' pictures of the pages: a run's report, and the live view of a short run.
+"""Takes the documents' screenshots: a run's report, and the live view of a short run.
 
     python -m benchmarks.figures.gallery_pages --run runs/RUN
 
-It writes report.png and live.png to results/pictures. Both are screenshots of Chromium.
+It writes report.png and live.png to results/pictures. Chromium takes the screenshots.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
 from agent.files import write_atomically
+from agent.option_checks import COUNT
 from arena.evaluation.run_folder import PROJECT_DIR
 from benchmarks.live_page import find_address
 
@@ -36,11 +37,11 @@ SHOWN_WIDTH = 900  # width of the documents' pictures in pixels
 PATIENCE_SECONDS = 120.0
 COLOURS = 128
 WATCHED_LEVELS = "PangolinDash-Genesis:MeadowZone.Act3,PangolinDash-Genesis:FoundryZone.Act3"
-# Both levels show both of the model's pictures, and each has used `steps` timesteps.
+# True when both levels show the model's two pictures and have used `steps` timesteps.
 SHOWS = """steps => {
   const playing = document.querySelectorAll("article .prediction:not([hidden])").length;
   const used = [...document.querySelectorAll("[data-value=timesteps]")]
-    .map(place => Number(place.textContent.replaceAll(",", "")));
+    .map(element => Number(element.textContent.replaceAll(",", "")));
   return playing === 2 && used.every(value => value >= steps);
 }"""
 
@@ -51,7 +52,7 @@ class Options:
 
     run: Path = option("run folder with a report.html")
     watch_steps: int = option(
-        "timesteps of each level in the live view; its picture is taken halfway", 2000
+        "timesteps of each level in the live view; its picture is taken halfway", 2000, within=COUNT
     )
     live: bool = option("play two levels and take a picture of the live view", True)
     out: Path = option("folder of the pictures", PROJECT_DIR / "results/pictures")
@@ -82,7 +83,7 @@ def chromium() -> Iterator[Any]:
     """Open a browser without a window.
 
     Raises:
-        UserError: it or its driver is missing.
+        UserError: Chromium or its driver is missing.
     """
     try:
         from playwright.sync_api import sync_playwright  # part of the extra `dev`
@@ -97,7 +98,7 @@ def chromium() -> Iterator[Any]:
 
 
 def opened(browser: Any, address: str, size: tuple[int, int]) -> Any:
-    """Returns an open page of this size in the light colours."""
+    """Opens a page in this size and in the light colours; returns it."""
     viewport = {"width": size[0], "height": size[1]}
     page = browser.new_context(viewport=viewport, color_scheme="light").new_page()
     page.set_default_timeout(PATIENCE_SECONDS * 1000)
@@ -109,7 +110,7 @@ def wait(page: Any, condition: str, argument: Any = None) -> None:
     """Wait for a condition; the pages' content policy forbids playwright's `wait_for_function`.
 
     Raises:
-        UserError: it is not true after PATIENCE_SECONDS.
+        UserError: the condition is not true after PATIENCE_SECONDS.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not page.evaluate(condition, argument):
@@ -131,7 +132,7 @@ def save(path: Path, page: Any, element: str | None = None) -> None:
 
 
 def palette_png(picture: np.ndarray) -> bytes:
-    """Returns a PNG with few colours of a BGR picture, uint8 (height, width, 3)."""
+    """Returns a BGR picture, uint8 (height, width, 3), as a PNG with few colours."""
     from PIL import Image
 
     with tempfile.NamedTemporaryFile(suffix=".png") as file:

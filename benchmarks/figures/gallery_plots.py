@@ -16,13 +16,13 @@ matplotlib.use("agg")  # no display
 
 from matplotlib import pyplot  # noqa: E402
 
-ORIGINAL_THRESHOLD = 2000.0  # of the original 2018 agent
+ORIGINAL_THRESHOLD = 2000.0  # threshold of the original 2018 agent
 Curve = NDArray[np.float64]
 INK, LINE, BAND, MARK = "#1d2321", "#0a7d6b", "#0a7d6b30", "#a8480c"
 
 
 def draw_curve(path: Path, tuning: Path) -> dict[str, Any]:
-    """Draw the tuner's curve with its interval, the original 2018 threshold and the best one.
+    """Draw the tuner's curve with its interval, the original 2018 agent's threshold and the best.
 
     Args:
         path: the PNG file.
@@ -44,7 +44,7 @@ def draw_curve(path: Path, tuning: Path) -> dict[str, Any]:
         color=MARK,
         linestyle="--",
         linewidth=1.2,
-        label="original 2018 agent: 2000",
+        label="original 2018 agent: 2,000",
     )
     best = int(np.argmax(scores))
     axes.plot(thresholds[best], scores[best], "o", color=LINE, markersize=8)

@@ -1,6 +1,6 @@
 """Finds rings and enemies on a screen, by template matching with the game's art.
 
-No variable of the game has their positions, but the screen shows the pixels of the art.
+The game has no variables with their positions, so they are found by their pixels.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from game.format import ZONES, Picture, SharedArt, ZoneArt
 
 RING = "ring"
 ENEMIES = ("patroller", "flyer", "shooter", "hopper")
-# Largest root mean square difference of a thing's pixels, of 255. The emulator's colours are a
-# little darker than the art's (14); another thing differs by 40 or more.
+# Largest root mean square difference of a thing's pixels, of 255. The same thing differs by 14,
+# because the emulator's colours are a little darker than the art's; others differ by 40 or more.
 MATCH = 28.0
 GREEN = 1  # the channel that is searched; the other channels confirm a match
 LINE = 16  # colours of a palette line; the first of each is transparent
@@ -76,8 +76,8 @@ def _matches(frame: NDArray[np.uint8], template: _Template) -> list[tuple[int, i
     """Returns left and top of each match of a template."""
     green = [np.ascontiguousarray(a[:, :, GREEN]) for a in (frame, template.colours, template.mask)]
     squares = cv2.matchTemplate(green[0], green[1], cv2.TM_SQDIFF, mask=green[2])
-    places = np.argwhere(squares <= (1.5 * MATCH) ** 2 * int(green[2].sum()))
-    return [(int(x), int(y)) for y, x in places if _difference(frame, template, x, y) <= MATCH]
+    matches = np.argwhere(squares <= (1.5 * MATCH) ** 2 * int(green[2].sum()))
+    return [(int(x), int(y)) for y, x in matches if _difference(frame, template, x, y) <= MATCH]
 
 
 def _difference(frame: NDArray[np.uint8], template: _Template, left: int, top: int) -> float:

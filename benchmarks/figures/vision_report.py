@@ -5,8 +5,8 @@ r"""Measures what V keeps of frames of levels that it was not trained on, and dr
     python -m benchmarks.figures.vision_report --vision RUN --data data/unseen --out results/vision
 
 The known failure of this method is a decoder that draws the scenery and omits the player. So the
-error is also measured in boxes around the player, the enemies and the rings, and compared with the
-error of a flat patch of the box's mean colour, which a decoder that omits the thing would draw.
+error is also measured in boxes around the player, the enemies and the rings. It is compared with
+the error of a flat patch of the box's mean colour, as drawn by a decoder that omits the thing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class Options:
     vision: Path = option("run folder of a finished training.train_vision")
     data: str = option("dataset folders of levels that V was not trained on, separated by commas")
     out: Path = option("folder of vision_report.json and the pictures", Path("runs/vision-report"))
-    frames: int = option("number of measured frames, evenly spread over the episodes", 400)
+    frames: int = option(
+        "number of measured frames, evenly spread over the episodes", 400, within=(2, 10**6)
+    )
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,6 @@ class LabelledFrames:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m benchmarks.figures.vision_report")
-    if options.frames < 2:
-        raise UserError(f"--frames is {options.frames}: give 2 or more")
     result = read_result(options.vision, TRAIN_VISION)
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     folders = [Path(part.strip()) for part in options.data.split(",") if part.strip()]
@@ -108,13 +108,13 @@ def look(episodes: Sequence[StoredEpisode], spec: ModelSpec, count: int) -> Labe
     chosen = np.unique(np.linspace(0, total - 1, count).astype(int))
     frames, levels, boxes, first = [], [], [], 0
     for episode in episodes:
-        places = chosen[(chosen >= first) & (chosen < first + episode.steps)] - first
+        steps = chosen[(chosen >= first) & (chosen < first + episode.steps)] - first
         player = episode.player()
-        for place in places:
-            native = episode.frames(int(place), int(place) + 1)[0]
+        for step in steps:
+            native = episode.frames(int(step), int(step) + 1)[0]
             there: dict[str, list[Box]] = {}
-            if player[place][0] >= 0:
-                there[PLAYER] = [player_box(player[place], size)]
+            if player[step][0] >= 0:
+                there[PLAYER] = [player_box(player[step], size)]
             for thing in finder.find(native, episode.level.partition(":")[2]):
                 box = _box(thing.left, thing.top, thing.width, thing.height, size)
                 there.setdefault(thing.kind, []).append(box)
@@ -178,8 +178,8 @@ def errors_of_things(
     elsewhere = []
     for number, there in enumerate(boxes):
         outside = np.ones(squares.shape[1:], bool)
-        for kind, places in there.items():
-            for rows, columns in places:
+        for kind, kind_boxes in there.items():
+            for rows, columns in kind_boxes:
                 patch = targets[number, rows, columns].astype(np.float64)
                 flat = np.square(patch - patch.mean((0, 1))).mean(2)
                 errors.setdefault(kind, []).append(squares[number, rows, columns])
@@ -197,16 +197,16 @@ def errors_of_things(
 @torch.no_grad()
 def draw(folder: Path, vae: VAE, seen: LabelledFrames, kl: Sequence[float]) -> None:
     """Write reconstructions.png, traversals.png and interpolations.png."""
-    places = np.unique(np.linspace(0, len(seen.frames) - 1, SHOWN).astype(int))
-    latents, _ = encode_frames(vae, torch.from_numpy(seen.frames[places]))
+    shown = np.unique(np.linspace(0, len(seen.frames) - 1, SHOWN).astype(int))
+    latents, _ = encode_frames(vae, torch.from_numpy(seen.frames[shown]))
     decoded = _pixels(vae, latents)
-    rows = [seen.frames[places], decoded]
+    rows = [seen.frames[shown], decoded]
     boxed = [
-        np.array([_outlined(row[n], seen.boxes[p]) for n, p in enumerate(places)]) for row in rows
+        np.array([_outlined(row[n], seen.boxes[p]) for n, p in enumerate(shown)]) for row in rows
     ]
     labels = ["frame", "reconstruction"]
     write_rows(folder / "reconstructions.png", [*rows, *boxed], labels=[*labels, *labels])
-    _draw_traversals(folder / "traversals.png", vae, latents[len(places) // 2], kl)
+    _draw_traversals(folder / "traversals.png", vae, latents[len(shown) // 2], kl)
     _draw_interpolations(folder / "interpolations.png", vae, seen)
 
 
@@ -240,16 +240,16 @@ def _draw_interpolations(path: Path, vae: VAE, seen: LabelledFrames) -> None:
 
 
 def words(report: Mapping[str, Any]) -> str:
-    """Returns the report in a few lines of text."""
+    """Returns the report as a few lines of text."""
     lines = [
-        f"{report['frames']} frames: {report['reconstruction'] - report['floor']:.1f} nats above a"
-        f" perfect copy, error {report['error']:.1f} of 255, KL {report['kl']:.1f} nats,"
-        f" {report['active_dimensions']} of {report['dimensions']} dimensions active"
+        f"{report['frames']} frames: loss {report['reconstruction'] - report['floor']:.1f} nats"
+        f" above that of a perfect copy, error {report['error']:.1f} of 255, KL {report['kl']:.1f}"
+        f" nats, {report['active_dimensions']} of {report['dimensions']} dimensions active"
     ]
     for kind, thing in report["things"].items():
         line = f"{kind}: error {thing['error']:.1f}"
         if kind != ELSEWHERE:
-            line += f", a flat patch {thing['flat']:.1f} ({thing['boxes']} boxes)"
+            line += f", error of a flat patch {thing['flat']:.1f} ({thing['boxes']} boxes)"
         lines.append(line)
     return "\n".join(lines)
 
@@ -272,8 +272,8 @@ def _pixels(vae: VAE, latents: Tensor) -> NDArray[np.uint8]:
 
 
 def _middle(seen: LabelledFrames, level: str) -> int:
-    places = [number for number, name in enumerate(seen.levels) if name == level]
-    return places[len(places) // 2]
+    frames = [number for number, name in enumerate(seen.levels) if name == level]
+    return frames[len(frames) // 2]
 
 
 def _outlined(frame: NDArray[np.uint8], boxes: Mapping[str, Sequence[Box]]) -> NDArray[np.uint8]:

@@ -42,7 +42,7 @@ class CountedEnv:
         self.timesteps = 0
 
     def reset(self) -> NDArray[np.uint8]:
-        """Start an episode; the episode before it counts from here on.
+        """Start an episode; the episode before it is counted now.
 
         Raises:
             BudgetSpentError: this was the last timestep.

@@ -3,10 +3,9 @@
     python -m benchmarks.scores.calibration          measures; the same command continues
     python -m benchmarks.scores.calibration --show   prints the tables and updates the documents
 
-All play under the contest's rules. Each agent's play of each level is written to the file when it
-ends, so an interruption loses only
-the levels that are being played. The planner's return is that of its movie, which is played
-without stickiness.
+All agents play under the contest's rules. Each result is written to the file when the level ends,
+so an interruption loses only the levels that are being played. The planner's return is that of its
+movie, which is played without sticky actions.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ import stable_retro
 
 from agent.command_line import option, parse, run
 from agent.errors import UserError
+from agent.option_checks import COUNT, PROCESSES, SEED
 from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select
@@ -30,7 +30,7 @@ from baselines.jerk import Jerk
 from baselines.simple_agents import POLICIES
 from benchmarks.identity import rom_hashes
 from benchmarks.measured_tables import update_documents
-from benchmarks.names import check_positive, chosen
+from benchmarks.names import chosen
 from benchmarks.scores.baseline_plays import JERK
 from benchmarks.scores.calibration_scores import (
     AGENTS,
@@ -51,20 +51,22 @@ class CalibrationError(UserError):
 
 @dataclass(frozen=True)
 class Options:
-    """Measure how hard the levels are. The same command again continues the measurement."""
+    """Measure how hard the levels are. The same command continues a measurement."""
 
     levels: str = option(
         "level set, GAME:STATE or folder, separated by commas", "pangolin-validation"
     )
     agents: str = option("agents to measure, separated by commas", ",".join(AGENTS))
-    episodes: int = option("episodes of each simple policy on each level", 5)
-    jerk_steps: int = option("timesteps of JERK's budget on each level", 100_000)
+    episodes: int = option("episodes of each simple policy on each level", 5, within=COUNT)
+    jerk_steps: int = option("timesteps of JERK's budget on each level", 100_000, within=COUNT)
     movies: Path = option(
         "folder with the planner's movies, one for each level", Path("game/movies")
     )
-    seed: int = option("random seed of the policies and of the stickiness, 1 or more", 1)
-    workers: int = option("number of processes", 2)
-    out: Path = option("file of the results, read and written", Path("results/calibration.json"))
+    seed: int = option(
+        "random seed of the policies and of the sticky actions, 1 or more", 1, within=SEED
+    )
+    workers: int = option("number of processes", 2, within=PROCESSES)
+    out: Path = option("file of the results", Path("results/calibration.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
     )
@@ -175,7 +177,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.show:
         show(CalibrationScores.load(options.out))
         return 0
-    check_positive(options, ("seed", "episodes", "workers", "jerk_steps"))
     agents, levels = chosen("agents", options.agents, AGENTS), select(options.levels)
     for level in levels:
         check_available(level)

@@ -50,7 +50,7 @@ class CalibrationSettings:
     Attributes:
         episodes: episodes of each simple policy on each level.
         jerk_steps: JERK's budget on each level, in timesteps.
-        seed: random seed of the policies and of the stickiness.
+        seed: random seed of the policies and of the sticky actions.
         roms: game -> SHA-1 of its ROM.
     """
 
@@ -65,7 +65,7 @@ class CalibrationScores:
     """The scores measured so far, by agent and level.
 
     Attributes:
-        settings: the settings of all of them.
+        settings: the settings of all scores.
         order: order of the levels in the tables; some of them may have no score yet.
         scores: agent -> level -> result.
     """
@@ -78,7 +78,7 @@ class CalibrationScores:
     def open(
         cls, path: Path, settings: CalibrationSettings, order: Iterable[str]
     ) -> CalibrationScores:
-        """Returns the scores so far, to continue with; none if there is no file.
+        """Returns the scores of an earlier run to continue with; no scores if there is no file.
 
         Raises:
             StoreError: the file was measured with other settings, or can't be read.

@@ -53,7 +53,7 @@ def document_tables(scores: CalibrationScores) -> dict[str, str]:
 
 
 def findings(scores: CalibrationScores) -> list[str]:
-    """Returns one line for each target: whether it is met, or on which levels it is missed."""
+    """Returns lines that say which targets are met, and on which levels others are missed."""
     return [*_targets(scores), *_simple_policies(scores), *_unfinished(scores)]
 
 

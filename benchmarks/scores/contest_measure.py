@@ -133,7 +133,7 @@ def measure_ours(
     """
     key = next(iter(keys.values()))
     file.console.print(f"{key.agent}, seed {key.seed}", highlight=False, markup=False)
-    # After an interruption fewer levels are left to play, so another run folder is used.
+    # After an interruption fewer levels are left to play, so their digest names another folder.
     what = digest(
         {
             "levels": [*keys],
@@ -142,12 +142,12 @@ def measure_ours(
             "agent": player.describe(),
         }
     )
-    place = folder / f"{slug(key.agent)}-{key.budget_steps}-seed{key.seed}-{what[:8]}"
+    run_dir = folder / f"{slug(key.agent)}-{key.budget_steps}-seed{key.seed}-{what[:8]}"
 
     def note(level: str, play: Play) -> None:
         file.add(keys[level], play)
 
-    play_ours(player, key.budget_steps, levels, place, workers, file.console, note)
+    play_ours(player, key.budget_steps, levels, run_dir, workers, file.console, note)
 
 
 def baseline_folder(folder: Path, key: PlayKey) -> Path:

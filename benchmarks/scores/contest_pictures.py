@@ -61,10 +61,10 @@ def draw_all(folder: Path, plays: ContestPlays, levels: Sequence[Level]) -> list
     if steps is None:
         return written
     shipped = next(row for row in summarize(plays, steps) if row.agent == SHIPPED)
-    places = {level.name: level for level in levels}
+    by_name = {level.name: level for level in levels}
     for zone, names in zones(list(shipped.plays)).items():
         strips = {
-            name: (map_of(places.get(name)), list(shipped.plays[name].values())) for name in names
+            name: (map_of(by_name.get(name)), list(shipped.plays[name].values())) for name in names
         }
         written.append(folder / ends_picture(zone))
         draw_ends(
@@ -100,13 +100,13 @@ def draw_scores(path: Path, plays: ContestPlays) -> None:
         sharex=True,
     )
     for axes, steps in zip(panels[:, 0], known, strict=True):
-        for place, row in enumerate(reversed(rows[steps])):
+        for y, row in enumerate(reversed(rows[steps])):
             mean = row.mean or 0.0
             low, high = row.interval or (mean, mean)
             ours = row.agent == SHIPPED
-            axes.barh(place, mean, color=OURS if ours else OTHERS, height=0.7)
-            axes.plot([low, high], [place, place], color=INK, linewidth=1.4)
-            axes.text(max(mean, high), place, f"  {mean:,.0f}", va="center", fontsize=8, color=INK)
+            axes.barh(y, mean, color=OURS if ours else OTHERS, height=0.7)
+            axes.plot([low, high], [y, y], color=INK, linewidth=1.4)
+            axes.text(max(mean, high), y, f"  {mean:,.0f}", va="center", fontsize=8, color=INK)
         axes.set_yticks(range(len(rows[steps])), [row.agent for row in reversed(rows[steps])])
         axes.set_title(title(rows[steps], steps), fontsize=10, color=INK)
         axes.margins(x=0.12)
@@ -133,8 +133,8 @@ def draw_ends(path: Path, strips: dict[str, tuple[Map | None, list[Play]]], head
         squeeze=False,
     )
     figure.suptitle(heading, fontsize=10, color=INK)
-    for place, (name, (level_map, plays)) in enumerate(strips.items()):
-        above, below = panels[2 * place, 0], panels[2 * place + 1, 0]
+    for number, (name, (level_map, plays)) in enumerate(strips.items()):
+        above, below = panels[2 * number, 0], panels[2 * number + 1, 0]
         _draw_counts(above, name, plays)
         # Progress is x from 0 to 1 in both panels, so that they line up.
         left, right = 0.0, 1.0

@@ -130,26 +130,26 @@ def _settings(name: str, pretrained: Path, budget_steps: int, seed: int) -> Sett
     agent = LocalAgent.configure({}, pretrained, AgentOptions(budget_steps, seed, None))
     if name != ORIGINAL_2018:
         return agent.settings
-    place = agent.settings.pretrained
-    return Settings(pretrained=place, seed=seed, **ORIGINAL_2018_PLAY)
+    return Settings(pretrained=agent.settings.pretrained, seed=seed, **ORIGINAL_2018_PLAY)
 
 
 def untrained_model(folder: Path, model: PackedModel, evolution: Evolution, seed: int) -> Path:
     """Returns the folder of a packed model with random weights and an initial distribution of C.
 
-    Its sizes are those of `model`. It is written once: a run that continues needs the same files.
+    Its sizes are those of `model`. It is written only once, because a run that continues needs the
+    same files.
     """
     sizes = [model.spec.to_json(), evolution.population, evolution.sigma0, seed]
-    place = folder / f"untrained-{model.spec.preset}-seed{seed}-{digest({'sizes': sizes})}"
+    untrained = folder / f"untrained-{model.spec.preset}-seed{seed}-{digest({'sizes': sizes})}"
     try:
-        load(place)
+        load(untrained)
     except PackedModelError:  # missing, or incomplete after an interruption
         from training.models.untrained import write_untrained
 
         write_untrained(
-            place, model.spec, seed, population=evolution.population, sigma0=evolution.sigma0
+            untrained, model.spec, seed, population=evolution.population, sigma0=evolution.sigma0
         )
-    return place
+    return untrained
 
 
 def play_ours(
@@ -170,10 +170,11 @@ def play_ours(
         folder: run folder, new or of an interrupted run of the same levels.
         workers: number of levels played at once.
         console: shows the progress.
-        note: called with a level's name and its play, from any thread, once or twice per level.
+        note: function that is called with a level's name and its play, from any thread, once or
+            twice per level.
 
     Raises:
-        Interrupted: Ctrl-C; finished plays are noted.
+        EvaluationInterrupted: Ctrl-C; `note` was called for the finished plays.
         UserError: a level failed.
     """
     settings = agent.settings
@@ -184,8 +185,8 @@ def play_ours(
     def enter(result: LevelResult) -> None:
         if result.status == "finished" and result.ended_by == TIMESTEP_LIMIT:
             assert result.timesteps is not None and result.seconds is not None
-            place = folder / result.folder
-            play = read_play(place, result.timesteps, result.seconds, result.locked_in_at)
+            level_dir = folder / result.folder
+            play = read_play(level_dir, result.timesteps, result.seconds, result.locked_in_at)
             note(result.level, play)
 
     class NotedLevelRun(LevelRun):
@@ -199,7 +200,7 @@ def play_ours(
     finally:
         run.close()
     for level in results.levels:
-        enter(level)  # a level may have been finished just when an earlier run was killed
+        enter(level)  # an earlier run may have been killed between a level's end and its entry
         _check_played_out(level, folder)
 
 

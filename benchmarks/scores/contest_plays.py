@@ -27,7 +27,7 @@ class PlayKey(NamedTuple):
         budget_steps: timesteps, resets included.
         agent: its name in the tables.
         level: "GAME:STATE".
-        seed: random seed of the stickiness and of the agent.
+        seed: random seed of the sticky actions and of the agent.
         player: id in `ContestPlays.players`.
         rom: SHA-1 of the game's ROM.
     """
@@ -73,7 +73,7 @@ class ContestPlays:
     """All plays that were measured.
 
     Attributes:
-        players: id -> identity, of all players that ever played. Ids are "p1", "p2", ...
+        players: id -> identity, for the ids in `plays` and in `current`: "p1", "p2", ...
         current: agent -> id of its present identity.
         roms: game -> SHA-1 of its present ROM.
         levels: levels in the order of the tables.
@@ -94,7 +94,13 @@ class ContestPlays:
         roms: Mapping[str, str],
         levels: Iterable[str],
     ) -> ContestPlays:
-        """Returns the plays so far, to continue with these players; none if there is no file.
+        """Returns the plays of an earlier run to continue with; no plays if there is no file.
+
+        Args:
+            path: the JSON file.
+            identities: agent -> its present identity.
+            roms: game -> SHA-1 of its present ROM.
+            levels: levels that the caller plays.
 
         Raises:
             StoreError: the file can't be read.
@@ -134,18 +140,18 @@ class ContestPlays:
             "roms": self.roms,
             "players": self.players,
         }
-        place = {level: number for number, level in enumerate(self.levels)}
+        positions = {level: number for number, level in enumerate(self.levels)}
         agents = {agent: number for number, agent in enumerate(self.current)}
 
         def order(key: PlayKey) -> tuple[int, int, int, PlayKey]:
-            by_agent, by_level = agents.get(key.agent, len(agents)), place.get(key.level)
-            return key.budget_steps, by_agent, len(place) if by_level is None else by_level, key
+            by_agent = agents.get(key.agent, len(agents))
+            return key.budget_steps, by_agent, positions.get(key.level, len(positions)), key
 
         rows = ({**k._asdict(), **asdict(self.plays[k])} for k in sorted(self.plays, key=order))
         save_rows(path, KIND, values, rows)
 
     def _player(self, identity: Identity) -> str:
-        """Returns the id of an identity, a new id if it never played."""
+        """Returns the id of an identity; it is a new id if the identity has no play yet."""
         for name, known in self.players.items():
             if known == identity:
                 return name
@@ -171,7 +177,7 @@ class ContestPlays:
         return key == self.key(key.budget_steps, key.agent, key.level, key.seed)
 
     def excluded(self) -> str | None:
-        """Returns one line about the plays that are excluded from the tables; None without any."""
+        """Returns one line about the plays excluded from the tables; None if there are none."""
         excluded = [key for key in self.plays if not self.is_current(key)]
         if not excluded:
             return None

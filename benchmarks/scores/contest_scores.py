@@ -1,12 +1,12 @@
-"""The contest's scores of our agents and the baselines, at equal budgets.
+"""Measures the contest's scores of our agents and the baselines, at equal budgets.
 
     python -m benchmarks.scores.contest_scores          measures; the same command continues
     python -m benchmarks.scores.contest_scores --show   prints the tables, draws the pictures, and
                                                         updates the documents and the model card
 
 Every level is played under the contest's rules, and each play is written to the file when it ends.
-One file has budgets of different sizes; each has its own table. Plays of another model or ROM are
-excluded from the tables.
+One file contains budgets of different sizes; each size has its own table. Plays of another model or
+ROM are excluded from the tables.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from rich.console import Console
 
 from agent.command_line import option, parse, run
 from agent.errors import INTERRUPTED_EXIT_CODE
+from agent.option_checks import COUNT, PROCESSES
 from agent.world_model.packed_model import MODEL_CARD, load
 from arena.environment.levels import Level, select
 from arena.evaluation.evaluate import EvaluationInterrupted
 from arena.server.signals import signals_as_interrupt
 from benchmarks.identity import model_digest, rom_hashes
 from benchmarks.measured_tables import ROOT, update_documents, with_tables
-from benchmarks.names import check_positive, chosen
+from benchmarks.names import chosen
 from benchmarks.scores.baseline_plays import BASELINES
 from benchmarks.scores.contest_measure import (
     MeasurementFile,
@@ -47,31 +48,25 @@ PICTURES = ROOT / "results" / "pictures"
 class Options:
     """Measure the contest's scores of our agents and the baselines.
 
-    The same command again continues the measurement.
+    The same command continues an interrupted measurement.
     """
 
     levels: str = option(
         "level set, GAME:STATE or folder, separated by commas", "pangolin-validation"
     )
-    steps: int = option("timesteps of each budget, resets included", 100_000)
-    seeds: int = option("budgets of each agent on each level, with seeds 1, 2, ...", 3)
+    steps: int = option("timesteps of each budget, resets included", 100_000, within=COUNT)
+    seeds: int = option(
+        "budgets per agent and level, with the random seeds 1, 2, ...", 3, within=COUNT
+    )
     agents: str = option("agents to measure, separated by commas", ",".join(NAMES))
-    workers: int = option("number of levels played at once", 2)
+    workers: int = option("number of levels played at once", 2, within=PROCESSES)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     folder: Path = option("folder of the runs", Path("runs/contest_scores"))
-    out: Path = option("file of the results, read and written", Path("results/contest_scores.json"))
+    out: Path = option("file of the results", Path("results/contest_scores.json"))
     show: bool = option(
         "measure nothing: print the results in --out, draw the pictures, update the documents",
         False,
     )
-
-    def __post_init__(self) -> None:
-        """Refuse numbers below 1.
-
-        Raises:
-            UserError: names the option.
-        """
-        check_positive(self, ("steps", "seeds", "workers"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -124,16 +119,16 @@ def measure(
         UserError: a play can't be made.
     """
     todo = [key for key in keys if key not in file.plays.plays]
-    places = {level.name: level for level in levels}
+    by_name = {level.name: level for level in levels}
     baselines = [key for key in todo if key.agent in BASELINES]
-    measure_baselines(baselines, places, options.folder, options.workers, file)
+    measure_baselines(baselines, by_name, options.folder, options.workers, file)
     for agent in OURS:
         for seed in range(1, options.seeds + 1):
             mine = {key.level: key for key in todo if (key.agent, key.seed) == (agent, seed)}
             if mine:
                 models = options.folder / "models"
                 player = our_agent(agent, options.pretrained, options.steps, seed, models)
-                left = [places[name] for name in mine]
+                left = [by_name[name] for name in mine]
                 measure_ours(player, left, mine, options.folder, options.workers, file)
 
 

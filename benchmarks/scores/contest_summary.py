@@ -63,13 +63,13 @@ class AgentPlays:
 
     @property
     def seeds(self) -> list[int]:
-        """Lowest and highest number of budgets on a level."""
+        """Lowest and highest number of seeds that played a level."""
         counts = sorted({len(plays) for plays in self.plays.values()})
         return [counts[0], counts[-1]]
 
     @property
     def steps_per_second(self) -> float:
-        """Median over the budgets."""
+        """Median steps/s of the plays."""
         plays = [play for plays in self.plays.values() for play in plays.values()]
         return float(np.median([play.steps_per_second for play in plays]))
 
@@ -107,7 +107,7 @@ def budget_of_ends(plays: ContestPlays) -> int | None:
 def summarize(
     plays: ContestPlays, budget_steps: int, agents: Sequence[str] = AGENTS
 ) -> list[AgentPlays]:
-    """Returns the current plays at a budget, by agent; agents without any are omitted."""
+    """Returns the current plays at a budget, by agent; agents without plays are omitted."""
     found = []
     for agent in agents:
         by_level: dict[str, dict[int, Play]] = {}

@@ -29,8 +29,8 @@ from benchmarks.scores.contest_summary import (
 from benchmarks.tables import markdown_table
 
 PICTURE = "contest_scores.png"
-TABLE = "contest scores"  # its name in the documents
-COMPARISON = "comparison"  # the name of the README's table
+TABLE = "contest scores"  # the table's name in the documents
+COMPARISON = "comparison"  # name of the README's table
 HEAD = ("agent", "mean return", "95% interval", "levels finished", "levels", "seeds", "steps/s")
 LEVEL_HEAD = (
     *("level", "score", "JERK", "progress, mean", "progress, best", "episodes"),
@@ -106,8 +106,9 @@ def by_level(plays: ContestPlays, budget_steps: int) -> str:
     heading = f"How the episodes of {SHIPPED} end, by level ({title([ours], budget_steps)})"
     return (
         f"<details><summary>{heading}</summary>\n\n{markdown_table(LEVEL_HEAD, rows)}\n\n"
-        "The last column has one number for each seed that locked in; ends are counted over all"
-        f" seeds.\n\n{pictures}\n\n</details>"
+        "The last column shows, for each seed, the timesteps used when the agent locked in (-: it"
+        " did not). The other columns count the episodes of all seeds."
+        f"\n\n{pictures}\n\n</details>"
     )
 
 
@@ -153,7 +154,7 @@ def _ratio_line(other: str, found: tuple[float, Interval | None, int] | None) ->
     value, interval, levels = found
     return (
         f"{SHIPPED} / {other}: **{value:.2f}** (95% interval {_range(interval, '.2f')}, levels"
-        f" resampled for both at once; {count_of(levels, 'level')})."
+        f" are resampled for both agents together; {count_of(levels, 'level')})."
     )
 
 

@@ -5,8 +5,8 @@
 
 It records some levels, predicts the score of each rule from the recording, then plays each rule on
 the emulator with other candidates and other random seeds. The score of a single budget is partly
-luck, so a prediction is a range. What counts is how often the real score lies within it, and
-whether the rules' real scores have the predicted order.
+luck, so a prediction is a range. The result is how often the real score lies within this range, and
+whether the real scores of the rules have the predicted order.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from rich.console import Console
 from agent import command_line
 from agent.command_line import option
 from agent.errors import INTERRUPTED_EXIT_CODE, UserError
+from agent.option_checks import COUNT, PROCESSES
 from agent.settings import Settings
 from agent.world_model.packed_model import load
 from arena.environment.levels import Level, select
@@ -39,6 +40,7 @@ from arena.tuner.recorded import read_recording
 from arena.tuner.simulate import SimulatedBudgets
 from benchmarks.identity import model_digest
 from benchmarks.measured import show_measured, write_measured
+from benchmarks.scores.contest_summary import count_of
 from benchmarks.tables import markdown_table
 
 TABLE = "lock-in trust"  # its name in the documents
@@ -59,12 +61,14 @@ class Options:
     levels: str = option(
         "training levels: a level set, or levels separated by commas", "pangolin-train"
     )
-    count: int = option("number of these levels to use, evenly spread over the set", 4)
-    steps: int = option("timesteps of each recorded and each played budget", 100_000)
-    repeats: int = option("episodes of each recorded candidate", 3)
-    seeds: int = option("budgets that each rule plays on each level", 1)
+    count: int = option(
+        "number of these levels to use, evenly spread over the set", 4, within=COUNT
+    )
+    steps: int = option("timesteps of each recorded and each played budget", 100_000, within=COUNT)
+    repeats: int = option("episodes of each recorded candidate", 3, within=COUNT)
+    seeds: int = option("budgets that each rule plays on each level", 1, within=COUNT)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
-    workers: int = option("number of levels played at once", 2)
+    workers: int = option("number of levels played at once", 2, within=PROCESSES)
     folder: Path = option(
         "folder of the runs; runs in it are continued", Path("runs/lock_in_trust")
     )
@@ -72,16 +76,6 @@ class Options:
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
     )
-
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            UserError: a number is below 1.
-        """
-        for name in ("count", "steps", "repeats", "seeds", "workers"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name} is {getattr(self, name)}: use 1 or more")
 
 
 @dataclass(frozen=True)
@@ -116,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         show_measured(options.out, TABLE, table)
         return 0
     levels = spread(select(options.levels), options.count)
-    # Without the explorer: the simulation takes returns as independent draws.
+    # The explorer is off, because the simulation treats returns as independent draws.
     settings = Settings(pretrained=options.pretrained.absolute(), explore=False)
     try:
         content = measure(options, levels, settings, Console(stderr=True))
@@ -139,13 +133,13 @@ def measure(
     rules = compared_rules(recommended)
     predictions = predict(recording_run, rules, options.steps)
     compared = []
-    for place, rule in enumerate(rules):
+    for index, rule in enumerate(rules):
         for number in range(options.seeds):
             player = replace(settings, **rule, seed=FIRST_PLAY_SEED + number)
             folder = options.folder / f"{slug(rule)}-{number + 1}"
             results = play(options, levels, player, folder, console)
             played = {level.level: level.score for level in results.levels}
-            for level, (predicted, low, high) in predictions[place].items():
+            for level, (predicted, low, high) in predictions[index].items():
                 compared.append(
                     Compared(name_of(rule), level, predicted, low, high, played.get(level))
                 )
@@ -165,7 +159,7 @@ def measure(
 def spread(levels: Sequence[Level], count: int) -> list[Level]:
     """Return `count` levels, evenly spread over the set."""
     count = min(count, len(levels))
-    return [levels[place * len(levels) // count] for place in range(count)]
+    return [levels[number * len(levels) // count] for number in range(count)]
 
 
 def play(
@@ -174,7 +168,7 @@ def play(
     """Play the levels that have no result in this folder.
 
     Raises:
-        EvaluationInterrupted: Ctrl-C; what was finished is kept.
+        EvaluationInterrupted: Ctrl-C; finished plays are kept.
         UserError: a level failed.
     """
     seed = settings.seed or RECORDING_SEED
@@ -262,7 +256,7 @@ def summary(compared: Sequence[Compared]) -> dict[str, Any]:
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     """Return Spearman's rank correlation of two samples (n,).
 
-    None if n is below 3, which is too few, or if one sample is constant.
+    It is None if n is below 3, or if one sample is constant.
     """
     if len(first) < 3 or len(set(first)) < 2 or len(set(second)) < 2:
         return None
@@ -287,12 +281,13 @@ def table(content: dict[str, Any]) -> str:
         [
             markdown_table(HEAD, rows),
             "",
-            f"{len(content['levels'])} levels, {settings['steps']:,} timesteps each,"
-            f" {len(content['budgets'])} budgets played. {content['inside']:.0%} of these scores"
-            f" lie within the range that contains {content['expected_inside']:.0%} of the simulated"
-            f" ones. The prediction of a rule's mean is off by"
-            f" {content['mean_absolute_error_of_rules']:,.0f} points on average, that of a single"
-            f" budget by {content['mean_absolute_error_of_budgets']:,.0f}, mostly by luck.{ranks}",
+            f"{count_of(len(content['levels']), 'level')}, {settings['steps']:,} timesteps each,"
+            f" {count_of(len(content['budgets']), 'budget')} played. {content['inside']:.0%} of"
+            f" these scores lie within the range that contains {content['expected_inside']:.0%} of"
+            f" the simulated ones. On average, the prediction differs by"
+            f" {content['mean_absolute_error_of_rules']:,.0f} points from the played mean of a"
+            f" rule, and by {content['mean_absolute_error_of_budgets']:,.0f} points from the score"
+            f" of a single budget; most of the latter is luck.{ranks}",
         ]
     )
 

@@ -4,7 +4,8 @@
     python -m benchmarks.scores.play_settings --show   prints the table and updates the documents
 
 Each variant changes one setting of the shipped agent; the last variant plays as the original 2018
-agent. All play the same levels with the same seeds through the real socket, as in contest_scores.
+agent. All variants play the same levels with the same seeds through the real socket, as in
+contest_scores.
 The defaults are chosen by this measurement, so it uses no validation level.
 """
 
@@ -21,6 +22,7 @@ from rich.console import Console
 
 from agent.command_line import option, parse, run
 from agent.errors import INTERRUPTED_EXIT_CODE
+from agent.option_checks import COUNT, PROCESSES
 from agent.world_model.packed_model import load
 from arena.environment.levels import Level
 from arena.evaluation.agents import AgentOptions, LocalAgent
@@ -29,7 +31,7 @@ from arena.evaluation.score import bootstrap_difference
 from arena.server.signals import signals_as_interrupt
 from benchmarks.identity import model_digest, rom_hashes
 from benchmarks.measured_tables import update_documents
-from benchmarks.names import check_positive, chosen
+from benchmarks.names import chosen
 from benchmarks.scores.contest_measure import (
     MeasurementFile,
     chosen_levels,
@@ -72,28 +74,22 @@ LEVELS = ",".join(
 class Options:
     """Measure the effect of play settings, on training levels.
 
-    The same command again continues the measurement.
+    The same command continues an interrupted measurement.
     """
 
     levels: str = option("levels or a level set; validation and test levels are refused", LEVELS)
-    steps: int = option("timesteps of each budget, resets included", 20_000)
+    steps: int = option("timesteps of each budget, resets included", 20_000, within=COUNT)
     variants: str = option("variants to measure, separated by commas", ",".join(NAMES))
-    seeds: int = option("budgets of each variant on each level, with seeds 1, 2, ...", 1)
-    workers: int = option("number of levels played at once", 2)
+    seeds: int = option(
+        "budgets per variant and level, with the random seeds 1, 2, ...", 1, within=COUNT
+    )
+    workers: int = option("number of levels played at once", 2, within=PROCESSES)
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     folder: Path = option("folder of the runs", Path("runs/play_settings"))
-    out: Path = option("file of the results, read and written", Path("results/play_settings.json"))
+    out: Path = option("file of the results", Path("results/play_settings.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
     )
-
-    def __post_init__(self) -> None:
-        """Refuse numbers below 1.
-
-        Raises:
-            UserError: names the option.
-        """
-        check_positive(self, ("steps", "seeds", "workers"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -186,13 +182,16 @@ def markdown(plays: ContestPlays) -> str:
             ]
             for row in found
         ]
-        head = ["variant", "mean return", "95% interval", f"difference to {SHIPPED}"]
+        head = ["variant", "mean return", "95% interval", f"difference from {SHIPPED}"]
         parts.append(f"**{title(found, steps)}**\n\n{markdown_table(head, rows)}")
     return "\n\n".join(parts) or "Nothing is measured yet."
 
 
 def difference(first: AgentPlays | None, second: AgentPlays) -> str:
-    """Returns the second's mean minus the first's, with interval, where both played."""
+    """Returns the second's mean minus the first's, with its interval.
+
+    Only levels and seeds that both played count.
+    """
     if first is None or first is second:
         return ""
     ones, others = paired_scores(first, second)

@@ -3,9 +3,9 @@
     python -m benchmarks.scores.search_gain          measures, about seven minutes on two cores
     python -m benchmarks.scores.search_gain --show   prints the table and updates the documents
 
-Both controllers play whole episodes of the same levels with the same stickiness, without lock-in
-and explorer: on the levels of the search, and on levels that neither M nor the search has played.
-M's head of expert actions is read from the packed torch weights (half precision).
+Both controllers play whole episodes of the same levels with the same sticky actions, without
+lock-in and explorer: on the levels of the search, and on levels that neither M nor the search has
+played. M's head of expert actions is read from the packed torch weights, in half precision.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from agent import command_line
 from agent.command_line import option
 from agent.evolution import Evolution
+from agent.option_checks import COUNT, PROCESSES
 from agent.world_model.controller import Controller
 from agent.world_model.packed_model import NETWORKS, load
 from agent.world_model.world_model import load_world_model
@@ -33,7 +34,6 @@ from arena.evaluation.score import bootstrap_difference, bootstrap_interval
 from arena.workers.pool import Pool
 from benchmarks.identity import model_digest
 from benchmarks.measured import show_measured, write_measured
-from benchmarks.names import check_positive
 from benchmarks.tables import markdown_table
 from training.runs.progress import ProgressBar
 from training.search.rollouts import Rollout, RolloutRequest, play
@@ -45,7 +45,7 @@ CONTROLLERS = (
     "expert actions of M, start of the search",
     "mean of the distribution, end of the search",
 )
-FIRST_SEED = 1_600_000_000  # first random seed of the stickiness; in evolution they begin at 2**31
+FIRST_SEED = 1_600_000_000  # of the sticky actions; the seeds of evolution begin at 2**31
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,11 @@ class Options:
 
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     sets: str = option("level sets, separated by commas", "pangolin-train,pangolin-validation")
-    episodes: int = option("episodes of each controller on each level", 3)
-    max_steps: int = option("limit of an episode in agent steps; the contest's is 4500", 4500)
-    workers: int = option("number of processes, each with one emulator", 2)
+    episodes: int = option("episodes of each controller on each level", 3, within=COUNT)
+    max_steps: int = option(
+        "limit of an episode in agent steps; the contest's is 4500", 4500, within=COUNT
+    )
+    workers: int = option("number of processes, each with one emulator", 2, within=PROCESSES)
     out: Path = option("file of the results", Path("results/search_gain.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
@@ -86,7 +88,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.show:
         show_measured(options.out, TABLE, table)
         return
-    check_positive(options, ("episodes", "max_steps", "workers"))
     result = measure(options)
     write_measured(options.out, result)
     print(table(result))
@@ -139,7 +140,7 @@ def _play_all(
     sets: Mapping[str, Sequence[Level]],
     controllers: Sequence[NDArray[np.floating]],
 ) -> dict[tuple[int, str, int], float]:
-    """Returns the return of every episode by (controller, level, seed of the stickiness)."""
+    """Returns the return of every episode by (controller, level, seed of the sticky actions)."""
     tasks = [
         RolloutRequest(number, parameters.astype(np.float32), level, seed)
         for seed in _seeds(options)

@@ -4,8 +4,8 @@
     python -m benchmarks.speed.dataset_speed --show   prints the table and updates the documents
 
 Frames of real play are recorded first. In each round they are written as episodes and read again,
-with the code of `collect` and of training. Reads come from the page cache: decoding is measured,
-not the disk.
+with the code of `collect` and of training. The files are read from the page cache, so the time of
+decoding is measured, not that of the disk.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from agent import command_line
 from agent.buttons import to_genesis
 from agent.command_line import option
+from agent.option_checks import COUNT
 from agent.world_model.packed_model import PRESETS
 from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select
 from benchmarks.measured import show_measured, write_measured
-from benchmarks.names import check_positive
 from benchmarks.speed.rounds import medians
 from benchmarks.tables import markdown_table
 from training.data.dataset import StoredEpisode, create_dataset
@@ -56,9 +56,9 @@ class Options:
         "PangolinDash-Genesis:MeadowZone.Act1,PangolinDash-Genesis:CavernZone.Act1,"
         "PangolinDash-Genesis:GlacierZone.Act1,PangolinDash-Genesis:FoundryZone.Act1",
     )
-    steps: int = option("frames of each level", 256)
-    singles: int = option("frames that are read one by one", 100)
-    rounds: int = option("number of rounds; each measures everything once", 5)
+    steps: int = option("frames of each level", 256, within=COUNT)
+    singles: int = option("frames that are read one by one", 100, within=COUNT)
+    rounds: int = option("number of rounds; each measures everything once", 5, within=COUNT)
     out: Path = option("file of the results", Path("results/dataset_speed.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
@@ -71,7 +71,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.show:
         show_measured(options.out, TABLE, table)
         return
-    check_positive(options, ("steps", "singles", "rounds"))
     levels = select(options.levels)
     for level in levels:
         check_available(level)
@@ -162,15 +161,15 @@ def one_round(
     started = time.perf_counter()
     for _ in range(singles):
         episode = episodes[random.integers(len(episodes))]
-        place = int(random.integers(episode.steps))
-        episode.frames(place, place + 1)
+        step = int(random.integers(episode.steps))
+        episode.frames(step, step + 1)
     seconds["read singly"] = time.perf_counter() - started
     counts = dict.fromkeys(FIGURES, frames_of(episodes)) | {"read singly": singles}
     return {name: round(counts[name] / seconds[name], 1) for name in FIGURES}, episodes
 
 
 def frames_of(episodes: Sequence[StoredEpisode]) -> int:
-    """Returns the number of frames of the episodes together."""
+    """Returns the number of frames of all episodes."""
     return sum(episode.steps for episode in episodes)
 
 

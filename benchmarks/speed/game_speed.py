@@ -3,7 +3,7 @@
     python -m benchmarks.speed.game_speed
 
 Each level has its own process, and all of them step short blocks in turn, so that other work on
-the machine slows all of them. Results are medians over the rounds of the ratio within a round.
+the machine slows all of them. Results are medians of the ratios within each round.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ import stable_retro
 
 from agent.command_line import option, parse, run
 from agent.errors import UserError
+from agent.option_checks import COUNT
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, register_integration, select
 from baselines.simple_agents import run_and_jump
 from benchmarks.measured import write_measured
-from benchmarks.names import check_positive
 
 AIRSTRIKER = "airstriker"
 LEVELS = (
@@ -48,9 +48,9 @@ class Options:
     """Measure env.step and env.reset in process, compared with Airstriker, and the games' sizes."""
 
     levels: str = option("levels, as in local_eval.py; by default one level of every zone", "")
-    steps: int = option("env.step calls of each level in a round", 1000)
-    rounds: int = option("number of rounds; each steps every level once", 15)
-    resets: int = option("env.reset calls of each level in a round", 20)
+    steps: int = option("env.step calls of each level in a round", 1000, within=COUNT)
+    rounds: int = option("number of rounds; each steps every level once", 15, within=COUNT)
+    resets: int = option("env.reset calls of each level in a round", 20, within=COUNT)
     out: Path = option("file of the results", Path("results/game_speed.json"))
 
 
@@ -73,7 +73,11 @@ class LevelProcess:
         theirs.close()
 
     def block(self, steps: int, resets: int) -> Block:
-        """Step and reset in the process; return the times."""
+        """Step and reset the level in its process; return the times.
+
+        Raises:
+            UserError: the process ended.
+        """
         try:
             self._connection.send((steps, resets))
             return Block(*self._connection.recv())
@@ -199,11 +203,10 @@ def report(result: dict[str, Any]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = parse(Options, argv, prog="python -m benchmarks.speed.game_speed")
-    check_positive(options, ("steps", "rounds", "resets"))
     ours, reference = select(options.levels or LEVELS), select(AIRSTRIKER)[0]
     ours = [level for level in ours if level != reference]
     if not ours:
-        raise UserError(f"the other levels are compared with {reference.name}: give another level")
+        raise UserError(f"--levels has only {reference.name}, the reference: give another level")
     for level in (*ours, reference):
         check_available(level)
     rounds = measure([reference, *ours], options)

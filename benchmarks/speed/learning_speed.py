@@ -1,4 +1,4 @@
-"""Frames/s of training V and M, on random data: speed does not depend on what is learned."""
+"""Measures frames/s of training V and M on random data, because speed does not depend on data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.data.frames import Frames
 from training.data.latents import Sequences, cut_episodes
 from training.models.networks import MDNLSTM
 from training.runs.devices import choose_device
-from training.runs.loop import take_step, use_threads
+from training.runs.loop import take_step
 
 
 def learning_speeds(
@@ -33,7 +33,7 @@ def learning_speeds(
     Returns:
         For each preset and device: their names, the precision, and frames/s of V and of M.
     """
-    use_threads(threads)
+    torch.set_num_threads(threads)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     return [
         {

@@ -83,9 +83,9 @@ def agent_environment(name: str, folder: Path, models: dict[str, Path]) -> dict[
 
 @contextlib.contextmanager
 def served(level: Level, folder: Path, timesteps: int, seed: int) -> Iterator[Path]:
-    """Run a contest server in its own process; yield the file with its stderr.
+    """Run a contest server in its own process; yield the file that receives its stderr.
 
-    Its socket and its csv files are in the folder too.
+    The server's socket and csv files are in the same folder.
     """
     command = [sys.executable, "-m", "arena", "serve", level.game, level.state]
     command += ["--socket-dir", str(folder), "--monitor-dir", str(folder)]
@@ -108,7 +108,7 @@ def served(level: Level, folder: Path, timesteps: int, seed: int) -> Iterator[Pa
 
 
 def seconds_to_first_action(level: Level, model: Path) -> float:
-    """Returns the duration of a run of one reset and one action: an upper bound in seconds."""
+    """Returns the seconds of a run with one reset and one action, as an upper bound."""
     seconds = []
     for seed in range(1, 6):
         with tempfile.TemporaryDirectory(prefix="speed-") as text:

@@ -4,8 +4,8 @@
     python -m benchmarks.speed.play_speed --show   prints the tables and updates the documents
 
 All programs play the same level through the same server, in turn, round after round, so that other
-work on the machine slows all of them. Results are medians of ratios within a round. The emulator's
-share of a run's time is measured within the run. Speed does not depend on what a network has
+work on the machine slows all of them. Results are medians of the ratios within each round. The
+server measures the emulator's share of a run's time. Speed does not depend on what a network has
 learned, so the weights are random.
 """
 
@@ -23,6 +23,7 @@ from typing import Any
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT
 from agent.world_model.packed_model import PRESETS
 from arena.environment.levels import Level, select
 from benchmarks.measured import read_measured, show_measured, write_measured
@@ -38,9 +39,9 @@ PROGRAMS = {
     "null": "an agent that does nothing, through the socket",
     "compact": "our agent, with the preset of the shipped model",
     "original2018": "our agent, with the sizes of the original 2018 agent",
-    "eager": "like the original 2018 agent: torch in eager mode, `nn.LSTM`",
+    "eager": "torch in eager mode with `nn.LSTM`, like the original 2018 agent",
 }
-FEWEST_STEPS = 3000  # `eager` always plays this number, which takes minutes
+FEWEST_STEPS = 3000  # `eager` always plays this number of steps, which takes minutes
 TARGETS = {
     "null / bare": 0.9,
     "original2018 / null": 0.5,
@@ -54,9 +55,11 @@ class Options:
     """Measure steps/s of the emulator, a null agent, our agent in both presets, and eager torch."""
 
     level: str = option("level that all programs play", "airstriker")
-    steps: int = option("timesteps of each program in a round; the first 1,000 are warm-up", 10_000)
-    rounds: int = option("number of rounds; each runs every program once", 5)
-    memory_steps: int = option("timesteps of the run that measures memory", 200_000)
+    steps: int = option(
+        "timesteps of each program in a round; the first 1,000 are warm-up", 10_000, within=COUNT
+    )
+    rounds: int = option("number of rounds; each runs every program once", 5, within=COUNT)
+    memory_steps: int = option("timesteps of the run that measures memory", 200_000, within=COUNT)
     parts: str = option(
         "parts to measure, separated by commas; other parts of the file are kept",
         "speed,first_action,memory",
@@ -77,7 +80,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         show_measured(options.out, TABLE, table)
         return
     if options.steps < FEWEST_STEPS or options.rounds < 1 or options.memory_steps < FEWEST_STEPS:
-        raise UserError(f"--steps, --memory-steps: {FEWEST_STEPS:,} or more; --rounds: 1 or more")
+        raise UserError(
+            f"--steps and --memory-steps must be {FEWEST_STEPS:,} or more, --rounds 1 or more"
+        )
     parts = chosen("parts", options.parts, MEASUREMENTS)
     level = select(options.level)[0]
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
@@ -122,7 +127,7 @@ def first_action(options: Options, level: Level, models: dict[str, Path]) -> dic
 
 
 def memory(options: Options, level: Level, models: dict[str, Path]) -> dict[str, dict[str, float]]:
-    """Returns by preset the resident memory over a long run, in MiB."""
+    """Returns, by preset, the resident memory during a long run, in MiB."""
     return {
         preset: resident_memory(level, model, options.memory_steps)
         for preset, model in models.items()

@@ -1,8 +1,8 @@
 """The programs that play_speed compares with the agent.
 
-`bare`: the emulator in process, without socket and agent. `null`: no buttons, through the socket.
-`eager`: torch in eager mode with `nn.LSTM`, like the original 2018 agent; M is stepped before the
-action is sent.
+`bare`: the emulator in process, without socket and agent. `null`: an agent that presses nothing,
+through the socket. `eager`: torch in eager mode with `nn.LSTM`, like the original 2018 agent; M is
+stepped before the action is sent.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from agent import command_line
 from agent.command_line import option
 from agent.gym_remote.client import GymRemoteClient
 from agent.gym_remote.messages import TimestepTimeoutError
+from agent.option_checks import COUNT, SEED
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import select
 from arena.server.monitor import Monitor
@@ -28,8 +29,8 @@ class Options:
 
     program: str = option("name of the program", positional=True, choices=("bare", "null", "eager"))
     level: str = option("level of `bare`", "airstriker")
-    steps: int = option("agent steps of `bare`", 5000)
-    seed: int = option("random seed of the stickiness of `bare`", 1)
+    steps: int = option("agent steps of `bare`", 5000, within=COUNT)
+    seed: int = option("random seed of the sticky actions of `bare`", 1, within=SEED)
     monitor_dir: Path = option("folder for the log.csv of `bare`", Path("."))
 
 

@@ -1,10 +1,10 @@
-"""Measures how long the pages of a long run take: the report, the tuner, and opening the report.
+"""Measures the time for the pages of a long run: writing the report, tuning, opening the report.
 
     python -m benchmarks.speed.report_speed
 
-It makes up the run folder of 11 levels with 1,000,000 timesteps each, because a real run takes a
-day. The files have their real sizes, and two recorded episodes are real. Results are in wall-clock
-time and in processor time, which is more exact if other programs use the machine.
+It writes a synthetic run folder of 11 levels with 1,000,000 timesteps each, because a real run
+takes a day. The files have realistic sizes, and the movies of two levels are real. Results are in
+wall-clock time and in processor time, which is more exact if other programs use the machine.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import numpy as np
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select
 from arena.evaluation.run_folder import PROJECT_DIR
@@ -38,7 +39,7 @@ from benchmarks.measured import write_measured
 LEVELS = "pangolin-validation"
 LEAST_STEPS, MOST_STEPS = 60, 4500  # shortest and longest episode; 4500 is the contest's limit
 USUAL_STEPS = 200
-TURN_STEPS = 40  # the recorded player turns often: it survives, and the pictures change
+TURN_STEPS = 40  # the recorded player turns often, so it survives and the pictures change
 SAMPLE_SECONDS = 0.1  # time between two samples of the memory
 CHROMIUM = Path("/usr/bin/chromium")
 TARGETS = {
@@ -52,11 +53,13 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class Options:
-    """Measure the report and the tuner on a made-up run of the contest's length."""
+    """Measure the report and the tuner on a generated run of the contest's length."""
 
-    steps: int = option("timesteps of each level", 1_000_000)
-    levels: int = option("number of levels, 1 to 11", 11)
-    openings: int = option("number of openings of the page; the result is the median", 5)
+    steps: int = option("timesteps of each level", 1_000_000, within=COUNT)
+    levels: int = option("number of levels, 1 to 11", 11, within=(1, 11))
+    openings: int = option(
+        "number of openings of the page; the result is the median", 5, within=COUNT
+    )
     out: Path = option("file of the results", PROJECT_DIR / "results/report_speed.json")
 
     def __post_init__(self) -> None:
@@ -67,7 +70,8 @@ class Options:
         """
         if self.steps < 10 * MOST_STEPS or self.openings < 1 or not 1 <= self.levels <= 11:
             raise UserError(
-                f"--steps: {10 * MOST_STEPS:,} or more; --levels: 1 to 11; --openings: 1 or more"
+                f"--steps must be {10 * MOST_STEPS:,} or more, --levels 1 to 11, and --openings 1"
+                " or more"
             )
 
 
@@ -81,11 +85,11 @@ class Cost:
 
 
 def main() -> None:
-    """Make up the run, measure, write the result, print it."""
+    """Write the synthetic run, measure, write the result, print it."""
     options = command_line.parse(Options, prog="python -m benchmarks.speed.report_speed")
     load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="report-speed-") as place:
-        run = Path(place, "run")
+    with tempfile.TemporaryDirectory(prefix="report-speed-") as folder:
+        run = Path(folder, "run")
         episodes = make_run(run, options)
         command = [sys.executable, str(PROJECT_DIR / "local_eval.py")]
         report = measure([*command, "report", str(run)])
@@ -219,7 +223,7 @@ def family(pid: int) -> list[int]:
 
 
 def proportional_memory(pid: int) -> int:
-    """Returns the proportional set size of a process in bytes; 0: it has ended."""
+    """Returns the proportional set size of a process in bytes; 0 if it has ended."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

@@ -1,4 +1,4 @@
-"""Speeds of programs that run in turn, round after round, and their ratios within a round.
+"""Computes medians and ratios of the speeds of programs that run in turn, round after round.
 
 Other work on the machine slows all programs of a round. Therefore results are medians of ratios
 within rounds, not ratios of medians. A pair is named `above / below`.

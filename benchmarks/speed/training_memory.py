@@ -1,4 +1,4 @@
-"""Resident memory of evolution's processes, and of CMA-ES alone."""
+"""Measures the resident memory of evolution's processes, and of CMA-ES alone."""
 
 from __future__ import annotations
 

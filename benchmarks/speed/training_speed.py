@@ -1,12 +1,12 @@
-"""Measures the speed and memory of training: collecting, V, M, evolution.
+"""Measures the speed and memory of training: of collecting, V, M and evolution.
 
     python -m benchmarks.speed.training_speed          measures, about five minutes on two cores
     python -m benchmarks.speed.training_speed --show   prints the tables and updates the documents
 
 Collecting and evolving are compared with the bare emulator, which plays the same episodes, in turn,
-round after round, so that other work on the machine slows all of them. Results are medians of
-ratios within a round. The networks have random weights: speed does not depend on what was learned.
-V and M are measured on the CPU, and on a CUDA device if there is one.
+round after round, so that other work on the machine slows all of them. Results are medians of the
+ratios within each round. The networks have random weights, because speed does not depend on what
+was learned. V and M are measured on the CPU, and on a CUDA device if there is one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 from agent import command_line
 from agent.buttons import ACTION_BUTTONS, to_genesis
 from agent.command_line import option
-from agent.errors import UserError
+from agent.option_checks import COUNT, PROCESSES, SECONDS
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import PRESETS, ModelSpec
 from arena.environment.availability import check_available
@@ -72,12 +72,18 @@ class Options:
     """Measure speed and memory of the training stages."""
 
     level: str = option("level that is played", "PangolinDash-Genesis:MeadowZone.Act1")
-    steps: int = option("agent steps of an episode", 400)
-    episodes: int = option("episodes of each worker in a measurement", 3)
-    rounds: int = option("number of rounds; each measures collecting and evolving once", 3)
-    seconds: float = option("seconds of training V and M, each in both presets", 20.0)
-    generations: int = option("generations over which memory is measured", 50)
-    threads: int = option("number of threads in the training of V and M", 1)
+    steps: int = option("agent steps of an episode", 400, within=COUNT)
+    episodes: int = option("episodes of each worker in a measurement", 3, within=COUNT)
+    rounds: int = option(
+        "number of rounds; each measures collecting and evolving once", 3, within=COUNT
+    )
+    seconds: float = option(
+        "seconds of training V and M, each in both presets", 20.0, within=SECONDS
+    )
+    generations: int = option(
+        "generations over which memory is measured", 50, within=(WARM_GENERATIONS + 1, COUNT[1])
+    )
+    threads: int = option("number of threads in the training of V and M", 1, within=PROCESSES)
     out: Path = option("file of the results", Path("results/training_speed.json"))
     show: bool = option(
         "measure nothing: print the results in --out and update the documents", False
@@ -90,11 +96,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.show:
         show_measured(options.out, TABLE, table)
         return
-    numbers = (options.steps, options.episodes, options.rounds, options.threads, options.seconds)
-    if min(numbers) <= 0 or options.generations <= WARM_GENERATIONS:
-        raise UserError(
-            f"--generations: more than {WARM_GENERATIONS}; all other numbers: more than 0"
-        )
     level = select(options.level)[0]
     check_available(level)
     result = measure(level, options)
@@ -127,9 +128,9 @@ def table(result: Mapping[str, Any]) -> str:
     memory, cma = result["memory_mib"], result["cma_es"]
     driver, worker = memory["grown"]["driver"], memory["grown"]["worker"]
     growth = (
-        f"Over {memory['generations']} generations the driver grew by {driver:.1f} MiB and a worker"
-        f" by {worker:.1f}. A process that runs CMA-ES with {cma['parameters']:,} parameters needs"
-        f" at most {cma['process_peak_mib']:.0f} MiB (target"
+        f"Over {memory['generations']} generations, the memory of the driver grew by {driver:.1f}"
+        f" MiB and that of a worker by {worker:.1f} MiB. A process that runs CMA-ES with"
+        f" {cma['parameters']:,} parameters needs at most {cma['process_peak_mib']:.0f} MiB (target"
         f" {result['targets']['CMA-ES MiB']:.0f})."
     )
     return "\n\n".join([play, learning, growth])
@@ -237,7 +238,7 @@ class Collect:
 
     def __call__(self, task: EpisodeTask) -> int:
         number, level, seed = task
-        return int(self.collector(EpisodeToCollect(number, level, "held", seed))["steps"])
+        return self.collector(EpisodeToCollect(number, level, "held", seed)).stored.steps
 
 
 class Evolve:

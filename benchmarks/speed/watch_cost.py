@@ -1,9 +1,9 @@
-"""Measures what the live view costs: runs without it, with it, and with an open page.
+"""Measures the cost of the live view: runs without it, with it, and with an open page.
 
 The same levels are played in turn, round after round, so that other work on the machine slows all
 modes. Speed is read from the contest's log.csv, without its first 1,000 steps. Processor time is
-more exact if other programs use the machine: it is measured for the watching process alone, and for
-the whole run with its emulators and agents.
+more exact if other programs use the machine. It is measured for the process that serves the live
+view, and for the whole run with its emulators and agents.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from pathlib import Path
 from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
+from agent.option_checks import COUNT, PROCESSES
 from arena.environment.levels import select
 from arena.evaluation.run_folder import PROJECT_DIR
 from benchmarks.live_page import find_address
 from benchmarks.measured import write_measured
 
-MODES = ("plain", "unseen", "watched")
-TARGETS = {"unseen / plain": 1.0, "watched / plain": 0.95}
+# The run without --watch, with --watch but no open page, and with an open page.
+MODES = ("no_watch", "closed_page", "open_page")
+TARGETS = {"closed_page / no_watch": 1.0, "open_page / no_watch": 0.95}
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class Options:
     levels: str = option(
         "levels or a level set; the first --workers levels are played", "pangolin-validation"
     )
-    workers: int = option("number of levels, all played at once", 2)
-    steps: int = option("timesteps of each level; the first 1,000 are warm-up", 5000)
-    rounds: int = option("number of rounds; each plays every mode once", 3)
+    workers: int = option("number of levels, all played at once", 2, within=PROCESSES)
+    steps: int = option("timesteps of each level; the first 1,000 are warm-up", 5000, within=COUNT)
+    rounds: int = option("number of rounds; each plays every mode once", 3, within=COUNT)
     out: Path = option("file of the results", PROJECT_DIR / "results/watch_cost.json")
 
 
@@ -52,7 +54,7 @@ def main() -> None:
     """Measure, write the result, print it."""
     options = command_line.parse(Options, prog="python -m benchmarks.speed.watch_cost")
     if options.steps < 3000 or options.rounds < 1 or options.workers < 1:
-        raise UserError("--steps: 3,000 or more; --workers and --rounds: 1 or more")
+        raise UserError("--steps must be 3,000 or more, --workers and --rounds 1 or more")
     rounds = []
     for number in range(options.rounds):
         modes = MODES[number % 3 :] + MODES[: number % 3]
@@ -73,8 +75,8 @@ def main() -> None:
         "median_share_of_watching": {
             mode: round(
                 statistics.median(
-                    (one[mode]["watching_seconds"] - one["plain"]["watching_seconds"])
-                    / one["plain"]["processor_seconds"]
+                    (one[mode]["watching_seconds"] - one["no_watch"]["watching_seconds"])
+                    / one["no_watch"]["processor_seconds"]
                     for one in rounds
                 ),
                 4,
@@ -99,7 +101,7 @@ def chosen(options: Options) -> list[str]:
 
 
 def ratio(rounds: list[dict[str, dict[str, float]]], pair: str, name: str) -> float:
-    """Returns the median over the rounds of a value of one mode divided by that of another."""
+    """Returns the median, over the rounds, of one mode's value divided by another mode's."""
     above, below = pair.split(" / ")
     return round(statistics.median(one[above][name] / one[below][name] for one in rounds), 4)
 
@@ -115,7 +117,7 @@ def measure(mode: str, options: Options) -> dict[str, float]:
         command = [sys.executable, str(PROJECT_DIR / "local_eval.py"), "run", "--seed", "1"]
         command += ["--levels", ",".join(chosen(options)), "--workers", str(options.workers)]
         command += ["--budget-steps", str(options.steps), "--out", str(out)]
-        if mode != "plain":
+        if mode != "no_watch":
             command.append("--watch")
         environment = {**os.environ, "SSH_CONNECTION": "none"}  # so that it opens no browser
         process = subprocess.Popen(
@@ -127,7 +129,7 @@ def measure(mode: str, options: Options) -> dict[str, float]:
             watching = stack.enter_context(processor_time_of(process.pid))
             for line in process.stdout:
                 address = find_address(line)
-                if mode == "watched" and address and reader is None:
+                if mode == "open_page" and address and reader is None:
                     reader = stack.enter_context(reading(address))
             states = reader.states if reader else 0
         _, status, usage = os.wait4(process.pid, 0)
@@ -141,7 +143,7 @@ def measure(mode: str, options: Options) -> dict[str, float]:
         "processor_seconds": round(seconds, 2),
         "watching_seconds": round(watching.last - watching.first, 2),
     }
-    return {**figures, "states": states} if mode == "watched" else figures
+    return {**figures, "states": states} if mode == "open_page" else figures
 
 
 class ProcessorTime:

@@ -30,7 +30,7 @@ class Options:
     """Draw contact sheets of all art and an example scene of each zone, as PNG."""
 
     out: Path = option("folder for the pictures, created if missing")
-    scale: int = option("enlargement factor of the sheets, 1 to 8", 2)
+    scale: int = option("enlargement factor of the sheets, 1 to 8", 2, within=(1, 8))
 
 
 def player_sheet(shared: SharedArt) -> Picture:
@@ -70,8 +70,6 @@ def _save(folder: Path, name: str, picture: Picture, scale: int = 1) -> None:
 def main() -> int:
     """Write all pictures."""
     options = parse(Options, sys.argv[1:], prog="python -m game.art")
-    if not 1 <= options.scale <= 8:
-        raise UserError(f"--scale is {options.scale}: give a number from 1 to 8")
     shared = art.draw_shared()
     lines = np.zeros((4, 16, 3), np.uint8)
     lines[0] = shared.palette

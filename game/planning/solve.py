@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent.command_line import option, parse, run
 from agent.errors import UserError
+from agent.option_checks import SECONDS
 from game.levels.routes import ROUTES_FILE, Route, read_routes
 from game.planning.emulator import Emulator
 from game.planning.movies import record
@@ -33,7 +34,7 @@ class Options:
     game: str = option("name of the game; by default the only one in the folder", "")
     levels: str = option("names of the levels, separated by commas; by default all", "")
     out: str = option("folder for the movies; by default no movies are written", "")
-    seconds: float = option("processor time for each level, in seconds", 90.0)
+    seconds: float = option("processor time for each level, in seconds", 90.0, within=SECONDS)
 
 
 def find_game(folder: Path, name: str) -> Path:

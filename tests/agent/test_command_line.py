@@ -26,6 +26,9 @@ class Options:
     fast: bool = option("play fast", True, env="FAST")
     out: Path = option("folder", Path("out"))
     mode: str = option("how", "fast", choices=("fast", "slow"), env="MODE")
+    workers: int | None = option("number of workers [one per core]", None, group="Other")
+    show: bool = option("show it", False, group="Other")
+    word: str = option("a word", "", group="Other")
 
 
 def test_defaults_flags_and_variables() -> None:
@@ -53,8 +56,10 @@ def test_an_empty_variable_counts_as_unset() -> None:
 @pytest.mark.parametrize(
     ("argv", "environment", "words"),
     [
-        ([], {}, "level"),
-        (["a", "--stepz", "1"], {}, "--stepz"),
+        ([], {}, "LEVEL"),
+        (["a", "--stepz", "1"], {}, "--stepz 1: did you mean --steps?"),
+        (["a", "--stepz=1"], {}, "did you mean --steps?"),
+        (["a", "--quiet"], {}, "arguments: --quiet .see"),
         (["a", "--step", "1"], {}, "--step"),
         (["a", "--steps", "many"], {}, "many"),
         (["a", "--mode", "odd"], {}, "odd"),
@@ -74,15 +79,19 @@ def test_help_names_every_option_and_variable(capsys: pytest.CaptureFixture[str]
         parse(Options, ["--help"], environment={})
     assert stop.value.code == 0
     shown = capsys.readouterr().out
-    for word in (
-        "level",
-        "--steps",
-        "[STEPS]",
-        "--no-fast",
-        "default: 100",
-        "Options of the test.",
+    for line in (
+        "[options] LEVEL\n",
+        "Options of the test.\n",
+        "--steps INT           how many steps (default: 100; variable: STEPS)",
+        "--score FLOAT         score to beat (variable: SCORE)",
+        "--fast, --no-fast     play fast (default: yes; variable: FAST)",
+        "--workers INT         number of workers (default: one per core)",
+        "--show                show it\n",
+        "--word STR            a word\n",
     ):
-        assert word in shown
+        assert line in shown
+    assert shown.index("\nOther:\n") < shown.index("--workers")
+    assert "default: False" not in shown and "default: None" not in shown
 
 
 @pytest.mark.parametrize(
@@ -122,5 +131,5 @@ def test_a_positional_option_takes_several_values() -> None:
     files = (Path("a"), Path("b"))
     assert parse(Several, ["a", "b", "--flag"], environment={}) == Several(files, True)
     assert parse(Several, ["a"], environment={}) == Several((Path("a"),))
-    with pytest.raises(UserError, match="files"):
+    with pytest.raises(UserError, match="FILES"):
         parse(Several, [], environment={})

@@ -31,15 +31,20 @@ class Walk:
         self._random = np.random.default_rng(seed)
 
     def play(
-        self, explorer: Explorer | None, controller: Callable[[float], NDArray[np.uint8]]
+        self,
+        explorer: Explorer | None,
+        controller: Callable[[float], NDArray[np.uint8]],
+        reward_per_point: float = 1.0,
     ) -> float:
-        """One episode; returns the sum of its rewards."""
+        """One episode; returns the sum of its rewards, in points."""
         place, air, total = 0.0, 0, 0.0
         if explorer is not None:
             explorer.begin()
         for _ in range(MAX_STEPS):
             latent = np.array([place / 100, air], np.float32)
-            action = explorer.action(total, latent) if explorer is not None else None
+            action = (
+                explorer.action(total * reward_per_point, latent) if explorer is not None else None
+            )
             if action is None:
                 action = controller(place)
             if explorer is not None:
@@ -57,7 +62,7 @@ class Walk:
             if not air and any(pit <= place < pit + 30 for pit in self._pits):
                 break
         if explorer is not None:
-            explorer.finished(total)
+            explorer.finished(total * reward_per_point)
         return total
 
 
@@ -72,6 +77,35 @@ def test_it_crosses_pits_that_the_controller_never_jumps() -> None:
     returns = [walk.play(explorer, run_right) for _ in range(150)]
     assert max(returns) > END  # the end, and its bonus
     assert min(returns[-100:]) > END  # reached in every later episode
+
+
+@pytest.mark.parametrize("reward_per_point", [1.0, 10.0, 1e5])
+def test_large_rewards_are_explored_like_small_ones(reward_per_point: float) -> None:
+    walk, explorer = Walk((600.0, 1500.0, 2300.0), seed=1), Explorer(seed=1)
+    returns = [walk.play(explorer, run_right, reward_per_point) for _ in range(150)]
+    assert np.mean(np.array(returns[-100:]) > END) > 0.9
+
+
+def stored_steps(explorer: Explorer) -> int:
+    cells = explorer._cells.values()
+    return sum(len(arm.trajectory) for cell in cells for arm in cell.trajectories)
+
+
+def test_memory_is_bounded_for_any_reward() -> None:
+    random, explorer = np.random.default_rng(1), Explorer(seed=1)
+    stored, cells = [], []
+    for _ in range(60):
+        explorer.begin()
+        total = 0.0
+        for _ in range(100):
+            explorer.action(total, np.zeros(2, np.float32))
+            explorer.pressed(press("RIGHT"))
+            total += random.uniform(0, 100_000)
+        explorer.finished(total)
+        stored.append(stored_steps(explorer))
+        cells.append(len(explorer._cells))
+    assert max(cells) <= DEFAULT_SETTINGS.most_points / DEFAULT_SETTINGS.cell_points + 1
+    assert max(stored[30:]) <= 1.5 * max(stored[:30])
 
 
 def test_a_controller_that_needs_no_help_plays_undisturbed() -> None:

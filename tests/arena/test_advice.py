@@ -1,4 +1,4 @@
-"""The tuner finds the best rule in made-up runs, and reads broken recordings without failing."""
+"""The tuner finds the best rule in synthetic runs, and reads broken recordings without failing."""
 
 from __future__ import annotations
 
@@ -349,7 +349,7 @@ def test_the_command_prints_writes_and_applies(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "runs"),
+        ([], "RUNS"),
         (["nowhere"], "nowhere is not a folder"),
         (["nowhere", "--rows", "0"], "--rows is 0"),
         (["nowhere", "--full", "--budget-steps", "5"], "exclude each other"),

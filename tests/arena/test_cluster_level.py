@@ -106,13 +106,13 @@ def test_ctrl_c_ends_the_levels_on_the_nodes_too(place: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="t-") as text, two_nodes(Path(text)) as (cluster, _):
         address = ["--executor", "ray", "--ray-address", cluster.address, "--workers", "3"]
         remote = start(place, "run", *address, wait_for="never")
-        wait_until(lambda: len(list(Path(text).glob("contest-*"))) >= 1, remote)
+        wait_until(lambda: len(list(Path(text).glob("world-models-contest-*"))) >= 1, remote)
         remote.send_signal(signal.SIGINT)
         _, stderr = remote.communicate(timeout=120)
         assert remote.returncode == 130, stderr
         assert "run the same command to resume" in stderr and "Traceback" not in stderr
         deadline = time.monotonic() + 60
-        while list(Path(text).glob("contest-*")) and time.monotonic() < deadline:
+        while list(Path(text).glob("world-models-contest-*")) and time.monotonic() < deadline:
             time.sleep(0.1)
-        assert not list(Path(text).glob("contest-*"))
+        assert not list(Path(text).glob("world-models-contest-*"))
     assert {level["status"] for level in scores(place, "run")} <= {"pending", "finished"}

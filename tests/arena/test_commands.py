@@ -138,16 +138,16 @@ def test_a_failed_run_is_reported_in_one_line(start: Start, base: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "'' is not a command: use serve, roms or levels"),
-        (["play"], "'play' is not a command"),
-        (["serve"], "arguments are required: game, state"),
+        (["play"], "'play' is not a command: use serve, roms, levels"),
+        (["sreve"], "'sreve' is not a command: did you mean serve?"),
+        (["serve"], "arguments are required: GAME, STATE"),
         (["serve", "Airstriker-Genesis-v0", "Level9"], "did you mean Level1?"),
-        (["serve", "Airstriker", "Level1"], "no game is called 'Airstriker'"),
+        (["serve", "Airstrikr", "Level1"], "no game is called 'Airstrikr'"),
         (["serve", "Airstriker-Genesis-v0", "Level1", "--speed", "9"], "--speed"),
-        (["serve", "Airstriker-Genesis-v0", "Level1", "--seed", "-1"], "the seed is -1"),
+        (["serve", "Airstriker-Genesis-v0", "Level1", "--seed", "-1"], "--seed is -1"),
         (["serve", "Airstriker-Genesis-v0", "Level1", "--timestep-limit", "0"], "limit is 0"),
         (["serve", "SonicTheHedgehog-Genesis-v0", "GreenHillZone.Act1"], "no ROM of Sonic"),
-        (["levels", "a", "b"], "2 lists of levels are given: join them"),
+        (["levels", "a", "b"], "unrecognized arguments: b"),
     ],
 )
 def test_mistakes_are_reported_in_one_line(
@@ -168,6 +168,33 @@ def test_mistakes_are_reported_in_one_line(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("error: ") and said in last
     assert not os.listdir(base.parent)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_the_commands_are_listed(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from arena.__main__ import main
+
+    monkeypatch.setattr(sys, "argv", ["arena", *arguments])
+    assert main() == (0 if arguments else 2)
+    shown = capsys.readouterr().out
+    assert shown.startswith("usage: python -m arena COMMAND [options]\n")
+    for line in ("\n  serve ", "\n  roms ", "\n  levels "):
+        assert line in shown
+
+
+@pytest.mark.parametrize("command", ["serve", "roms", "levels"])
+def test_every_command_has_help(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from arena.__main__ import main
+
+    monkeypatch.setattr(sys, "argv", ["arena", command, "--help"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: python -m arena {command} [options]")
 
 
 def test_the_level_sets_are_listed(

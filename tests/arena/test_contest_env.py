@@ -1,4 +1,4 @@
-"""The sticky frame skip on made-up frames, and a level on the real emulator."""
+"""The sticky frame skip on synthetic frames, and a level on the real emulator."""
 
 from __future__ import annotations
 

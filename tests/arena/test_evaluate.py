@@ -1,6 +1,6 @@
 """An evaluation: its numbers, agents that fail, resuming, and folders of other commands.
 
-The server process is the real one, but serves a made-up game instead of an emulator: episodes have
+The server process is the real one, but serves a fake game instead of an emulator: episodes have
 20 steps, and the reward is 1 for each step with the first button pressed.
 """
 
@@ -55,7 +55,8 @@ for episode in range(4):
 if config.level.state == "Broken":
     sys.exit("error: the ROM is broken")
 limits = SessionLimits(config.timestep_limit, config.wall_clock_seconds, config.connect_seconds)
-result = serve_environment(Game(), config.socket_dir, limits, Monitor(level_dir))
+result = serve_environment(Game(), config.socket_dir, limits,
+                           Monitor(level_dir, config.progress_file))
 write_atomically(level_dir / "server.json", json.dumps(asdict(result)).encode())
 """
 

@@ -33,6 +33,15 @@ def test_the_rom_is_found_in_every_dump_format() -> None:
     assert ROM in rom_forms(bytes(512) + ROM)
     assert ROM in rom_forms(interleaved(ROM))
     assert ROM[:5000] in rom_forms(ROM[:5000])
+    smd = interleaved(ROM)
+    assert ROM in rom_forms(smd[512:])
+    assert ROM in rom_forms(smd + b"trailing")
+    swapped = bytes(ROM[at ^ 1] for at in range(len(ROM)))
+    assert ROM in rom_forms(swapped)
+    assert ROM in rom_forms(bytes(512) + swapped)
+    sized = ROM[:0x1A4] + (len(ROM) - 1).to_bytes(4, "big") + ROM[0x1A8:]
+    assert sized in rom_forms(sized + b"more")
+    assert sized in rom_forms(interleaved(sized + bytes(16384)))
     assert list(rom_forms(b"")) == [b""]
     assert ROM not in rom_forms(ROM[1:])
 

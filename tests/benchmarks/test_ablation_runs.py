@@ -32,7 +32,7 @@ def test_the_table_compares_seed_by_seed() -> None:
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in table(results, VARIANTS).split("\n")
     ]
-    assert rows[0] == ["variant", "seed 1", "seed 2", "mean", "difference to trained"]
+    assert rows[0] == ["variant", "seed 1", "seed 2", "mean", "difference from trained"]
     assert [row[1:4] for row in rows[2:]] == [
         ["1,000", "2,000", "1,500"],
         ["1,100", "1,500", "1,300"],

@@ -24,20 +24,20 @@ from benchmarks.scores.contest_players import SHIPPED
 from benchmarks.scores.contest_plays import ContestPlays, Play, PlayKey
 from benchmarks.scores.contest_summary import budgets
 from tests.helpers.contest_plays import JERK, LEVELS, packed, playing
-from tests.helpers.made_up_pool import MadeUpPool
+from tests.helpers.fake_pool import FakePool
 from training.pack import write_new_card
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> MadeUpPool:
+def pool(monkeypatch: pytest.MonkeyPatch) -> FakePool:
     """Baselines score 10 for each character of their name, without playing."""
-    made = MadeUpPool(lambda task: Play([10.0 * len(task.agent)], [5], task.budget_steps, 1.0))
+    made = FakePool(lambda task: Play([10.0 * len(task.agent)], [5], task.budget_steps, 1.0))
     monkeypatch.setattr(contest_measure, "Pool", made)
     return made
 
 
 @pytest.fixture
-def made_up(monkeypatch: pytest.MonkeyPatch, pool: MadeUpPool) -> list[str]:
+def our_plays(monkeypatch: pytest.MonkeyPatch, pool: FakePool) -> list[str]:
     """Replaces the play of our agents and lists it; "interrupt" in the list stops them."""
     played: list[str] = []
 
@@ -56,26 +56,26 @@ def arguments(tmp_path: Path, *more: str) -> list[str]:
     pretrained = tmp_path / "model"
     if not pretrained.exists():
         packed(pretrained)
-    places = ["--pretrained", str(pretrained), "--folder", str(tmp_path / "runs")]
-    places += ["--out", str(tmp_path / "results" / "scores.json"), "--levels", ",".join(LEVELS)]
-    return [*places, "--steps", "1000", "--seeds", "2", *more]
+    folders = ["--pretrained", str(pretrained), "--folder", str(tmp_path / "runs")]
+    folders += ["--out", str(tmp_path / "results" / "scores.json"), "--levels", ",".join(LEVELS)]
+    return [*folders, "--steps", "1000", "--seeds", "2", *more]
 
 
 def test_the_same_command_continues_and_plays_nothing_twice(
-    tmp_path: Path, made_up: list[str], pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, our_plays: list[str], pool: FakePool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = arguments(tmp_path, "--agents", "ours,random-buttons,original-2018")
-    made_up.append("interrupt")
+    our_plays.append("interrupt")
     assert contest_scores.main(command) == 130
     said = capsys.readouterr().err
     assert "5 of 12 plays are measured" in said
-    assert len(pool.played) == 4 and made_up == ["False MeadowZone.Act3 1"]
+    assert len(pool.played) == 4 and our_plays == ["False MeadowZone.Act3 1"]
 
     assert contest_scores.main(command) == 0
     assert "5 of 12 plays are already measured" in capsys.readouterr().err
-    assert len(pool.played) == 4 and len(made_up) == len(set(made_up)) == 8
+    assert len(pool.played) == 4 and len(our_plays) == len(set(our_plays)) == 8
     assert contest_scores.main(command) == 0
-    assert "12 of 12" in capsys.readouterr().err and len(made_up) == 8
+    assert "12 of 12" in capsys.readouterr().err and len(our_plays) == 8
 
     # Another budget and another agent are added to the same file.
     assert contest_scores.main([*command, "--steps", "500", "--agents", "jerk"]) == 0
@@ -86,7 +86,7 @@ def test_the_same_command_continues_and_plays_nothing_twice(
 
 
 def test_a_new_model_is_measured_again(
-    tmp_path: Path, made_up: list[str], pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, our_plays: list[str], pool: FakePool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = arguments(tmp_path, "--agents", "random-buttons,ours")
     assert contest_scores.main(command) == 0
@@ -95,10 +95,10 @@ def test_a_new_model_is_measured_again(
     assert contest_scores.main(command) == 0
     said = capsys.readouterr().err
     assert "4 plays of another model" in said and "4 of 8 plays" in said
-    assert len(made_up) == 8 and len(pool.played) == 4
+    assert len(our_plays) == 8 and len(pool.played) == 4
 
 
-def test_mistakes_are_named(tmp_path: Path, made_up: list[str]) -> None:
+def test_mistakes_are_named(tmp_path: Path, our_plays: list[str]) -> None:
     with pytest.raises(UserError, match="--seeds is 0"):
         contest_scores.main(["--seeds", "0"])
     with pytest.raises(UserError, match="--agents has the unknown name 'JERKS': choose from"):
@@ -116,7 +116,7 @@ def test_mistakes_are_named(tmp_path: Path, made_up: list[str]) -> None:
 
 def test_show_updates_the_documents(
     tmp_path: Path,
-    made_up: list[str],
+    our_plays: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -137,7 +137,7 @@ def test_show_updates_the_documents(
 
 def test_show_writes_the_scores_into_the_card_of_their_model(
     tmp_path: Path,
-    made_up: list[str],
+    our_plays: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

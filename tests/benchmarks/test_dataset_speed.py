@@ -1,4 +1,4 @@
-"""The dataset's benchmark, with a made-up game in place of the emulator."""
+"""The dataset's benchmark, with a fake game instead of the emulator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.speed import dataset_speed
 from tests.helpers.datasets import AS_DRAWN
 
 
-class MadeUpGame:
+class FakeGame:
     """Frames of noise, in episodes of five steps."""
 
     def __init__(self, level: Level, seed: int) -> None:
@@ -37,8 +37,8 @@ class MadeUpGame:
 
 
 @pytest.fixture(autouse=True)
-def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset_speed, "ContestEnv", MadeUpGame)
+def fake_game(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_speed, "ContestEnv", FakeGame)
     monkeypatch.setattr(dataset_speed, "check_available", lambda level: None)
 
 

@@ -1,4 +1,4 @@
-"""The gallery's pictures from made-up recordings: what is shown, and how large it may be."""
+"""The gallery's pictures from synthetic recordings: what is shown, and how large it may be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trust benchmark, with a made-up game in place of the emulator, and once with the real one."""
+"""The trust benchmark, with a fake game instead of the emulator, and once with the real one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.helpers.recorded_runs import Entry, entry, write_run
 from tests.helpers.small_models import TINY, write_random_pretrained
 
 
-def made_up_play(
+def fake_play(
     options: Any, levels: Sequence[Level], settings: Settings, out: Path, console: Any
 ) -> RunResults:
     """Plays budgets with the agent's own lock-in code, on candidates with known returns."""
@@ -46,13 +46,13 @@ def made_up_play(
         results.append(LevelResult(level.name, level.slug, status="finished", score=score))
     if settings.repeats and not out.exists():
         write_run(out, journals, budget_steps=options.steps)
-    return RunResults("made up", options.steps, results)
+    return RunResults("fake", options.steps, results)
 
 
 def test_predictions_agree_with_played_scores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(lock_in_trust, "play", made_up_play)
+    monkeypatch.setattr(lock_in_trust, "play", fake_play)
     out = tmp_path / "results" / "trust.json"
     places = ["--folder", str(tmp_path / "runs"), "--out", str(out), "--seeds", "3"]
     assert lock_in_trust.main([*places, "--steps", "60000", "--repeats", "3"]) == 0
@@ -90,8 +90,8 @@ def test_show_writes_what_was_measured_into_the_readme(
         "| best of the first 16 (recommended) | 1,200 | 990 | 0% |",
         "| first above 2,000 | 1,000 | 1,050 | 100% |",
     ]
-    assert "1 levels, 5,000 timesteps each, 2 budgets played. 50% of these" in lines[6]
-    assert "off by 130 points" in lines[6] and "single budget by 130" in lines[6]
+    assert "1 level, 5,000 timesteps each, 2 budgets played. 50% of these" in lines[6]
+    assert "by 130 points from the played mean of a rule, and by 130 points from" in lines[6]
 
 
 def test_ranks_are_compared() -> None:

@@ -12,6 +12,7 @@ from agent.world_model.packed_model import MODEL_CARD
 from benchmarks import measured_tables
 from benchmarks.ablations import (
     ablation_runs,
+    explorer_constants,
     model_ablations,
     world_model_parts,
 )
@@ -88,6 +89,11 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
     "ablations.model_ablations": lambda: {
         model_ablations.TABLE: model_ablations.tables(
             ablation_runs.AblationRuns.load(RESULTS / "model_ablations.json")
+        )
+    },
+    "ablations.explorer_constants": lambda: {
+        explorer_constants.TABLE: explorer_constants.table(
+            explorer_constants.load_plays(RESULTS / "explorer_constants.json")
         )
     },
     "scores.calibration": lambda: calibration_tables.document_tables(

@@ -71,7 +71,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         UserError, match="--parts has the unknown name 'dreams': choose from speed, first"
     ):
         play_speed.main([*fixed, "--parts", "memory,dreams"])
-    with pytest.raises(UserError, match="--steps, --memory-steps: 3,000 or more"):
+    with pytest.raises(UserError, match="--steps and --memory-steps must be 3,000 or more"):
         play_speed.main([*fixed, "--steps", "100"])
     out.write_text("{")
     with pytest.raises(UserError, match=r"speed\.json can't be read"):

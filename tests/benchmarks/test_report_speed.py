@@ -1,4 +1,4 @@
-"""The benchmark of long runs: the made-up run, and the measurement of a command."""
+"""The benchmark of long runs: the synthetic run, and the measurement of a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.speed.report_speed import Options, family, long_level, measure, 
 STEPS = 60_000
 
 
-def test_the_report_accepts_a_made_up_long_run(tmp_path: Path) -> None:
+def test_the_report_accepts_a_long_synthetic_run(tmp_path: Path) -> None:
     levels = [
         long_level(Level("Game", f"Act{number}", "contest"), number, STEPS, {})
         for number in range(2)

@@ -13,7 +13,7 @@ from agent.evolution import Evolution
 from agent.world_model.packed_model import NETWORKS, load
 from benchmarks.scores import search_gain
 from tests.helpers.contest_plays import packed
-from tests.helpers.made_up_pool import MadeUpPool
+from tests.helpers.fake_pool import FakePool
 from training.models.checkpoint import load_networks, save_networks
 from training.models.untrained import random_networks
 from training.search.rollouts import Rollout, RolloutRequest
@@ -21,7 +21,7 @@ from training.search.rollouts import Rollout, RolloutRequest
 SETS = ("PangolinDash-Genesis:MeadowZone.Act1", "PangolinDash-Genesis:CanyonZone.Act3")
 
 
-def made_up(task: RolloutRequest) -> Rollout:
+def fake_rollout(task: RolloutRequest) -> Rollout:
     """The mean scores 5 more than the expert actions; the second level adds 100."""
     score = 5.0 * task.candidate + 100.0 * (task.level.name == SETS[1]) + task.seed % 10
     return Rollout(score, 10)
@@ -37,7 +37,7 @@ def model(tmp_path: Path) -> Path:
 def test_both_controllers_play_the_same(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pool = MadeUpPool(made_up)
+    pool = FakePool(fake_rollout)
     monkeypatch.setattr(search_gain, "Pool", pool)
     out = tmp_path / "results" / "gain.json"
     fixed = ["--pretrained", str(model), "--out", str(out), "--sets", ",".join(SETS)]

@@ -1,4 +1,4 @@
-"""The speed benchmark, with a made-up game in place of the emulator and no processes."""
+"""The speed benchmark, with a fake game instead of the emulator, and without processes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from training.experts import collector
 from training.search import rollouts
 
 
-class MadeUpGame:
+class FakeGame:
     """An environment whose episodes last `max_steps` and always show the same picture."""
+
+    terminated = False
 
     def __init__(
         self, level: Level, seed: int | None = None, frame_skip: int = 4, *, max_steps: int
@@ -62,9 +64,9 @@ class InProcess:
 
 
 @pytest.fixture(autouse=True)
-def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_game(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (training_speed, collector, rollouts):
-        monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
+        monkeypatch.setattr(module, "ContestEnv", FakeGame)
     monkeypatch.setattr(training_speed, "check_available", lambda level: None)
     for module in (training_memory, training_speed):
         monkeypatch.setattr(module, "Pool", InProcess)
@@ -101,8 +103,9 @@ def test_every_stage_is_measured_and_written(
     assert memory["generations"] == 6 and memory["driver"]["peak"] >= memory["driver"]["last"] > 0
     cma = content["cma_es"]
     assert cma["parameters"] == 50 and cma["process_peak_mib"] >= cma["of_it_before_mib"]
-    assert f"Over 6 generations the driver grew by {memory['grown']['driver']:.1f} MiB" in (
-        training_speed.table(content)
+    assert (
+        f"Over 6 generations, the memory of the driver grew by {memory['grown']['driver']:.1f} MiB"
+        in (training_speed.table(content))
     )
 
 
@@ -130,6 +133,5 @@ def test_the_peak_memory_is_that_of_this_process() -> None:
 
 
 def test_numbers_out_of_range_are_refused() -> None:
-    for arguments in (["--rounds", "0"], ["--seconds", "-1"], ["--generations", "5"]):
-        with pytest.raises(UserError, match="--generations: more than 5"):
-            training_speed.main(arguments)
+    with pytest.raises(UserError, match="--generations is 5: use 6 to"):
+        training_speed.main(["--generations", "5"])

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.errors import UserError
 from benchmarks.figures import vision_report
 from benchmarks.figures.things import Finder, Thing
 from benchmarks.figures.vision_report import errors_of_things
@@ -99,5 +98,3 @@ def test_the_command_writes_numbers_and_pictures(
     create_dataset(empty)
     with pytest.raises(DataError, match="has no episode"):
         vision_report.main([*arguments, "--data", str(empty)])
-    with pytest.raises(UserError, match="--frames is 1: give 2 or more"):
-        vision_report.main([*arguments, "--frames", "1"])

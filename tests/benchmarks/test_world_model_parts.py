@@ -32,7 +32,7 @@ from benchmarks.ablations.variants import (
     untrained_memory,
 )
 from benchmarks.store import StoreError
-from tests.helpers.made_up_pool import MadeUpPool
+from tests.helpers.fake_pool import FakePool
 from tests.helpers.small_models import TINY
 from training.models.checkpoint import load_networks, save_networks
 from training.models.untrained import random_networks
@@ -43,7 +43,7 @@ LEVEL = Level("Game", "State")
 SETTINGS = {"generations": 2, "levels": ["Game:State"]}
 
 
-class MadeUpGame:
+class FakeGame:
     """Five frames of noise; the reward is the number of pressed buttons."""
 
     def __init__(self, level: Level, seed: int | None = None, *, max_steps: int) -> None:
@@ -94,7 +94,7 @@ def features(
             seen.append(features)
             return np.array([1, 0, 0, 1], np.uint8)
 
-    monkeypatch.setattr(variants, "ContestEnv", MadeUpGame)
+    monkeypatch.setattr(variants, "ContestEnv", FakeGame)
     monkeypatch.setattr(variants, "Controller", Watching)
     player = VariantPlayer(networks, variant, seed, 100, None)
     size = n_parameters(n_features(variant, TINY))
@@ -139,21 +139,21 @@ def test_the_first_variant_is_the_agent(networks: Path, monkeypatch: pytest.Monk
     parameters = np.random.default_rng(1).normal(size=n_parameters(TINY.n_features))
     task = RolloutRequest(0, parameters.astype(np.float32), LEVEL, 3)
     for module in (rollouts, variants):
-        monkeypatch.setattr(module, "ContestEnv", MadeUpGame)
+        monkeypatch.setattr(module, "ContestEnv", FakeGame)
     assert VariantPlayer(networks, TRAINED, 1, 100, None)(task) == CandidatePlayer(
         networks, 100, None
     )(task)
     assert (networks / MEMORY).read_bytes() != (networks / untrained_memory(1)).read_bytes()
 
 
-def made_up(task: RolloutRequest) -> Rollout:
+def fake_rollout(task: RolloutRequest) -> Rollout:
     """Returns a result that depends on the parameters, the level and the seed."""
     return Rollout(float(task.parameters.sum()) + task.seed % 100 + len(task.level.state), 10)
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> MadeUpPool:
-    made = MadeUpPool(made_up)
+def pool(monkeypatch: pytest.MonkeyPatch) -> FakePool:
+    made = FakePool(fake_rollout)
     monkeypatch.setattr(trials, "Pool", made)
     monkeypatch.setattr(trials, "check_available", lambda level: None)
     return made
@@ -169,7 +169,7 @@ def arguments(trained: Path, folder: Path) -> list[str]:
 
 
 def test_an_interrupted_measurement_continues(
-    trained: Path, tmp_path: Path, pool: MadeUpPool, capsys: pytest.CaptureFixture[str]
+    trained: Path, tmp_path: Path, pool: FakePool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, cut = arguments(trained, tmp_path / "whole"), arguments(trained, tmp_path / "cut")
     assert world_model_parts.main(whole) == 0
@@ -207,7 +207,7 @@ def test_an_interrupted_measurement_continues(
 
 
 def test_both_variants_of_a_seed_play_the_same(
-    trained: Path, tmp_path: Path, pool: MadeUpPool
+    trained: Path, tmp_path: Path, pool: FakePool
 ) -> None:
     world_model_parts.main(arguments(trained, tmp_path))
     played = {
@@ -223,14 +223,16 @@ def test_both_variants_of_a_seed_play_the_same(
 
 
 def test_a_curriculum_adds_a_level_only_at_its_return(
-    trained: Path, tmp_path: Path, pool: MadeUpPool, monkeypatch: pytest.MonkeyPatch
+    trained: Path, tmp_path: Path, pool: FakePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fixed = [*arguments(trained, tmp_path), "--variants", CURRICULUM, "--seeds", "1"]
     world_model_parts.main(fixed)
     searched = [task.level.state for task in pool.played if "Act1" in task.level.state]
     assert searched == ["MeadowZone.Act1"] * 3 * 4
     pool.played.clear()
-    monkeypatch.setattr(world_model_parts, "BEATEN", -1000.0)  # every return is above this
+    monkeypatch.setattr(
+        world_model_parts, "CURRICULUM_RETURN", -1000.0
+    )  # every return is above this
     world_model_parts.main(
         [*fixed, "--out", str(tmp_path / "other.json"), "--runs", str(tmp_path / "r")]
     )

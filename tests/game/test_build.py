@@ -25,9 +25,6 @@ from tests.helpers.segment_levels import segment_level
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (Options("x", levels=0), "--levels is 0"),
-        (Options("x", levels=61), "--levels is 61"),
-        (Options("x", seed=-1), "--seed is -1"),
         (Options("x", zones="Medow"), "no zone is called 'Medow': did you mean Meadow?"),
         (Options("x", zones=" ,"), "--zones is empty"),
         (Options("x", difficulty="2"), "--difficulty is '2'"),

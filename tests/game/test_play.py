@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import stable_retro
 
 from game import play
 from game.planning.emulator import Emulator, PlayerState
-from game.shipped import GAME, INTEGRATIONS
+from game.shipped import FINAL_GAME, GAME, INTEGRATIONS, level_specs
 from tests.helpers.screen import Screen, wait_for
 
 ROOT = Path(play.__file__).parent.parent
@@ -33,7 +34,7 @@ def start(screen: Screen, out: Path) -> subprocess.Popen[str]:
 
 def watch(screen: Screen, window: int, pictures: int) -> list[np.ndarray]:
     """Wait until a window has shown a number of different pictures; return them."""
-    x, y = screen.place(window)
+    x, y = screen.position(window)
     seen: dict[bytes, np.ndarray] = {}
 
     def enough() -> bool:
@@ -49,7 +50,7 @@ def ended(process: subprocess.Popen[str]) -> int:
     """Wait for the end of a play; return the return that it prints."""
     text, _ = process.communicate(timeout=120)
     assert process.returncode == 0
-    found = re.search(r"0 lives finished; return (-?\d+) in the last", text)
+    found = re.search(r"deaths 0, .*; return (-?\d+) in the last", text)
     assert found, text
     return int(found[1])
 
@@ -139,3 +140,39 @@ def test_an_interrupt_in_a_callback_is_raised_after_the_block() -> None:
     with play.deferred_interrupt() as interrupted:
         assert not interrupted
     assert signal.getsignal(signal.SIGINT) is before
+
+
+class MadeWindow:
+    """Holds keys for a number of frames, then closes."""
+
+    def __init__(self, frames: int, held: set[str]) -> None:
+        self._left, self._held = frames, held
+        self.open = True
+
+    def held(self, name: str) -> bool:
+        return name in self._held
+
+    def show(self, frame: np.ndarray) -> None:
+        self._left -= 1
+        self.open = self._left > 0
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    opened = Emulator(INTEGRATIONS, GAME, "MeadowZone.Act1")
+    yield opened
+    opened.close()
+
+
+def test_a_death_is_told_from_a_restart(emulator: Emulator) -> None:
+    assert play.play(emulator, MadeWindow(3, {"R"}), 0)[0] == [play.Life("restarted", 0.0)]
+    emulator.reset()
+    emulator.env.data.set_value("lives", 2)
+    lives, last = play.play(emulator, MadeWindow(1, set()), 0)
+    assert [life.end for life in lives] == ["died"] and last == 0
+
+
+def test_without_a_level_the_first_is_played() -> None:
+    assert play.find_level(play.Options()) == (INTEGRATIONS, GAME, "MeadowZone.Act1")
+    options = play.Options(folder=str(INTEGRATIONS), game=FINAL_GAME)
+    assert play.find_level(options)[1:] == (FINAL_GAME, level_specs()[FINAL_GAME][0].name)

@@ -172,8 +172,8 @@ class FakeWindow:
 def test_playing_with_the_keyboard_moves_the_player(world: World) -> None:
     player = world.emulator.start(world.state("Back"))
     window = FakeWindow(30)
-    (gained,) = play.play(world.emulator, window, 0)
-    assert gained > 0
+    lives, gained = play.play(world.emulator, window, 0)
+    assert not lives and gained > 0
     assert window.shown == 30 and world.emulator.player_state().x > player.x + 20
 
 

@@ -1,4 +1,4 @@
-"""Programs that play as agents, and the folder of the level that they play."""
+"""Writes programs that play as agents, and runs an agent in a level's folder."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ RUN = AgentOptions(budget_steps=1000, seed=3, lock_in=150.0)
 
 
 def script(folder: Path, name: str, text: str) -> Path:
+    """Write an executable file; return its path."""
     path = folder / name
     path.write_text(text)
     path.chmod(0o755)
@@ -19,6 +20,7 @@ def script(folder: Path, name: str, text: str) -> Path:
 
 
 def play(agent: agents.Agent, level_dir: Path) -> int | None:
+    """Run an agent to its end; return its exit code, or None after 30 seconds."""
     with WorkingDirectory(level_dir) as directory:
         process = agent.start(directory)
         code = process.wait(30)

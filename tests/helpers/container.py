@@ -19,7 +19,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BASE = "python:3.11-slim-bookworm"
-LIMIT_MEGABYTES = 400  # of memory, enforced by the engine while the agent plays
+LIMIT_MEGABYTES = 400  # memory limit, which the engine enforces while the agent plays
 ISOLATED = (
     "--network=none",
     "--read-only",
@@ -89,7 +89,7 @@ class Container:
     output: str = ""
 
     def wait(self, seconds: float = 120) -> int:
-        """Wait for the end; return the exit code. `output` then holds the whole output."""
+        """Wait for the end; return the exit code. After that, `output` is the whole output."""
         self.output, _ = self.process.communicate(timeout=seconds)
         return self.process.returncode
 

@@ -1,4 +1,4 @@
-"""Made-up scores of two levels, and a tiny packed model, for the tests of the contest's scores."""
+"""Synthetic scores of two levels and a tiny packed model, for tests of the contest's scores."""
 
 from __future__ import annotations
 

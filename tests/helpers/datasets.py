@@ -17,7 +17,7 @@ from training.data.episode_writer import EpisodeWriter
 from training.models.untrained import random_networks
 from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, save_network
 
-# Bits of red, green and blue that the emulator draws.
+# Bits of red, green and blue that the emulator uses.
 AS_DRAWN = np.array((0xF8, 0xFC, 0xF8), np.uint8)
 
 

@@ -190,7 +190,7 @@ class Bench:
             if condition(self):
                 return frame
             self.hold(held)
-        raise AssertionError(f"condition not reached within {limit} frames: {self.all()}")
+        raise AssertionError(f"the condition is not true within {limit} frames: {self.all()}")
 
     def poke(self, name: str, value: int) -> None:
         """Write a variable of the RAM block."""

@@ -18,7 +18,7 @@ LIMITS = LevelLimits(
 
 
 class Playing:
-    """A level run whose frame ring has made-up steps."""
+    """A level run whose frame ring has synthetic steps."""
 
     def __init__(self, folder: Path) -> None:
         self.run = LevelRun(Level("Made", "Up"), folder, None, 1, LIMITS, watched=True)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Made-up run folders in the format of `local_eval.py run`, with journals of known candidates."""
+"""Synthetic run folders in the format of `local_eval.py run`, with journals of known candidates."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from arena.evaluation.results import LevelResult, RunResults, write_results
 from arena.evaluation.run_folder import FORMAT, VERSION
 
 Entry = dict[str, Any]
-# Plays one candidate: maps a random generator and a number of episodes to returns and lengths.
+# Plays a candidate: a function of a random generator and a number of episodes, which returns the
+# returns and the lengths of these episodes.
 Player = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
 
 
 def entry(candidate: int, episode_return: float, length: int, **more: Any) -> Entry:
-    """Return a line of a journal; its `episode` and `timesteps` do not count up."""
+    """Return a line of a journal; its `episode` and `timesteps` are the same in every line."""
     values = {"candidate": candidate, "episode_return": episode_return, "length": length}
     rest = {"episode": 0, "timesteps": length + 1, "locked": False, "steps_per_second": 250.0}
     return {**values, **rest, **more}
@@ -67,5 +68,5 @@ def write_run(
         (out / "journal.jsonl").write_text(text)
         status = "pending" if number < unfinished else "finished"
         results.append(LevelResult(name, place, status=status))
-    write_results(folder, RunResults("made up", budget_steps, results))
+    write_results(folder, RunResults("synthetic", budget_steps, results))
     return folder

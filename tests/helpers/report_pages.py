@@ -14,6 +14,7 @@ def text_of(page: str) -> str:
 
 
 def figures_of(page: str) -> dict:  # type: ignore[type-arg]
+    """Return the data of a page's plots."""
     found = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page)
     assert found
     return json.loads(found[1])

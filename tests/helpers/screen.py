@@ -87,7 +87,7 @@ class Screen:
         wait_for("the keyboard focus", lambda: self._focused(window))
         return window
 
-    def place(self, window: int) -> tuple[int, int]:
+    def position(self, window: int) -> tuple[int, int]:
         """Return the position of a window's upper left corner, in pixels."""
         lines = self._xdotool("getwindowgeometry", "--shell", str(window)).splitlines()
         values = dict(line.split("=", 1) for line in lines)

@@ -1,4 +1,4 @@
-"""A made-up game on a real contest server, and clients for it."""
+"""A fake game on a real contest server, and clients for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live view in Chromium, with made-up levels: pictures and numbers change without errors.
+"""The live view in Chromium, with fake levels: pictures and numbers change without errors.
 
 `make chromium` installs the browser (Debian's); without it these tests fail.
 """

@@ -215,14 +215,14 @@ def test_a_killed_run_leaves_no_server_and_is_resumed(place: Path, temporary: Pa
         (["--levels", "Airstrikr-Genesis-v0:Level1"], "Airstriker-Genesis-v0"),
         (["--levels", ""], "no level is named"),
         (["--levels", "sonic-validation"], "no ROM of SonicTheHedgehog.*roms import"),
-        (["--budget-steps", "0"], "--budget-steps is 0: give 1 or more"),
+        (["--budget-steps", "0"], "--budget-steps is 0: use 1 to"),
         (["--budget-steps", "many"], "invalid int value"),
         (["--workers", "-1"], "--workers is -1"),
         (["--seed", "0"], "--seed is 0"),
-        (["--lock-in", "nan"], "--lock-in is NaN"),
+        (["--lock-in", "nan"], "--lock-in .LOCK_IN_SCORE. is nan"),
         (["--lock-in-rule", "luck"], "invalid choice: 'luck'"),
         (["--repeats", "0"], "--repeats is 0"),
-        (["tune"], "runs"),
+        (["tune"], "RUNS"),
         (["tune", "no-such-run"], "no-such-run is not a folder"),
         (["--wall-clock-hours", "nan"], "--wall-clock-hours is nan"),
         (["--hang-seconds", "0"], "--hang-seconds is 0"),
@@ -236,11 +236,15 @@ def test_a_killed_run_leaves_no_server_and_is_resumed(place: Path, temporary: Pa
         (["--agent-command", "true", "--out", "/proc/nothing"], "can't write the run folder"),
         (["--image", "no/such/image"], "no-engine"),
         (["movie", "no.bk2"], "there is no movie no.bk2"),
-        (["movie"], "file"),
-        (["report"], "runs"),
+        (["movie"], "FILE"),
+        (["report"], "RUNS"),
         (["report", "no-such-run"], "there is no run folder no-such-run"),
         (["report", "no-such-run", "no-other"], "there is no run folder no-such-run"),
-        (["evaluate"], "unrecognized arguments: evaluate"),
+        (["evaluate"], "'evaluate' is not a command: did you mean run?"),
+        (["rnu"], "'rnu' is not a command: did you mean run?"),
+        (["compare", "a", "b"], "'compare' is not a command: did you mean report?"),
+        (["nothing"], "use run, report, movie, tune, completion"),
+        (["--bugdet-steps", "3"], "did you mean --budget-steps?"),
     ],
 )
 def test_a_mistake_gives_one_clear_error_before_anything_starts(
@@ -248,11 +252,37 @@ def test_a_mistake_gives_one_clear_error_before_anything_starts(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CONTAINER_ENGINE", "no-engine")
-    monkeypatch.setattr(sys, "argv", ["local_eval.py", *arguments])
+    run = ["run"] if arguments[0].startswith("--") else []
+    monkeypatch.setattr(sys, "argv", ["local_eval.py", *run, *arguments])
     with pytest.raises(UserError, match=problem) as raised:
         local_eval.main()
     assert "\n" not in str(raised.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_the_help_lists_every_command(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["local_eval.py", *arguments])
+    assert local_eval.main() == (0 if arguments else 2)
+    shown = capsys.readouterr().out
+    for name in local_eval.COMMANDS:
+        assert f"\n  {name} " in shown
+
+
+def test_shells_complete_commands_and_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["local_eval.py", "completion", "bash"])
+    assert local_eval.main() == 0
+    (tmp_path / "completion.sh").write_text(capsys.readouterr().out)
+    asked = """source ./completion.sh
+    COMP_WORDS=(local_eval.py mo); COMP_CWORD=1; _shtab_local_eval_py; echo ${COMPREPLY[@]}
+    COMP_WORDS=(local_eval.py run --wa); COMP_CWORD=2; _shtab_local_eval_py; echo ${COMPREPLY[@]}
+    """
+    done = subprocess.run(["bash", "-c", asked], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "movie\n--watch --wall-clock-hours\n", done.stderr
 
 
 def test_full_is_the_contests_budget() -> None:

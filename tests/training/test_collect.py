@@ -16,8 +16,10 @@ from arena.evaluation.run_folder import RunFolderError
 from tests.helpers.small_models import TINY, write_random_pretrained
 from training import collect
 from training.collect import read_policies
-from training.data.dataset import DataError, Dataset, list_episodes
-from training.experts.collector import episode_to_collect
+from training.data.dataset import DataError, Dataset, create_dataset, list_episodes
+from training.data.episode_writer import EpisodeWriter
+from training.experts.collector import CollectedEpisode, episode_to_collect
+from training.experts.episode_order import EpisodeOrder
 
 LEVELS = select("airstriker")
 MEADOW = "PangolinDash-Genesis:MeadowZone.Act1"
@@ -62,7 +64,7 @@ def test_the_stored_actions_give_the_stored_frames_and_rewards(tmp_path: Path) -
     finally:
         env.close()
     assert episode.rewards().tolist() == rewards
-    assert done and episode.dones().tolist() == [0] * 29 + [1]
+    assert done and episode.terminated().tolist() == [0] * 30  # --max-steps cut the episode
 
 
 def test_the_packed_agent_plays(tmp_path: Path) -> None:
@@ -132,8 +134,20 @@ def test_a_demonstration_is_stored_as_it_was_played(tmp_path: Path) -> None:
     arguments = ("--levels", MEADOW, "--policies", "demonstration", "--frames", "1")
     run(tmp_path, *arguments, "--max-steps", "4500")
     (episode,) = list_episodes(tmp_path)
-    assert episode.episode_return > 9000 and episode.dones()[-1] == 1
+    assert episode.episode_return > 9000 and episode.terminated()[-1] == 1
     np.testing.assert_array_equal(episode.actions(), episode.expert_action())
+
+
+def test_only_the_game_ends_an_episode(tmp_path: Path) -> None:
+    """The same episode is cut one step before its end, and at its end."""
+    arguments = ("--policies", "held", "--frames", "1")
+    run(tmp_path / "whole", *arguments, "--max-steps", "4500")
+    (whole,) = list_episodes(tmp_path / "whole")
+    assert whole.steps < 4500 and whole.terminated().tolist() == [0] * (whole.steps - 1) + [1]
+    for steps, ended in ((whole.steps - 1, 0), (whole.steps, 1)):
+        run(tmp_path / str(steps), *arguments, "--max-steps", str(steps))
+        (cut,) = list_episodes(tmp_path / str(steps))
+        assert cut.steps == steps and cut.terminated().tolist() == [0] * (steps - 1) + [ended]
 
 
 def test_invalid_arguments_are_refused(tmp_path: Path) -> None:
@@ -147,9 +161,47 @@ def test_invalid_arguments_are_refused(tmp_path: Path) -> None:
         run(tmp_path, "--levels", "Airstrike:Level1")
 
 
+def test_the_number_of_workers_does_not_change_the_dataset(tmp_path: Path) -> None:
+    arguments = ("--levels", MEADOW, "--policies", "perturbed,runner", "--max-steps", "120")
+    run(tmp_path / "one", *arguments, "--frames", "500")
+    run(tmp_path / "four", *arguments, "--frames", "500", "--workers", "4")
+    run(tmp_path / "resumed", *arguments, "--frames", "200", "--workers", "3")
+    run(tmp_path / "resumed", *arguments, "--frames", "500", "--workers", "2")
+    expected = episode_files(tmp_path / "one")
+    assert len(expected) > 20
+    for name in ("four", "resumed"):
+        assert episode_files(tmp_path / name) == expected
+        assert not list((tmp_path / name).glob(".episode-*"))
+
+
+def episode_files(folder: Path) -> dict[str, bytes]:
+    """Return the content of each file of the episodes, by its path in the dataset."""
+    paths = (path for path in folder.glob("episode-*/**/*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_an_episode_waits_for_the_earlier_ones(tmp_path: Path) -> None:
+    create_dataset(tmp_path)
+    order = EpisodeOrder(tmp_path, 5)
+    second, first, third = (complete(tmp_path, index) for index in (1, 0, 2))
+    assert list(order.add(1, second)) == [] and not order.enough(1) and not order.enough(2)
+    assert list(order.add(0, first)) == [first, second]
+    assert order.frames == 6 and order.enough(2)
+    assert list(order.add(2, third)) == []
+    assert [episode.index for episode in list_episodes(tmp_path)] == [0, 1]
+
+
+def complete(dataset: Path, index: int) -> CollectedEpisode:
+    """Complete an episode of three steps in its temporary folder."""
+    writer = EpisodeWriter(dataset, index)
+    for _ in range(3):
+        writer.append(np.zeros((224, 320, 3), np.uint8), np.zeros(4, np.uint8), 0.0, False)
+    return CollectedEpisode(writer.complete(level="G:S", policy="held", seed=1), 0.1)
+
+
 def test_an_older_dataset_is_not_continued(tmp_path: Path) -> None:
     run(tmp_path, "--frames", "1")
     header = json.loads((tmp_path / "dataset.json").read_text())
-    (tmp_path / "dataset.json").write_text(json.dumps(header | {"version": 3}))
-    with pytest.raises(DataError, match="version 3.*version 4"):
+    (tmp_path / "dataset.json").write_text(json.dumps(header | {"version": 4}))
+    with pytest.raises(DataError, match="version 4.*version 5"):
         run(tmp_path, "--frames", "100")

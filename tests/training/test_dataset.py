@@ -54,7 +54,7 @@ def test_a_written_episode_is_read_back_unchanged(dataset: Path) -> None:
     np.testing.assert_array_equal(first.frames(60, 67), frames[60:67])
     np.testing.assert_array_equal(first.actions(), actions)
     np.testing.assert_array_equal(first.rewards(), np.arange(first.steps, dtype=np.float32))
-    assert first.dones().tolist() == [0] * (first.steps - 1) + [1]
+    assert first.terminated().tolist() == [0] * (first.steps - 1) + [1]
     assert second.steps == 3 and second.episode_return == 0 + 1 + 2
 
 
@@ -105,7 +105,7 @@ def test_an_episode_cut_by_a_limit_has_no_done(tmp_path: Path) -> None:
     create_dataset(tmp_path)
     writer = EpisodeWriter(tmp_path, 0)
     writer.append(np.zeros(SHAPE, np.uint8), np.zeros(4, np.uint8), 1.0, False)
-    assert writer.commit(level="G:S", policy="random", seed=1).dones().tolist() == [0]
+    assert writer.commit(level="G:S", policy="random", seed=1).terminated().tolist() == [0]
 
 
 def test_held_out_episodes_stay_held_out_as_the_dataset_grows(dataset: Path) -> None:
@@ -153,8 +153,8 @@ def test_a_foreign_or_older_dataset_is_refused(tmp_path: Path) -> None:
         Dataset(str(tmp_path))
     create_dataset(older := tmp_path / "older")
     header = json.loads((older / "dataset.json").read_text())
-    (older / "dataset.json").write_text(json.dumps(header | {"version": 3}))
-    with pytest.raises(DataError, match="version 3.*version 4: collect the data again") as error:
+    (older / "dataset.json").write_text(json.dumps(header | {"version": 4}))
+    with pytest.raises(DataError, match="version 4.*version 5: collect the data again") as error:
         Dataset(str(older))
     assert "\n" not in str(error.value)
     (older / "dataset.json").write_text(json.dumps(header | {"action_buttons": ["A"]}))

@@ -1,4 +1,4 @@
-"""The command that renders dreams as a picture and a film."""
+"""The command that renders dreams as a picture and a video."""
 
 from __future__ import annotations
 
@@ -32,34 +32,34 @@ def run(finished: Path, out: Path, *arguments: str) -> int:
     return dream.main([*runs, "--data", str(finished / "data"), "--out", str(out), *arguments])
 
 
-def test_the_command_writes_a_picture_and_a_film(finished: Path, tmp_path: Path) -> None:
+def test_the_command_writes_a_picture_and_a_video(finished: Path, tmp_path: Path) -> None:
     assert run(finished, tmp_path, "--temperatures", "0.5,1", "--seconds", "1") == 0
     assert cv2.imread(str(tmp_path / "dream.png")) is not None
-    film = cv2.VideoCapture(str(tmp_path / "dream.mp4"))
+    video = cv2.VideoCapture(str(tmp_path / "dream.mp4"))
     frames = []
-    while (read := film.read())[0]:
+    while (read := video.read())[0]:
         frames.append(read[1])
     assert len(frames) == 15
-    assert frames[0].shape[1] == 4 * 4 * TINY.frame_size  # four films, enlarged four times
-    assert abs(film.get(cv2.CAP_PROP_FPS) - 15) < 0.01
+    assert frames[0].shape[1] == 4 * 4 * TINY.frame_size  # four videos, enlarged four times
+    assert abs(video.get(cv2.CAP_PROP_FPS) - 15) < 0.01
 
 
-def test_all_films_show_the_same_steps(finished: Path) -> None:
+def test_all_videos_show_the_same_steps(finished: Path) -> None:
     episode = list_episodes(finished / "data")[1]
     vae, memory = random_networks(TINY)
     views = render_dreams(vae, memory, episode, [0.1, 1.0], 12)
     assert views.labels == ["episode", "V", "dream T 0.1", "dream T 1"]
-    assert {film.shape for film in views.films} == {(12, 64, 64, 3)}
+    assert {video.shape for video in views.videos} == {(12, 64, 64, 3)}
     again = render_dreams(vae, memory, episode, [0.1, 1.0], 12)
-    for film, other in zip(views.films, again.films, strict=True):
-        np.testing.assert_array_equal(film, other)
+    for video, other in zip(views.videos, again.videos, strict=True):
+        np.testing.assert_array_equal(video, other)
 
 
-def test_an_unwritable_film_leaves_no_file(tmp_path: Path) -> None:
-    (tmp_path / "film.mp4").mkdir()
+def test_an_unwritable_video_leaves_no_file(tmp_path: Path) -> None:
+    (tmp_path / "video.mp4").mkdir()
     with pytest.raises(OSError):
-        write_side_by_side(tmp_path / "film.mp4", [np.zeros((2, 8, 8, 3), np.uint8)], ["one"])
-    assert list(tmp_path.iterdir()) == [tmp_path / "film.mp4"]
+        write_side_by_side(tmp_path / "video.mp4", [np.zeros((2, 8, 8, 3), np.uint8)], ["one"])
+    assert list(tmp_path.iterdir()) == [tmp_path / "video.mp4"]
 
 
 def test_invalid_options_are_refused(finished: Path, tmp_path: Path) -> None:

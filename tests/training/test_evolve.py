@@ -200,5 +200,3 @@ def test_networks_that_do_not_belong_together_are_refused(
     shutil.copytree(finished, tmp_path / "copy")
     with pytest.raises(RunFolderError, match="another command"):
         run(other, tmp_path / "copy")
-    with pytest.raises(TrainingError, match="--episodes is 0"):
-        run(trained, tmp_path / "new", "--episodes", "0")

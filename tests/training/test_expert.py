@@ -69,6 +69,18 @@ def test_a_missing_or_foreign_recording_is_refused(tmp_path: Path) -> None:
         env.close()
 
 
+def test_a_recording_of_2018_is_found_without_the_version_in_its_name(tmp_path: Path) -> None:
+    (level,) = select("SonicTheHedgehog-Genesis-v0:GreenHillZone.Act1")
+    name = "SonicTheHedgehog-Genesis"  # the folders and files of OpenAI's retro-movies
+    path = tmp_path / "human" / name / "contest" / f"{name}-GreenHillZone.Act1-0000.bk2"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    assert find_demonstration([tmp_path], level) == path
+    path.rename(path.with_name(f"{name}-GreenHillZone.Act11-0000.bk2"))
+    with pytest.raises(DemonstrationError, match=re.escape(level.name)):
+        find_demonstration([tmp_path], level)
+
+
 def test_recordings_of_a_fresh_build_are_found_by_their_game(tmp_path: Path) -> None:
     (level,) = select(MEADOW)
     fresh, others, shipped = tmp_path / "fresh", tmp_path / "others", RECORDINGS / level.game

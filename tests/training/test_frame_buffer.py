@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.errors import UserError
 from agent.world_model.packed_model import PRESETS
 from agent.world_model.preprocess import preprocess
 from tests.helpers.datasets import same_arrays, write_dataset
@@ -173,5 +174,5 @@ def test_invalid_settings_are_refused(data: Path, tmp_path: Path) -> None:
         ("--refresh-share", "0"),
         ("--refresh-share", "1.1"),
     ):
-        with pytest.raises(TrainingError, match="--buffer-frames is 0|--refresh"):
+        with pytest.raises(UserError, match="--buffer-frames is 0|--refresh"):
             run(data, tmp_path / "run", *arguments)

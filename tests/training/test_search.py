@@ -1,4 +1,4 @@
-"""The search for controllers on made-up returns: levels, curriculum, history and checkpoints."""
+"""The search for controllers on synthetic returns: levels, curriculum, history and checkpoints."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from agent.errors import UserError
 from agent.files import write_atomically
 
 FORMAT = "world-models-contest/dataset"
-VERSION = 4
+VERSION = 5
 DATASET_FILE = "dataset.json"
 EPISODE_FILE = "episode.json"
 CHUNK_FRAMES = 64  # frames per zarr file: four seconds of play, 9 MB in memory
@@ -43,7 +43,7 @@ STEP = np.dtype(
         ("rewards", "<f4"),
         ("expert_action", "|u1", len(ACTION_BUTTONS)),
         ("player", "<i2", 2),
-        ("dones", "|u1"),
+        ("terminated", "|u1"),
     ],
     align=True,
 )
@@ -81,7 +81,7 @@ class StoredEpisode:
         """Read the frames of steps `start` to `stop`, uint8 (T, 224, 320, 3) RGB.
 
         Raises:
-            DataError: A file is missing or damaged.
+            DataError: a file is missing or damaged.
         """
         stop = self.steps if stop is None else min(stop, self.steps)
         pixels = self._read("frames", slice(start, stop), "<u2")
@@ -98,9 +98,13 @@ class StoredEpisode:
         """Read the reward of each step, float32 (T,)."""
         return self._read_steps("rewards")
 
-    def dones(self) -> NDArray[np.uint8]:
-        """Read whether the game ended the episode in each step, uint8 (T,) of 0 and 1."""
-        return self._read_steps("dones")
+    def terminated(self) -> NDArray[np.uint8]:
+        """Read whether the game ended the episode in each step, uint8 (T,) of 0 and 1.
+
+        Only the last step can be 1: a life was lost or the level finished. It is 0 if a limit of
+        steps cut the episode, as in Gymnasium, where this is called truncated.
+        """
+        return self._read_steps("terminated")
 
     def expert_action(self) -> NDArray[np.uint8]:
         """Read the expert's action on each frame, uint8 (T, 4); 255 where there is none."""
@@ -142,10 +146,10 @@ class Dataset:
         """List the committed episodes.
 
         Args:
-            folders: Dataset folders, separated by commas.
+            folders: dataset folders, separated by commas.
 
         Raises:
-            DataError: A folder is not a dataset or has another version, or holds too few episodes.
+            DataError: a folder is not a dataset or has another version, or holds too few episodes.
         """
         self.folders = [Path(part.strip()) for part in folders.split(",") if part.strip()]
         self.episodes = [episode for path in self.folders for episode in list_episodes(path)]
@@ -189,8 +193,16 @@ def create_dataset(folder: Path) -> None:
             "step": STEP.descr,
         }
         write_atomically(folder / DATASET_FILE, (json.dumps(values, indent=2) + "\n").encode())
+    remove_partial_episodes(folder)
+
+
+def remove_partial_episodes(folder: Path) -> None:
+    """Remove the temporary folders of episodes that were not added to the dataset.
+
+    The caller must hold the folder's lock, and no worker may write any more.
+    """
     for path in folder.glob(".episode-*"):
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def list_episodes(folder: Path) -> list[StoredEpisode]:
@@ -199,7 +211,7 @@ def list_episodes(folder: Path) -> list[StoredEpisode]:
     Another process may add episodes at the same time.
 
     Raises:
-        DataError: The folder is not a dataset or has another version, or an episode.json is
+        DataError: the folder is not a dataset or has another version, or an episode.json is
             damaged.
     """
     _check_header(folder)

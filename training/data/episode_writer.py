@@ -1,4 +1,8 @@
-"""Writes episodes into a dataset (`training.data.dataset`), each one completely or not at all."""
+"""Writes episodes into a dataset (`training.data.dataset`), each one completely or not at all.
+
+A worker process completes an episode in a temporary folder; the process that collects adds it to
+the dataset with `commit_episode`, in the order of the indices.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +39,17 @@ NO_PLAYER = (-1, -1)
 
 
 class EpisodeWriter:
-    """Stores an episode step by step; `commit` adds it to the dataset."""
+    """Stores an episode step by step; `complete` or `commit` ends it."""
 
     def __init__(self, dataset: Path, index: int) -> None:
         """Start episode `index` in a temporary folder that readers ignore."""
-        self._final = episode_path(dataset, index)
         self._index = index
-        self._path = dataset / f".{self._final.name}.{os.getpid()}"
+        self._path = dataset / f".{episode_path(dataset, index).name}.{os.getpid()}"
+        self._completed = False
         self._frames = np.empty(0, np.uint16)  # the frames of one chunk
         self._filled = 0
         self._steps: list[NDArray[np.void]] = []
-        self._done = False
+        self._terminated = False
         self._store: Any = None
 
     def append(
@@ -52,25 +57,25 @@ class EpisodeWriter:
         frame: NDArray[np.uint8],
         action: NDArray[np.uint8],
         reward: float,
-        done: bool,
+        terminated: bool,
         expert_action: NDArray[np.uint8] | None = None,
         player: tuple[int, int] | None = None,
     ) -> None:
         """Add one step.
 
         Args:
-            frame: Frame that the policy saw, uint8 (224, 320, 3) RGB.
-            action: Buttons that the policy sent, uint8 (4,) of 0 and 1.
-            reward: Reward of the step.
-            done: Whether the episode ended in this step.
-            expert_action: The expert's buttons on this frame, uint8 (4,); None if there are none.
-            player: The player's x and y on the screen, in pixels; None if unknown.
+            frame: frame that the policy saw, uint8 (224, 320, 3) RGB.
+            action: buttons that the policy sent, uint8 (4,) of 0 and 1.
+            reward: reward of the step.
+            terminated: whether the game ended the episode in this step; False if a limit did.
+            expert_action: the expert's buttons on this frame, uint8 (4,); None if there are none.
+            player: the player's x and y on the screen, in pixels; None if unknown.
 
         Raises:
-            DataError: The frame has more colours than RGB565 can store.
+            DataError: the frame has more colours than RGB565 can store.
         """
         assert action.shape == (len(ACTION_BUTTONS),), action.shape
-        assert not self._done, "a step after done"
+        assert not self._terminated, "a step after the end"
         if not len(self._frames):
             self._frames = np.empty((CHUNK_FRAMES, *frame.shape[:2]), "<u2")
         pixels = self._frames[self._filled].view(np.uint8).reshape(*frame.shape[:2], 2)
@@ -87,21 +92,25 @@ class EpisodeWriter:
         step["rewards"] = reward
         step["expert_action"] = NO_EXPERT_ACTION if expert_action is None else expert_action
         step["player"] = NO_PLAYER if player is None else player
-        step["dones"] = self._done = done
+        step["terminated"] = self._terminated = terminated
         self._steps.append(step)
         if self._filled == CHUNK_FRAMES:
             self._flush()
 
     def commit(self, *, level: str, policy: str, seed: int) -> StoredEpisode:
-        """Complete the episode and move it into the dataset.
+        """Complete the episode and move it into the dataset; see `complete`."""
+        return commit_episode(self.complete(level=level, policy=policy, seed=seed))
+
+    def complete(self, *, level: str, policy: str, seed: int) -> StoredEpisode:
+        """Complete the episode in its temporary folder, for `commit_episode`.
 
         Args:
-            level: Name of the level, GAME:STATE.
-            policy: Name of the policy.
-            seed: Random seed of the sticky actions and of the policy.
+            level: name of the level, GAME:STATE.
+            policy: name of the policy.
+            seed: random seed of the sticky actions and of the policy.
 
         Raises:
-            OSError: The episode can't be written, for example because the disk is full. The dataset
+            OSError: the episode can't be written, for example because the disk is full. The dataset
                 is unchanged.
         """
         assert self._steps, "an episode without a step"
@@ -127,18 +136,13 @@ class EpisodeWriter:
         for file in files:
             _fsync(self._path / file)
         write_atomically(self._path / EPISODE_FILE, json.dumps(values, indent=1).encode())
-        try:
-            os.rename(self._path, self._final)
-        except OSError:
-            # A worker that outlived a killed driver may have committed the same episode.
-            if not (self._final / EPISODE_FILE).exists():
-                raise
-        _fsync(self._final.parent)
-        return StoredEpisode(path=self._final, **values)
+        self._completed = True
+        return StoredEpisode(path=self._path, **values)
 
     def discard(self) -> None:
-        """Delete an episode that was not committed. Does nothing after `commit`."""
-        shutil.rmtree(self._path, ignore_errors=True)
+        """Delete an episode that was not completed. Does nothing after `complete`."""
+        if not self._completed:
+            shutil.rmtree(self._path, ignore_errors=True)
 
     def _flush(self) -> None:
         if self._store is None:
@@ -150,6 +154,18 @@ class EpisodeWriter:
         self._store.resize((first + self._filled, *shape))
         self._store[first:] = self._frames[: self._filled]
         self._filled = 0
+
+
+def commit_episode(episode: StoredEpisode) -> StoredEpisode:
+    """Move an episode from its temporary folder into the dataset.
+
+    Raises:
+        OSError: The folder can't be renamed; the dataset is unchanged.
+    """
+    final = episode_path(episode.path.parent, episode.index)
+    os.rename(episode.path, final)
+    _fsync(final.parent)
+    return replace(episode, path=final)
 
 
 def _create(group: Path, name: str, shape: Sequence[int], chunk: int, dtype: str) -> Any:

@@ -34,12 +34,12 @@ class FrameBuffer:
         """Create an empty buffer; `begin` fills it.
 
         Args:
-            episodes: Lists the dataset's current training episodes each time it is called.
-            spec: Sizes of the model; its frame size and filter are used for preprocessing.
-            frames: Maximum number of frames in the buffer.
-            epochs: Passes over the buffer's frames between two replacements.
-            share: Share of `frames` that one replacement adds, in (0, 1].
-            seed: Random seed of the order in which episodes are chosen.
+            episodes: lists the dataset's current training episodes each time it is called.
+            spec: sizes of the model; its frame size and filter are used for preprocessing.
+            frames: maximum number of frames in the buffer.
+            epochs: passes over the buffer's frames between two replacements.
+            share: share of `frames` that one replacement adds, in (0, 1].
+            seed: random seed of the order in which episodes are chosen.
         """
         self._episodes, self._spec = episodes, spec
         self._most, self._epochs, self._share, self._seed = frames, epochs, share, seed
@@ -56,11 +56,11 @@ class FrameBuffer:
         """Fill the buffer.
 
         Args:
-            state: Result of `state` to restore; None chooses episodes at random.
+            state: result of `state` to restore; None chooses episodes at random.
 
         Raises:
-            TrainingError: An episode of `state` is missing, or every episode is too long.
-            DataError: A file of the dataset is damaged.
+            TrainingError: an episode of `state` is missing, or every episode is too long.
+            DataError: a file of the dataset is damaged.
         """
         if state is None:
             chosen = self._fitting(self._shuffled(self._episodes()))
@@ -90,7 +90,7 @@ class FrameBuffer:
         """Draw `size` frames at random from the buffer; replace episodes first if that is due.
 
         Raises:
-            DataError: A file of the dataset is damaged.
+            DataError: a file of the dataset is damaged.
         """
         if self._drawn >= self._epochs * len(self):
             self._replace()

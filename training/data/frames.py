@@ -44,7 +44,7 @@ def read_episode(episode: StoredEpisode, spec: ModelSpec) -> Frames:
     """Read and preprocess all frames of an episode.
 
     Raises:
-        DataError: A file of the dataset is damaged.
+        DataError: a file of the dataset is damaged.
     """
     pixels = np.empty((episode.steps, spec.frame_size, spec.frame_size, 3), np.uint8)
     frames = (frame for chunk in episode.chunks() for frame in chunk)
@@ -57,7 +57,7 @@ def read_frames(episodes: Sequence[StoredEpisode], spec: ModelSpec) -> Frames:
     """Read and preprocess all frames of several episodes, with a progress bar.
 
     Raises:
-        DataError: A file of the dataset is damaged.
+        DataError: a file of the dataset is damaged.
     """
     count, size = sum(episode.steps for episode in episodes), spec.frame_size
     pixels = np.empty((count, size, size, 3), np.uint8)  # concatenation would need twice the memory

@@ -15,11 +15,11 @@ def refuse_held_out(levels: Iterable[str], alternative: str = "") -> None:
     """Refuse to train on a level of a validation or test set.
 
     Args:
-        levels: Names of the levels to train on, GAME:STATE.
-        alternative: What else the user can do, appended to the message.
+        levels: names of the levels to train on, GAME:STATE.
+        alternative: what else the user can do, appended to the message.
 
     Raises:
-        TrainingError: A level belongs to such a set; the message names both.
+        TrainingError: a level belongs to such a set; the message names both.
     """
     held_out = {
         level.name: name
@@ -39,7 +39,7 @@ def check_levels(levels: Iterable[str], allowed: bool) -> None:
     """Call `refuse_held_out`, unless the user allowed held-out levels with --held-out.
 
     Raises:
-        TrainingError: A level belongs to a validation or test set, and this is not allowed.
+        TrainingError: a level belongs to a validation or test set, and this is not allowed.
     """
     if not allowed:
         refuse_held_out(levels, ", or --held-out to use them anyway")

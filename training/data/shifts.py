@@ -19,8 +19,8 @@ def shifted(images: Tensor, shifts: NDArray[np.int64]) -> Tensor:
     This is the random shift of DrQ (Kostrikov et al. 2021, section 3.1).
 
     Args:
-        images: Any dtype, (B, S, S) or (B, S, S, 3).
-        shifts: Pixels down and right, (B, 2).
+        images: any dtype, (B, S, S) or (B, S, S, 3).
+        shifts: pixels down and right, (B, 2).
 
     Returns:
         The shifted images, with the shape and dtype of `images`.

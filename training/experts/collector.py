@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from agent.buttons import to_genesis
 from arena.environment.contest_env import MAX_STEPS, ContestEnv
 from arena.environment.levels import Level
+from training.data.dataset import StoredEpisode
 from training.data.episode_writer import EpisodeWriter
 from training.experts.demonstrations import (
     Demonstration,
@@ -43,9 +44,28 @@ class CollectedStep(NamedTuple):
     frame: NDArray[np.uint8]  # (224, 320, 3) RGB, as the policy saw it
     action: NDArray[np.uint8]  # (4,) of 0 and 1
     reward: float
-    done: bool
+    terminated: bool  # by the game, not by a limit of steps
     expert_action: NDArray[np.uint8] | None  # (4,) of 0 and 1
     player: tuple[int, int] | None  # x and y on the screen in pixels
+
+
+class CollectedEpisode(NamedTuple):
+    """An episode that is complete in its temporary folder, and how long that took."""
+
+    stored: StoredEpisode
+    seconds: float
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the episode's line of metrics.jsonl."""
+        return {
+            "episode": self.stored.index,
+            "level": self.stored.level,
+            "policy": self.stored.policy,
+            "steps": self.stored.steps,
+            "episode_return": self.stored.episode_return,
+            "bytes": sum(self.stored.files.values()),
+            "seconds": self.seconds,
+        }
 
 
 @dataclass(frozen=True)
@@ -53,10 +73,10 @@ class EpisodeToCollect:
     """One episode to collect.
 
     Attributes:
-        index: Number of the episode in the dataset, from 0.
-        level: Level to play.
-        policy: One of `policies.POLICIES`.
-        seed: Random seed of the sticky actions and of the policy.
+        index: number of the episode in the dataset, from 0.
+        level: level to play.
+        policy: one of `policies.POLICIES`.
+        seed: random seed of the sticky actions and of the policy.
     """
 
     index: int
@@ -92,14 +112,14 @@ class Collector:
         """Load the packed model, if the agent plays.
 
         Args:
-            dataset: Folder of the dataset.
-            pretrained: Packed model; None if no policy needs the agent.
-            demonstrations: Folders of recordings; None if no policy needs one. If given, the
+            dataset: folder of the dataset.
+            pretrained: packed model; None if no policy needs the agent.
+            demonstrations: folders of recordings; None if no policy needs one. If given, the
                 expert's action is stored with each frame, whatever the policy.
-            max_steps: Maximum number of steps of an episode.
+            max_steps: maximum number of steps of an episode.
 
         Raises:
-            PackedModelError: The packed model is missing or damaged.
+            PackedModelError: the packed model is missing or damaged.
         """
         self._dataset = dataset
         self._max_steps = max_steps
@@ -107,15 +127,12 @@ class Collector:
         self._experts: dict[str, tuple[Demonstration, Expert]] = {}
         self._agent = None if pretrained is None else PackedAgent(pretrained)
 
-    def __call__(self, episode: EpisodeToCollect) -> dict[str, Any]:
-        """Play and store an episode.
-
-        Returns:
-            The episode's line of metrics.jsonl.
+    def __call__(self, episode: EpisodeToCollect) -> CollectedEpisode:
+        """Play an episode and write it to a temporary folder, for `commit_episode`.
 
         Raises:
-            DemonstrationError: The level's recording is missing or does not fit.
-            DataError: The frames have more colours than the dataset can store.
+            DemonstrationError: the level's recording is missing or does not fit.
+            DataError: the frames have more colours than the dataset can store.
         """
         demonstrated = (
             None
@@ -130,21 +147,13 @@ class Collector:
         try:
             for step in self._play(env, episode, demonstrated):
                 writer.append(*step)
-            stored = writer.commit(
+            stored = writer.complete(
                 level=episode.level.name, policy=episode.policy, seed=episode.seed
             )
         finally:
             writer.discard()
             env.close()
-        return {
-            "episode": episode.index,
-            "level": episode.level.name,
-            "policy": episode.policy,
-            "steps": stored.steps,
-            "episode_return": stored.episode_return,
-            "bytes": sum(stored.files.values()),
-            "seconds": time.perf_counter() - started,
-        }
+        return CollectedEpisode(stored, time.perf_counter() - started)
 
     def _expert_of(self, folders: Sequence[Path], level: Level) -> tuple[Demonstration, Expert]:
         if level.name not in self._experts:
@@ -208,14 +217,14 @@ def play_policy(
     """Play a policy from the environment's current state.
 
     Args:
-        env: Environment in the middle of an episode, or just reset.
-        frame: Its current frame, uint8 (224, 320, 3) RGB.
-        policy: Chooses the actions.
-        expert: Labels each frame with its action; None for no labels.
-        max_steps: Maximum number of steps.
+        env: environment in the middle of an episode, or just reset.
+        frame: its current frame, uint8 (224, 320, 3) RGB.
+        policy: chooses the actions.
+        expert: labels each frame with its action; None for no labels.
+        max_steps: maximum number of steps.
 
     Raises:
-        DemonstrationError: There is an expert, but the game has no variables x and y.
+        DemonstrationError: there is an expert, but the game has no variables x and y.
     """
     reward, done = 0.0, False
     position: NDArray[np.float32] | None = None
@@ -225,7 +234,9 @@ def play_policy(
         action = policy(frame, reward, expert_action)
         previous_frame, previous_player = frame, player
         frame, reward, done, variables = env.step(to_genesis(action))
-        yield CollectedStep(previous_frame, action, reward, done, expert_action, previous_player)
+        yield CollectedStep(
+            previous_frame, action, reward, env.terminated, expert_action, previous_player
+        )
         player = _screen_position(variables)
         position = None if expert is None else position_of(variables)
         max_steps -= 1
@@ -240,7 +251,7 @@ def play_demonstration(
         action = demonstration.action(step)
         previous_frame, previous_player = frame, player
         frame, reward, done, variables = env.play_frames(demonstration.buttons(step))
-        yield CollectedStep(previous_frame, action, reward, done, action, previous_player)
+        yield CollectedStep(previous_frame, action, reward, env.terminated, action, previous_player)
         if done:
             return
         player = _screen_position(variables)

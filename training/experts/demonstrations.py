@@ -23,6 +23,7 @@ from agent.buttons import from_genesis
 from agent.errors import UserError
 from arena.environment.contest_env import FRAME_SKIP
 from arena.environment.levels import Level
+from arena.environment.recorded_games import recorded_names
 
 DEMONSTRATIONS_HELP = (
     "folders with a .bk2 recording of each level, separated by commas: game/movies for the shipped "
@@ -39,8 +40,8 @@ class Demonstration:
     """A recorded play of a level.
 
     Attributes:
-        state: Emulator state from which it starts.
-        frame_buttons: Buttons held in each emulator frame, uint8 (frames, 12) of 0 and 1.
+        state: emulator state from which it starts.
+        frame_buttons: buttons held in each emulator frame, uint8 (frames, 12) of 0 and 1.
     """
 
     state: bytes
@@ -64,7 +65,7 @@ def read_folders(text: str) -> tuple[Path, ...]:
     """Read the value of --demonstrations: folders, separated by commas.
 
     Raises:
-        DemonstrationError: It names no folder.
+        DemonstrationError: it names no folder.
     """
     folders = tuple(Path(part.strip()) for part in text.split(",") if part.strip())
     if not folders:
@@ -79,9 +80,10 @@ def find_demonstration(folders: Sequence[Path], level: Level) -> Path:
 
     It is FOLDER/GAME/STATE.bk2; or FOLDER/STATE.bk2 if the file names the level's game, as
     `game.build` writes it; or GAME-STATE-NUMBER.bk2 in any subfolder, as stable-retro writes it.
+    GAME may be the name without -v0 of OpenAI's recordings for the contest.
 
     Raises:
-        DemonstrationError: No folder has one, or a FOLDER/STATE.bk2 can't be read.
+        DemonstrationError: no folder has one, or a FOLDER/STATE.bk2 can't be read.
     """
     for folder in folders:
         for path in _recordings(folder, level):
@@ -96,7 +98,7 @@ def read_demonstration(path: Path) -> Demonstration:
     """Read a .bk2 file.
 
     Raises:
-        DemonstrationError: The file can't be read, or is shorter than one step.
+        DemonstrationError: the file can't be read, or is shorter than one step.
     """
     movie = _open(path)
     try:
@@ -115,12 +117,16 @@ def read_demonstration(path: Path) -> Demonstration:
 
 
 def _recordings(folder: Path, level: Level) -> Iterator[Path]:
-    by_game, flat = folder / level.game / f"{level.state}.bk2", folder / f"{level.state}.bk2"
-    if by_game.is_file():
-        yield by_game
-    if flat.is_file() and _open(flat).get_game() == level.game:
+    games = recorded_names(level)
+    for game in games:
+        by_game = folder / game / f"{level.state}.bk2"
+        if by_game.is_file():
+            yield by_game
+    flat = folder / f"{level.state}.bk2"
+    if flat.is_file() and _open(flat).get_game() in games:
         yield flat
-    name = re.compile(rf"{re.escape(f'{level.game}-{level.state}')}-\d+\.bk2")
+    either = "|".join(map(re.escape, games))
+    name = re.compile(rf"(?:{either})-{re.escape(level.state)}-\d+\.bk2")
     yield from (path for path in sorted(folder.rglob("*.bk2")) if name.fullmatch(path.name))
 
 

@@ -30,8 +30,8 @@ class Expert:
         """Take a demonstration and its path.
 
         Args:
-            demonstration: Recorded play of the level.
-            path: The player's position before each of its steps, float32 (T, 2) in pixels.
+            demonstration: recorded play of the level.
+            path: the player's position before each of its steps, float32 (T, 2) in pixels.
         """
         assert path.shape == (demonstration.steps, 2), path.shape
         self._actions = [demonstration.action(step) for step in range(len(path))]
@@ -48,7 +48,7 @@ class Expert:
         """Return the demonstration's action at a position.
 
         Args:
-            position: The player's position in the level, float32 (2,) in pixels; None before the
+            position: the player's position in the level, float32 (2,) in pixels; None before the
                 first step of an episode.
 
         Returns:
@@ -75,7 +75,7 @@ def position_of(variables: Mapping[str, Any]) -> NDArray[np.float32]:
     """Read the player's position in the level from the game's variables, float32 (2,) in pixels.
 
     Raises:
-        DemonstrationError: The game's data.json has no x or no y.
+        DemonstrationError: the game's data.json has no x or no y.
     """
     try:
         return np.array([variables["x"], variables["y"]], np.float32)
@@ -90,11 +90,11 @@ def make_expert(env: ContestEnv, demonstration: Demonstration) -> Expert:
     """Replay a demonstration without sticky actions, and make an expert from its path.
 
     Args:
-        env: Environment of the demonstration's level; it is reset.
-        demonstration: Recorded play of the level.
+        env: environment of the demonstration's level; it is reset.
+        demonstration: recorded play of the level.
 
     Raises:
-        DemonstrationError: The episode ends in the first half of the demonstration, so that it must
+        DemonstrationError: the episode ends in the first half of the demonstration, so that it must
             be of another level.
     """
     env.reset(demonstration.state)

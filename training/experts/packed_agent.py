@@ -20,10 +20,10 @@ class PackedAgent:
         """Load the networks.
 
         Args:
-            folder: Folder of the packed model.
+            folder: folder of the packed model.
 
         Raises:
-            PackedModelError: The packed model is missing or damaged.
+            PackedModelError: the packed model is missing or damaged.
         """
         self._folder = folder
         self._world_model = load_world_model(load(folder))

@@ -43,8 +43,8 @@ class Policy(Protocol):
 
         Args:
             frame: uint8 (224, 320, 3) RGB.
-            reward: Reward of the step before.
-            expert_action: The expert's action on the frame; None if there is none.
+            reward: reward of the step before.
+            expert_action: the expert's action on the frame; None if there is none.
         """
         ...
 
@@ -56,8 +56,8 @@ class HeldButtons:
         """Create the policy.
 
         Args:
-            random: Source of the choices.
-            mean_steps: Mean number of steps for which a choice is kept (geometric distribution).
+            random: source of the choices.
+            mean_steps: mean number of steps for which a choice is kept (geometric distribution).
         """
         self._random = random
         self._mean_steps = mean_steps

@@ -58,22 +58,22 @@ def dream(
 
 
 @dataclass(frozen=True)
-class DreamFilms:
+class DreamVideos:
     """An episode, its reconstruction by V, and dreams of the same steps.
 
     Attributes:
         labels: "episode", "V", and one label for each dream.
-        films: uint8 (T, S, S, 3) each, in the order of the labels.
+        videos: uint8 (T, S, S, 3) each, in the order of the labels.
     """
 
     labels: Sequence[str]
-    films: Sequence[NDArray[np.uint8]]
+    videos: Sequence[NDArray[np.uint8]]
 
 
 @torch.no_grad()
 def render_dreams(
     vae: VAE, memory: MDNLSTM, episode: StoredEpisode, temperatures: Sequence[float], steps: int
-) -> DreamFilms:
+) -> DreamVideos:
     """Render an episode, its reconstruction by V, and a dream for each temperature.
 
     All dreams start after the same real steps, up to 60, and then take the actions of the episode.
@@ -92,13 +92,13 @@ def render_dreams(
     frames = np.array([preprocess(frame, vae.spec) for frame in native])
     latents = torch.cat([vae.encode(part)[0] for part in torch.split(torch.from_numpy(frames), 64)])
     actions = torch.from_numpy(episode.actions()[: warm_up + steps])
-    films = [frames[warm_up:], _decoded(vae, latents[warm_up:])]
+    videos = [frames[warm_up:], _decoded(vae, latents[warm_up:])]
     for temperature in temperatures:
         generator = torch.Generator().manual_seed(1)
         z = dream(memory, latents[:warm_up], actions, temperature, generator)
-        films.append(_decoded(vae, z))
+        videos.append(_decoded(vae, z))
     labels = ["episode", "V", *(f"dream T {temperature:g}" for temperature in temperatures)]
-    return DreamFilms(labels, films)
+    return DreamVideos(labels, videos)
 
 
 def draw_dream(path: Path, vae: VAE, memory: MDNLSTM, dataset: Dataset) -> None:
@@ -108,9 +108,9 @@ def draw_dream(path: Path, vae: VAE, memory: MDNLSTM, dataset: Dataset) -> None:
     draw_strip(path, dreams)
 
 
-def draw_strip(path: Path, dreams: DreamFilms) -> None:
-    """Write every fourth frame of the films as a PNG, one film per row."""
-    rows = [film[::STEPS_APART][:SHOWN] for film in dreams.films]
+def draw_strip(path: Path, dreams: DreamVideos) -> None:
+    """Write every fourth frame of the videos as a PNG, one video per row."""
+    rows = [video[::STEPS_APART][:SHOWN] for video in dreams.videos]
     write_rows(path, rows, labels=dreams.labels)
 
 

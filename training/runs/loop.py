@@ -226,34 +226,6 @@ def take_step(
     return {**values, "gradient_norm": float(norm)}
 
 
-def use_threads(threads: int) -> None:
-    """Set the number of CPU threads; results are reproducible only for the same number.
-
-    Raises:
-        TrainingError: the number is below 1.
-    """
-    if threads < 1:
-        raise TrainingError(f"--threads is {threads}. Use 1 or more")
-    torch.set_num_threads(threads)
-
-
-def check_option(options: Any, name: str, valid: bool, allowed: str) -> None:
-    """Refuse the value of an option.
-
-    Args:
-        options: options of a command.
-        name: name of the field.
-        valid: whether its value is allowed.
-        allowed: the allowed values, in words.
-
-    Raises:
-        TrainingError: names the flag, its value and the allowed values.
-    """
-    if not valid:
-        flag = f"--{name.replace('_', '-')}"
-        raise TrainingError(f"{flag} is {getattr(options, name)}. Use {allowed}")
-
-
 def _under(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         name.removeprefix(prefix): array

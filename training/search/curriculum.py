@@ -19,10 +19,10 @@ def draw_levels(
     levels are drawn from the earlier ones.
 
     Args:
-        levels: Levels to draw from, in the curriculum's order.
-        count: Maximum number of levels to draw.
-        opened: Number of levels that the curriculum has reached, 1 or more; None for no curriculum.
-        random: Random generator.
+        levels: levels to draw from, in the curriculum's order.
+        count: maximum number of levels to draw.
+        opened: number of levels that the curriculum has reached, 1 or more; None for no curriculum.
+        random: random generator.
     """
     if opened is None:
         return [levels[index] for index in random.permutation(len(levels))[:count]]

@@ -28,9 +28,9 @@ def feature_sizes(
     """Measure the root mean square of each feature while running right with jumps.
 
     Args:
-        world_model: Encodes the frames; its hidden state is overwritten.
-        levels: Levels to choose from; at most eight are played, for 250 steps each.
-        seed: Random seed of the choice of levels, the sticky actions and the jumps.
+        world_model: encodes the frames; its hidden state is overwritten.
+        levels: levels to choose from; at most eight are played, for 250 steps each.
+        seed: random seed of the choice of levels, the sticky actions and the jumps.
 
     Returns:
         Sizes of z, h and c, float64 (Z + 2H,).
@@ -61,7 +61,7 @@ def logit_scale(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
     Every weight, and the bias, contributes the same share of the logit's variance.
 
     Args:
-        sizes: Sizes of the features from `feature_sizes`, (Z + 2H,).
+        sizes: sizes of the features from `feature_sizes`, (Z + 2H,).
 
     Returns:
         float64 (n_parameters,).

@@ -24,17 +24,17 @@ class SearchHistory:
     """What a search has measured so far, besides the state of CMA-ES itself.
 
     Attributes:
-        seconds: Duration of all generations so far.
-        steps: Environment steps so far.
-        episodes: Episodes so far.
-        levels: Highest return of a single episode, by level name.
-        mean_return: Latest return of the distribution's mean on the training levels.
-        validation_return: The same on the validation levels.
-        levels_opened: Number of levels that the curriculum has reached.
+        seconds: duration of all generations so far.
+        steps: environment steps so far.
+        episodes: episodes so far.
+        levels: highest return of a single episode, by level name.
+        mean_return: latest return of the distribution's mean on the training levels.
+        validation_return: the same on the validation levels.
+        levels_opened: number of levels that the curriculum has reached.
         best_mean: `generation` and `mean_return` of the mean that scored highest.
         hall_of_fame: `generation`, `candidate` and `mean_return` of the best candidates, the best
             first; also `measured_return` once they have been measured again.
-        hall_of_fame_parameters: Parameters of these candidates, float32 (n,) each.
+        hall_of_fame_parameters: parameters of these candidates, float32 (n,) each.
     """
 
     def __init__(self) -> None:
@@ -54,9 +54,9 @@ class SearchHistory:
         """Add the best candidate of a generation to the hall of fame, if it is good enough.
 
         Args:
-            generation: Number of the generation.
-            returns: Mean return of each candidate, (population,).
-            drawn: Parameters of the candidates, (population, n).
+            generation: number of the generation.
+            returns: mean return of each candidate, (population,).
+            drawn: parameters of the candidates, (population, n).
         """
         best = int(returns.argmax())
         entry = {
@@ -89,7 +89,7 @@ class SearchHistory:
         """Create a history from the result of `values` and the hall of fame's parameters.
 
         Args:
-            values: Result of `values`.
+            values: result of `values`.
             parameters: float32 (n_hall_of_fame, n).
         """
         history = cls()
@@ -112,14 +112,14 @@ def read_hall_of_fame(run: Path, n_parameters: int) -> NDArray[np.float32]:
     """Read the hall of fame of a finished run.
 
     Args:
-        run: Run folder of training.evolve.
-        n_parameters: Number of parameters of the model's controller.
+        run: run folder of training.evolve.
+        n_parameters: number of parameters of the model's controller.
 
     Returns:
         The parameters, float32 (n_hall_of_fame, n_parameters), the best first.
 
     Raises:
-        TrainingError: The run is not finished, was altered, or is of another model.
+        TrainingError: the run is not finished, was altered, or is of another model.
     """
     read_result(run, EVOLVE)
     hall_of_fame = load_arrays((run / HALL_OF_FAME_FILE).read_bytes())["parameters"]

@@ -20,11 +20,11 @@ def read_imitation(memory_run: Path, spec: ModelSpec) -> NDArray[np.float64]:
     """Read M's expert-action head as the parameters of a controller, float64 (n_parameters,).
 
     Args:
-        memory_run: Run folder of training.train_memory.
-        spec: Sizes of M.
+        memory_run: run folder of training.train_memory.
+        spec: sizes of M.
 
     Raises:
-        TrainingError: The run is not finished or was altered.
+        TrainingError: the run is not finished or was altered.
     """
     read_result(memory_run, TRAIN_MEMORY)
     weights = load_file(memory_run / MEMORY_WEIGHTS)
@@ -39,9 +39,9 @@ def as_controller(
     The head reads z and h; the controller's weights for c are zero.
 
     Args:
-        weights: Weights of the head, (4, latent + hidden).
-        bias: Biases of the head, (4,).
-        spec: Sizes of M.
+        weights: weights of the head, (4, latent + hidden).
+        bias: biases of the head, (4,).
+        spec: sizes of M.
     """
     assert weights.shape == (len(ACTION_BUTTONS), spec.latent + spec.hidden), weights.shape
     for_c = np.zeros((len(ACTION_BUTTONS), spec.hidden))

@@ -33,10 +33,10 @@ class RolloutRequest:
     """One episode of one candidate to play.
 
     Attributes:
-        candidate: Index of the candidate in the population.
-        parameters: Parameters of its controller, float32 (n,).
-        level: Level to play.
-        seed: Random seed of the sticky actions.
+        candidate: index of the candidate in the population.
+        parameters: parameters of its controller, float32 (n,).
+        level: level to play.
+        seed: random seed of the sticky actions.
     """
 
     candidate: int
@@ -80,9 +80,9 @@ class CandidatePlayer:
         """Load the networks.
 
         Args:
-            networks: Folder with vision.onnx, memory.onnx and spec.json.
-            max_steps: Maximum number of steps of an episode.
-            early_stop_reward: An episode ends once the mean reward of its last 300 steps is lower;
+            networks: folder with vision.onnx, memory.onnx and spec.json.
+            max_steps: maximum number of steps of an episode.
+            early_stop_reward: an episode ends once the mean reward of its last 300 steps is lower;
                 None for no early stop.
         """
         self._world_model = open_world_model(networks)
@@ -108,10 +108,10 @@ def play(
     """Play an episode from the level's start.
 
     Args:
-        env: Environment of the level.
-        world_model: Encodes frames and keeps the hidden state, which is reset first.
-        act: Maps features, float32 (Z + 2H,), to an action, uint8 (4,).
-        early_stop_reward: The episode ends once the mean reward of its last 300 steps is lower;
+        env: environment of the level.
+        world_model: encodes frames and keeps the hidden state, which is reset first.
+        act: maps features, float32 (Z + 2H,), to an action, uint8 (4,).
+        early_stop_reward: the episode ends once the mean reward of its last 300 steps is lower;
             None for no early stop.
     """
     frame = env.reset()

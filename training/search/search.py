@@ -70,18 +70,18 @@ class Search:
         """Start a search, or continue from the latest checkpoint in the run folder.
 
         Args:
-            folder: Run folder.
-            settings: Settings of the search.
-            levels: Levels to train on.
-            n_features: Number of input features of the controller.
-            start: First mean of the distribution, (n_parameters,); None for zero.
-            scale: Returns the relative deviations of the parameters, (n_parameters,). It is called
+            folder: run folder.
+            settings: settings of the search.
+            levels: levels to train on.
+            n_features: number of input features of the controller.
+            start: first mean of the distribution, (n_parameters,); None for zero.
+            scale: returns the relative deviations of the parameters, (n_parameters,). It is called
                 only if there is no checkpoint; None for equal deviations.
-            validation: Levels on which the mean is measured, and from which nothing is learned.
+            validation: levels on which the mean is measured, and from which nothing is learned.
 
         Raises:
             EvolutionError: CMA-ES can't start with these settings.
-            TrainingError: The checkpoint is damaged or of another model.
+            TrainingError: the checkpoint is damaged or of another model.
         """
         self._settings = settings
         self._levels, self._validation = levels, validation
@@ -109,7 +109,7 @@ class Search:
         """Play one generation and update CMA-ES.
 
         Args:
-            workers: Play the episodes.
+            workers: play the episodes.
 
         Returns:
             The generation's line of metrics.jsonl.
@@ -159,7 +159,7 @@ class Search:
         The search does not learn from these episodes, so that their returns can be reported.
 
         Args:
-            workers: Play the episodes.
+            workers: play the episodes.
 
         Returns:
             Values for metrics.jsonl: `return_of_mean`, and with validation levels

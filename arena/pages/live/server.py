@@ -49,7 +49,7 @@ class LiveServer:
         """Bind a free port.
 
         Args:
-            states: Creates the stream of one page: JSON of one line each, or empty bytes that
+            states: creates the stream of one page: JSON of one line each, or empty bytes that
                 only test the connection.
         """
         self._token = secrets.token_urlsafe(TOKEN_BYTES)

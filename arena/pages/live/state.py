@@ -42,8 +42,8 @@ class LevelObserver:
         """Prepare to observe a level.
 
         Args:
-            run: The level's run.
-            views: Decoder of the agent's model; None: only the game's frame is shown.
+            run: the level's run.
+            views: decoder of the agent's model; None: only the game's frame is shown.
         """
         self.run = run
         self._views = views
@@ -123,8 +123,8 @@ def decode_step(
     """Decode the world model's views of the last step.
 
     Args:
-        views: Decoder of the model; its state is reset first.
-        steps: Consecutive steps of one episode, at least one.
+        views: decoder of the model; its state is reset first.
+        steps: consecutive steps of one episode, at least one.
 
     Returns:
         V's reconstruction of the last frame, and M's prediction of that frame from the steps
@@ -147,8 +147,8 @@ class JournalProgress:
     """Candidates and lock-in of a journal while the agent writes it.
 
     Attributes:
-        candidates: Number of candidates that have finished an episode; None without an episode.
-        locked_in_at: Timesteps used when the first locked-in episode began; None before the
+        candidates: number of candidates that have finished an episode; None without an episode.
+        locked_in_at: timesteps used when the first locked-in episode began; None before the
             lock-in.
     """
 

@@ -41,7 +41,7 @@ class LiveView:
         Args:
             about: JSON values for the page: `agent`, the agent's name, and `lock_in`, its
                 lock-in threshold or None.
-            views: Decoder of the agent's model; None: the page shows the game's frames only.
+            views: decoder of the agent's model; None: the page shows the game's frames only.
         """
         self._about = dict(about)
         self._views = views

@@ -16,8 +16,8 @@ class AdviceSummary:
     """What the tuner recommends for a run.
 
     Attributes:
-        sentences: The advice; or one sentence that says why there is none.
-        threshold: The recommended lock-in threshold; None if the recommended rule has none.
+        sentences: the advice; or one sentence that says why there is none.
+        threshold: the recommended lock-in threshold; None if the recommended rule has none.
     """
 
     sentences: Sequence[str]

@@ -16,9 +16,9 @@ class Difference:
     """The difference between a run's scores and the first run's.
 
     Attributes:
-        value: Difference of the mean scores over the levels that both runs scored.
+        value: difference of the mean scores over the levels that both runs scored.
         interval: 95% interval of the difference; None if there are too few episodes to resample.
-        levels: Number of levels that both runs scored.
+        levels: number of levels that both runs scored.
     """
 
     value: float
@@ -43,12 +43,12 @@ class ComparedRun:
     """One run of a comparison.
 
     Attributes:
-        label: A letter and the run folder's name; no two runs have the same.
-        run: The run.
-        mean: Mean score over all its levels, from results.json; None without a score.
-        shared: Mean score over the levels that all runs scored; None if there is no such level.
+        label: a letter and the run folder's name; no two runs have the same.
+        run: the run.
+        mean: mean score over all its levels, from results.json; None without a score.
+        shared: mean score over the levels that all runs scored; None if there is no such level.
         shared_interval: 95% interval of `shared`.
-        difference: Difference from the first run; None for the first run, and if the two runs
+        difference: difference from the first run; None for the first run, and if the two runs
             share no level.
     """
 
@@ -74,10 +74,10 @@ class Comparison:
     """Several runs; the first is the baseline.
 
     Attributes:
-        runs: The runs in the order given.
-        levels: All levels of all runs, in the order played.
-        shared: Names of the levels that all runs scored.
-        warnings: What makes the runs hard to compare, a sentence each.
+        runs: the runs in the order given.
+        levels: all levels of all runs, in the order played.
+        shared: names of the levels that all runs scored.
+        warnings: what makes the runs hard to compare, a sentence each.
     """
 
     runs: Sequence[ComparedRun]

@@ -26,10 +26,10 @@ class LevelMap:
     """A picture of a whole level, with the positions of its start and end.
 
     Attributes:
-        webp: The picture; it shows the whole width of the level.
-        width: Width of the level, in pixels of the game.
-        start_x: Position at which progress is 0, in the same pixels.
-        end_x: Position at which progress is 1.
+        webp: the picture; it shows the whole width of the level.
+        width: width of the level, in pixels of the game.
+        start_x: position at which progress is 0, in the same pixels.
+        end_x: position at which progress is 1.
     """
 
     webp: bytes
@@ -52,15 +52,15 @@ class EpisodeEnds:
     """The positions at which a level's episodes ended, in percent of the map's width.
 
     Attributes:
-        before: Ends of the episodes before the lock-in (all episodes without a journal).
-        after: Ends of the locked-in episodes.
-        start: Position of progress 0.
-        end: Position of progress 1.
-        picture: Data URI of the level's map, or None.
-        median: Progress of the median episode, 0 to 1.
-        farthest: Progress of the episode that came farthest, 0 to 1.
-        finished: Number of episodes that reached the level's end.
-        episodes: Number of all episodes, drawn or not.
+        before: ends of the episodes before the lock-in (all episodes without a journal).
+        after: ends of the locked-in episodes.
+        start: position of progress 0.
+        end: position of progress 1.
+        picture: data URI of the level's map, or None.
+        median: progress of the median episode, 0 to 1.
+        farthest: progress of the episode that came farthest, 0 to 1.
+        finished: number of episodes that reached the level's end.
+        episodes: number of all episodes, drawn or not.
     """
 
     before: list[float]

@@ -26,7 +26,12 @@ from arena.evaluation import results, run_folder
 from arena.evaluation.level_run import LIMITS_REACHED
 from arena.evaluation.results import LevelResult, RunResults, RunResultsError, read_results
 from arena.evaluation.run_folder import RunFolderError, read_run
-from arena.evaluation.score import bootstrap_interval, level_score, read_monitor
+from arena.evaluation.score import (
+    MonitorFileError,
+    bootstrap_interval,
+    level_score,
+    read_monitor,
+)
 from arena.pages.report.records import (
     AgentSeconds,
     Floats,
@@ -36,7 +41,7 @@ from arena.pages.report.records import (
     mapping,
 )
 from arena.server.monitor import MONITOR_FILE
-from arena.server.process import read_result
+from arena.server.process import ServerResultError, read_result
 from arena.server.session_result import SessionResult
 
 COMPONENTS = tuple(Timing().rounded())
@@ -46,7 +51,7 @@ def read_record(folder: Path) -> RunRecord:
     """Read a run folder.
 
     Raises:
-        ReportError: There is no such folder, or it is not a run folder.
+        ReportError: there is no such folder, or it is not a run folder.
     """
     if not folder.is_dir():
         raise ReportError(
@@ -158,9 +163,9 @@ def _episodes(place: Path) -> tuple[Floats, NDArray[np.int64], list[str]]:
     """Returns and lengths from the contest's monitor file, and a note if it can't be read."""
     try:
         episodes = read_monitor(place / MONITOR_FILE)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except MonitorFileError as error:
         empty = np.zeros(0)
-        return empty, empty.astype(np.int64), [f"{MONITOR_FILE} can't be read ({error})."]
+        return empty, empty.astype(np.int64), [f"{error}."]
     returns = np.array([episode.episode_return for episode in episodes], np.float64)
     return returns, np.array([episode.length for episode in episodes], np.int64), []
 
@@ -170,6 +175,8 @@ def _journal(path: Path) -> tuple[list[EpisodeEntry], list[str]]:
     content = read_journal(path)
     if content is None:
         return [], []
+    if content.problem:
+        return [], [f"{content.problem}."]
     note = f"{content.broken} of {content.lines} lines of the journal are broken."
     return content.episodes, [note] if content.broken else []
 
@@ -215,7 +222,7 @@ def _agent_seconds(entries: Sequence[EpisodeEntry]) -> AgentSeconds | None:
 def _server_end(place: Path) -> SessionResult | None:
     try:
         return read_result(place)
-    except (OSError, ValueError, TypeError):
+    except ServerResultError:
         return None
 
 

@@ -40,19 +40,19 @@ class LevelRecord:
     """One level of a run.
 
     Attributes:
-        result: The level's entry in results.json, or an entry computed from the level's files.
-        scenario: Scenario that defines the reward; "" if run.json does not name it.
-        integration: Folder of a game that is not part of stable-retro; None for its games.
-        returns: Returns of the finished episodes, float64 (E,), finite.
-        timesteps: Timesteps of the budget used at the end of each episode, resets included,
+        result: the level's entry in results.json, or an entry computed from the level's files.
+        scenario: scenario that defines the reward; "" if run.json does not name it.
+        integration: folder of a game that is not part of stable-retro; None for its games.
+        returns: returns of the finished episodes, float64 (E,), finite.
+        timesteps: timesteps of the budget used at the end of each episode, resets included,
             int64 (E,).
-        numbers: Number of each episode in the run, from 0, int64 (E,).
-        locked: Whether a locked-in candidate played each episode, bool (E,); None without a
+        numbers: number of each episode in the run, from 0, int64 (E,).
+        locked: whether a locked-in candidate played each episode, bool (E,); None without a
             journal.
-        return_points: Return up to which the explorer followed known trajectories in each
+        return_points: return up to which the explorer followed known trajectories in each
             episode, float64 (E,); NaN if the journal does not say.
-        agent_seconds: Time by component of the agent; None without a journal.
-        emulator_seconds: Time in the emulator, measured by the server; None if it was not measured.
+        agent_seconds: time by component of the agent; None without a journal.
+        emulator_seconds: time in the emulator, measured by the server; None if it was not measured.
     """
 
     result: LevelResult
@@ -107,11 +107,11 @@ class RunRecord:
     """A run folder.
 
     Attributes:
-        folder: The folder's path.
-        run: Content of run.json; {} if it can't be read.
-        results: Content of results.json, or results computed from the levels' files.
-        levels: A record for each of results.levels.
-        notes: What is missing or broken, a sentence each.
+        folder: the folder's path.
+        run: content of run.json; {} if it can't be read.
+        results: content of results.json, or results computed from the levels' files.
+        levels: a record for each of results.levels.
+        notes: what is missing or broken, a sentence each.
     """
 
     folder: Path

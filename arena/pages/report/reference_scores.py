@@ -26,10 +26,10 @@ class ReferenceScore:
     """One agent's score on the levels it shares with the run.
 
     Attributes:
-        name: A short name of the agent.
-        source: The file, relative to the project's folder.
-        scores: Mean return by level.
-        mean: Mean over the levels shared.
+        name: a short name of the agent.
+        source: the file, relative to the project's folder.
+        scores: mean return by level.
+        mean: mean over the levels shared.
         interval: 95% interval of the mean; None if there are too few returns to resample.
     """
 

@@ -18,10 +18,10 @@ class ChosenEpisode:
 
     Attributes:
         title: "best", "typical" or "first".
-        level: The level it was played on.
-        movie: The .bk2.
-        number: Number of the episode, from 0; None if results.json does not say.
-        episode_return: Its return; None if it is not known.
+        level: the level it was played on.
+        movie: the .bk2.
+        number: number of the episode, from 0; None if results.json does not say.
+        episode_return: its return; None if it is not known.
     """
 
     title: str
@@ -36,10 +36,10 @@ class ReportVideo:
     """A video of the page.
 
     Attributes:
-        episode: The episode.
-        result: How it was rendered, or why not.
-        source: Data URI of the mp4; "" if rendering failed.
-        poster: Data URI of the picture shown before the video plays.
+        episode: the episode.
+        result: how it was rendered, or why not.
+        source: data URI of the mp4; "" if rendering failed.
+        poster: data URI of the picture shown before the video plays.
     """
 
     episode: ChosenEpisode

@@ -35,12 +35,12 @@ class LevelSection:
 
     Attributes:
         id: HTML id of the plot and the heading.
-        level: The level.
-        before: Mean return of the episodes before the lock-in; None if there are none.
-        after: Mean return of the locked-in episodes; None if there are none.
-        dots: Number of episodes that the plot draws as dots.
-        ends: Where the episodes ended; None if the reward is not progress.
-        references: Score of each other agent on the level.
+        level: the level.
+        before: mean return of the episodes before the lock-in; None if there are none.
+        after: mean return of the locked-in episodes; None if there are none.
+        dots: number of episodes that the plot draws as dots.
+        ends: where the episodes ended; None if the reward is not progress.
+        references: score of each other agent on the level.
     """
 
     id: str
@@ -58,14 +58,14 @@ def write_report(
     """Write the report of a run; the file appears only when it is complete.
 
     Args:
-        folder: The run folder.
-        out: The page. Default: FOLDER/report.html.
-        draw_map: Function that draws a level's map.
-        videos: Whether to render the best and a typical episode, which takes about ten
+        folder: the run folder.
+        out: the page. Default: FOLDER/report.html.
+        draw_map: function that draws a level's map.
+        videos: whether to render the best and a typical episode, which takes about ten
             seconds each.
 
     Raises:
-        ReportError: The folder is not a run folder, or the page can't be written.
+        ReportError: the folder is not a run folder, or the page can't be written.
     """
     run = read_record(folder)
     with ThreadPoolExecutor(1) as pool:  # videos and advice take about the same time
@@ -79,11 +79,11 @@ def write_comparison(folders: Sequence[Path], out: Path | None = None) -> Path:
     """Write the comparison of runs.
 
     Args:
-        folders: The run folders; the first is the baseline.
-        out: The page. Default: comparison.html in the first folder.
+        folders: the run folders; the first is the baseline.
+        out: the page. Default: comparison.html in the first folder.
 
     Raises:
-        ReportError: A folder is not a run folder or is named twice, or the page can't be written.
+        ReportError: a folder is not a run folder or is named twice, or the page can't be written.
     """
     seen = [folder.resolve() for folder in folders]
     if len(set(seen)) != len(seen):

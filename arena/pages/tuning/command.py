@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent import command_line
 from agent.command_line import option
 from agent.errors import UserError
 from agent.files import write_atomically
+from agent.option_checks import COUNT, SEED
 from agent.settings import CONTEST_STEPS, PLAY, read_play
 from arena.evaluation.score import Interval
 from arena.pages.tuning.page import tuning_page
@@ -38,7 +37,7 @@ class TuneOptions:
 
     runs: tuple[Path, ...] = option("run folders of one game", positional=True)
     budget_steps: int | None = option(
-        "timesteps of the simulated budgets [those of the runs]", None
+        "timesteps of the simulated budgets [those of the runs]", None, within=COUNT
     )
     full: bool = option(f"simulate the contest's budget of {CONTEST_STEPS:,} timesteps", False)
     out: Path | None = option(f"folder for {ADVICE} and {PAGE} [RUN/{FOLDER}]", None)
@@ -48,26 +47,23 @@ class TuneOptions:
         None,
         env="PRETRAINED",
     )
-    rows: int = option("number of rules in the table, the highest score first", ROWS)
-    seed: int = option("random seed of the simulation, 1 or more", 1)
+    rows: int = option(
+        "number of rules in the table, the highest score first", ROWS, within=(1, 10_000)
+    )
+    seed: int = option("random seed of the simulation, 1 or more", 1, within=SEED)
 
     def __post_init__(self) -> None:
         """Check the values.
 
         Raises:
-            UserError: a number below 1, or two options that exclude each other.
+            UserError: two options exclude each other.
         """
-        for name in ("budget_steps", "rows", "seed"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"--{name.replace('_', '-')} is {value}: use 1 or more")
         if self.full and self.budget_steps is not None:
             raise UserError("--full and --budget-steps exclude each other: use one of them")
 
 
-def main(argv: Sequence[str]) -> int:
+def tune(options: TuneOptions) -> int:
     """Run the command."""
-    options = command_line.parse(TuneOptions, argv, prog="local_eval.py tune")
     budget_steps = CONTEST_STEPS if options.full else options.budget_steps
     advice = advise(options.runs, budget_steps, options.seed)
     console = Console()

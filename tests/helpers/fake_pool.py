@@ -1,4 +1,4 @@
-"""A fake worker pool: it starts no processes and returns made-up results."""
+"""A fake worker pool, which starts no processes and computes each result with a function."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
-class MadeUpPool:
-    """Replaces the class `Pool` in a test: calling or entering an instance returns the instance.
+class FakePool:
+    """Replaces the class `Pool` in a test. Calling or entering an instance returns the instance.
 
     Attributes:
         played: the tasks, in order.
@@ -15,15 +15,17 @@ class MadeUpPool:
     """
 
     def __init__(self, result: Callable[[Any], Any]) -> None:
-        """Create a pool; `result` returns the result of a task."""
+        """Create a pool; the function `result` returns the result of a task."""
         self.played: list[Any] = []
         self.stop_after = 10**9
         self._result = result
 
-    def __call__(self, make: Callable[[], Any], workers: int, *more: Any) -> MadeUpPool:
+    def __call__(
+        self, make: Callable[[], Any], workers: int, *more: Any, **options: Any
+    ) -> FakePool:
         return self
 
-    def __enter__(self) -> MadeUpPool:
+    def __enter__(self) -> FakePool:
         return self
 
     def __exit__(self, *error: object) -> None: ...

@@ -1,0 +1,50 @@
+"""argparse as the project uses it: errors are a `UserError`, and paragraphs stay apart."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from typing import Any, NoReturn
+
+from agent.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are a `UserError`."""
+
+    @property
+    def flags(self) -> list[str]:
+        """The flags that it knows, without their dashes."""
+        return [flag[2:] for flag in self._option_string_actions if flag.startswith("--")]
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the error that `run` prints."""
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+class Paragraphs(argparse.HelpFormatter):
+    """Keeps the paragraphs of a docstring apart, and lists subcommands without a heading."""
+
+    def _format_action(self, action: argparse.Action) -> str:
+        if isinstance(action, argparse._SubParsersAction):
+            listed = action._get_subactions()
+            return "".join(super(Paragraphs, self)._format_action(entry) for entry in listed)
+        return super()._format_action(action)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        paragraphs = inspect.cleandoc(text).split("\n\n")
+        return "\n\n".join(fill(paragraph, width, indent) for paragraph in paragraphs)
+
+
+class AsTuple(argparse.Action):
+    """Stores several values as a tuple, so that the frozen dataclass stays hashable."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, tuple(values))
