@@ -42,6 +42,8 @@ try:
     from arena.evaluation.progress import show_files, show_table
     from arena.evaluation.run_folder import current_command, open_run
     from arena.pages.report import writing
+    from arena.pages.report.comparison_page import compare_folders, write_comparison
+    from arena.pages.report.comparison_table import show_comparison
     from arena.pages.report.episode_ends import LevelMap
     from arena.pages.report.records import LevelRecord
     from arena.pages.tuning.command import TuneOptions, tune
@@ -90,11 +92,13 @@ def movie(options: MovieOptions) -> int:
 
 
 def report(options: ReportOptions) -> int:
-    """Write a page and print its path."""
+    """Write a page and print its path; print a comparison too."""
     if len(options.runs) == 1:
         page = writing.write_report(options.runs[0], options.out, draw_map, options.videos)
     else:
-        page = writing.write_comparison(options.runs, options.out)
+        comparison = compare_folders(options.runs)
+        page = write_comparison(comparison, options.out)
+        show_comparison(Console(), comparison)
     print(page)
     return 0
 

@@ -26,13 +26,23 @@ ROW_HEIGHT = 46  # pixels per row of a plot with names on its left
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """A mean score in a plot of agents or runs, with its interval, colour and plotly symbol."""
+    """A mean score in a plot of agents or runs.
+
+    Attributes:
+        name: text beside the axis.
+        mean: the score.
+        interval: its interval, or None.
+        colour: colour of the mark.
+        symbol: plotly's name of the mark.
+        label: text of the legend; "" for a row that needs none.
+    """
 
     name: str
     mean: float
     interval: Interval | None
     colour: str = "--muted"
     symbol: str = "diamond"
+    label: str = ""
 
 
 def colour_of(number: int) -> str:
@@ -46,7 +56,8 @@ def agents(rows: Sequence[ScoreRow]) -> Figure:
     names = [row.name for row in rows]
     layout["yaxis"] |= {"categoryorder": "array", "categoryarray": names}
     layout["xaxis"]["rangemode"] = "tozero"
-    return {"data": [_score(row) for row in rows], "layout": layout}
+    layout["showlegend"] = any(row.label for row in rows)
+    return {"data": [_score(row) for row in reversed(rows)], "layout": layout}
 
 
 def level(
@@ -216,6 +227,7 @@ def _score(row: ScoreRow) -> Figure:
     return {
         "type": "scatter",
         "mode": "markers",
+        "name": row.label,
         "x": [traces.rounded(row.mean)],
         "y": [row.name],
         "error_x": {
@@ -240,9 +252,9 @@ def _lines(
         name = f"lock-in at {locked_in_at:,}"
         lines.append(traces.line("x", locked_in_at, name, "--second", "solid"))
     same = recommended == threshold
-    word = "lock-in threshold, also recommended," if same else "lock-in threshold"
     if threshold is not None:
-        lines.append(traces.line("y", threshold, f"{word} {threshold:,.0f}", "--ink", "dash"))
+        name = f"lock-in threshold {threshold:,.0f}" + (", also recommended" if same else "")
+        lines.append(traces.line("y", threshold, name, "--ink", "dash"))
     if recommended is not None and not same:
         name = f"recommended threshold {recommended:,.0f}"
         lines.append(traces.line("y", recommended, name, "--third", "dot"))

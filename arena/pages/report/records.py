@@ -122,12 +122,8 @@ class RunRecord:
 
     @property
     def levels_finished(self) -> tuple[int, int] | None:
-        """Levels whose end an episode reached, and all levels whose return would show it.
-
-        None if no level's return shows it.
-        """
-        known = [level.ends_reached for level in self.levels if level.ends_reached is not None]
-        return (sum(ends > 0 for ends in known), len(known)) if known else None
+        """See `count_finished`."""
+        return count_finished(self.levels)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -182,6 +178,15 @@ class RunRecord:
     @property
     def name(self) -> str:
         return self.folder.absolute().name
+
+
+def count_finished(levels: Sequence[LevelRecord]) -> tuple[int, int] | None:
+    """Count the levels whose end an episode reached, and those whose return would show it.
+
+    None if no level's return shows it.
+    """
+    known = [level.ends_reached for level in levels if level.ends_reached is not None]
+    return (sum(ends > 0 for ends in known), len(known)) if known else None
 
 
 def mapping(value: object) -> Mapping[str, Any]:

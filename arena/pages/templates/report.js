@@ -36,7 +36,10 @@
     if (!figure) return;
     const { data, layout, ranges } = coloured(figure, getComputedStyle(document.documentElement));
     // A smaller font leaves room for long names on a phone.
-    if (place.clientWidth < 480) layout.font.size = 11;
+    if (place.clientWidth < 480) {
+      layout.font.size = 11;
+      Object.assign(layout.xaxis, { nticks: 4, tickangle: 0 });
+    }
     if (ranges) layout.yaxis.range = ownAxes && ownAxes.checked ? ranges.own : ranges.shared;
     if (layout.showlegend) showLegend(place, figure, layout.yaxis.range);
     layout.showlegend = false;
