@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
+from arena.environment.levels import Level
 from arena.evaluation.results import LevelFailure
 from arena.pages.page import json_for_script
 from arena.pages.report import advice, writing
@@ -234,6 +235,35 @@ def test_the_page_leads_with_the_levels_finished_and_the_best_video(tmp_path: Pa
     unknown = write_run(tmp_path / "other", [other])
     assert read_record(unknown).levels_finished is None
     assert "levels finished" not in text_of(page_of(unknown))
+
+
+@pytest.mark.parametrize(
+    "level",
+    [
+        Level("My Game", "Level 1"),
+        Level("Game.v1", "Act.1"),
+        Level("A:B", "C"),
+        Level("G", "x" * 300),
+    ],
+    ids=lambda level: level.name[:12],
+)
+@pytest.mark.parametrize("run_json", [True, False])
+def test_a_level_of_any_name_is_found_without_results_json(
+    tmp_path: Path, level: Level, run_json: bool
+) -> None:
+    run = write_run(tmp_path / "run", [MadeLevel(MEADOW, [123.5, 130.0], locked_from=1)])
+    (run / "levels" / MEADOW.replace(":", ".")).rename(run / "levels" / level.slug)
+    (run / "levels" / "a stray file").touch()
+    (run / "levels" / "stray").mkdir()
+    (run / "results.json").unlink()
+    content = json.loads((run / "run.json").read_text())
+    content["settings"]["levels"] = [level.to_json()] if run_json else []
+    (run / "run.json").write_text(json.dumps(content))
+    record = read_record(run)
+    (found,) = [one for one in record.levels if len(one.returns)]
+    assert found.result.score == 126.75 and found.result.locked_in_at == 101
+    assert found.result.level == level.name or not run_json
+    assert "126.8" in text_of(page_of(run))
 
 
 def test_an_empty_run_has_a_page(tmp_path: Path) -> None:
