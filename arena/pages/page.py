@@ -57,12 +57,12 @@ def json_for_script(content: Any) -> Markup:
 
 def number(value: float | None) -> str:
     """Format a score."""
-    return NOTHING if value is None else _without_minus_zero(f"{value:,.1f}")
+    return NOTHING if value is None else f"{value:z,.1f}"  # z: not -0.0
 
 
 def count(value: float | None) -> str:
     """Format a whole number."""
-    return NOTHING if value is None else _without_minus_zero(f"{value:,.0f}")
+    return NOTHING if value is None else f"{value:z,.0f}"
 
 
 def pair(interval: Interval | None) -> str:
@@ -71,11 +71,8 @@ def pair(interval: Interval | None) -> str:
 
 
 def signed(value: float | None) -> str:
-    """Format a difference with its sign; a difference that rounds to 0 has none."""
-    if value is None:
-        return NOTHING
-    text = f"{value:+,.1f}"
-    return "0.0" if float(text.replace(",", "")) == 0 else text.replace("-", "−")
+    """Format a difference with its sign."""
+    return NOTHING if value is None else f"{value:+z,.1f}".replace("-", "−")
 
 
 def signed_pair(interval: Interval | None) -> str:
@@ -102,11 +99,6 @@ def duration(seconds: float | None) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def _without_minus_zero(text: str) -> str:
-    """Remove the sign of a number that was rounded to 0."""
-    return text.removeprefix("-") if not text.strip("-0.") else text
 
 
 @lru_cache(maxsize=1)

@@ -227,7 +227,7 @@ def test_all_levels_share_a_y_axis_and_each_has_its_own(tmp_path: Path) -> None:
 def test_numbers_are_formatted() -> None:
     assert percent(0.004) == "0.4%" and percent(0.0) == "0%" and percent(0.385) == "38%"
     assert signed(-1234.56) == "−1,234.6" and signed(None) == "–"
-    assert signed(-0.04) == signed(0.04) == "0.0" and signed(0.06) == "+0.1"
+    assert signed(-0.04) == signed(0.04) == "+0.0" and signed(0.06) == "+0.1"
     assert (number(-0.04), count(-0.4), number(-0.06)) == ("0.0", "0", "-0.1")
 
 
