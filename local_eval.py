@@ -10,6 +10,7 @@
     python local_eval.py movie runs/.../best.bk2 render a recorded episode to an mp4
     python local_eval.py report RUN              write RUN/report.html again
     python local_eval.py report RUN RUN          compare runs
+    python local_eval.py leaderboard             rank all runs in runs/
 
 Exit code: 0; 1 if a level failed; 2 for a user's mistake (one line on stderr); 130 after Ctrl-C.
 """
@@ -41,6 +42,7 @@ try:
     from arena.evaluation.options import RunOptions, make_plan
     from arena.evaluation.progress import show_files, show_table
     from arena.evaluation.run_folder import current_command, open_run
+    from arena.pages.leaderboard.command import LeaderboardOptions, leaderboard
     from arena.pages.report import writing
     from arena.pages.report.comparison_page import compare_folders, write_comparison
     from arena.pages.report.comparison_table import show_comparison
@@ -196,6 +198,7 @@ in about a minute."""
 COMMANDS = {
     "run": Command(RunOptions, run, ("evaluate", "eval", "play")),
     "report": Command(ReportOptions, report, ("compare", "comparison", "html")),
+    "leaderboard": Command(LeaderboardOptions, leaderboard, ("ranking", "scores", "runs")),
     "movie": Command(MovieOptions, movie, ("video", "render", "mp4")),
     "tune": Command(TuneOptions, tune, ("tuner", "advise")),
     "completion": Command(CompletionOptions, print_completion),

@@ -18,6 +18,7 @@ import plotly
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from agent.terminal import printable
 from arena.evaluation.score import Interval
 from arena.pages.traces import Figure
 
@@ -37,12 +38,12 @@ def render(template: str, figures: Mapping[str, Figure], **values: Any) -> bytes
     text = page.render(
         style=_file("report.css"),
         script=_file("report.js"),
-        plotly=_plotly(),
+        plotly=_plotly() if figures else "",  # five megabytes
         figures=json_for_script(figures),
         written=datetime.now(UTC).isoformat(timespec="minutes").replace("+00:00", " UTC"),
         **values,
     )
-    return text.encode()
+    return printable(text).encode()  # control characters are no valid HTML
 
 
 def json_for_script(content: Any) -> Markup:

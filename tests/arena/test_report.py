@@ -343,3 +343,11 @@ def test_the_tuners_advice_is_in_the_page_and_in_the_plots(
     assert line["name"] == "lock-in threshold 700, also recommended"
     foreign = write_run(tmp_path / "foreign", [lucky_level(MEADOW, 9)], journal=False)
     assert "no advice: the run has no journal" in text_of(page_of(foreign))
+
+
+def test_control_characters_and_bytes_of_names_are_shown_as_escapes(tmp_path: Path) -> None:
+    error = LevelFailure("it printed \x1b[31mred\x00\x9b", "\udcff and \u202e")
+    failed = MadeLevel(GLACIER, [], status="failed", error=error)
+    page = page_of(write_run(tmp_path / "run\udcff", [lucky_level(MEADOW, 3), failed]))
+    for shown in (r"it printed \x1b[31mred\x00\x9b", r"\udcff and \u202e"):
+        assert shown in text_of(page)

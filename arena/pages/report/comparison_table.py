@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agent.terminal import printable
 from arena.pages.page import NOTHING, number, signed, signed_pair
 from arena.pages.report.comparison import ComparedLevel, Comparison, Difference
 from arena.pages.report.comparison_page import differing_settings
@@ -18,7 +19,7 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
     for run in comparison.runs:
         _say(console, run.label)
     for warning in comparison.warnings:
-        console.print(Text(f"note: {warning}", style="yellow"))
+        console.print(Text(printable(f"note: {warning}"), style="yellow"))
     console.print()
     _print(console, _runs(comparison))
     _print(console, _levels(comparison))
@@ -26,7 +27,7 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
     if settings:
         table = _table("setting", *(run.letter for run in comparison.runs), justify="left")
         for name, values in settings:
-            table.add_row(Text(name), *map(Text, values))
+            table.add_row(*(Text(printable(value)) for value in (name, *values)))
         _print(console, table)
     else:
         _say(console, "all settings are the same")
@@ -62,7 +63,9 @@ def _levels(comparison: Comparison) -> Table:
         name = level.level.partition(":")[2] if len(games) == 1 else level.level
         scores = [_score(level, label) for label in labels]
         table.add_row(
-            Text(name), *scores, *(_difference(level.differences.get(labels[1])) if two else ())
+            Text(printable(name)),
+            *scores,
+            *(_difference(level.differences.get(labels[1])) if two else ()),
         )
     return table
 
@@ -92,4 +95,4 @@ def _print(console: Console, table: Table) -> None:
 
 
 def _say(console: Console, text: str) -> None:
-    console.print(text, soft_wrap=True, highlight=False, markup=False)
+    console.print(printable(text), soft_wrap=True, highlight=False, markup=False)
