@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent import command_line
 from agent.command_line import option
@@ -36,7 +37,7 @@ try:
 
     from arena.evaluation.agents import Agent, LocalAgent
     from arena.evaluation.cluster_level import ClusterLevelRun
-    from arena.evaluation.evaluate import EvaluationInterrupted, RunObserver, evaluate
+    from arena.evaluation.evaluate import EvaluationInterrupted, evaluate
     from arena.evaluation.kept_movies import integration_of
     from arena.evaluation.level_run import LevelRun
     from arena.evaluation.options import RunOptions, make_plan
@@ -59,6 +60,9 @@ except ModuleNotFoundError as error:  # another Python than the one in .venv
         file=sys.stderr,
     )
     sys.exit(USER_ERROR_EXIT_CODE)
+
+if TYPE_CHECKING:
+    from arena.pages.live.view import LiveView
 
 FAILED_EXIT_CODE = 1
 
@@ -137,8 +141,13 @@ def run(options: RunOptions) -> int:
     folder = open_run(options.out, plan.settings(), name=name, seeds=seeds, argv=current_command())
     try:
         level_run = ClusterLevelRun if on_cluster else LevelRun
-        with watched(plan.agent, console) if options.watch else nullcontext() as observer:
-            results = evaluate(plan, folder, console, observer, level_run)
+        with watched(plan.agent, console) if options.watch else nullcontext() as view:
+            results = evaluate(plan, folder, console, view, level_run)
+            show_table(console, results)
+            show_files(console, results, folder.path)
+            page = report_run(console, folder.path) if options.report else None
+            if view is not None and page is not None:
+                view.offer_report(page)
     except EvaluationInterrupted as interrupted:
         print(
             f"interrupted: {interrupted.finished} of {len(plan.levels)} levels are finished and"
@@ -150,15 +159,11 @@ def run(options: RunOptions) -> int:
         folder.close()
         if on_cluster:
             disconnect()
-    show_table(console, results)
-    show_files(console, results, folder.path)
-    if options.report:
-        report_run(console, folder.path)
     return FAILED_EXIT_CODE if results.failed else 0
 
 
 @contextmanager
-def watched(agent: Agent, console: Console) -> Iterator[RunObserver]:
+def watched(agent: Agent, console: Console) -> Iterator[LiveView]:
     """Serve the live view of a run while the block runs, and print its address."""
     # Imported here, because the import takes a quarter of a second and other runs don't need it.
     from arena.pages.live.state import finite
@@ -181,15 +186,16 @@ def watched(agent: Agent, console: Console) -> Iterator[RunObserver]:
         yield view
 
 
-def report_run(console: Console, folder: Path) -> None:
+def report_run(console: Console, folder: Path) -> Path | None:
     """Write the report of a run; an error in it prints a warning and does not fail the run."""
     try:
         with console.status("writing the report"):
             page = writing.write_report(folder, draw_map=draw_map)
     except Exception as error:  # the run has ended: its results stay valid
         print(f"warning: no report: {type(error).__name__}: {error}", file=sys.stderr)
-    else:
-        console.print(f"report   {page}", soft_wrap=True, highlight=False, markup=False)
+        return None
+    console.print(f"report   {page}", soft_wrap=True, highlight=False, markup=False)
+    return page
 
 
 DESCRIPTION = """\
