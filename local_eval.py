@@ -10,6 +10,7 @@
     python local_eval.py movie runs/.../best.bk2 render a recorded episode to an mp4
     python local_eval.py report RUN              write RUN/report.html again
     python local_eval.py report RUN RUN          compare runs
+    python local_eval.py leaderboard             rank all runs in runs/
 
 Exit code: 0; 1 if a level failed; 2 for a user's mistake (one line on stderr); 130 after Ctrl-C.
 """
@@ -22,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from agent import command_line
 from agent.command_line import option
@@ -36,13 +37,16 @@ try:
 
     from arena.evaluation.agents import Agent, LocalAgent
     from arena.evaluation.cluster_level import ClusterLevelRun
-    from arena.evaluation.evaluate import EvaluationInterrupted, RunObserver, evaluate
+    from arena.evaluation.evaluate import EvaluationInterrupted, evaluate
     from arena.evaluation.kept_movies import integration_of
     from arena.evaluation.level_run import LevelRun
     from arena.evaluation.options import RunOptions, make_plan
     from arena.evaluation.progress import show_files, show_table
     from arena.evaluation.run_folder import current_command, open_run
+    from arena.pages.leaderboard.command import LeaderboardOptions, leaderboard
     from arena.pages.report import writing
+    from arena.pages.report.comparison_page import compare_folders, write_comparison
+    from arena.pages.report.comparison_table import show_comparison
     from arena.pages.report.episode_ends import LevelMap
     from arena.pages.report.records import LevelRecord
     from arena.pages.tuning.command import TuneOptions, tune
@@ -56,6 +60,9 @@ except ModuleNotFoundError as error:  # another Python than the one in .venv
         file=sys.stderr,
     )
     sys.exit(USER_ERROR_EXIT_CODE)
+
+if TYPE_CHECKING:
+    from arena.pages.live.view import LiveView
 
 FAILED_EXIT_CODE = 1
 
@@ -96,11 +103,13 @@ def movie(options: MovieOptions) -> int:
 
 
 def report(options: ReportOptions) -> int:
-    """Write a page and print its path."""
+    """Write a page and print its path; print a comparison too."""
     if len(options.runs) == 1:
         page = writing.write_report(options.runs[0], options.out, draw_map, options.videos)
     else:
-        page = writing.write_comparison(options.runs, options.out)
+        comparison = compare_folders(options.runs)
+        page = write_comparison(comparison, options.out)
+        show_comparison(Console(), comparison)
     print(page)
     return 0
 
@@ -137,8 +146,13 @@ def run(options: RunOptions) -> int:
     folder = open_run(options.out, plan.settings(), name=name, seeds=seeds, argv=current_command())
     try:
         level_run = ClusterLevelRun if on_cluster else LevelRun
-        with watched(plan.agent, console) if options.watch else nullcontext() as observer:
-            results = evaluate(plan, folder, console, observer, level_run)
+        with watched(plan.agent, console) if options.watch else nullcontext() as view:
+            results = evaluate(plan, folder, console, view, level_run)
+            show_table(console, results)
+            show_files(console, results, folder.path)
+            page = report_run(console, folder.path) if options.report else None
+            if view is not None and page is not None:
+                view.offer_report(page)
     except EvaluationInterrupted as interrupted:
         print(
             f"interrupted: {interrupted.finished} of {len(plan.levels)} levels are finished and"
@@ -150,15 +164,11 @@ def run(options: RunOptions) -> int:
         folder.close()
         if on_cluster:
             disconnect()
-    show_table(console, results)
-    show_files(console, results, folder.path)
-    if options.report:
-        report_run(console, folder.path)
     return FAILED_EXIT_CODE if results.failed else 0
 
 
 @contextmanager
-def watched(agent: Agent, console: Console) -> Iterator[RunObserver]:
+def watched(agent: Agent, console: Console) -> Iterator[LiveView]:
     """Serve the live view of a run while the block runs, and print its address."""
     # Imported here, because the import takes a quarter of a second and other runs don't need it.
     from arena.pages.live.state import finite
@@ -181,15 +191,16 @@ def watched(agent: Agent, console: Console) -> Iterator[RunObserver]:
         yield view
 
 
-def report_run(console: Console, folder: Path) -> None:
+def report_run(console: Console, folder: Path) -> Path | None:
     """Write the report of a run; an error in it prints a warning and does not fail the run."""
     try:
         with console.status("writing the report"):
             page = writing.write_report(folder, draw_map=draw_map)
     except Exception as error:  # the run has ended: its results stay valid
         print(f"warning: no report: {type(error).__name__}: {error}", file=sys.stderr)
-    else:
-        console.print(f"report   {page}", soft_wrap=True, highlight=False, markup=False)
+        return None
+    console.print(f"report   {page}", soft_wrap=True, highlight=False, markup=False)
+    return page
 
 
 DESCRIPTION = """\
@@ -198,6 +209,7 @@ in about a minute."""
 COMMANDS = {
     "run": Command(RunOptions, run, ("evaluate", "eval", "play")),
     "report": Command(ReportOptions, report, ("compare", "comparison", "html")),
+    "leaderboard": Command(LeaderboardOptions, leaderboard, ("ranking", "scores", "runs")),
     "movie": Command(MovieOptions, movie, ("video", "render", "mp4")),
     "tune": Command(TuneOptions, tune, ("tuner", "advise")),
     "completion": Command(CompletionOptions, print_completion),

@@ -32,6 +32,7 @@ PROGRAMS = {
     "RunOptions": "python local_eval.py run",
     "TuneOptions": "python local_eval.py tune",
     "ReportOptions": "python local_eval.py report",
+    "LeaderboardOptions": "python local_eval.py leaderboard",
     "MovieOptions": "python local_eval.py movie",
     "ServeOptions": "python -m arena serve",
     "RomsOptions": "python -m arena roms",

@@ -170,7 +170,7 @@ def read_results(folder: Path) -> RunResults:
         _check(results)
         return results
     except (OSError, ValueError, KeyError, TypeError, LevelError) as error:
-        raise RunResultsError(f"{path} can't be read ({error}): choose another --out") from error
+        raise RunResultsError(f"{path} can't be read ({error}): use another run folder") from error
 
 
 def _level(entry: dict[str, Any]) -> LevelResult:

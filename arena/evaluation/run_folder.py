@@ -125,7 +125,7 @@ def read_run(path: Path) -> dict[str, Any]:
         return run
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunFolderError(
-            f"{path / FILE_NAME} is not a {FORMAT} {VERSION} ({error}): give another --out"
+            f"{path / FILE_NAME} is not a {FORMAT} {VERSION} ({error}): use another run folder"
         ) from error
 
 

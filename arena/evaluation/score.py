@@ -19,6 +19,7 @@ from agent.guarded_files import read_guarded
 
 MAX_MONITOR_BYTES = 1 << 26  # a million rows; a full budget of 1,000,000 timesteps has fewer
 CONFIDENCE = 0.95
+FULL_PROGRESS_RETURN = 9000.0  # of the contest's reward, from a level's start to its end
 RESAMPLES = 10_000
 RESAMPLES_AT_ONCE = 500  # bounds the memory: 2,700 episodes x 500 x 8 bytes = 11 MB
 BOOTSTRAP_SEED = 1
@@ -158,7 +159,8 @@ def bootstrap_difference(
         seed: random seed of the resampling.
 
     Returns:
-        (low, high). None if no level is left, or only one with one episode of each agent.
+        (low, high). None if no level is left, or only one on which an agent finished a single
+        episode: nothing shows how much that one varies.
     """
     pairs = _pairs(first, second)
     if pairs is None:
@@ -197,7 +199,7 @@ def _pairs(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) 
         for one, other in zip(first, second, strict=True)
         if len(one) and len(other)
     ]
-    if not pairs or (len(pairs) == 1 and len(pairs[0][0]) == len(pairs[0][1]) == 1):
+    if not pairs or (len(pairs) == 1 and 1 in map(len, pairs[0])):
         return None
     return pairs
 

@@ -7,6 +7,7 @@ inserts its value, so that a plot follows the page's light or dark scheme.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,17 +19,45 @@ from arena.pages.report.time_spent import TimeSpent
 from arena.pages.traces import Figure
 
 LINE_COLOURS = ("--accent", "--second", "--third", "--fourth", "--fifth", "--sixth")
+DASHES = ("solid", "dash", "dot")  # of the first six runs, the next six, and further ones
+FAR_ABOVE = 1.3  # a line higher than the highest value times this would flatten the plot
 ROW_HEIGHT = 46  # pixels per row of a plot with names on its left
 
 
-def agents(rows: Sequence[tuple[str, float, Interval | None, bool]]) -> Figure:
-    """Plot mean scores with their intervals; a row is (name, mean, interval, is this run)."""
-    chosen = [[row for row in rows if row[3] == ours] for ours in (False, True)]
-    data = [_scores(some, some[0][3]) for some in chosen if some]
+@dataclass(frozen=True)
+class ScoreRow:
+    """A mean score in a plot of agents or runs.
+
+    Attributes:
+        name: text beside the axis.
+        mean: the score.
+        interval: its interval, or None.
+        colour: colour of the mark.
+        symbol: plotly's name of the mark.
+        label: text of the legend; "" for a row that needs none.
+    """
+
+    name: str
+    mean: float
+    interval: Interval | None
+    colour: str = "--muted"
+    symbol: str = "diamond"
+    label: str = ""
+
+
+def colour_of(number: int) -> str:
+    """Return the colour of a run in a comparison, in which runs are numbered from 0."""
+    return LINE_COLOURS[number % len(LINE_COLOURS)]
+
+
+def agents(rows: Sequence[ScoreRow]) -> Figure:
+    """Plot mean scores with their intervals, the first row at the bottom."""
     layout = traces.layout(90 + ROW_HEIGHT * len(rows), "score")
-    layout["yaxis"] |= {"categoryorder": "array", "categoryarray": [row[0] for row in rows]}
+    names = [row.name for row in rows]
+    layout["yaxis"] |= {"categoryorder": "array", "categoryarray": names}
     layout["xaxis"]["rangemode"] = "tozero"
-    return {"data": data, "layout": layout}
+    layout["showlegend"] = any(row.label for row in rows)
+    return {"data": [_score(row) for row in reversed(rows)], "layout": layout}
 
 
 def level(
@@ -60,28 +89,38 @@ def level(
         dashes["hovertemplate"] = "episode %{customdata}, return point %{y:,.1f}<extra></extra>"
         data.insert(1, dashes)  # under the dots
     layout = traces.layout(320, "timesteps used", "return")
-    traces.add_legend(layout)
-    layout["yaxis"]["rangemode"] = "tozero"
+    layout["showlegend"] = True
     if budget_steps:
         layout["xaxis"]["range"] = [0, 1.02 * max(budget_steps, *timesteps[-1:])]
-    top = 1.3 * float(returns.max()) if len(returns) else 0.0
-    marks = _marks(record.result.locked_in_at, lock_in_score, recommended, top)
-    layout |= {"shapes": [shape for shape, _ in marks], "annotations": [note for _, note in marks]}
+    layout["shapes"] = _lines(record.result.locked_in_at, lock_in_score, recommended)
     return {"data": [trace for trace in data if trace["x"]], "layout": layout}
 
 
-def runs_of_level(name: str, records: Sequence[tuple[str, LevelRecord]]) -> Figure:
-    """Plot the score so far of several runs on one level."""
-    colours = [LINE_COLOURS[number % len(LINE_COLOURS)] for number in range(len(records))]
+def runs_of_level(records: Mapping[int, tuple[str, LevelRecord]]) -> Figure:
+    """Plot the score so far of several runs on one level.
+
+    Args:
+        records: Number of a run in the comparison -> its label and its record of the level.
+    """
     data = [
-        traces.curve(record, run, colour)
-        for (run, record), colour in zip(records, colours, strict=True)
-        if len(record.returns)
+        traces.curve(record, label, colour_of(number), _dash(number))
+        for number, (label, record) in records.items()
     ]
     layout = traces.layout(320, "timesteps used", "score so far")
-    layout["xaxis"]["rangemode"] = layout["yaxis"]["rangemode"] = "tozero"
-    traces.add_legend(layout)
+    layout["xaxis"]["rangemode"] = "tozero"
+    layout["showlegend"] = True
     return {"data": data, "layout": layout}
+
+
+def share_axes(plots: Sequence[Figure]) -> None:
+    """Give plots a common y-axis, and each its own one, to which the page's switch changes.
+
+    A plot's own axis contains 0, its values, and a horizontal line that is not far above them.
+    """
+    ranges = [_own_range(plot) for plot in plots]
+    shared = [min(low for low, _ in ranges), max(high for _, high in ranges)] if ranges else []
+    for plot, own in zip(plots, ranges, strict=True):
+        plot["ranges"] = {"shared": shared, "own": own}
 
 
 def before_and_after(levels: Sequence[LevelRecord]) -> Figure:
@@ -100,8 +139,7 @@ def before_and_after(levels: Sequence[LevelRecord]) -> Figure:
     layout = traces.layout(130 + ROW_HEIGHT * len(levels), "episode return")
     layout["boxmode"] = "group"
     layout["xaxis"]["rangemode"] = "tozero"
-    if any_locked:
-        traces.add_legend(layout)
+    layout["showlegend"] = any_locked
     layout["yaxis"] |= {
         "categoryorder": "array",
         "categoryarray": [record.state for record in reversed(levels)],
@@ -175,53 +213,66 @@ def _recommended_line(ends: tuple[float, float], rule: str, score: float) -> Fig
 
 
 def _threshold_layout(default: float) -> Figure:
-    layout = traces.layout(420, "threshold", "score")
-    traces.add_legend(layout)
-    layout["margin"]["t"] = 100  # three rows of legend on a phone, and a note below them
-    layout["shapes"] = [traces.line("x", default, "--second", "dash")]
-    layout["annotations"] = [traces.note("x", default, f"default {default:,.0f}")]
+    layout = traces.layout(380, "threshold", "score")
+    layout["showlegend"] = True
+    layout["shapes"] = [
+        traces.line("x", default, f"default threshold {default:,.0f}", "--second", "dash")
+    ]
     return layout
 
 
-def _scores(rows: Sequence[tuple[str, float, Interval | None, bool]], ours: bool) -> Figure:
-    """Marks with error bars."""
-    colour = "--accent" if ours else "--muted"
-    above = [pair[1] - mean if pair else 0 for _, mean, pair, _ in rows]
-    below = [mean - pair[0] if pair else 0 for _, mean, pair, _ in rows]
+def _score(row: ScoreRow) -> Figure:
+    """A mark with an error bar."""
+    low, high = row.interval or (row.mean, row.mean)
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": [traces.rounded(mean) for _, mean, _, _ in rows],
-        "y": [name for name, _, _, _ in rows],
+        "name": row.label,
+        "x": [traces.rounded(row.mean)],
+        "y": [row.name],
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [traces.rounded(value) for value in above],
-            "arrayminus": [traces.rounded(value) for value in below],
-            "color": colour,
+            "array": [traces.rounded(high - row.mean)],
+            "arrayminus": [traces.rounded(row.mean - low)],
+            "color": row.colour,
             "thickness": 2,
         },
-        "marker": {"size": 13, "color": colour, "symbol": "circle" if ours else "diamond"},
+        "marker": {"size": 13, "color": row.colour, "symbol": row.symbol},
         "hovertemplate": "%{y}: %{x:,.1f}<extra></extra>",
     }
 
 
-def _marks(
-    locked_in_at: int | None, threshold: float | None, recommended: float | None, top: float
-) -> list[tuple[Figure, Figure]]:
-    """Lines with their notes: the lock-in, the threshold and the recommended one up to `top`."""
-    marks = []
+def _lines(
+    locked_in_at: int | None, threshold: float | None, recommended: float | None
+) -> list[Figure]:
+    """Lines for the lock-in, the threshold and the recommended one."""
+    lines = []
     if locked_in_at is not None:
-        shape = traces.line("x", locked_in_at, "--second", "solid")
-        marks.append((shape, traces.note("x", locked_in_at, "lock-in")))
-    thresholds = [(threshold, "threshold"), (recommended, "recommended")]
-    if recommended == threshold:
-        thresholds = [(recommended, "recommended threshold")]
-    for value, word in thresholds:
-        if value is not None and 0 < value <= top:  # a line far above would flatten the plot
-            shape = traces.line("y", value, "--muted", "dash")
-            marks.append((shape, traces.note("y", value, f"{word} {value:,.0f}")))
-    return marks
+        name = f"lock-in at {locked_in_at:,}"
+        lines.append(traces.line("x", locked_in_at, name, "--second", "solid"))
+    same = recommended == threshold
+    if threshold is not None:
+        name = f"lock-in threshold {threshold:,.0f}" + (", also recommended" if same else "")
+        lines.append(traces.line("y", threshold, name, "--ink", "dash"))
+    if recommended is not None and not same:
+        name = f"recommended threshold {recommended:,.0f}"
+        lines.append(traces.line("y", recommended, name, "--third", "dot"))
+    return lines
+
+
+def _own_range(plot: Figure) -> list[float]:
+    values = [value for trace in plot["data"] for value in trace["y"]]
+    top = max([*values, 1.0])
+    lines = [shape["y0"] for shape in plot["layout"].get("shapes", []) if "yref" not in shape]
+    top = max([top, *(y for y in lines if y <= FAR_ABOVE * top)])
+    bottom = min([*values, 0.0])
+    margin = 0.05 * (top - bottom)
+    return [round(bottom - margin, 2), round(top + margin, 2)]
+
+
+def _dash(number: int) -> str:
+    return DASHES[min(number // len(LINE_COLOURS), len(DASHES) - 1)]
 
 
 def _boxes(rows: Sequence[tuple[str, Mapping[str, float]]], name: str, colour: str) -> Figure:

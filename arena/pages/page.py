@@ -18,6 +18,7 @@ import plotly
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from agent.terminal import printable
 from arena.evaluation.score import Interval
 from arena.pages.traces import Figure
 
@@ -37,12 +38,13 @@ def render(template: str, figures: Mapping[str, Figure], **values: Any) -> bytes
     text = page.render(
         style=_file("report.css"),
         script=_file("report.js"),
-        plotly=_plotly(),
+        plotly=_plotly() if figures else "",  # five megabytes
         figures=json_for_script(figures),
         written=datetime.now(UTC).isoformat(timespec="minutes").replace("+00:00", " UTC"),
         **values,
     )
-    return text.encode(errors="replace")  # a path in the page may not be UTF-8
+    # No control characters, and no bytes of a path that is not UTF-8: both are no valid HTML.
+    return printable(text).encode(errors="replace")
 
 
 def json_for_script(content: Any) -> Markup:
@@ -57,12 +59,12 @@ def json_for_script(content: Any) -> Markup:
 
 def number(value: float | None) -> str:
     """Format a score."""
-    return NOTHING if value is None else f"{value:,.1f}"
+    return NOTHING if value is None else f"{value:z,.1f}"  # z: not -0.0
 
 
 def count(value: float | None) -> str:
     """Format a whole number."""
-    return NOTHING if value is None else f"{value:,.0f}"
+    return NOTHING if value is None else f"{value:z,.0f}"
 
 
 def pair(interval: Interval | None) -> str:
@@ -72,7 +74,7 @@ def pair(interval: Interval | None) -> str:
 
 def signed(value: float | None) -> str:
     """Format a difference with its sign."""
-    return NOTHING if value is None else f"{value:+,.1f}".replace("-", "−")
+    return NOTHING if value is None else f"{value:+z,.1f}".replace("-", "−")
 
 
 def signed_pair(interval: Interval | None) -> str:

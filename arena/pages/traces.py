@@ -1,4 +1,4 @@
-"""The building blocks of the plots: traces, lines, notes and the common layout."""
+"""The building blocks of the plots: traces, lines and the common layout."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def dots(
     }
 
 
-def curve(record: LevelRecord, name: str, colour: str) -> Figure:
+def curve(record: LevelRecord, name: str, colour: str, dash: str = "solid") -> Figure:
     """Build the curve of a level's score so far."""
     points = curve_points(len(record.returns))
     scores = score_so_far(record.returns)
@@ -49,16 +49,17 @@ def curve(record: LevelRecord, name: str, colour: str) -> Figure:
         "name": name,
         "x": record.timesteps[points].tolist(),
         "y": [rounded(value) for value in scores[points]],
-        "line": {"color": colour, "width": 3},
+        "line": {"color": colour, "width": 3, "dash": dash},
         "hovertemplate": "after %{x:,} timesteps: %{y:,.1f}<extra></extra>",
     }
 
 
-def line(axis: str, value: float, colour: str, dash: str) -> Figure:
-    """Draw a line across the whole plot at one value of an axis."""
+def line(axis: str, value: float, name: str, colour: str, dash: str) -> Figure:
+    """Draw a line across the whole plot at one value of an axis; the legend shows its name."""
     other = "y" if axis == "x" else "x"
     return {
         "type": "line",
+        "name": name,
         f"{axis}0": value,
         f"{axis}1": value,
         f"{other}0": 0,
@@ -68,19 +69,12 @@ def line(axis: str, value: float, colour: str, dash: str) -> Figure:
     }
 
 
-def note(axis: str, value: float, text: str) -> Figure:
-    """Build a text beside a line that `line` draws at the same value."""
-    place = (
-        {"x": value, "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "center"}
-        if axis == "x"
-        else {"x": 0, "y": value, "xref": "paper", "yanchor": "bottom", "xanchor": "left"}
-    )
-    font = {"color": "--ink", "size": 12}
-    return {**place, "text": text, "showarrow": False, "font": font, "bgcolor": "--surface"}
-
-
 def layout(height: int, x_title: str, y_title: str = "") -> Figure:
-    """Build a layout of a height in pixels, with titles for the axes."""
+    """Build a layout of a height in pixels, with titles for the axes.
+
+    The page's script writes the legend above the plot if `showlegend` is set: unlike plotly's, it
+    never covers a line, and it has as many rows as a narrow screen needs.
+    """
     axis = {
         "gridcolor": "--grid",
         "zerolinecolor": "--grid",
@@ -100,16 +94,6 @@ def layout(height: int, x_title: str, y_title: str = "") -> Figure:
         "dragmode": False,
         "xaxis": {**axis, "title": {"text": x_title}},
         "yaxis": {**axis, **({"title": {"text": y_title}} if y_title else {})},
-    }
-
-
-def add_legend(layout: Figure) -> None:
-    """Show the legend above the plot."""
-    layout["showlegend"] = True
-    layout["margin"]["t"] = 52  # and room for a note under the legend
-    layout["legend"] = {
-        **{"orientation": "h", "x": 0, "xanchor": "left"},
-        **{"y": 1, "yref": "container", "yanchor": "top"},
     }
 
 

@@ -51,6 +51,7 @@ class Advice:
         sentences: the advice in words.
         notes: problems and cautions of the recordings, one line each.
         pretrained: folder of the packed model that played, if the runs name one.
+        held_out_sets: the validation and test sets whose levels were recorded.
         method: how the numbers were computed.
     """
 
@@ -68,6 +69,7 @@ class Advice:
     sentences: tuple[str, ...]
     notes: tuple[str, ...]
     pretrained: Path | None
+    held_out_sets: tuple[str, ...] = ()
     method: str = METHOD
 
     @property
@@ -139,6 +141,7 @@ def advise_on(recording: Recording, budget_steps: int, seed: int = 1) -> Advice:
         ),
         notes=(*recording.notes, *_too_long(len(recording.levels) - len(levels))),
         pretrained=recording.pretrained,
+        held_out_sets=recording.held_out,
     )
 
 
@@ -231,4 +234,4 @@ def _costs(
 
 
 def _with_interval(value: float, interval: Interval) -> str:
-    return f"{value:,.0f} ({interval[0]:,.0f} to {interval[1]:,.0f})"
+    return f"{value:z,.0f} ({interval[0]:z,.0f} to {interval[1]:z,.0f})"

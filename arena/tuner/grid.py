@@ -105,3 +105,21 @@ def name_of(rule_settings: RuleSettings) -> str:
     if settings.lock_in_rule == "best-of":
         return f"best of the first {settings.lock_in_candidates}"
     return f"first above {settings.lock_in_score:,g}"
+
+
+def name_of_all(rules: Sequence[RuleSettings]) -> str:
+    """Return a name of several rules with the same results, such as "first above 2,000 to 3,000".
+
+    All thresholds between two with the same results have the same results too.
+    """
+    kinds: dict[str, list[RuleSettings]] = {}
+    for rule_settings in rules:
+        kinds.setdefault(rule_settings["lock_in_rule"], []).append(rule_settings)
+    names = []
+    for group in kinds.values():
+        (value,) = group[0].keys() - {"lock_in_rule"}
+        ordered = sorted(group, key=lambda one: float(one[value]))
+        names.append(name_of(ordered[0]))
+        if len(ordered) > 1:
+            names[-1] += f" to {ordered[-1][value]:,g}"
+    return ", ".join(names)

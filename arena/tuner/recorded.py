@@ -20,6 +20,7 @@ from agent.candidates import DRAWN
 from agent.errors import UserError
 from agent.journal import EpisodeEntry
 from agent.journal_reader import read_journal
+from arena.environment.held_out import held_out_sets
 from arena.environment.levels import Level
 from arena.evaluation.results import LevelResult, read_results
 from arena.evaluation.run_folder import read_run
@@ -72,12 +73,14 @@ class Recording:
         budget_steps: timesteps of the runs' budgets; the largest if they differ.
         pretrained: folder of the packed model that played; None if no run names one.
         notes: problems and cautions, one line each.
+        held_out: the validation and test sets whose levels are among these.
     """
 
     levels: tuple[RecordedLevel, ...]
     budget_steps: int
     pretrained: Path | None
     notes: tuple[str, ...]
+    held_out: tuple[str, ...] = ()
 
 
 class _RecordedEpisode(NamedTuple):
@@ -99,6 +102,7 @@ class _Reader:
         models: SHA-256 of a model's manifest -> the first run in which it played.
         budgets: timesteps of the runs' budgets.
         pretrained: folder of the first packed model that a run names.
+        unreadable: the problems of journals without a readable episode, one line each.
     """
 
     notes: list[str] = field(default_factory=list)
@@ -106,6 +110,7 @@ class _Reader:
     models: dict[str, str] = field(default_factory=dict)
     budgets: set[int] = field(default_factory=set)
     pretrained: Path | None = None
+    unreadable: list[str] = field(default_factory=list)
 
     def read(self, run: Path) -> None:
         if not run.is_dir():
@@ -113,9 +118,15 @@ class _Reader:
                 f"{run} is not a folder: give run folders that local_eval.py run wrote"
             )
         record, results = read_run(run), read_results(run)
+        journals = [run / level.folder / "out" / journal.FILE_NAME for level in results.levels]
         settings = record.get("settings")
         agent = settings.get("agent") if isinstance(settings, dict) else None
         agent = agent if isinstance(agent, dict) else {}
+        if agent.get("kind") != "local" and not any(path.exists() for path in journals):
+            raise RecordingError(
+                f"{run} was played by another agent, {results.agent}, which wrote no journal of"
+                " candidates: tune on runs of the project's own agent"
+            )
         self._note_agent(run, agent)
         self.budgets.add(results.budget_steps)
         model = str(agent.get("manifest_sha256", run))
@@ -126,8 +137,8 @@ class _Reader:
                 f"{run}: {unfinished} of {len(results.levels)} levels are not finished; their"
                 " finished episodes count"
             )
-        for level in results.levels:
-            self._read_level(run, level, model)
+        for level, path in zip(results.levels, journals, strict=True):
+            self._read_level(run, level, path, model)
 
     def _note_agent(self, run: Path, agent: dict[str, Any]) -> None:
         if isinstance(agent.get("pretrained"), str) and self.pretrained is None:
@@ -135,10 +146,11 @@ class _Reader:
         if caution := caution_about(agent):
             self.notes.append(f"{run}: {caution}")
 
-    def _read_level(self, run: Path, level: LevelResult, model: str) -> None:
-        path = run / level.folder / "out" / journal.FILE_NAME
+    def _read_level(self, run: Path, level: LevelResult, path: Path, model: str) -> None:
         entries, problems = read_entries(path)
-        self.notes += [f"{run}: {level.level}: {problem}" for problem in problems]
+        found = [f"{run}: {level.level}: {problem}" for problem in problems]
+        self.notes += found
+        self.unreadable += [] if entries else found
         if entries and level.timesteps:
             self._note_cut_off(f"{run}: {level.level}", level.timesteps - _used(entries), level)
         known = self.episodes.setdefault(level.level, [])
@@ -188,11 +200,16 @@ def read_recording(runs: Sequence[Path]) -> Recording:
     """Read the journals of run folders.
 
     Raises:
-        RecordingError: there is no episode, no level has two, or the games differ.
+        RecordingError: there is no episode, no level has two, a run is named twice or is another
+            agent's, or the games differ.
         ResultsError, RunFolderError: a folder is not a run, or has another format version.
     """
     reader = _Reader()
-    for run in dict.fromkeys(runs):
+    places: set[Path] = set()
+    for run in runs:
+        if run.resolve() in places:
+            raise RecordingError(f"{run} is named twice: name each run folder once")
+        places.add(run.resolve())
         reader.read(run)
     games = sorted({Level.parse(name).game for name in reader.episodes})
     if len(games) > 1:
@@ -201,10 +218,12 @@ def read_recording(runs: Sequence[Path]) -> Recording:
             " scales: tune each game alone"
         )
     levels = tuple(_level(name, episodes) for name, episodes in reader.episodes.items() if episodes)
+    if not levels and reader.unreadable:
+        problem = reader.unreadable[0].removesuffix(": excluded")
+        raise RecordingError(f"no episode can be read: {problem}; use another run")
     if not levels:
         raise RecordingError(
-            f"no episode was finished in {_names(runs)}: use the project's own agent, and a larger"
-            " --budget-steps"
+            f"no episode was finished in {_names(runs)}: record with a larger --budget-steps"
         )
     if all(len(level.returns) == 1 for level in levels):
         raise RecordingError(
@@ -219,7 +238,21 @@ def read_recording(runs: Sequence[Path]) -> Recording:
             "no candidate played twice, so half of the variance of returns is assumed to be luck"
             " (record with --repeats 3 to measure it)"
         )
-    return Recording(levels, max(reader.budgets), reader.pretrained, tuple(notes))
+    held_out = held_out_sets(level.name for level in levels)
+    if held_out:
+        notes.insert(0, held_out_caution(held_out))
+    sets = tuple(dict.fromkeys(held_out.values()))
+    return Recording(levels, max(reader.budgets), reader.pretrained, tuple(notes), sets)
+
+
+def held_out_caution(held_out: Mapping[str, str]) -> str:
+    """Say that a rule must not be chosen on these levels, given as level -> its set."""
+    sets = " and ".join(dict.fromkeys(held_out.values()))
+    levels = "1 level is" if len(held_out) == 1 else f"{len(held_out)} levels are"
+    return (
+        f"{levels} of {sets}, which is for evaluation only: do not choose a rule by this advice,"
+        " record training levels"
+    )
 
 
 def _used(entries: Sequence[EpisodeEntry]) -> int:

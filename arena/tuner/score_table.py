@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,15 @@ class RuleScore:
         """The return above which the rule locks in; None for a rule without a threshold."""
         value = self.settings.get("lock_in_score")
         return None if value is None else float(value)
+
+
+def merged(rules: Sequence[RuleScore]) -> list[tuple[RuleScore, ...]]:
+    """Group the rules that did the same in every budget; the groups keep the order of the rules."""
+    groups: dict[Any, list[RuleScore]] = {}
+    for rule in rules:
+        results = {**vars(rule), "name": None, "settings": None}
+        groups.setdefault(tuple(results.values()), []).append(rule)
+    return [tuple(group) for group in groups.values()]
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ class ScoreTable:
             settings=rule_settings,
             score=float(scores.mean()),
             interval=_interval(self._resampled(scores)),
-            gain=float(gains.mean()),
+            gain=float(gains.mean()) + 0.0,  # not -0.0
             gain_interval=_interval(self._resampled(gains)),
             locked=float(locked.mean()),
             locked_at=float(np.median(locked_at[locked])) if locked.any() else None,
@@ -162,4 +172,4 @@ def _recording_scores(outcome: Outcome) -> Floats:
 
 def _interval(resampled: Floats) -> Interval:
     low, high = np.quantile(resampled, TAILS)
-    return float(low), float(high)
+    return float(low) + 0.0, float(high) + 0.0  # not -0.0

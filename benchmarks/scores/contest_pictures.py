@@ -14,7 +14,7 @@ from PIL import Image
 from agent.errors import UserError
 from agent.files import write_atomically
 from arena.environment.levels import Level
-from arena.pages.report.episode_ends import FULL_PROGRESS_RETURN
+from arena.evaluation.score import FULL_PROGRESS_RETURN
 from benchmarks.scores.contest_players import SHIPPED
 from benchmarks.scores.contest_plays import ContestPlays, Play
 from benchmarks.scores.contest_summary import (

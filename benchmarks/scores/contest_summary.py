@@ -8,8 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from arena.environment.contest_env import MAX_STEPS
-from arena.evaluation.score import Interval, bootstrap_interval, bootstrap_ratio, mean_score
-from arena.pages.report.episode_ends import FULL_PROGRESS_RETURN
+from arena.evaluation.score import (
+    FULL_PROGRESS_RETURN,
+    Interval,
+    bootstrap_interval,
+    bootstrap_ratio,
+    mean_score,
+)
 from benchmarks.scores.contest_players import AGENTS, SHIPPED
 from benchmarks.scores.contest_plays import ContestPlays, Play
 

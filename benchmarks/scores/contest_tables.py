@@ -7,8 +7,7 @@ import re
 import numpy as np
 
 from agent.settings import Settings
-from arena.evaluation.score import Interval, mean_score
-from arena.pages.report.episode_ends import FULL_PROGRESS_RETURN
+from arena.evaluation.score import FULL_PROGRESS_RETURN, Interval, mean_score
 from benchmarks.scores.baseline_plays import JERK, RANDOM
 from benchmarks.scores.contest_players import ORIGINAL_2018, SHIPPED, UNTRAINED
 from benchmarks.scores.contest_plays import ContestPlays, Play

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +19,15 @@ import local_eval
 from agent.errors import UserError
 from agent.settings import read_play
 from arena.pages.tuning.command import show
+from arena.pages.tuning.page import tuning_page
 from arena.tuner.advice import BUDGETS, RECORDINGS, Advice, advise, advise_on
 from arena.tuner.grid import DEFAULT_RULE, rule_from, scaled, simulate_all
 from arena.tuner.recorded import RecordedLevel, read_recording
+from arena.tuner.score_table import merged
 from arena.tuner.simulate import SimulatedBudgets, simulate
 from arena.tuner.spread import luck_share, spread_of
 from tests.helpers.recorded_runs import Player, entry, recorded_journal, write_run
+from tests.helpers.report_pages import text_of
 
 LENGTH = 299  # with its reset: 300 timesteps
 GOOD, BAD, FLUKE = 1500.0, 500.0, 1000.0
@@ -169,7 +173,7 @@ def test_initial_candidates_play_first_in_every_budget(tmp_path: Path) -> None:
         entry(0, 3000.0, 99, origin="mean"),
     ]
     run = write_run(tmp_path / "run", {"Game:L": entries})
-    (level,) = read_recording([run, run]).levels  # given twice, read once
+    (level,) = read_recording([run]).levels
     assert level.n_initial == 1 and level.n_candidates == 3
     assert level.returns.tolist() == [3000.0, 900.0, 200.0, 3000.0]
     rule = rule_from({"lock_in_rule": "first-above", "lock_in_score": 2000.0})
@@ -289,6 +293,12 @@ def older(run: Path) -> None:
             "results.json can't be read",
         ),
         (lines(GOOD_JOURNAL), lambda run: (run / "run.json").unlink(), "run.json is not a"),
+        ("[]\n{}\n", None, "no episode can be read: .*Game:A: 2 lines are not"),
+        (
+            lines(GOOD_JOURNAL),
+            lambda run: (run / "results.json").write_text('{"format'),
+            "results.json can't be read .*: use another run folder",
+        ),
     ],
 )
 def test_an_unusable_run_is_reported_in_one_line(
@@ -308,7 +318,83 @@ def test_runs_of_different_games_are_refused(tmp_path: Path) -> None:
         advise(runs)
 
 
+def test_a_run_named_twice_is_refused(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", {"Game:A": GOOD_JOURNAL})
+    with pytest.raises(UserError, match="run is named twice"):
+        read_recording([run, tmp_path / "." / "run"])
+
+
+def test_a_run_of_another_agent_is_refused_unless_it_wrote_a_journal(tmp_path: Path) -> None:
+    agent = {"kind": "command", "command": ["./their-agent"]}
+    run = write_run(tmp_path / "run", {"Game:A": GOOD_JOURNAL}, agent=agent)
+    assert len(read_recording([run]).levels) == 1
+    (run / "levels/Game.A/out/journal.jsonl").unlink()
+    with pytest.raises(
+        UserError, match="run was played by another agent, synthetic, which wrote no"
+    ):
+        read_recording([run])
+
+
+def test_rules_that_did_the_same_are_one_row_without_a_minus_zero(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = [entry(n // 3, 3500.0 if n % 9 < 3 else 500.0, 99) for n in range(90)]
+    advice = advise([write_run(tmp_path / "run", {"Game:A": journal})], 2_000)
+    rows = [vars(rule) | {"name": "", "settings": ""} for rule in advice.rules]
+    assert any(rows.count(row) > 1 for row in rows)
+    groups = merged(advice.rules)
+    assert sum(map(len, groups)) == len(advice.rules)
+    rows = [vars(group[0]) | {"name": "", "settings": ""} for group in groups]
+    assert all(rows.count(row) == 1 for row in rows)
+    output = io.StringIO()
+    show(Console(file=output, width=140), advice)
+    (default,) = [line for line in output.getvalue().splitlines() if "with the default)" in line]
+    assert default.startswith("first above ") and " to " in default.partition(" (with")[0]
+    page = tuning_page(advice).decode()
+    assert page.count("<tr><th scope") + page.count('class="chosen"') >= len(groups)
+    for text in (output.getvalue(), text_of(page), json.dumps(advice.to_json())):
+        assert not re.search(r"[-−]0(\.0)?(?![.\d])", text)
+
+
+def test_held_out_levels_are_marked(tmp_path: Path) -> None:
+    level = "PangolinDash-Genesis:MeadowZone.Act3"
+    train = "PangolinDash-Genesis:MeadowZone.Act1"
+    run = write_run(tmp_path / "run", {level: GOOD_JOURNAL, train: GOOD_JOURNAL})
+    recording = read_recording([run])
+    assert recording.held_out == ("pangolin-validation",)
+    assert "1 level is of pangolin-validation, which is for evaluation only" in recording.notes[0]
+    assert read_recording([write_run(tmp_path / "b", {train: GOOD_JOURNAL})]).held_out == ()
+
+
 # The command.
+
+
+def test_held_out_levels_are_never_applied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    level = "PangolinDash-Genesis:MeadowZone.Act3"
+    run = write_run(tmp_path / "run", {level: GOOD_JOURNAL}, budget_steps=2_000)
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(UserError, match="pangolin-validation, which is for evaluation only"):
+        command(monkeypatch, str(run), "--apply", "--pretrained", str(tmp_path))
+    assert not (run / "tune").exists() and not (tmp_path / "play.json").exists()
+    assert command(monkeypatch, str(run)) == 0
+    assert "--apply" not in capsys.readouterr().out
+
+
+def test_the_command_that_applies_is_printed_and_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "a run", {"Game:A": GOOD_JOURNAL})
+    (tmp_path / "manifest.json").write_text("{}")
+    arguments = [str(run), "--budget-steps", "2000", "--seed", "3", "--pretrained", str(tmp_path)]
+    assert command(monkeypatch, *arguments) == 0
+    (line,) = re.findall(r"^apply    (.*)$", capsys.readouterr().out, re.MULTILINE)
+    printed = shlex.split(line)
+    again = printed[printed.index("tune") + 1 :]
+    assert set(arguments) | {"--apply"} == set(again)
+    assert command(monkeypatch, *again) == 0
+    assert read_play(tmp_path)["lock_in_rule"]
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -335,10 +421,10 @@ def test_the_command_prints_writes_and_applies(
     printed = capsys.readouterr().out
     content = json.loads((out / "tune.json").read_text())
     assert content["clear"] and content["recommended"]["name"] in printed
-    assert "first above 2,000 (the default)" in printed and "never" in printed
+    assert "(with the default)" in printed and "never" in printed
     assert "best of the first" in printed
     page = (out / "tune.html").read_text()
-    assert "default 2,000" in page and "recommended: " in page
+    assert "default threshold 2,000" in page and "recommended: " in page
     for rule in content["rules"]:
         assert f"{rule['score']:,.0f}</td>" in page
     assert not re.search(r"""<(script|link|img)[^>]*(src|href)=["'](?!data:)""", page)

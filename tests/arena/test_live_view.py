@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -264,3 +265,31 @@ def test_observing_uses_a_fixed_share_of_the_cpus(
     # Four states that take 20 ms each need at least 4 x 20 ms / share.
     assert time.monotonic() - began > 4 * 0.02 / (0.05 * cores) * 0.5
     page.close()
+
+
+def test_the_report_is_served_only_once_there_is_one(view: LiveView, tmp_path: Path) -> None:
+    assert ask(view, "report.html").status == 404
+    page = tmp_path / "report.html"
+    page.write_bytes(b"<script>alert(1)</script>")
+    view.offer_report(page)
+    answer = ask(view, "report.html")
+    assert answer.status == 200 and answer.body == page.read_bytes()
+    assert answer.headers["Content-Type"].startswith("application/octet-stream")  # never run here
+    assert ask(view, "/report.html").status == 404
+
+
+def test_the_live_view_has_the_colours_of_the_report() -> None:
+    pages = Path(live_view.__file__).parents[1]
+    found = []
+    for name in ("live/static/page.css", "templates/report.css"):
+        text = (pages / name).read_text()
+        found.append(
+            [
+                dict(re.findall(r"(--\w+): ([^;]+);", block))
+                for block in re.findall(r":root[^{]*\{(.*?)\}", text, re.DOTALL)
+            ]
+        )
+    live, report = found
+    assert len(live) == len(report) == 2  # light and dark
+    for ours, theirs in zip(live, report, strict=True):
+        assert len(ours) > 5 and ours.items() <= theirs.items()

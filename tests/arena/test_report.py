@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
+from arena.environment.levels import Level
 from arena.evaluation.results import LevelFailure
 from arena.pages.page import json_for_script
 from arena.pages.report import advice, writing
+from arena.pages.report.comparison_page import compare_folders
 from arena.pages.report.record_reader import read_record
 from arena.pages.report.records import ReportError
+from arena.pages.report.videos import ChosenEpisode, ReportVideo
+from arena.replay.episode_video import RenderResult
 from benchmarks.made_runs import PANGOLIN, MadeLevel, lucky_level, read_results_json, write_run
 from tests.helpers.report_pages import figures_of, text_of
 
@@ -48,7 +52,7 @@ def test_the_numbers_are_those_of_results_json(tmp_path: Path) -> None:
         assert row
         values = re.findall(r'<td class="number" data-value="([^"]*)"', row[1])
         expected = [level[key] for key in ("score", "best_return", "episodes", "locked_in_at")]
-        assert [values[0], values[2], values[3], values[4]] == [
+        assert [values[0], values[2], values[3], values[5]] == [
             "" if value is None else str(value) for value in expected
         ]
     low, high = results["mean"]["interval"]
@@ -197,6 +201,71 @@ def test_a_rule_without_a_threshold_has_none_in_the_page(tmp_path: Path) -> None
     assert "no return was above" not in recorded and "played 3 episodes with each" in recorded
 
 
+def test_the_page_says_why_no_candidate_was_locked_in(tmp_path: Path) -> None:
+    def caption(name: str, returns: list[float]) -> str:
+        return text_of(page_of(write_run(tmp_path / name, [MadeLevel(MEADOW, returns)])))
+
+    assert "locked in: no return was above 2,000." in caption("none", [1000.0, 2000.0])
+    last = caption("last", [1000.0, 6263.0])
+    assert "the first return above 2,000 was that of the last episode that finished." in last
+    assert "no return was above" not in last
+    assert "No candidate was locked in. " in caption("other", [6263.0, 1000.0])
+
+
+def test_the_page_leads_with_the_levels_finished_and_the_best_video(tmp_path: Path) -> None:
+    levels = [
+        MadeLevel(MEADOW, [100.0, 9000.0, 9500.0]),
+        MadeLevel(GLACIER, [8999.9]),
+        MadeLevel(f"{PANGOLIN}:LagoonZone.Act4", [], status="failed"),
+    ]
+    run = write_run(tmp_path / "run", levels)
+    record = read_record(run)
+    assert record.levels_finished == (1, 3)
+    assert [level.ends_reached for level in record.levels] == [2, 0, 0]
+    result = RenderResult(30, 1, 30, decoded=False)
+    videos = [
+        ReportVideo(ChosenEpisode(title, record.levels[0], run, 2, 9500.0), result, "data:,", "")
+        for title in ("best", "typical")
+    ]
+    page = writing.report(record, advice.AdviceSummary(("none.",)), videos=videos).decode()
+    places = [page.index(text) for text in ('class="value"', "1 of 3", "<video", 'id="levels"')]
+    assert places == sorted(places)
+    assert page.count("<video") == 2
+    other = replace(levels[0], scenario="scenario")
+    unknown = write_run(tmp_path / "other", [other])
+    assert read_record(unknown).levels_finished is None
+    assert "levels finished" not in text_of(page_of(unknown))
+
+
+@pytest.mark.parametrize(
+    "level",
+    [
+        Level("My Game", "Level 1"),
+        Level("Game.v1", "Act.1"),
+        Level("A:B", "C"),
+        Level("G", "x" * 300),
+    ],
+    ids=lambda level: level.name[:12],
+)
+@pytest.mark.parametrize("run_json", [True, False])
+def test_a_level_of_any_name_is_found_without_results_json(
+    tmp_path: Path, level: Level, run_json: bool
+) -> None:
+    run = write_run(tmp_path / "run", [MadeLevel(MEADOW, [123.5, 130.0], locked_from=1)])
+    (run / "levels" / MEADOW.replace(":", ".")).rename(run / "levels" / level.slug)
+    (run / "levels" / "a stray file").touch()
+    (run / "levels" / "stray").mkdir()
+    (run / "results.json").unlink()
+    content = json.loads((run / "run.json").read_text())
+    content["settings"]["levels"] = [level.to_json()] if run_json else []
+    (run / "run.json").write_text(json.dumps(content))
+    record = read_record(run)
+    (found,) = [one for one in record.levels if len(one.returns)]
+    assert found.result.score == 126.75 and found.result.locked_in_at == 101
+    assert found.result.level == level.name or not run_json
+    assert "126.8" in text_of(page_of(run))
+
+
 def test_an_empty_run_has_a_page(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [])
     assert "There is no score yet" in text_of(page_of(run))
@@ -243,8 +312,8 @@ def test_a_folder_without_a_run_gives_one_clear_error(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [lucky_level(MEADOW, 2)])
     with pytest.raises(ReportError, match="can't write"):
         writing.write_report(run, tmp_path / "nowhere" / "page.html", videos=False)
-    with pytest.raises(ReportError, match="named twice"):
-        writing.write_comparison([run, tmp_path / "." / "run"])
+    with pytest.raises(ReportError, match="run is named twice"):
+        compare_folders([run, tmp_path / "." / "run"])
 
 
 def test_the_tuners_advice_is_in_the_page_and_in_the_plots(
@@ -254,21 +323,31 @@ def test_the_tuners_advice_is_in_the_page_and_in_the_plots(
     assert "no advice: too few episodes." in text_of(page_of(run))
     found = SimpleNamespace(
         sentences=("Lock in at <700>.", "That is clear."),
+        levels=(MEADOW,),
         recommended=SimpleNamespace(threshold=700.0),
     )
     monkeypatch.setattr(advice.tuner, "advise", lambda folders: found)
     page = page_of(run)
     assert "Lock in at <700>. That is clear." in text_of(page)
-    (line,) = figures_of(page)["level-0"]["layout"]["shapes"]
-    assert line["y0"] == 700.0
-    assert "Caution" not in text_of(page)
+    lines = figures_of(page)["level-0"]["layout"]["shapes"]
+    assert [line["y0"] for line in lines] == [2000.0, 700.0]
+    assert "Caution: 1 level is of pangolin-validation" in text_of(page)
+    assert "Caution: the agent" not in text_of(page)
     record = json.loads((run / "run.json").read_text())
     record["settings"]["agent"] |= {"explore": True, "lock_in_score": 700.0}
     (run / "run.json").write_text(json.dumps(record))
     page = page_of(run)
     assert "Caution: the agent" in text_of(page)
     layout = figures_of(page)["level-0"]["layout"]
-    (note,) = layout["annotations"]  # one note: two would cover each other
-    assert len(layout["shapes"]) == 1 and note["text"] == "recommended threshold 700"
+    (line,) = layout["shapes"]  # one line: two would cover each other
+    assert line["name"] == "lock-in threshold 700, also recommended"
     foreign = write_run(tmp_path / "foreign", [lucky_level(MEADOW, 9)], journal=False)
     assert "no advice: the run has no journal" in text_of(page_of(foreign))
+
+
+def test_control_characters_and_bytes_of_names_are_shown_as_escapes(tmp_path: Path) -> None:
+    error = LevelFailure("it printed \x1b[31mred\x00\x9b", "\udcff and \u202e")
+    failed = MadeLevel(GLACIER, [], status="failed", error=error)
+    page = page_of(write_run(tmp_path / "run\udcff", [lucky_level(MEADOW, 3), failed]))
+    for shown in (r"it printed \x1b[31mred\x00\x9b", r"\udcff and \u202e"):
+        assert shown in text_of(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -9,18 +10,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from arena.pages import figures
 from arena.pages.curves import chosen_points, curve_points, quartiles, score_so_far
-from arena.pages.page import json_for_script, percent, signed
-from arena.pages.report import writing
+from arena.pages.page import count, json_for_script, number, percent, signed
+from arena.pages.report import reference_scores, writing
 from arena.pages.report.comparison import compare
+from arena.pages.report.comparison_page import (
+    compare_folders,
+    differing_settings,
+    write_comparison,
+)
+from arena.pages.report.comparison_table import show_comparison
 from arena.pages.report.episode_ends import LevelMap, episode_ends
 from arena.pages.report.record_reader import read_record
-from arena.pages.report.reference_scores import CALIBRATION, read_reference_scores
+from arena.pages.report.reference_scores import read_reference_scores
 from arena.pages.report.time_spent import time_spent
 from benchmarks.made_runs import PANGOLIN, MadeLevel, lucky_level, read_results_json, write_run
-from tests.helpers.report_pages import text_of
+from benchmarks.scores.contest_plays import ContestPlays, Play, PlayKey
+from tests.helpers.report_pages import figures_of, text_of
 
 MEADOW, GLACIER = f"{PANGOLIN}:MeadowZone.Act3", f"{PANGOLIN}:GlacierZone.Act3"
 
@@ -34,7 +43,7 @@ def test_a_comparison_pairs_the_levels(tmp_path: Path) -> None:
     assert difference is not None and difference.value == pytest.approx(100)
     assert difference.interval is not None
     assert difference.interval[0] < 100 < difference.interval[1]
-    page = writing.write_comparison([first, second]).read_text()
+    page = write_comparison(compare_folders([first, second])).read_text()
     assert (first / "comparison.html").exists()
     assert "+100.0" in text_of(page)
     for run in (first, second):
@@ -47,7 +56,7 @@ def test_comparing_other_games_or_budgets_gives_a_warning(tmp_path: Path) -> Non
         write_run(tmp_path / "a", [lucky_level(MEADOW, 5)]),
         write_run(tmp_path / "b", [lucky_level("Sonic:GreenHill", 5)], budget_steps=100_000),
     ]
-    text = text_of(writing.write_comparison(runs, tmp_path / "page.html").read_text())
+    text = text_of(write_comparison(compare_folders(runs), tmp_path / "page.html").read_text())
     assert "No level was scored by all of these runs" in text
     assert "The budgets differ (5,000 and 100,000 timesteps)" in text
     assert "no shared level" in text
@@ -95,39 +104,131 @@ def test_time_is_split_by_component(tmp_path: Path) -> None:
     assert spent is not None and spent.emulator is None and spent.rest is None
 
 
-def test_reference_scores_of_every_format_are_read_and_others_skipped(tmp_path: Path) -> None:
-    rows = [
-        {"agent": "planner", "level": MEADOW, "returns": [9000.0]},
-        {"agent": "planner", "level": GLACIER, "returns": [9800.0]},
-        {"agent": "random", "level": GLACIER, "returns": [100.0, 300.0]},
-    ]
-    files = {
-        "calibration": {"format": CALIBRATION, "rows": rows},
-        "other": {"format": "other", "rows": [1, 2]},
-        "none": {"rows": [1, 2]},
-        "list": [1],
-    }
-    for name, content in files.items():
-        (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    (tmp_path / "torn.json").write_text("{")
-    run = write_run(tmp_path / "run", [lucky_level(MEADOW, 3)], agent="mine")
-    (tmp_path / "run.json").write_bytes((run / "results.json").read_bytes())
-    found = read_reference_scores([MEADOW, GLACIER], tmp_path)
-    assert [reference.name for reference in found] == ["random", "mine, 5,000 steps", "planner"]
-    assert found[0].mean == 200.0 and found[0].scores == {GLACIER: 200.0}
-    assert found[2].mean == 9400.0
-    assert read_reference_scores(["Other:Level"], tmp_path) == []
-    assert read_reference_scores([MEADOW], tmp_path / "none") == []
+def scores_file(path: Path) -> Path:
+    """Three agents' plays of two budgets, as the benchmark writes them."""
+    plays = ContestPlays(
+        players={"p1": {"agent": "JERK"}, "p2": {"model": "old"}, "p3": {"model": "new"}},
+        current={"JERK": "p1", "ours": "p3"},
+        roms={PANGOLIN: "abc"},
+        levels=[MEADOW, GLACIER],
+    )
+    for budget, agent, level, seed, player, rom, returns in (
+        (100_000, "JERK", MEADOW, 1, "p1", "abc", [100.0, 300.0]),
+        (100_000, "JERK", MEADOW, 2, "p1", "abc", [400.0]),
+        (100_000, "JERK", GLACIER, 1, "p1", "abc", [9400.0]),
+        (100_000, "ours", MEADOW, 1, "p3", "abc", [5000.0]),
+        (100_000, "ours", GLACIER, 1, "p2", "abc", [7000.0]),  # an earlier model
+        (100_000, "ours", GLACIER, 2, "p3", "old", [7000.0]),  # an earlier game
+        (20_000, "ours", MEADOW, 1, "p3", "abc", [700.0]),
+    ):
+        key = PlayKey(budget, agent, level, seed, player, rom)
+        plays.plays[key] = Play(returns, [100] * len(returns), 1000, 1.0)
+    plays.save(path)
+    return path
+
+
+def test_reference_scores_are_those_of_the_current_plays_at_the_nearest_budget(
+    tmp_path: Path,
+) -> None:
+    file = scores_file(tmp_path / "contest_scores.json")
+    (jerk, ours), problem = read_reference_scores([MEADOW, GLACIER], 1_000_000, file)
+    assert problem is None and jerk.budget_steps == 100_000
+    assert jerk.scores == {MEADOW: 300.0, GLACIER: 9400.0} and jerk.mean == 4850.0
+    assert jerk.finished == 1 and jerk.interval is not None
+    assert ours.scores == {MEADOW: 5000.0} and ours.finished == 0
+    (less,), _ = read_reference_scores([MEADOW], 5_000, file)
+    assert (less.name, less.budget_steps, less.mean) == ("ours", 20_000, 700.0)
+    assert read_reference_scores(["Other:Level"], 5_000, file) == ([], None)
+    assert read_reference_scores([MEADOW], 5_000, tmp_path / "none.json") == ([], None)
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[1]", '{"format": "world-models-contest/contest-scores", "version": 99}']
+)
+def test_reference_scores_that_can_not_be_read_are_named(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "contest_scores.json"
+    file.write_text(content)
+    found, problem = read_reference_scores([MEADOW], 5_000, file)
+    assert found == [] and problem is not None and "contest_scores.json can't be read" in problem
 
 
 def test_the_projects_own_reference_scores_are_read() -> None:
-    names = [reference.name for reference in read_reference_scores([MEADOW, GLACIER])]
-    assert {"hold RIGHT", "planner"} <= set(names)
+    content = json.loads(reference_scores.FILE.read_text())
+    found, problem = read_reference_scores([MEADOW, GLACIER], 100_000)
+    assert problem is None
+    assert {reference.name for reference in found} == set(content["current"])
+
+
+def test_one_episode_on_one_level_shows_no_interval(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "a", [MadeLevel(MEADOW, [100.0])])
+    many = write_run(tmp_path / "b", [MadeLevel(MEADOW, [100.0, 300.0])])
+    for runs in ([one, many], [many, one]):
+        compared = compare_folders(runs).runs[1].difference
+        assert compared is not None and compared.interval is None
+        assert compared.verdict == "too few episodes"
+
+
+def test_a_comparison_has_one_colour_by_run_and_only_the_settings_that_differ(
+    tmp_path: Path,
+) -> None:
+    finished = MadeLevel(GLACIER, [500.0, 9300.0])
+    runs = [
+        write_run(tmp_path / "a", [lucky_level(MEADOW, 9), finished]),
+        write_run(tmp_path / "b", [lucky_level(MEADOW, 5, 2), lucky_level(GLACIER, 5)]),
+        write_run(tmp_path / "c", [lucky_level(GLACIER, 5, 3)], budget_steps=3_000),
+    ]
+    comparison = compare_folders(runs)
+    assert [run.finished for run in comparison.runs] == [(1, 1), (0, 1), (0, 1)]  # shared levels
+    page = write_comparison(comparison).read_text()
+    plots = figures_of(page)
+    marks = {trace["name"]: trace["marker"]["color"] for trace in plots["agents"]["data"]}
+    assert len(set(marks.values())) == 3
+    for plot in ("level-0", "level-1"):
+        for trace in plots[plot]["data"]:
+            assert trace["line"]["color"] == marks[trace["name"]]
+    rows = re.findall(r"<tr data-run.*?color: var\((--\w+)\).*?</span>([^<]+)<", page, re.DOTALL)
+    assert {name: colour for colour, name in rows} == marks
+    assert dict(differing_settings(comparison)) == {"budget steps": ["5,000", "5,000", "3,000"]}
+    assert "wall clock seconds" not in text_of(page)
+    same = compare_folders([runs[0], runs[1]])
+    assert "All settings are the same" in text_of(write_comparison(same).read_text())
+
+
+def test_a_comparison_is_printed_in_80_columns(tmp_path: Path) -> None:
+    first = write_run(tmp_path / "a", [lucky_level(MEADOW, 20), MadeLevel(GLACIER, [9500.0])])
+    second = write_run(tmp_path / "b", [lucky_level(MEADOW, 20, 2), MadeLevel(GLACIER, [600.0])])
+    comparison = compare_folders([first, second])
+    output = io.StringIO()
+    show_comparison(Console(file=output, width=80), comparison)
+    text = output.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    difference = comparison.runs[1].difference
+    assert difference is not None
+    for shown in (signed(difference.value), "1 of 2", "0 of 2", "A: a", "B: b", "95% interval"):
+        assert shown in text
+    (meadow,) = [line for line in text.splitlines() if line.startswith("MeadowZone.Act3")]
+    assert " to " in meadow
+    (glacier,) = [line for line in text.splitlines() if line.startswith("GlacierZone.Act3")]
+    assert "−8,900.0" in glacier and glacier.rstrip().endswith("–")
+
+
+def test_all_levels_share_a_y_axis_and_each_has_its_own(tmp_path: Path) -> None:
+    levels = [MadeLevel(MEADOW, [200.0, 400.0]), MadeLevel(GLACIER, [-100.0, 9300.0])]
+    page = writing.write_report(write_run(tmp_path / "run", levels), videos=False).read_text()
+    low, high = (figures_of(page)[name]["ranges"] for name in ("level-0", "level-1"))
+    assert low["shared"] == high["shared"] == high["own"]
+    assert low["shared"][0] < -100 and low["shared"][1] > 9300
+    assert low["own"][0] <= 0 and 400 < low["own"][1] < 500  # the threshold would flatten the plot
+    assert 'id="own-axes"' in page
+    one = write_run(tmp_path / "one", levels[:1])
+    assert 'id="own-axes"' not in writing.write_report(one, videos=False).read_text()
 
 
 def test_numbers_are_formatted() -> None:
     assert percent(0.004) == "0.4%" and percent(0.0) == "0%" and percent(0.385) == "38%"
     assert signed(-1234.56) == "−1,234.6" and signed(None) == "–"
+    assert signed(-0.04) == signed(0.04) == "+0.0" and signed(0.06) == "+0.1"
+    assert (number(-0.04), count(-0.4), number(-0.06)) == ("0.0", "0", "-0.1")
 
 
 def test_a_plot_with_nan_is_refused() -> None:

@@ -115,7 +115,8 @@ def test_a_difference_needs_levels_that_both_played() -> None:
     assert bootstrap_difference([[1.0], []], [[], [2.0]]) is None
     assert bootstrap_difference([[1.0]], [[3.0]]) is None
     assert bootstrap_difference([[1.0], [5.0]], [[3.0], []]) is None
-    assert bootstrap_difference([[1.0, 1.0]], [[3.0]]) == (2.0, 2.0)
+    assert bootstrap_difference([[1.0, 1.0]], [[3.0]]) is None
+    assert bootstrap_difference([[1.0, 1.0]], [[3.0, 3.0]]) == (2.0, 2.0)
 
 
 def test_a_ratio_pairs_the_levels() -> None:
@@ -130,4 +131,5 @@ def test_a_ratio_pairs_the_levels() -> None:
 def test_a_ratio_needs_a_positive_first_mean_and_some_variation() -> None:
     assert bootstrap_ratio([[0.0], [1.0]], [[1.0], [1.0]]) is None  # only zeros may be drawn
     assert bootstrap_ratio([[2.0]], [[3.0]]) is None
-    assert bootstrap_ratio([[2.0, 2.0]], [[3.0]]) == (1.5, 1.5)
+    assert bootstrap_ratio([[2.0, 2.0]], [[3.0]]) is None
+    assert bootstrap_ratio([[2.0, 2.0]], [[3.0, 3.0]]) == (1.5, 1.5)

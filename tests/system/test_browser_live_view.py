@@ -147,7 +147,11 @@ def test_pictures_and_numbers_change(browser: Any, game: Game, views: DecodedVie
         watched.wait_for_change("document.querySelector('[data-value=episodes]').textContent")
         watched.wait("document.querySelectorAll('svg .dot').length > 0")
         assert watched.page.locator("svg .threshold").count() == 1
-        assert watched.text(".returns").endswith("dashed: lock-in threshold 300")
+        legend = watched.page.locator(".legend li").all_inner_texts()
+        assert legend == ["episode return", "lock-in threshold 300"]
+        ticks = watched.page.locator(".chart .tick").all_inner_texts()
+        assert ticks[0] == "0" and len(ticks) >= 3 and all(tick.isdigit() for tick in ticks)
+        assert watched.text(".episodes").strip().startswith("episode 1")
         game.run.state = "done"
         watched.wait("document.querySelector('#others tbody tr') !== null")
         assert watched.page.locator("article").count() == 0
@@ -156,6 +160,47 @@ def test_pictures_and_numbers_change(browser: Any, game: Game, views: DecodedVie
     assert watched.complaints == []
     host = urlsplit(view.address).netloc
     assert {urlsplit(url).netloc for url in watched.requests} <= {host, ""}  # "": data: pictures
+
+
+def test_locked_in_episodes_have_their_own_colour(browser: Any, game: Game) -> None:
+    game.run.returns = [100.0, 350.0, 340.0]
+    entries = [
+        {"episode": number, "candidate": min(number, 1), "episode_return": value, "length": 9}
+        | {"timesteps": 10 * number + 10, "locked": number == 2, "steps_per_second": 9.0}
+        for number, value in enumerate(game.run.returns)
+    ]
+    out = game.run.folder / "out"
+    out.mkdir(parents=True)
+    (out / "journal.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    with LiveView({"agent": "tiny", "lock_in": 9000.0}, None) as view:
+        view.show([game.run])
+        watched = Watched(browser)
+        watched.page.goto(view.address)
+        watched.wait("document.querySelectorAll('svg .dot.locked').length > 0")
+        legend = watched.page.locator(".legend li").all_inner_texts()
+        assert legend == ["episode return", "locked in", "lock-in threshold 9,000 (above the plot)"]
+
+
+def test_the_page_links_to_the_report_at_the_end(browser: Any, game: Game, tmp_path: Path) -> None:
+    report = tmp_path / "my <run>" / "report.html"
+    report.parent.mkdir()
+    report.write_text("<p>the report</p>")
+    with LiveView({"agent": "tiny", "lock_in": None}, None) as view:
+        view.show([game.run])
+        watched = Watched(browser)
+        watched.page.goto(view.address)
+        watched.wait("document.querySelector('article') !== null")
+        assert watched.page.locator("#report").is_hidden()
+        game.run.state = "done"
+        watched.wait("document.querySelector('#status').textContent === 'writing the report'")
+        view.offer_report(report)
+    link = watched.page.locator("#report a")
+    playwright.expect(link).to_have_attribute("download", "my <run>-report.html")
+    assert watched.text("#report code") == str(report)
+    with watched.page.expect_download() as saved:  # the server has ended
+        link.click()
+    assert Path(saved.value.path()).read_text() == "<p>the report</p>"
+    assert watched.complaints == []
 
 
 def test_a_paused_page_makes_no_requests(browser: Any, game: Game) -> None:

@@ -22,6 +22,7 @@ from playwright import sync_api as playwright
 from arena.evaluation.results import LevelFailure
 from arena.pages.report import writing
 from arena.pages.report.advice import AdviceSummary
+from arena.pages.report.comparison_page import compare_folders, write_comparison
 from arena.pages.report.episode_ends import LevelMap
 from arena.pages.report.record_reader import read_record
 from arena.pages.report.videos import ChosenEpisode, ReportVideo
@@ -151,7 +152,7 @@ def test_the_page_is_complete_offline_and_fits_the_screen(
 def test_the_numbers_shown_equal_results_json(wide: Opened, run: Path) -> None:
     page = wide.page
     results = read_results_json(run)
-    assert page.locator(".big .value").inner_text() == f"{results['mean']['score']:,.1f}"
+    assert page.locator(".big .value").first.inner_text() == f"{results['mean']['score']:,.1f}"
     for level in results["levels"]:
         cells = page.locator(f'tr[data-level="{level["level"]}"] td').all_inner_texts()
         if level["status"] == "failed":
@@ -189,6 +190,53 @@ def test_tables_sort_by_mouse_and_keyboard(wide: Opened, run: Path) -> None:
     by_name.get_by_role("button").press("Enter")
     assert order() == [level["level"] for level in levels]
     assert heading.get_attribute("aria-sort") is None
+
+
+@pytest.mark.parametrize("size", ["phone", "wide"])
+def test_a_legend_covers_nothing_and_a_switch_gives_each_level_its_own_axis(
+    browser: Any, run: Path, size: str
+) -> None:
+    page = open_page(browser, run / "report.html", size).page
+    draw_all(page)
+    plot = page.locator("[data-figure=level-1]")
+    legend = plot.locator("xpath=preceding-sibling::ul")
+    entries = legend.locator("li").all_inner_texts()
+    assert entries[:3] == ["score so far", "episode", "locked in"]
+    assert any(entry.startswith("lock-in at ") for entry in entries)
+    box, picture = legend.bounding_box(), plot.bounding_box()
+    assert box["y"] + box["height"] <= picture["y"] and box["width"] <= picture["width"]
+    assert page.locator("[data-figure] .annotation, [data-figure] .legend").count() == 0
+
+    def ticks(name: str) -> list[str]:
+        return page.locator(f"[data-figure={name}] .ytick text").all_inner_texts()
+
+    shared = ticks("level-0")
+    assert shared == ticks("level-1") == ticks("level-2")
+    page.get_by_label("own y-axis").check()
+    assert ticks("level-0") != shared
+    page.get_by_label("own y-axis").uncheck()
+    assert ticks("level-0") == shared
+    page.context.close()
+
+
+def test_a_wide_screen_is_used_and_a_wide_table_shows_that_it_scrolls(
+    browser: Any, run: Path
+) -> None:
+    opened = open_page(browser, run / "report.html")
+    page = opened.page
+    page.set_viewport_size({"width": 1600, "height": 900})
+    assert page.locator("main").bounding_box()["width"] == 1600
+    assert (
+        page.locator(".levels article").evaluate_all(
+            "all => new Set(all.map(one => one.offsetLeft)).size"
+        )
+        == 3
+    )
+    page.set_viewport_size({"width": 390, "height": 844})
+    table = page.locator(".wide").first
+    assert table.evaluate("one => one.scrollWidth > one.clientWidth")
+    assert "gradient" in table.evaluate("one => getComputedStyle(one).backgroundImage")
+    page.context.close()
 
 
 def test_videos_play(wide: Opened) -> None:
@@ -244,7 +292,7 @@ def test_a_comparison_opens(browser: Any, run: Path, tmp_path: Path) -> None:
         [lucky_level(f"{PANGOLIN}:{state}", 20, seed + 7) for seed, state in enumerate(STATES)],
         agent="another",
     )
-    path = writing.write_comparison([run, other], tmp_path / "page.html")
+    path = write_comparison(compare_folders([run, other]), tmp_path / "page.html")
     for size in SIZES:
         opened = open_page(browser, path, size, "dark")
         draw_all(opened.page)

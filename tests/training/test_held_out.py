@@ -10,12 +10,12 @@ import pytest
 
 from agent.command_line import run
 from agent.errors import USER_ERROR_EXIT_CODE
+from arena.environment.held_out import HELD_OUT_ENDINGS
 from arena.environment.levels import level_sets, select
 from tests.helpers.datasets import write_trained
 from training import collect, evolve, train_memory, train_vision
 from training.data.dataset import create_dataset
 from training.data.episode_writer import EpisodeWriter
-from training.data.held_out import HELD_OUT_ENDINGS
 from training.runs.resume import TrainingError
 
 

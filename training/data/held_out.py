@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from arena.environment.levels import level_sets
+from arena.environment.held_out import held_out_sets
 from training.runs.resume import TrainingError
 
-HELD_OUT_ENDINGS = ("-validation", "-test", "-final", "-leaderboard")  # of the sets' names
 HELD_OUT_HELP = "allow levels of validation and test sets, for evaluation only"
 
 
@@ -21,18 +20,11 @@ def refuse_held_out(levels: Iterable[str], alternative: str = "") -> None:
     Raises:
         TrainingError: a level belongs to such a set; the message names both.
     """
-    held_out = {
-        level.name: name
-        for name, levels_of_set in level_sets().items()
-        if name.endswith(HELD_OUT_ENDINGS)
-        for level in levels_of_set
-    }
-    for level in levels:
-        if level in held_out:
-            raise TrainingError(
-                f"{level} belongs to {held_out[level]}, which is for evaluation only: give levels "
-                f"of a training set{alternative}"
-            )
+    for level, name in held_out_sets(levels).items():
+        raise TrainingError(
+            f"{level} belongs to {name}, which is for evaluation only: give levels of a training"
+            f" set{alternative}"
+        )
 
 
 def check_levels(levels: Iterable[str], allowed: bool) -> None:

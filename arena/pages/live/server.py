@@ -26,6 +26,7 @@ FILES = {
     "page.js": ("page.js", "text/javascript"),
 }
 EVENTS = "events"
+REPORT = "report.html"
 HOSTS = ("127.0.0.1", "localhost")  # with any port: the request may come through a tunnel
 MAX_CONNECTIONS = 64
 TOKEN_BYTES = 24
@@ -45,15 +46,18 @@ HEADERS = {
 class LiveServer:
     """Serves the page and its stream of states, in its own threads."""
 
-    def __init__(self, states: Callable[[], Generator[bytes]]) -> None:
+    def __init__(
+        self, states: Callable[[], Generator[bytes]], report: Callable[[], bytes | None]
+    ) -> None:
         """Bind a free port.
 
         Args:
             states: creates the stream of one page: JSON of one line each, or empty bytes that
                 only test the connection.
+            report: returns the run's report; None if there is none.
         """
         self._token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._http = _Server(self._token, states)
+        self._http = _Server(self._token, states, report)
         self._thread = threading.Thread(target=self._serve, name="live server", daemon=True)
 
     @property
@@ -82,8 +86,14 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = MAX_CONNECTIONS
     block_on_close = False
 
-    def __init__(self, token: str, states: Callable[[], Generator[bytes]]) -> None:
+    def __init__(
+        self,
+        token: str,
+        states: Callable[[], Generator[bytes]],
+        report: Callable[[], bytes | None],
+    ) -> None:
         self.token = token.encode()
+        self.report = report
         self.states = states
         self._free = threading.Semaphore(MAX_CONNECTIONS)
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -132,6 +142,9 @@ class _Handler(BaseHTTPRequestHandler):
             )
         if name == EVENTS:
             return self._stream()
+        report = self.server.report() if name == REPORT else None
+        if report is not None:  # the page saves it; no browser shows it as a page of this server
+            return self._answer(HTTPStatus.OK, report, "application/octet-stream")
         if name not in FILES:
             return self._refuse(
                 HTTPStatus.NOT_FOUND, "not found: open the address that the run printed"

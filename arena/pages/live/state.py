@@ -77,6 +77,7 @@ class LevelObserver:
             "returns": [finite(value) for value in run.returns[-SHOWN_RETURNS:]],
             "candidates": self._journal.candidates,
             "locked_in_at": self._journal.locked_in_at,
+            "locked_from": self._journal.locked_from,
             "now": now,
         }
 
@@ -150,10 +151,12 @@ class JournalProgress:
         candidates: number of candidates that have finished an episode; None without an episode.
         locked_in_at: timesteps used when the first locked-in episode began; None before the
             lock-in.
+        locked_from: number of that episode, from 0.
     """
 
     def __init__(self, path: Path) -> None:
         self.candidates: int | None = None
+        self.locked_from: int | None = None
         self.locked_in_at: int | None = None
         self._journal = JournalFollower(path)
         self._seen: set[int] = set()
@@ -165,6 +168,8 @@ class JournalProgress:
         self.candidates = len(self._seen) or None
         if self.locked_in_at is None:
             self.locked_in_at = lock_in_timesteps(episodes)
+            locked = (entry.episode for entry in episodes if entry.locked)
+            self.locked_from = next(locked, None)
 
 
 def encode_jpeg(frame: NDArray[np.uint8]) -> str:

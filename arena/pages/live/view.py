@@ -14,11 +14,13 @@ import time
 import webbrowser
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 
+from agent.terminal import printable
 from arena.evaluation.level_run import LevelRun
 from arena.evaluation.score import level_score, mean_score
 from arena.pages.live.server import LiveServer
@@ -29,6 +31,7 @@ FRAME_SECONDS = 1 / 15  # the contest's agents act 15 times per second of game t
 BUSY_SHARE = 0.015  # share of all cores together
 WAKE_SECONDS = 1.0  # longest time without a message, which finds out whether a page is gone
 GOODBYE_SECONDS = 2.0  # time for open pages to receive the last state
+REPORT_SECONDS = 10.0  # time for open pages to receive the last state and the report
 LOWEST_PRIORITY = 19
 
 
@@ -52,7 +55,9 @@ class LiveView:
         self._state = b"{}"
         self._changed = threading.Condition()
         self._closing = self._ended = False
-        self._server = LiveServer(self.states)
+        self._report: Path | None = None
+        self._reports_sent = 0
+        self._server = LiveServer(self.states, self._send_report)
         self._thread = threading.Thread(target=self._observe, name="live view", daemon=True)
 
     @property
@@ -68,6 +73,10 @@ class LiveView:
     def show(self, runs: Sequence[LevelRun]) -> None:
         """Set the levels that the page shows."""
         self._observers = [LevelObserver(run, self._views) for run in runs]
+
+    def offer_report(self, page: Path) -> None:
+        """Let the open pages link to the run's report, which is sent to them at the end."""
+        self._report = page
 
     def states(self) -> Generator[bytes]:
         """Yield states as JSON for one page: always the newest, whenever the page takes one.
@@ -98,12 +107,26 @@ class LiveView:
     ) -> None:
         with self._changed:
             self._closing = True
+            pages = self._open_pages
             self._changed.notify_all()
         self._thread.join()
-        deadline = time.monotonic() + GOODBYE_SECONDS
-        while self._open_pages and time.monotonic() < deadline:
+        wanted = pages if self._report else 0
+        deadline = time.monotonic() + (REPORT_SECONDS if wanted else GOODBYE_SECONDS)
+        while self._open_pages or self._reports_sent < wanted:
+            if time.monotonic() > deadline:
+                break
             time.sleep(FRAME_SECONDS)
         self._server.stop()
+
+    def _send_report(self) -> bytes | None:
+        if self._report is None:
+            return None
+        try:
+            return self._report.read_bytes()
+        except OSError:
+            return None
+        finally:
+            self._reports_sent += 1
 
     @contextmanager
     def _viewing(self) -> Iterator[None]:
@@ -145,7 +168,14 @@ class LiveView:
             "seconds": round(time.monotonic() - self._began, 1),
             "mean": finite(mean_score(scores)),
             "levels": levels,
+            "report": self._report_state(),
         }
+
+    def _report_state(self) -> dict[str, str] | None:
+        if self._report is None:
+            return None
+        name = f"{self._report.absolute().parent.name}-{self._report.name}"
+        return {"name": printable(name), "path": printable(str(self._report))}
 
 
 def lower_priority() -> None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.errors import UserError
+from arena.environment.held_out import held_out_sets
 from arena.pages.report.records import RunRecord
 from arena.tuner import advice as tuner
-from arena.tuner.recorded import caution_about
+from arena.tuner.recorded import caution_about, held_out_caution
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ def summarize_advice(run: RunRecord) -> AdviceSummary:
     except UserError as error:
         return AdviceSummary((f"no advice: {error}.",))
     sentences = list(found.sentences)
+    if held_out := held_out_sets(found.levels):
+        sentences.append(f"Caution: {held_out_caution(held_out)}.")
     if caution := caution_about(run.agent_settings):
         sentences.append(f"Caution: {caution}.")
     return AdviceSummary(tuple(sentences), found.recommended.threshold)

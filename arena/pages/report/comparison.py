@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from arena.evaluation.score import Interval, bootstrap_difference, bootstrap_interval
-from arena.pages.report.records import LevelRecord, RunRecord
+from arena.pages.report.records import LevelRecord, RunRecord, count_finished
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class ComparedRun:
         mean: mean score over all its levels, from results.json; None without a score.
         shared: mean score over the levels that all runs scored; None if there is no such level.
         shared_interval: 95% interval of `shared`.
+        finished: number of those levels whose end an episode reached, and of those whose return
+            would show it; None if no return shows it.
         difference: difference from the first run; None for the first run, and if the two runs
             share no level.
     """
@@ -57,7 +59,13 @@ class ComparedRun:
     mean: float | None
     shared: float | None
     shared_interval: Interval | None
+    finished: tuple[int, int] | None
     difference: Difference | None
+
+    @property
+    def letter(self) -> str:
+        """The label's letter, which stands for the run where there is little room."""
+        return self.label.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,7 @@ def compare(runs: Sequence[RunRecord]) -> Comparison:
                 shared_interval=bootstrap_interval(
                     [scored[number][level].returns.tolist() for level in shared]
                 ),
+                finished=count_finished([scored[number][level] for level in shared]),
                 difference=difference(scored[0], scored[number]) if number else None,
             )
         )

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from arena.evaluation.score import FULL_PROGRESS_RETURN
 from arena.pages.curves import chosen_points
 from arena.pages.report.records import LevelRecord
 
-FULL_PROGRESS_RETURN = 9000.0
 MAX_MARKS = 400  # drawn for one level
 
 

@@ -69,7 +69,7 @@ def read_record(folder: Path) -> RunRecord:
     except RunFolderError as error:
         notes.append(f"The settings of the run are unknown: {_reason(error)}.")
     settings = _level_settings(run)
-    found = _results(folder, run, list(settings), notes)
+    found = _results(folder, run, settings, notes)
     levels = []
     for result in found.levels:
         record, level_notes = _level(folder, result, settings.get(result.level))
@@ -79,7 +79,7 @@ def read_record(folder: Path) -> RunRecord:
 
 
 def _results(
-    folder: Path, run: Mapping[str, Any], levels: Sequence[str], notes: list[str]
+    folder: Path, run: Mapping[str, Any], levels: Mapping[str, Level], notes: list[str]
 ) -> RunResults:
     try:
         found = read_results(folder)
@@ -88,7 +88,8 @@ def _results(
         return found
     except RunResultsError as error:
         notes.append(f"{_reason(error)}. The numbers below were computed from the levels' files.")
-    rebuilt = [_rebuilt(folder, level) for level in levels or _level_folders(folder)]
+    places = {name: level.slug for name, level in levels.items()} or _level_folders(folder)
+    rebuilt = [_rebuilt(folder, name, f"levels/{slug}") for name, slug in places.items()]
     agent = mapping(mapping(run.get("settings")).get("agent"))
     name = Path(str(agent.get("pretrained") or agent.get("image") or "agent")).name
     budget = mapping(run.get("settings")).get("budget_steps")
@@ -99,9 +100,8 @@ def _results(
     return RunResults(name, budget if isinstance(budget, int) else 0, rebuilt, interval)
 
 
-def _rebuilt(folder: Path, level: str) -> LevelResult:
+def _rebuilt(folder: Path, level: str, place: str) -> LevelResult:
     """Compute a level's entry from its files; it is finished if the server wrote so."""
-    place = f"levels/{Level.parse(level).slug}"
     returns = _episodes(folder / place)[0]
     end = _server_end(folder / place)
     finished = end is not None and end.reason in LIMITS_REACHED
@@ -119,10 +119,16 @@ def _rebuilt(folder: Path, level: str) -> LevelResult:
     )
 
 
-def _level_folders(folder: Path) -> list[str]:
+def _level_folders(folder: Path) -> dict[str, str]:
+    """The levels' folders by a name guessed from theirs, where run.json does not name the levels.
+
+    A slug does not show where the name of the game ends: the guess may be wrong, but the folder is
+    right.
+    """
     place = folder / "levels"
-    found = sorted(path.name for path in place.iterdir()) if place.is_dir() else []
-    return [name.replace(".", ":", 1) for name in found]
+    found = sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
+    parts = {slug: slug.partition(".") for slug in found}
+    return {f"{game}:{state or game}": slug for slug, (game, _, state) in parts.items() if game}
 
 
 def _level(folder: Path, result: LevelResult, level: Level | None) -> tuple[LevelRecord, list[str]]:

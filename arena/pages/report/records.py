@@ -18,6 +18,7 @@ from agent.errors import UserError
 from agent.settings import RULES_WITHOUT_THRESHOLD
 from arena.environment.levels import Level
 from arena.evaluation.results import LevelResult, RunResults
+from arena.evaluation.score import FULL_PROGRESS_RETURN
 
 Floats = NDArray[np.float64]
 
@@ -93,6 +94,13 @@ class LevelRecord:
         """Whether the return is progress in the level: 9,000 from its start to its end."""
         return self.scenario == "contest"
 
+    @property
+    def ends_reached(self) -> int | None:
+        """Episodes that reached the level's end; None if the return does not show it."""
+        if not self.has_progress:
+            return None
+        return int((self.returns >= FULL_PROGRESS_RETURN).sum())
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -111,6 +119,11 @@ class RunRecord:
     results: RunResults
     levels: Sequence[LevelRecord]
     notes: Sequence[str]
+
+    @property
+    def levels_finished(self) -> tuple[int, int] | None:
+        """See `count_finished`."""
+        return count_finished(self.levels)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -165,6 +178,15 @@ class RunRecord:
     @property
     def name(self) -> str:
         return self.folder.absolute().name
+
+
+def count_finished(levels: Sequence[LevelRecord]) -> tuple[int, int] | None:
+    """Count the levels whose end an episode reached, and those whose return would show it.
+
+    None if no level's return shows it.
+    """
+    known = [level.ends_reached for level in levels if level.ends_reached is not None]
+    return (sum(ends > 0 for ends in known), len(known)) if known else None
 
 
 def mapping(value: object) -> Mapping[str, Any]:

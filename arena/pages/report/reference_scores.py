@@ -1,24 +1,28 @@
-"""Reads the scores of other agents on the same levels from the project's results/ folder.
+"""Reads the scores of other agents on the same levels from results/contest_scores.json.
 
-Where the package is installed without this folder, there are no reference scores.
+The file is written by `benchmarks.scores.contest_scores`. Only plays of each agent's present
+version are read, and only those of one budget: the one nearest to the run's. Where the package is
+installed without this file, there are no reference scores.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from arena.evaluation import results
 from arena.evaluation.run_folder import PROJECT_DIR
-from arena.evaluation.score import Interval, bootstrap_interval
+from arena.evaluation.score import FULL_PROGRESS_RETURN, Interval, bootstrap_interval
 
-FOLDER = PROJECT_DIR / "results"
-CALIBRATION = "world-models-contest/calibration"  # written by benchmarks.scores.calibration
+FILE = PROJECT_DIR / "results" / "contest_scores.json"
+FORMAT = ("world-models-contest/contest-scores", 3)
+
+Scores = dict[str, list[float]]  # level -> the score of each play
 
 
 @dataclass(frozen=True)
@@ -26,58 +30,83 @@ class ReferenceScore:
     """One agent's score on the levels it shares with the run.
 
     Attributes:
-        name: a short name of the agent.
-        source: the file, relative to the project's folder.
-        scores: mean return by level.
-        mean: mean over the levels shared.
-        interval: 95% interval of the mean; None if there are too few returns to resample.
+        name: the agent.
+        budget_steps: timesteps of its plays.
+        scores: mean score by level.
+        finished: number of these levels whose end an episode reached.
+        mean: mean over these levels.
+        interval: 95% interval of the mean; None if there are too few plays to resample.
     """
 
     name: str
-    source: str
+    budget_steps: int
     scores: Mapping[str, float]
+    finished: int
     mean: float
     interval: Interval | None
 
 
-def read_reference_scores(levels: Sequence[str], folder: Path = FOLDER) -> list[ReferenceScore]:
+def read_reference_scores(
+    levels: Sequence[str], budget_steps: int, file: Path = FILE
+) -> tuple[list[ReferenceScore], str | None]:
     """Read the scores of the agents that played any of these levels, the lowest first.
 
-    Files in other formats than those of `_agents` are skipped.
+    Args:
+        levels: names of the run's levels.
+        budget_steps: timesteps of the run.
+        file: the file of scores.
+
+    Returns:
+        The scores, and a sentence on why there are none although the file exists, or None.
     """
-    found = []
-    for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
-        try:
-            agents = list(_agents(json.loads(path.read_text(encoding="utf-8"))))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    if not file.exists():
+        return [], None
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        found = (content["format"], content["version"])
+        if found != FORMAT:
+            raise ValueError(f"it is {found[0]} version {found[1]}, not {FORMAT[0]} {FORMAT[1]}")
+        return _references(content, set(levels), budget_steps), None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        where = f"{file.parent.name}/{file.name}"
+        return [], f"The scores of other agents are missing: {where} can't be read ({error})."
+
+
+def _references(
+    content: Mapping[str, Any], levels: set[str], budget_steps: int
+) -> list[ReferenceScore]:
+    rows = [row for row in content["rows"] if row["level"] in levels and _is_current(content, row)]
+    budgets = {int(row["budget_steps"]) for row in rows}
+    if not budgets:
+        return []
+    nearest = min(budgets, key=lambda budget: abs(math.log(budget / max(budget_steps, 1))))
+    plays: dict[str, Scores] = {}
+    ends: dict[str, set[str]] = {}
+    for row in rows:
+        returns = [float(value) for value in row["returns"]]
+        if int(row["budget_steps"]) != nearest or not returns or not np.isfinite(returns).all():
             continue
-        for name, returns in agents:
-            shared = {level: returns[level] for level in levels if returns.get(level)}
-            if shared:
-                found.append(_reference(name, f"{folder.name}/{path.name}", shared))
+        scores = plays.setdefault(str(row["agent"]), {})
+        scores.setdefault(row["level"], []).append(float(np.mean(returns)))
+        if max(returns) >= FULL_PROGRESS_RETURN:
+            ends.setdefault(str(row["agent"]), set()).add(row["level"])
+    found = [
+        _reference(name, nearest, scores, len(ends.get(name, ()))) for name, scores in plays.items()
+    ]
     return sorted(found, key=lambda reference: reference.mean)
 
 
-def _agents(content: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, list[float]]]]:
-    """Yield each agent of a file with its returns by level.
-
-    Two formats are known: a run's results.json (a level's score counts as one return), and a
-    calibration, whose `rows` have an agent, a level and the returns.
-    """
-    if content["format"] == results.FORMAT:
-        name = f"{content['agent']}, {int(content['budget_steps']):,} steps"
-        scored = [level for level in content["levels"] if level["score"] is not None]
-        yield name, {level["level"]: [float(level["score"])] for level in scored}
-    elif content["format"] == CALIBRATION:
-        agents: dict[str, dict[str, list[float]]] = {}
-        for row in content["rows"]:
-            numbers = [float(value) for value in row["returns"]]
-            finite = [number for number in numbers if np.isfinite(number)]
-            agents.setdefault(str(row["agent"]), {})[row["level"]] = finite
-        yield from agents.items()
+def _is_current(content: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether a play is of the agent's present version, on the present ROM."""
+    game = row["level"].partition(":")[0]
+    return bool(
+        content["current"].get(row["agent"]) == row["player"]
+        and content["roms"].get(game) == row["rom"]
+    )
 
 
-def _reference(name: str, source: str, returns: Mapping[str, list[float]]) -> ReferenceScore:
-    scores = {level: float(np.mean(values)) for level, values in returns.items()}
+def _reference(name: str, budget_steps: int, plays: Scores, finished: int) -> ReferenceScore:
+    scores = {level: float(np.mean(values)) for level, values in plays.items()}
     mean = float(np.mean(list(scores.values())))
-    return ReferenceScore(name, source, scores, mean, bootstrap_interval(list(returns.values())))
+    interval = bootstrap_interval(list(plays.values()))
+    return ReferenceScore(name, budget_steps, scores, finished, mean, interval)

@@ -29,15 +29,63 @@
     return window.Plotly;
   }
 
+  const ownAxes = document.getElementById("own-axes");
+
   function draw(place) {
     const figure = figures[place.dataset.figure];
     if (!figure) return;
-    const { data, layout } = coloured(figure, getComputedStyle(document.documentElement));
-    // A smaller font leaves room for the legend and long names on a phone.
-    if (place.clientWidth < 480) layout.font.size = 11;
+    const { data, layout, ranges } = coloured(figure, getComputedStyle(document.documentElement));
+    // A smaller font leaves room for long names on a phone.
+    if (place.clientWidth < 480) {
+      layout.font.size = 11;
+      Object.assign(layout.xaxis, { nticks: 4, tickangle: 0 });
+    }
+    if (ranges) layout.yaxis.range = ownAxes && ownAxes.checked ? ranges.own : ranges.shared;
+    if (layout.showlegend) showLegend(place, figure, layout.yaxis.range);
+    layout.showlegend = false;
     plotly().react(place, data, layout, { displayModeBar: false, responsive: true });
     drawn.add(place);
     place.dataset.drawn = "yes";
+  }
+
+  // The legend is text above the plot, so it covers nothing and wraps on a narrow screen.
+  function showLegend(place, figure, range) {
+    const entries = figure.data
+      .filter((trace) => trace.name && trace.showlegend !== false)
+      .map((trace) => legendEntry(trace.name, ...markOf(trace)));
+    for (const shape of figure.layout.shapes || []) {
+      const above = !shape.yref && range && shape.y0 > range[1];
+      const mark = shape.yref ? "upright" : shape.line.dash;
+      entries.push(legendEntry(shape.name + (above ? " (above the plot)" : ""), mark, shape.line.color));
+    }
+    let list = place.previousElementSibling;
+    if (!list || !list.matches(".legend")) {
+      list = document.createElement("ul");
+      list.className = "legend";
+      place.before(list);
+    }
+    list.replaceChildren(...entries);
+  }
+
+  function markOf(trace) {
+    if (trace.fill) return ["band", trace.fillcolor];
+    if (trace.type === "box") return ["box", trace.line.color];
+    if (trace.mode.startsWith("lines")) return [trace.line.dash || "solid", trace.line.color];
+    return [trace.marker.symbol, trace.marker.color];
+  }
+
+  function legendEntry(name, mark, colour) {
+    const [entry, sign] = [document.createElement("li"), document.createElement("span")];
+    sign.className = `sign ${mark}`;
+    sign.style.color = `var(${colour})`;
+    entry.append(sign, name);
+    return entry;
+  }
+
+  if (ownAxes) {
+    ownAxes.addEventListener("change", () => {
+      drawn.forEach((place) => figures[place.dataset.figure].ranges && draw(place));
+    });
   }
 
   for (const place of places) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +16,19 @@ from agent.errors import UserError
 from agent.files import write_atomically
 from agent.option_checks import COUNT, SEED
 from agent.settings import CONTEST_STEPS, PLAY, read_play
+from agent.terminal import program
 from arena.evaluation.score import Interval
-from arena.pages.tuning.page import tuning_page
-from arena.tuner.advice import Advice, advise
-from arena.tuner.grid import DEFAULT_RULE, RuleSettings
-from arena.tuner.score_table import RuleScore
+from arena.pages.tuning.page import group_name, tuning_page
+from arena.tuner.advice import Advice, advise_on
+from arena.tuner.grid import RuleSettings
+from arena.tuner.recorded import Recording, read_recording
+from arena.tuner.score_table import RuleScore, merged
 
 FOLDER = "tune"  # in the first run's folder
 ADVICE = "tune.json"
 PAGE = "tune.html"
 ROWS = 12
+DEFAULT_SEED = 1
 WIDE = 110  # terminal width in columns from which the intervals of the scores are shown
 
 
@@ -50,7 +54,7 @@ class TuneOptions:
     rows: int = option(
         "number of rules in the table, the highest score first", ROWS, within=(1, 10_000)
     )
-    seed: int = option("random seed of the simulation, 1 or more", 1, within=SEED)
+    seed: int = option("random seed of the simulation, 1 or more", DEFAULT_SEED, within=SEED)
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -63,21 +67,51 @@ class TuneOptions:
 
 
 def tune(options: TuneOptions) -> int:
-    """Run the command."""
+    """Run the command; a mistake is reported before the simulation, and nothing is written."""
+    recording = read_recording(options.runs)
+    model = _model_to_change(options, recording) if options.apply else None
     budget_steps = CONTEST_STEPS if options.full else options.budget_steps
-    advice = advise(options.runs, budget_steps, options.seed)
-    console = Console()
-    show(console, advice, options.rows)
+    advice = advise_on(recording, budget_steps or recording.budget_steps, options.seed)
     out = options.out or options.runs[0] / FOLDER
     write(out, advice)
+    if model is not None:
+        applied = apply(model, advice.recommended.settings)
+    console = Console()
+    show(console, advice, options.rows)
     _say(console, f"numbers  {out / ADVICE}\npage     {out / PAGE}")
-    if options.apply:
-        folder = options.pretrained or advice.pretrained
-        if folder is None:
-            raise UserError("the runs name no packed model: use --pretrained with --apply")
-        path = apply(folder, advice.recommended.settings)
-        _say(console, f"applied  {path}: {advice.recommended.name}")
+    if model is not None:
+        _say(console, f"applied  {applied}: {advice.recommended.name}")
+    elif not advice.held_out_sets:
+        _say(console, f"apply    {command_that_applies(options)}")
     return 0
+
+
+def command_that_applies(options: TuneOptions) -> str:
+    """Return the command that gives the same advice and applies it."""
+    command = [*map(str, options.runs), *(["--full"] * options.full)]
+    for name in ("budget_steps", "pretrained", "out"):
+        value = getattr(options, name)
+        command += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
+    command += [] if options.seed == DEFAULT_SEED else ["--seed", str(options.seed)]
+    return f"{program()} tune {shlex.join([*command, '--apply'])}"
+
+
+def _model_to_change(options: TuneOptions, recording: Recording) -> Path:
+    """Return the packed model for --apply.
+
+    Raises:
+        UserError: levels are for evaluation only, or there is no packed model.
+    """
+    if recording.held_out:
+        raise UserError(
+            f"the runs contain levels of {' and '.join(recording.held_out)}, which is for"
+            " evaluation only: record training levels, or leave out --apply"
+        )
+    folder = options.pretrained or recording.pretrained
+    if folder is None:
+        raise UserError("the runs name no packed model: use --pretrained with --apply")
+    _check_model(folder)
+    return folder
 
 
 def show(console: Console, advice: Advice, rows: int = ROWS) -> None:
@@ -90,14 +124,14 @@ def show(console: Console, advice: Advice, rows: int = ROWS) -> None:
     headers = ["score", "95% interval", "gain over default", "locked in", "after"]
     for header in headers if wide else [header for header in headers if "interval" not in header]:
         table.add_column(header, justify="right", no_wrap=True)
-    for rule in _shown(advice, rows):
-        style = "bold green" if rule == advice.recommended else None
-        mark = " (the default)" if rule.settings == DEFAULT_RULE else ""
+    for group in _shown(advice, rows):
+        rule, same_as_default = group[0], advice.default in group
+        style = "bold green" if advice.recommended in group else None
         table.add_row(
-            rule.name + mark,
-            f"{rule.score:,.0f}",
+            group_name(group),
+            f"{rule.score:z,.0f}",
             *([_pair(rule.interval)] if wide else []),
-            "" if mark else f"{rule.gain:+,.0f} ({_pair(rule.gain_interval)})",
+            "" if same_as_default else f"{rule.gain:+z,.0f} ({_pair(rule.gain_interval)})",
             f"{rule.locked:.0%}" if rule.locked else "never",
             f"{rule.locked_at:,.0f}" if rule.locked_at is not None else "",
             style=style,
@@ -133,8 +167,7 @@ def apply(folder: Path, rule_settings: RuleSettings) -> Path:
     Raises:
         UserError: the folder contains no packed model, or its play.json can't be read or written.
     """
-    if not (folder / "manifest.json").is_file():
-        raise UserError(f"{folder} contains no packed model: use --pretrained FOLDER")
+    _check_model(folder)
     kept = {
         name: value for name, value in read_play(folder).items() if not name.startswith("lock_in")
     }
@@ -146,17 +179,30 @@ def apply(folder: Path, rule_settings: RuleSettings) -> Path:
     return path
 
 
-def _shown(advice: Advice, rows: int) -> list[RuleScore]:
-    """Return the rules with the highest scores, the best of each kind, and the default."""
+def _shown(advice: Advice, rows: int) -> list[tuple[RuleScore, ...]]:
+    """Return the rules with the highest scores, the best of each kind, and the default.
+
+    Rules that did the same in every budget are one row.
+    """
     kinds: dict[str, RuleScore] = {}
     for rule in advice.rules:
         kinds.setdefault(rule.settings["lock_in_rule"], rule)
-    wanted = [*advice.rules[:rows], *kinds.values(), advice.default]
-    return [rule for rule in advice.rules if rule in wanted]
+    groups = merged(advice.rules)
+    wanted = [*kinds.values(), advice.default]
+    return [
+        group
+        for number, group in enumerate(groups)
+        if number < rows or any(rule in group for rule in wanted)
+    ]
 
 
 def _pair(interval: Interval) -> str:
-    return f"{interval[0]:,.0f} to {interval[1]:,.0f}"
+    return f"{interval[0]:z,.0f} to {interval[1]:z,.0f}"
+
+
+def _check_model(folder: Path) -> None:
+    if not (folder / "manifest.json").is_file():
+        raise UserError(f"{folder} contains no packed model: use --pretrained FOLDER")
 
 
 def _say(console: Console, text: str) -> None:

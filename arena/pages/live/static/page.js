@@ -54,7 +54,10 @@ function say(text) {
 
 function show(state) {
   ended = state.ended;
-  if (ended) close();
+  if (ended) {
+    close();
+    if (state.report) offerReport(state.report);
+  }
   const playing = state.levels.filter((level) => level.state === "starting" || level.state === "playing");
   const others = state.levels.filter((level) => !playing.includes(level));
   showTotals(state, playing);
@@ -85,7 +88,8 @@ function showTotals(state, playing) {
     seconds: duration(state.seconds),
   };
   for (const [name, text] of Object.entries(totals)) put(find(`[data-total=${name}]`), text);
-  say(ended ? "the run has ended" : playing.length ? "playing" : "starting");
+  const waiting = done === state.levels.length ? "writing the report" : "starting";
+  say(ended ? "the run has ended" : playing.length ? "playing" : waiting);
 }
 
 function makeCard(level) {
@@ -121,7 +125,7 @@ function showLevel(level, lockIn, quiet) {
   for (const key of find(".keys", card).children) {
     key.classList.toggle("down", Boolean(now) && now.buttons.includes(key.textContent));
   }
-  showReturns(find("svg", card), level, lockIn);
+  showReturns(find(".returns", card), level, lockIn);
   if (now && !quiet) {
     showPicture(find(".frame img", card), now.frame);
     showPicture(find(".reconstruction img", card), now.reconstruction);
@@ -138,28 +142,83 @@ function showPicture(image, data) {
 }
 
 // The last returns as dots, with the lock-in threshold if it is at most four times the highest.
-function showReturns(svg, level, lockIn) {
-  const key = `${level.episodes}`;
-  if (svg.dataset.key === key) return;
-  svg.dataset.key = key;
-  const returns = level.returns.filter((value) => value !== null);
+function showReturns(place, level, lockIn) {
+  const key = `${level.episodes} ${level.locked_from}`;
+  if (place.dataset.key === key) return;
+  place.dataset.key = key;
+  const first = level.episodes - level.returns.length;
+  const shown = level.returns
+    .map((value, index) => ({value, index, locked: level.locked_from !== null && first + index >= level.locked_from}))
+    .filter(({value}) => value !== null);
+  const returns = shown.map(({value}) => value);
   const highest = Math.max(1, ...returns);
   const inReach = lockIn !== null && lockIn <= 4 * highest;
-  const top = inReach ? Math.max(highest, lockIn) : highest;
+  const top = 1.05 * (inReach ? Math.max(highest, lockIn) : highest);
   const bottom = Math.min(0, ...returns);
-  const y = (value) => 56 - 52 * (value - bottom) / (top - bottom);
-  put(find(".returns", svg.parentElement), !returns.length ? "no episode has finished yet"
-    : `dots: episode returns${lockIn === null ? "" : inReach ? `; dashed: lock-in threshold ${number(lockIn)}`
-      : `; lock-in threshold ${number(lockIn)} (above the plot)`}`);
+  const y = (value) => 97 - 94 * (value - bottom) / (top - bottom);
+  const svg = find("svg", place);
   put(find("title", svg), returns.length
     ? `Returns of the last ${returns.length} episodes, from ${number(Math.min(...returns))} to ${number(Math.max(...returns))}`
     : "No episode has finished yet");
-  for (const old of svg.querySelectorAll("line")) old.remove();
+  for (const old of place.querySelectorAll("line, .tick")) old.remove();
+  for (const value of ticks(bottom, top)) {
+    line(svg, "grid", 0, y(value), 300, y(value));
+    const label = document.createElement("span");
+    label.className = "tick";
+    label.style.top = `${y(value)}%`;
+    label.textContent = number(value);
+    svg.parentElement.append(label);
+  }
   if (inReach) line(svg, "threshold", 0, y(lockIn), 300, y(lockIn));
-  returns.forEach((value, index) => {
-    const x = 6 + 288 * (returns.length > 1 ? index / (returns.length - 1) : 0);
-    line(svg, "dot", x, y(value), x, y(value));  // a line of length 0 with round ends is a dot
-  });
+  for (const {value, index, locked} of shown) {
+    const x = 6 + 288 * (level.returns.length > 1 ? index / (level.returns.length - 1) : 0);
+    line(svg, locked ? "dot locked" : "dot", x, y(value), x, y(value));  // round ends make a dot
+  }
+  showLegend(find(".legend", place), shown, lockIn, inReach);
+  const [left, right] = find(".episodes", place).children;
+  put(left, returns.length ? `episode ${number(first + 1)}` : "");
+  put(right, level.returns.length > 1 ? number(level.episodes) : "");
+}
+
+function showLegend(list, shown, lockIn, inReach) {
+  const entries = shown.length ? [["", "episode return"]] : [["", "no episode has finished yet"]];
+  if (shown.some(({locked}) => locked)) entries.push(["locked", "locked in"]);
+  if (lockIn !== null) {
+    entries.push(["threshold", `lock-in threshold ${number(lockIn)}${inReach ? "" : " (above the plot)"}`]);
+  }
+  list.replaceChildren(...entries.map(([kind, text]) => {
+    const [entry, sign] = [document.createElement("li"), document.createElement("span")];
+    sign.className = `sign ${kind}`;
+    entry.append(sign, text);
+    return entry;
+  }));
+}
+
+// Two to five round numbers between the ends of an axis.
+function ticks(bottom, top) {
+  const rough = (top - bottom) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= rough);
+  const values = [];
+  for (let value = Math.ceil(bottom / step) * step; value <= top; value += step) values.push(value);
+  return values;
+}
+
+// The server ends with the run, so the page keeps the report itself. It is saved as a file: this
+// page's content policy would forbid its scripts.
+async function offerReport(report) {
+  const place = find("#report");
+  const link = find("a", place);
+  put(find("code", place), report.path);
+  place.hidden = false;
+  try {
+    const answer = await fetch("report.html");
+    if (!answer.ok) throw new Error(answer.statusText);
+    link.href = URL.createObjectURL(await answer.blob());
+    link.download = report.name;
+  } catch {
+    put(link, "The report:");
+  }
 }
 
 function line(svg, name, x1, y1, x2, y2) {
