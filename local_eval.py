@@ -30,6 +30,7 @@ from agent.command_line import option
 from agent.errors import INTERRUPTED_EXIT_CODE, USER_ERROR_EXIT_CODE, UserError
 from agent.settings import RULES_WITHOUT_THRESHOLD
 from agent.subcommands import Command, CompletionOptions, choose, completion
+from agent.terminal import printable
 from agent.world_model.packed_model import PackedModelError
 
 try:
@@ -41,6 +42,7 @@ try:
     from arena.evaluation.kept_movies import integration_of
     from arena.evaluation.level_run import LevelRun
     from arena.evaluation.options import RunOptions, make_plan
+    from arena.evaluation.printed import say, waiting
     from arena.evaluation.progress import show_files, show_table
     from arena.evaluation.run_folder import current_command, open_run
     from arena.pages.leaderboard.command import LeaderboardOptions, leaderboard
@@ -104,11 +106,13 @@ def movie(options: MovieOptions) -> int:
 
 def report(options: ReportOptions) -> int:
     """Write a page and print its path; print a comparison too."""
-    if len(options.runs) == 1:
-        page = writing.write_report(options.runs[0], options.out, draw_map, options.videos)
-    else:
-        comparison = compare_folders(options.runs)
-        page = write_comparison(comparison, options.out)
+    with waiting("writing the page"):
+        if len(options.runs) == 1:
+            page = writing.write_report(options.runs[0], options.out, draw_map, options.videos)
+        else:
+            comparison = compare_folders(options.runs)
+            page = write_comparison(comparison, options.out)
+    if len(options.runs) > 1:
         show_comparison(Console(), comparison)
     print(page)
     return 0
@@ -180,7 +184,7 @@ def watched(agent: Agent, console: Console) -> Iterator[LiveView]:
         try:
             views = DecodedViews(agent.settings.pretrained)
         except PackedModelError as error:
-            console.print(f"watch   no images of V and M: {error}", soft_wrap=True, markup=False)
+            say(console, f"watch    no images of V and M: {error}")
     lock_in = None
     if isinstance(agent, LocalAgent):
         settings = agent.settings
@@ -194,12 +198,13 @@ def watched(agent: Agent, console: Console) -> Iterator[LiveView]:
 def report_run(console: Console, folder: Path) -> Path | None:
     """Write the report of a run; an error in it prints a warning and does not fail the run."""
     try:
-        with console.status("writing the report"):
+        with waiting("writing the report"):
             page = writing.write_report(folder, draw_map=draw_map)
     except Exception as error:  # the run has ended: its results stay valid
-        print(f"warning: no report: {type(error).__name__}: {error}", file=sys.stderr)
+        reason = printable(f"{type(error).__name__}: {error}")
+        print(f"warning: no report: {reason}", file=sys.stderr)
         return None
-    console.print(f"report   {page}", soft_wrap=True, highlight=False, markup=False)
+    say(console, f"report   {page}")
     return page
 
 

@@ -20,6 +20,7 @@ from arena.environment.availability import check_available
 from arena.environment.levels import Level
 from arena.evaluation.agents import Agent
 from arena.evaluation.level_run import LevelLimits, LevelRun
+from arena.evaluation.printed import say
 from arena.evaluation.progress import ProgressDisplay
 from arena.evaluation.results import FILE_NAME, LevelResult, RunResults, read_results, write_results
 from arena.evaluation.run_folder import RunFolder
@@ -117,7 +118,7 @@ def evaluate(
         for level in plan.levels
         if not results_file.is_finished(level)
     ]
-    console.print(_announcement(plan, folder, len(runs)), highlight=False, markup=False)
+    say(console, _announcement(plan, folder, len(runs)))
     if observer is not None:
         observer.show(runs)
     try:

@@ -5,6 +5,7 @@ A terminal shows progress bars; a log or a pipe gets a line every 30 seconds.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,14 +23,21 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from agent.terminal import printable, program
+from arena.environment.contest_env import MAX_STEPS
 from arena.environment.levels import Level
 from arena.evaluation.level_run import LevelRun
+from arena.evaluation.printed import say, spinner_of
 from arena.evaluation.results import LevelResult, RunResults
 from arena.evaluation.score import INTERVAL_METHOD, Interval, level_score
+from arena.server.session_result import WALL_CLOCK_LIMIT
 
 SECONDS_PER_LINE = 30.0  # between two lines of progress without a terminal
 SPEED_SECONDS = 20.0  # the time left is computed from the speed in this period
 WIDE = 100  # columns; a narrower terminal has no room for the levels' intervals
+BAR_WIDTH = 10
+# The longest episode takes 4,500 steps and a reset, and counts only after the next reset.
+STEPS_OF_ANY_EPISODE = -(-(MAX_STEPS + 2) // 1000) * 1000
 NO_VALUE = "–"
 
 
@@ -39,12 +47,15 @@ class ProgressDisplay:
     def __init__(self, console: Console, runs: Sequence[LevelRun]) -> None:
         self._console = console
         self._runs = runs
+        self._names = short_names([run.level.name for run in runs])
         self._tasks: dict[str, TaskID] = {}
         self._began = self._last_line = time.monotonic()
         self._progress = Progress(
-            SpinnerColumn(finished_text=" "),
-            TextColumn("{task.description}", table_column=Column(no_wrap=True, ratio=2)),
-            BarColumn(bar_width=None, table_column=Column(ratio=1)),
+            SpinnerColumn(spinner_of(console), finished_text=" "),
+            TextColumn(
+                "{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1)
+            ),
+            BarColumn(BAR_WIDTH),
             TextColumn("{task.percentage:3.0f}%"),
             TextColumn("{task.fields[speed]}", justify="right"),
             TextColumn("{task.fields[score]}", justify="right"),
@@ -95,18 +106,15 @@ class ProgressDisplay:
             return  # the table follows immediately
         what = f"score {_number(result.score)}" if result.status == "finished" else "failed"
         reason = f": {result.error.reason}" if result.error else ""
-        self._progress.console.print(
-            Text.assemble(
-                ("✓ " if result.status == "finished" else "✗ ", _style(result)),
-                f"{result.level}  {what}{reason}",
-            )
-        )
+        mark = "✓ " if result.status == "finished" else "✗ "
+        name = self._names[result.level]
+        say(self._progress.console, (mark, _style(result)), f"{name}  {what}{reason}")
 
     def _show(self, run: LevelRun) -> None:
         name = run.level.name
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(
-                name, total=run.limits.budget_steps, speed="", score="starting"
+                self._names[name], total=run.limits.budget_steps, speed="", score="starting"
             )
         if run.state == "playing":
             assert run.started is not None
@@ -129,22 +137,37 @@ class ProgressDisplay:
         used, budget = self._timesteps(), sum(run.limits.budget_steps for run in self._runs)
         seconds = self._last_line - self._began
         left = f"{(budget - used) * seconds / used / 60:.1f} min left" if used else "starting"
-        self._console.print(f"{used:,} of {budget:,} steps, {left}")
+        say(self._console, f"{used:,} of {budget:,} steps, {left}")
+
+
+def short_names(levels: Sequence[str]) -> dict[str, str]:
+    """Return the names to show for levels: the state first, and the game only if there are several.
+
+    Args:
+        levels: names of levels, GAME:STATE.
+    """
+    parsed = {name: Level.parse(name) for name in levels}
+    one_game = len({level.game for level in parsed.values()}) == 1
+    return {
+        name: printable(level.state if one_game else f"{level.state} {level.game}")
+        for name, level in parsed.items()
+    }
 
 
 def show_table(console: Console, results: RunResults) -> None:
     """Print a row per level, the mean, and the reasons of failures."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    names = short_names([level.level for level in results.levels])
     games = {Level.parse(level.level).game for level in results.levels}
-    one_game = games.pop() if len(games) == 1 else None
-    table.add_column(one_game or "level", overflow="fold", min_width=16)
+    heading = printable(games.pop()) if len(games) == 1 else "level"
+    table.add_column(heading, overflow="fold", min_width=16)
     wide = console.width >= WIDE
     headers = ["score", "95% interval", "best", "episodes", "locked in at", "steps/s"]
     for header in headers if wide else [header for header in headers if "interval" not in header]:
         table.add_column(header, justify="right", no_wrap=True)
     for level in results.levels:
         table.add_row(
-            Level.parse(level.level).state if one_game else level.level,
+            Text(names[level.level]),
             _score(level),
             *([_pair(level.interval)] if wide else []),
             _number(level.best_return),
@@ -163,45 +186,55 @@ def show_table(console: Console, results: RunResults) -> None:
 def show_files(console: Console, results: RunResults, folder: Path) -> None:
     """Print the path of the results, and the command that renders the best episode."""
     console.print()
-    console.print(
-        f"results  {folder / 'results.json'}", soft_wrap=True, highlight=False, markup=False
-    )
+    say(console, f"results  {folder / 'results.json'}")
     played = [level for level in results.levels if level.score is not None and level.movies]
     if played:
-        best = max(played, key=lambda level: level.score or 0.0)
+        best = max(played, key=lambda level: level.best_return or 0.0)
         movie = folder / best.movies.get("best", best.movies.get("first", ""))
-        console.print(
-            f"watch    python local_eval.py movie {movie}",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
-        )
+        say(console, f"watch    {program()} movie {shlex.quote(str(movie))}")
 
 
 def _show_mean(console: Console, results: RunResults) -> None:
     total = len(results.levels)
-    if results.mean is None:
-        console.print(Text(f"no score: 0 of {total} levels have one", style="bold red"))
-        return
-    over = f"over {results.levels_scored} of {total} level{'s' if total > 1 else ''}"
     missing = total - results.levels_scored
-    without = f", {missing} without a score excluded" if missing else ""
-    line = Text.assemble(
-        ("mean score ", "bold"),
-        (_number(results.mean), "bold green"),
-        f"  {_pair(results.interval)}  {over}{without}",
-    )
-    console.print(line)
+    if results.mean is None:
+        say(console, (f"no score: 0 of {total} levels have one", "bold red"))
+    else:
+        over = f"over {results.levels_scored} of {total} level{'s' if total > 1 else ''}"
+        without = f", {missing} without a score excluded" if missing else ""
+        middle = f"  {_pair(results.interval)}  {over}{without}"
+        say(console, ("mean score ", "bold"), (_number(results.mean), "bold green"), middle)
     if results.interval is not None:
-        console.print(f"interval: {INTERVAL_METHOD}", style="dim", highlight=False)
+        say(console, (f"interval: {INTERVAL_METHOD}", "dim"))
+    without_episode = [level for level in results.levels if _has_no_episode(level)]
+    if without_episode:
+        say(console, (_no_episode(results.budget_steps, without_episode), "yellow"))
+
+
+def _has_no_episode(level: LevelResult) -> bool:
+    return level.status == "finished" and level.score is None
+
+
+def _no_episode(budget_steps: int, levels: Sequence[LevelResult]) -> str:
+    """Say on how many levels no episode finished, and which budget is enough."""
+    text = f"No episode finished on {len(levels)} level{'s' if len(levels) > 1 else ''}"
+    if any(level.ended_by == WALL_CLOCK_LIMIT for level in levels):
+        return f"{text} within the time limit. Use --wall-clock-hours with more hours."
+    text += f" in {budget_steps:,} timesteps. "
+    if budget_steps < STEPS_OF_ANY_EPISODE:
+        return (
+            f"{text}Use --budget-steps {STEPS_OF_ANY_EPISODE} or more: an episode takes at most"
+            f" {MAX_STEPS:,} steps, and counts after the next reset."
+        )
+    return f"{text}An episode counts when the agent resets after it: the agent must call reset."
 
 
 def _show_failure(console: Console, level: LevelResult) -> None:
     assert level.error is not None
     console.print()
-    console.print(Text.assemble((f"{level.level} failed: ", "bold red"), level.error.reason))
+    say(console, (f"{level.level} failed: ", "bold red"), level.error.reason)
     for line in level.error.stderr.splitlines():
-        console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+        say(console, (f"  {line}", "dim"))
 
 
 def _score(level: LevelResult) -> Text:

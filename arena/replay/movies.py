@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import stable_retro
+from rich.console import Console
 from rich.progress import track
 
 from agent.errors import UserError
@@ -62,7 +63,10 @@ def render(
             *("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"),
             *("-movflags", "+faststart"),
         )
-        shown = track(frames, "rendering", total=replay.length, transient=True)
+        console = Console(stderr=True)  # stdout is for the path of the mp4
+        shown = track(frames, "rendering", replay.length, transient=True, console=console)
+        if not console.is_terminal:
+            console.print(f"rendering {replay.length:,} frames ...")
         try:
             write_video(out, shown, (width, height), replay.frames_per_second, options)
         except OSError as error:
