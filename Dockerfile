@@ -35,7 +35,7 @@ RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/package
     && chmod -R a+rX /opt/packages /root/compo \
     && mkdir tmp out && chmod 1777 out \
     && PYTHONPATH=/opt/packages python -c 'from pathlib import Path; \
-from agent.evolution import Evolution; \
+from agent.evolution.cma_es import Evolution; \
 from agent.world_model.packed_model import load; \
 from agent.world_model.world_model import load_world_model; \
 folder = Path("pretrained"); \

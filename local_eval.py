@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.subcommands import Command, CompletionOptions, choose, completion
+from agent.command_line.terminal import printable
 from agent.errors import INTERRUPTED_EXIT_CODE, USER_ERROR_EXIT_CODE, UserError
 from agent.settings import RULES_WITHOUT_THRESHOLD
-from agent.subcommands import Command, CompletionOptions, choose, completion
-from agent.terminal import printable
 from agent.world_model.packed_model import PackedModelError
 
 try:

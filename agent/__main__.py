@@ -7,13 +7,13 @@ which the last line explains. The model is loaded before the program connects to
 from __future__ import annotations
 
 from agent import command_line
-from agent.candidates import Candidates
 from agent.errors import UserError
-from agent.evolution import Evolution
+from agent.evolution.candidates import Candidates
+from agent.evolution.cma_es import Evolution
+from agent.evolution.hall_of_fame import initial_candidates
 from agent.explore.explorer import Explorer
 from agent.gym_remote.client import GymRemoteClient
 from agent.gym_remote.messages import GymRemoteError, TimestepTimeoutError, WallClockTimeoutError
-from agent.hall_of_fame import initial_candidates
 from agent.journal import Journal
 from agent.lock_in.choose import make_rule
 from agent.play.budget import play

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from agent.candidates import DRAWN
+from agent.evolution.candidates import DRAWN
 
 FILE_NAME = "journal.jsonl"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.candidates import DRAWN
+from agent.evolution.candidates import DRAWN
 from agent.guarded_files import open_guarded
 from agent.journal import EpisodeEntry
 

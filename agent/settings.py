@@ -15,8 +15,8 @@ from typing import Any, get_type_hints
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT, COUNT_OR_ZERO, SECONDS_OR_ZERO, SEED, check_ranges
 from agent.errors import UserError
-from agent.option_checks import COUNT, COUNT_OR_ZERO, SECONDS_OR_ZERO, SEED, check_ranges
 
 SECONDS_TO_CONNECT = 600.0
 CONTEST_STEPS = 1_000_000

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT, SECONDS, SEED
+from agent.command_line.subcommands import Command, choose
 from agent.errors import UserError
-from agent.option_checks import COUNT, SECONDS, SEED
-from agent.subcommands import Command, choose
 from arena.environment import roms
 from arena.environment.availability import describe_levels, describe_sets
 from arena.environment.levels import select

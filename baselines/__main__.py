@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT, SEED
 from agent.compatibility.gym_remote.client import RemoteEnv
 from agent.compatibility.gym_remote.exceptions import (
     GymRemoteError,
@@ -17,7 +18,6 @@ from agent.compatibility.gym_remote.exceptions import (
     WallClockTimeoutError,
 )
 from agent.errors import UserError
-from agent.option_checks import COUNT, SEED
 from agent.settings import CONTEST_STEPS
 from baselines.jerk import Jerk
 from baselines.simple_agents import BaselineEnv, hold_right, play_policy, random_buttons

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from agent.command_line import option, parse, run
+from agent.command_line.ranges import SECONDS_OR_ZERO
 from agent.errors import UserError
-from agent.option_checks import SECONDS_OR_ZERO
 from arena.environment.levels import level_sets
 from game.levels.routes import read_routes
 from game.planning.emulator import DOWN, LEFT, RIGHT, B, Emulator, buttons

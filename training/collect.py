@@ -16,8 +16,8 @@ import numpy as np
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT, PROCESSES, SEED
 from agent.errors import UserError
-from agent.option_checks import COUNT, PROCESSES, SEED
 from agent.world_model.packed_model import load
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select

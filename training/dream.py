@@ -8,8 +8,8 @@ from pathlib import Path
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT_OR_ZERO
 from agent.errors import UserError
-from agent.option_checks import COUNT_OR_ZERO
 from arena.replay.side_by_side import write_side_by_side
 from arena.replay.video import STEPS_PER_SECOND
 from training.data.dataset import DataError, StoredEpisode, list_episodes

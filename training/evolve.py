@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agent import command_line
 from agent.command_line import option
-from agent.option_checks import COUNT, PROCESSES, RETURN, SEED
+from agent.command_line.ranges import COUNT, PROCESSES, RETURN, SEED
 from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select

@@ -18,10 +18,10 @@ import numpy as np
 
 from agent import command_line
 from agent.command_line import option
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
+from agent.evolution.hall_of_fame import hall_of_fame_bytes
+from agent.evolution.hall_of_fame import read_hall_of_fame as read_packed_hall_of_fame
 from agent.files import write_atomically
-from agent.hall_of_fame import hall_of_fame_bytes
-from agent.hall_of_fame import read_hall_of_fame as read_packed_hall_of_fame
 from agent.world_model.controller import Controller, n_parameters
 from agent.world_model.packed_model import (
     EVOLUTION,

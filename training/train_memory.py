@@ -17,7 +17,7 @@ from torch import Tensor
 
 from agent import command_line
 from agent.command_line import option
-from agent.option_checks import COUNT, COUNT_OR_ZERO, PROCESSES, SEED
+from agent.command_line.ranges import COUNT, COUNT_OR_ZERO, PROCESSES, SEED
 from training.data.dataset import Dataset
 from training.data.held_out import refuse_held_out
 from training.data.latents import Sequences

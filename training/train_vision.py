@@ -18,7 +18,7 @@ from torch import Tensor
 
 from agent import command_line
 from agent.command_line import option
-from agent.option_checks import COUNT, COUNT_OR_ZERO, PROCESSES, SEED
+from agent.command_line.ranges import COUNT, COUNT_OR_ZERO, PROCESSES, SEED
 from agent.world_model.packed_model import PRESETS, ModelSpec
 from training.data.dataset import Dataset
 from training.data.frame_buffer import FrameBuffer

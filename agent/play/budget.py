@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import NoReturn
 
-from agent.candidates import Candidates
+from agent.evolution.candidates import Candidates
 from agent.explore.explorer import Explorer
 from agent.journal import EpisodeEntry, Journal
 from agent.lock_in.choose import AnyRule, LockIn

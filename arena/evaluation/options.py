@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.command_line import option
+from agent.command_line.ranges import COUNT, PROCESSES, SECONDS, SEED, check_ranges
 from agent.errors import UserError
-from agent.option_checks import COUNT, PROCESSES, SECONDS, SEED, check_ranges
 from agent.settings import RULES
 from arena.environment.levels import select
 from arena.evaluation.agents import (

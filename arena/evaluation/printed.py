@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from agent.terminal import printable
+from agent.command_line.terminal import printable
 
 SILENT_SECONDS = 3.0  # a shorter wait leaves no line in a log
 

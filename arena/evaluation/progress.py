@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from agent.terminal import printable, program
+from agent.command_line.terminal import printable, program
 from arena.environment.contest_env import MAX_STEPS
 from arena.environment.levels import Level
 from arena.evaluation.level_run import LevelRun

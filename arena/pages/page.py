@@ -18,7 +18,7 @@ import plotly
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from agent.terminal import printable
+from agent.command_line.terminal import printable
 from arena.evaluation.score import Interval
 from arena.pages.traces import Figure
 

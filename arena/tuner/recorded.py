@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent import journal
-from agent.candidates import DRAWN
 from agent.errors import UserError
+from agent.evolution.candidates import DRAWN
 from agent.journal import EpisodeEntry
 from agent.journal_reader import read_journal
 from arena.environment.held_out import held_out_sets

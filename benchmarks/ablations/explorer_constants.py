@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from agent.command_line import option, parse, run
+from agent.command_line.ranges import COUNT, PROCESSES
 from agent.explore.settings import DEFAULT_SETTINGS
-from agent.option_checks import COUNT, PROCESSES
 from agent.world_model.packed_model import load
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select

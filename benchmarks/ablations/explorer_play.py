@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.candidates import Candidates
-from agent.evolution import Evolution
+from agent.evolution.candidates import Candidates
+from agent.evolution.cma_es import Evolution
 from agent.explore.explorer import Explorer
 from agent.explore.settings import ExplorerSettings
 from agent.gym_remote.messages import TimestepTimeoutError

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.command_line import option, parse, run
-from agent.option_checks import COUNT, PROCESSES
+from agent.command_line.ranges import COUNT, PROCESSES
 from agent.world_model.packed_model import ModelSpec
 from benchmarks.ablations.ablation_runs import AblationRuns, table
 from benchmarks.ablations.stages import run_stage

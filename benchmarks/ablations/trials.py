@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.command_line import option
-from agent.option_checks import COUNT, PROCESSES, RETURN
+from agent.command_line.ranges import COUNT, PROCESSES, RETURN
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
 from arena.workers.pool import Pool

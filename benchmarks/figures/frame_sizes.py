@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT, SEED
 from agent.files import write_atomically
-from agent.option_checks import COUNT, SEED
 from agent.world_model.packed_model import PRESETS
 from agent.world_model.preprocess import preprocess
 from arena.environment.contest_env import ContestEnv

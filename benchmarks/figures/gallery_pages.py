@@ -24,9 +24,9 @@ import numpy as np
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT
 from agent.errors import UserError
 from agent.files import write_atomically
-from agent.option_checks import COUNT
 from arena.evaluation.run_folder import PROJECT_DIR
 from benchmarks.live_page import find_address
 

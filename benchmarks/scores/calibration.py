@@ -20,8 +20,8 @@ import numpy as np
 import stable_retro
 
 from agent.command_line import option, parse, run
+from agent.command_line.ranges import COUNT, PROCESSES, SEED
 from agent.errors import UserError
-from agent.option_checks import COUNT, PROCESSES, SEED
 from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select

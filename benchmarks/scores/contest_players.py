@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from agent.errors import UserError
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 from agent.explore.explorer import EXPLORER_VERSION
 from agent.settings import PLAY_SETTINGS, Settings
 from agent.world_model.packed_model import PackedModel, PackedModelError, load

@@ -19,8 +19,8 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.command_line import option, parse, run
+from agent.command_line.ranges import COUNT, PROCESSES
 from agent.errors import INTERRUPTED_EXIT_CODE
-from agent.option_checks import COUNT, PROCESSES
 from agent.world_model.packed_model import MODEL_CARD, load
 from arena.environment.levels import Level, select
 from arena.evaluation.evaluate import EvaluationInterrupted

@@ -24,8 +24,8 @@ from rich.console import Console
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT, PROCESSES
 from agent.errors import INTERRUPTED_EXIT_CODE, UserError
-from agent.option_checks import COUNT, PROCESSES
 from agent.settings import Settings
 from agent.world_model.packed_model import load
 from arena.environment.levels import Level, select

@@ -21,8 +21,8 @@ import numpy as np
 from rich.console import Console
 
 from agent.command_line import option, parse, run
+from agent.command_line.ranges import COUNT, PROCESSES
 from agent.errors import INTERRUPTED_EXIT_CODE
-from agent.option_checks import COUNT, PROCESSES
 from agent.world_model.packed_model import load
 from arena.environment.levels import Level
 from arena.evaluation.agents import AgentOptions, LocalAgent

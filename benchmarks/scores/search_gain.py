@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from agent import command_line
 from agent.command_line import option
-from agent.evolution import Evolution
-from agent.option_checks import COUNT, PROCESSES
+from agent.command_line.ranges import COUNT, PROCESSES
+from agent.evolution.cma_es import Evolution
 from agent.world_model.controller import Controller
 from agent.world_model.packed_model import NETWORKS, load
 from agent.world_model.world_model import load_world_model

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from agent import command_line
 from agent.buttons import to_genesis
 from agent.command_line import option
-from agent.option_checks import COUNT
+from agent.command_line.ranges import COUNT
 from agent.world_model.packed_model import PRESETS
 from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv

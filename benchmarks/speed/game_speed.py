@@ -25,8 +25,8 @@ import numpy as np
 import stable_retro
 
 from agent.command_line import option, parse, run
+from agent.command_line.ranges import COUNT
 from agent.errors import UserError
-from agent.option_checks import COUNT
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, register_integration, select
 from baselines.simple_agents import run_and_jump

@@ -22,8 +22,8 @@ from typing import Any
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT
 from agent.errors import UserError
-from agent.option_checks import COUNT
 from agent.world_model.packed_model import PRESETS
 from arena.environment.levels import Level, select
 from benchmarks.measured import read_measured, show_measured, write_measured

@@ -15,9 +15,9 @@ import numpy as np
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT, SEED
 from agent.gym_remote.client import GymRemoteClient
 from agent.gym_remote.messages import TimestepTimeoutError
-from agent.option_checks import COUNT, SEED
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import select
 from arena.server.monitor import Monitor

@@ -27,8 +27,8 @@ import numpy as np
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT
 from agent.errors import UserError
-from agent.option_checks import COUNT
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select
 from arena.evaluation.run_folder import PROJECT_DIR

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 from agent.world_model.packed_model import PRESETS
 from arena.environment.levels import Level
 from arena.workers.pool import Pool

@@ -28,7 +28,7 @@ import numpy as np
 from agent import command_line
 from agent.buttons import ACTION_BUTTONS, to_genesis
 from agent.command_line import option
-from agent.option_checks import COUNT, PROCESSES, SECONDS
+from agent.command_line.ranges import COUNT, PROCESSES, SECONDS
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import PRESETS, ModelSpec
 from arena.environment.availability import check_available

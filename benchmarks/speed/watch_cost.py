@@ -25,8 +25,8 @@ from pathlib import Path
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.ranges import COUNT, PROCESSES
 from agent.errors import UserError
-from agent.option_checks import COUNT, PROCESSES
 from arena.environment.levels import select
 from arena.evaluation.run_folder import PROJECT_DIR
 from benchmarks.live_page import find_address

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.command_line import option, parse, run
+from agent.command_line.ranges import SECONDS
 from agent.errors import UserError
-from agent.option_checks import SECONDS
 from game.levels.routes import ROUTES_FILE, Route, read_routes
 from game.planning.emulator import Emulator
 from game.planning.movies import record

@@ -27,7 +27,7 @@ def test_importing_the_agent_switches_telemetry_off(
 def test_the_evolution_does_not_need_a_writable_folder() -> None:
     """Matplotlib, which pycma would import, ends the program without one."""
     code = (
-        "import sys; from agent.evolution import Evolution; Evolution(2, 4, 1.0, 1);"
+        "import sys; from agent.evolution.cma_es import Evolution; Evolution(2, 4, 1.0, 1);"
         "assert 'matplotlib' not in sys.modules; import matplotlib"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

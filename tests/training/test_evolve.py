@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 from agent.world_model.controller import Controller, n_parameters
 from agent.world_model.packed_model import EVOLUTION_ARRAYS
 from arena.environment.levels import select

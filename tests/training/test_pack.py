@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from agent.hall_of_fame import read_hall_of_fame
+from agent.evolution.hall_of_fame import read_hall_of_fame
 from agent.world_model.packed_model import (
     DECODER,
     EVOLUTION_ARRAYS,

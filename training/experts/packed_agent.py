@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 from agent.world_model.controller import Controller
 from agent.world_model.packed_model import load
 from agent.world_model.world_model import load_world_model

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import MODEL_CARD, NETWORKS, ModelSpec, write_manifest
 from training.models.checkpoint import save_networks

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 from agent.world_model.controller import n_parameters
 from arena.environment.levels import Level
 from training.runs.executors import Executor

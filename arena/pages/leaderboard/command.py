@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.command_line import option
+from agent.command_line.terminal import printable
 from agent.errors import UserError
 from agent.files import write_atomically
-from agent.terminal import printable
 from arena.evaluation.run_folder import DEFAULT_ROOT
 from arena.evaluation.score import INTERVAL_METHOD
 from arena.pages.leaderboard.entries import Entry, read_entries

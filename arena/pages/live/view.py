@@ -20,7 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
-from agent.terminal import printable
+from agent.command_line.terminal import printable
 from arena.evaluation.level_run import LevelRun
 from arena.evaluation.score import level_score, mean_score
 from arena.pages.live.server import LiveServer

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.terminal import printable
+from agent.command_line.terminal import printable
 from arena.pages.page import NOTHING, number, signed, signed_pair
 from arena.pages.report.comparison import ComparedLevel, Comparison, Difference
 from arena.pages.report.comparison_page import differing_settings

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.command_line import option
+from agent.command_line.ranges import COUNT, SEED
+from agent.command_line.terminal import program
 from agent.errors import UserError
 from agent.files import write_atomically
-from agent.option_checks import COUNT, SEED
 from agent.settings import CONTEST_STEPS, PLAY, read_play
-from agent.terminal import program
 from arena.evaluation.score import Interval
 from arena.pages.tuning.page import group_name, tuning_page
 from arena.tuner.advice import Advice, advise_on

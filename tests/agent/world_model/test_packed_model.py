@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import (
     EVOLUTION_ARRAYS,

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.evolution import Evolution
-from agent.hall_of_fame import hall_of_fame_bytes, initial_candidates, read_hall_of_fame
+from agent.evolution.cma_es import Evolution
+from agent.evolution.hall_of_fame import hall_of_fame_bytes, initial_candidates, read_hall_of_fame
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import (
     HALL_OF_FAME,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 from agent.world_model.controller import Controller, n_parameters
 from agent.world_model.memory import Memory
 from agent.world_model.packed_model import PRESETS, ModelSpec, load

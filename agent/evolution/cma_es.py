@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.evolution_files import (
+from agent.evolution.state_files import (
     FORMAT_VERSION,
     Arrays,
     EvolutionError,

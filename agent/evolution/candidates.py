@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 from agent.world_model.controller import Controller
 
 CANDIDATES_KEPT = 200  # from past populations; a budget of short episodes draws thousands

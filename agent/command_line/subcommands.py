@@ -14,8 +14,8 @@ from typing import Any
 
 from agent import command_line
 from agent.command_line import option
+from agent.command_line.parser import Paragraphs, Parser
 from agent.errors import USER_ERROR_EXIT_CODE, UserError, nearest_names
-from agent.parser import Paragraphs, Parser
 
 SHELLS = ("bash", "zsh")
 

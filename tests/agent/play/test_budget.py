@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent import candidates as candidates_module
 from agent.buttons import press
-from agent.candidates import Candidates
+from agent.evolution import candidates as candidates_module
+from agent.evolution.candidates import Candidates
 from agent.explore.explorer import Explorer
 from agent.gym_remote.messages import TimestepTimeoutError
 from agent.journal import Journal

@@ -13,8 +13,8 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.candidates import InitialCandidate
-from agent.evolution import Evolution
+from agent.evolution.candidates import InitialCandidate
+from agent.evolution.cma_es import Evolution
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import HALL_OF_FAME, PackedModel, PackedModelError
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 from arena.environment.levels import Level
 from training.search.history import HALL_OF_FAME
 from training.search.rollouts import Rollout, RolloutRequest

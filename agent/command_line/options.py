@@ -17,15 +17,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from agent.command_line.parser import AsTuple, Paragraphs, Parser
+from agent.command_line.ranges import check_ranges
+from agent.command_line.terminal import degrade_output, printable
 from agent.errors import (
     INTERRUPTED_EXIT_CODE,
     USER_ERROR_EXIT_CODE,
     UserError,
     nearest_names,
 )
-from agent.option_checks import check_ranges
-from agent.parser import AsTuple, Paragraphs, Parser
-from agent.terminal import degrade_output, printable
 
 Options = TypeVar("Options")
 Presets = Mapping[str, Mapping[str, Any]]

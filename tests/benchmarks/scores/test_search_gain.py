@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 from agent.world_model.packed_model import NETWORKS, load
 from benchmarks.scores import search_gain
 from tests.helpers.contest_plays import packed

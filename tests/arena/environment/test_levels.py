@@ -55,7 +55,7 @@ def test_the_sets_have_the_contests_sizes() -> None:
 
 def test_the_projects_own_game_is_found_by_each_of_its_names() -> None:
     levels = level_sets()["pangolin-validation"]
-    folder = Path(__file__).parents[2] / "game" / "integrations"
+    folder = Path(__file__).parents[3] / "game" / "integrations"
     assert {level.integration for level in levels} == {folder}
     for level in levels:
         check_available(level)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agent.evolution import SIGMA_RANGE, Evolution, centred_ranks
-from agent.evolution_files import EvolutionError
+from agent.evolution.cma_es import SIGMA_RANGE, Evolution, centred_ranks
+from agent.evolution.state_files import EvolutionError
 from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS, PRESETS
 
@@ -257,7 +257,7 @@ def test_the_state_is_small(tmp_path: Path, size: int, megabytes: int) -> None:
 def test_the_search_needs_no_plotting() -> None:
     script = (
         "import sys; sys.modules['matplotlib'] = None\n"  # the container does not contain it
-        "from agent.evolution import Evolution\n"
+        "from agent.evolution.cma_es import Evolution\n"
         "print(Evolution(4, 4, 0.5, seed=1).ask().shape)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -275,7 +275,7 @@ _ASK = """
 import subprocess
 import sys
 from pathlib import Path
-from agent.evolution import Evolution
+from agent.evolution.cma_es import Evolution
 sys.stdout.write(Evolution.load(Path(sys.argv[1])).ask().tobytes().hex())
 """
 
