@@ -1,0 +1,89 @@
+"""Weights and training states as safetensors: unlike a pickle, they contain no code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from stable_baselines3.common.policies import ActorCriticPolicy
+from torch import nn
+
+from agent.errors import UserError
+from agent.files import write_atomically
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write the weights of a network; a reader sees the old file or the new one."""
+    write_atomically(path, save({name: t.contiguous() for name, t in network.state_dict().items()}))
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load weights that `save_weights` wrote.
+
+    Raises:
+        UserError: the file is missing, is no safetensors file, or is of another network.
+    """
+    found = _read(path)
+    _check(network.state_dict(), found, path)
+    network.load_state_dict(found)
+
+
+def save_training(policy: ActorCriticPolicy, steps: int, path: Path) -> None:
+    """Write the weights and the state of Adam of a policy in training.
+
+    Args:
+        policy: the policy.
+        steps: timesteps of training so far.
+        path: the file.
+    """
+    tensors = {f"policy.{name}": t.contiguous() for name, t in policy.state_dict().items()}
+    for number, state in policy.optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{number}.{name}": value for name, value in state.items()}
+    tensors["steps"] = torch.tensor(steps)
+    write_atomically(path, save(tensors))
+
+
+def load_training(policy: ActorCriticPolicy, path: Path) -> int:
+    """Load what `save_training` wrote, and return the timesteps of training.
+
+    Raises:
+        UserError: the file can't be read or is of another network.
+    """
+    found = _read(path)
+    steps = int(found.pop("steps", torch.tensor(0)))
+    weights = {n.removeprefix("policy."): t for n, t in found.items() if n.startswith("policy.")}
+    _check(policy.state_dict(), weights, path)
+    policy.load_state_dict(weights)
+    optimizer = policy.optimizer.state_dict()
+    for name, value in found.items():
+        if name.startswith("adam."):
+            _, number, key = name.split(".")
+            optimizer["state"].setdefault(int(number), {})[key] = value
+    policy.optimizer.load_state_dict(optimizer)
+    return steps
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return dict(load_file(path))
+    except FileNotFoundError:
+        raise UserError(
+            f"there are no weights at {path}: train them with `python -m baselines.pretrain`,"
+            " or omit the option to begin with random weights"
+        ) from None
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"the weights {path} can't be read: {error}") from None
+
+
+def _check(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor], path: Path) -> None:
+    for name in sorted({*expected, *found}):
+        shapes = [tuple(t[name].shape) if name in t else None for t in (expected, found)]
+        if shapes[0] != shapes[1]:
+            raise UserError(
+                f"the weights {path} are of another network: {name} has the shape {shapes[1]},"
+                f" expected {shapes[0]}"
+            )
+    if not all(bool(torch.isfinite(value).all()) for value in found.values()):
+        raise UserError(f"the weights {path} contain a value that is not finite: train them again")
