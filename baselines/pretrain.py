@@ -10,9 +10,12 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import gymnasium as gym
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor
 
 from agent import command_line
@@ -65,6 +68,7 @@ class Checkpoints(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         policy = self.model.policy
+        assert isinstance(policy, ActorCriticPolicy)
         if not all(bool(torch.isfinite(value).all()) for value in policy.parameters()):
             raise UserError(
                 f"a weight is no longer finite after {self.num_timesteps:,} timesteps; the last"
@@ -139,7 +143,7 @@ class _Maker:
     levels: tuple[Level, ...]
     settings: PpoSettings
 
-    def __call__(self) -> object:
+    def __call__(self) -> gym.Env[Any, Any]:
         from arena.environment.gymnasium_env import LevelsEnv
 
         return wrap(

@@ -16,7 +16,7 @@ from agent.files import write_atomically
 
 def save_weights(network: nn.Module, path: Path) -> None:
     """Write the weights of a network; a reader sees the old file or the new one."""
-    write_atomically(path, save({name: t.contiguous() for name, t in network.state_dict().items()}))
+    write_atomically(path, save(_parameters(network)))
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
@@ -26,8 +26,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
         UserError: the file is missing, is no safetensors file, or is of another network.
     """
     found = _read(path)
-    _check(network.state_dict(), found, path)
-    network.load_state_dict(found)
+    _load(network, found, path)
 
 
 def save_training(policy: ActorCriticPolicy, steps: int, path: Path) -> None:
@@ -38,7 +37,7 @@ def save_training(policy: ActorCriticPolicy, steps: int, path: Path) -> None:
         steps: timesteps of training so far.
         path: the file.
     """
-    tensors = {f"policy.{name}": t.contiguous() for name, t in policy.state_dict().items()}
+    tensors = {f"policy.{name}": tensor for name, tensor in _parameters(policy).items()}
     for number, state in policy.optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{number}.{name}": value for name, value in state.items()}
     tensors["steps"] = torch.tensor(steps)
@@ -54,8 +53,7 @@ def load_training(policy: ActorCriticPolicy, path: Path) -> int:
     found = _read(path)
     steps = int(found.pop("steps", torch.tensor(0)))
     weights = {n.removeprefix("policy."): t for n, t in found.items() if n.startswith("policy.")}
-    _check(policy.state_dict(), weights, path)
-    policy.load_state_dict(weights)
+    _load(policy, weights, path)
     optimizer = policy.optimizer.state_dict()
     for name, value in found.items():
         if name.startswith("adam."):
@@ -77,7 +75,13 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         raise UserError(f"the weights {path} can't be read: {error}") from None
 
 
-def _check(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor], path: Path) -> None:
+def _parameters(network: nn.Module) -> dict[str, torch.Tensor]:
+    # A state_dict would name the parameters that policy and value share three times.
+    return {name: value.detach().contiguous() for name, value in network.named_parameters()}
+
+
+def _load(network: nn.Module, found: dict[str, torch.Tensor], path: Path) -> None:
+    expected = _parameters(network)
     for name in sorted({*expected, *found}):
         shapes = [tuple(t[name].shape) if name in t else None for t in (expected, found)]
         if shapes[0] != shapes[1]:
@@ -87,3 +91,5 @@ def _check(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor], pa
             )
     if not all(bool(torch.isfinite(value).all()) for value in found.values()):
         raise UserError(f"the weights {path} contain a value that is not finite: train them again")
+    for name, value in expected.items():
+        value.copy_(found[name])
