@@ -88,7 +88,7 @@ class SearchBudget:
             check_available(level)
 
     def settings(self) -> dict[str, Any]:
-        """Returns the settings that are the same for all runs in a file, as JSON values."""
+        """Return the settings that are the same for all runs in a file, as JSON values."""
         levels, measured = select(self.levels), select(self.measure)
         return {
             "levels": [level.name for level in levels],
