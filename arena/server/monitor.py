@@ -1,7 +1,7 @@
 """The contest's monitor: `monitor.csv`, a row per episode, and `log.csv`, a row per 1,000 steps.
 
-The contest's score is computed from them, so they are written as its own code wrote them. An
-episode's row is written at the *next* reset, so an episode that the end of the budget cuts has none.
+The contest's score is computed from them, so they are written as its own code wrote them. The row
+of an episode is written at the *next* reset, so an episode that the budget's end cuts has no row.
 """
 
 from __future__ import annotations
