@@ -166,8 +166,8 @@ class VariantPlayer:
             variant: one of VARIANTS.
             seed: random seed of the run.
             max_steps: limit of an episode in agent steps.
-            early_stop_reward: the episode ends once the mean reward of its last 300 steps is
-                lower; None: no episode is ended early.
+            early_stop_reward: mean reward of the last 300 steps below which an episode is ended
+                early; None: no episode is ended early.
         """
         self._world_model = open_variant(networks, variant, seed)
         self._max_steps = max_steps
