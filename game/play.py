@@ -186,7 +186,7 @@ def _frames(window: Any, rate: float, seconds: float, interrupted: Sequence[int]
 
 
 def find_level(options: Options) -> tuple[Path, str, str]:
-    """Find the folder, the game and the name of a level; without a name, of the first level.
+    """Find the folder, the game and the name of a level; by default the first level.
 
     Raises:
         PlayError: no shipped level has this name.

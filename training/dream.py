@@ -1,4 +1,4 @@
-"""Writes a picture and a video of M's dreams: predictions of an episode from its own samples."""
+"""Writes a picture and a video of M's dreams, in which M continues an episode without frames."""
 
 from __future__ import annotations
 

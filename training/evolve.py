@@ -66,8 +66,8 @@ class Options:
         within=RETURN,
     )
     validation: str = option(
-        "levels on which the distribution's mean is measured as well, as for --levels; the search "
-        "does not learn from them",
+        "levels on which the distribution's mean is measured too, given as for --levels; the "
+        "search does not learn from them",
         "",
     )
     generations: int = option("total number of generations", 100, within=COUNT)
@@ -93,8 +93,8 @@ class Options:
         "maximum steps of an episode, 15 per second; the contest allows 4500", 4500, within=COUNT
     )
     early_stop_reward: float | None = option(
-        "end an episode once the mean reward of its last 300 steps is lower; the original 2018 "
-        "agent used 10 [no early stop]",
+        "mean reward of the last 300 steps below which an episode is ended early; the original "
+        "2018 agent used 10 [no early stop]",
         None,
         within=RETURN,
     )

@@ -1,7 +1,8 @@
 """Trains M, the MDN-LSTM, to predict the next latent of a dataset's episodes.
 
 V encodes each frame once, as a Gaussian, and each batch draws new latents from these Gaussians. All
-reported metrics are measured on held-out episodes and compared with a predictor of no change.
+reported metrics are measured on held-out episodes, and compared with the prediction that the latent
+does not change.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Level:
         return cls(game, state, scenario, Path(integration) if integration else None)
 
     def to_json(self) -> dict[str, str | None]:
-        """The level as JSON values: game, state, scenario, integration."""
+        """Return the level as JSON values: game, state, scenario, integration."""
         integration = str(self.integration) if self.integration else None
         return {
             "game": self.game,
@@ -107,26 +107,26 @@ class Level:
 
 @cache
 def level_sets() -> Mapping[str, tuple[Level, ...]]:
-    """The contest's level sets and the bundled game's, by name."""
+    """Return the contest's level sets and the bundled game's, by name."""
     return _levels_of(CONTEST_FILE, None)
 
 
 @cache
 def set_descriptions() -> Mapping[str, str]:
-    """Name of a level set -> its description in a few words."""
+    """Return the description of each level set in a few words, by name."""
     sets = read_level_file(CONTEST_FILE)["sets"]
     return {name: str(entry["about"]) for name, entry in sets.items()}
 
 
 @cache
 def built_from() -> Mapping[str, str]:
-    """Custom contest game -> the game whose ROM its `rom.delta` applies to."""
+    """Return, for each custom contest game, the game whose ROM its `rom.delta` applies to."""
     return dict(read_level_file(CONTEST_FILE)["built_from"])
 
 
 @cache
 def joined_from() -> Mapping[str, tuple[str, ...]]:
-    """Lock-on game -> the games whose ROMs, concatenated in this order, are its ROM."""
+    """Return, for each lock-on game, the games whose concatenated ROMs are its ROM, in order."""
     joined = read_level_file(CONTEST_FILE)["joined_from"]
     return {game: tuple(parts) for game, parts in joined.items()}
 
@@ -136,8 +136,8 @@ def select(text: str) -> list[Level]:
 
     Args:
         text: parts separated by commas. Each is SET, GAME:STATE, DIR (all levels of a folder's
-            `levels.json`), DIR:SET or DIR:GAME:STATE. A set's name wins over a folder's: write
-            ./NAME for the folder.
+            `levels.json`), DIR:SET or DIR:GAME:STATE. If a set and a folder have the same name, the
+            set is selected: write ./NAME for the folder.
 
     Raises:
         LevelError: a part names nothing (the message suggests the nearest names), or there is no
@@ -155,7 +155,7 @@ def select(text: str) -> list[Level]:
 
 
 def read_folder(folder: Path) -> Mapping[str, tuple[Level, ...]]:
-    """The level sets of a folder of a user's own game.
+    """Read the level sets of a folder of a user's own game.
 
     The folder contains `levels.json` and one folder per game, laid out as stable-retro's are:
 
@@ -179,7 +179,7 @@ def register_integration(level: Level) -> Integrations:
     """Register the folder of a level's game with stable-retro; pass the result as `inttype`.
 
     It replaces the folder registered before. A game of the same name in stable-retro's own data
-    is not used in its place.
+    is not used instead.
     """
     if level.integration is None:
         return Integrations.CONTRIB  # the stable set and the contributed one
@@ -189,7 +189,7 @@ def register_integration(level: Level) -> Integrations:
 
 
 def known_games(where: Integrations) -> list[str]:
-    """The games in stable-retro's data, or in the registered folder; [] if it does not exist."""
+    """Return the games in stable-retro's data or in the registered folder; [] if it is missing."""
     try:
         games: list[str] = stable_retro.data.list_games(where)
     except OSError:
@@ -233,7 +233,7 @@ def _with_known_data(level: Level) -> Level:
 
 
 def _split_folder(part: str) -> tuple[Path | None, str]:
-    """DIR, DIR:SET or DIR:GAME:STATE -> the folder and the rest; no folder: (None, "")."""
+    """Split DIR, DIR:SET or DIR:GAME:STATE into the folder and the rest; (None, "") without one."""
     pieces = part.split(":")
     for end in range(len(pieces), 0, -1):  # the longest first: a folder's name may contain a colon
         folder = ":".join(pieces[:end])

@@ -201,7 +201,7 @@ def _lock(path: Path) -> IO[bytes] | None:
 def _find_unfinished(
     root: Path, settings: Mapping[str, Any], seeds: Mapping[str, int | None], argv: Sequence[str]
 ) -> RunFolder | None:
-    """The newest run under `root` with these settings and levels that are not played yet."""
+    """Open the newest run under `root` with these settings and with levels not played yet."""
     candidates = sorted(root.iterdir(), reverse=True) if root.is_dir() else []
     for path in candidates:
         try:
@@ -227,7 +227,7 @@ def _new_path(root: Path, name: str) -> Path:
 
 
 def _provenance() -> dict[str, Any]:
-    """Commit, package versions and device; never the environment's variables."""
+    """Return commit, package versions and device; never the environment's variables."""
     return {
         "commit": _commit(),
         "packages": {"python": platform.python_version(), **_versions()},
@@ -250,7 +250,7 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str | None:
-    """The project's commit, with `+changes` if the working tree differs from it."""
+    """Return the project's commit, with `+changes` if the working tree differs from it."""
     git = ["git", "-C", str(PROJECT_DIR)]
     try:
         top, head = subprocess.run(
@@ -282,5 +282,5 @@ def _processor() -> str:
 
 
 def current_command() -> list[str]:
-    """The command line of this process."""
+    """Return the command line of this process."""
     return [Path(sys.executable).name, *sys.argv]

@@ -1,4 +1,4 @@
-"""Exports V and M to ONNX in evolve's run folder, once: a resumed run uses the same files."""
+"""Exports V and M to ONNX in evolve's run folder. A resumed run uses the same files."""
 
 from __future__ import annotations
 

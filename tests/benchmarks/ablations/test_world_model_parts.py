@@ -132,7 +132,7 @@ def test_the_first_variant_is_the_agent(networks: Path, monkeypatch: pytest.Monk
 
 
 def fake_rollout(task: RolloutRequest) -> Rollout:
-    """Returns a result that depends on the parameters, the level and the seed."""
+    """Return a result that depends on the parameters, the level and the seed."""
     return Rollout(float(task.parameters.sum()) + task.seed % 100 + len(task.level.state), 10)
 
 

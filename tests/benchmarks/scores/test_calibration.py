@@ -30,7 +30,7 @@ LEVELS = ["G:ZoneA", "G:ZoneB"]
 
 
 def results(**agents: list[list[float]]) -> CalibrationScores:
-    """Returns scores with these returns: name (with _ for a space) -> level -> episodes."""
+    """Return scores with these returns: name (with _ for a space) -> level -> episodes."""
     made = CalibrationScores(SETTINGS, LEVELS)
     for name, rows in agents.items():
         for level, returns in zip(LEVELS, rows, strict=False):
