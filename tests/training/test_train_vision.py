@@ -170,7 +170,7 @@ def train_vision_step(trainer: train_vision.VisionTrainer, folder: Path) -> None
 
 
 def test_a_folder_of_another_run_is_refused(data: Path, finished: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match="another command .batch is 8 there and 9 now"):
+    with pytest.raises(RunFolderError, match="another command .batch: 8 -> 9"):
         run(data, finished, "--batch", "9")
     shutil.copytree(finished, tmp_path / "copy")
     settings = json.loads((tmp_path / "copy/run.json").read_text())["settings"]
