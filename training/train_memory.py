@@ -24,18 +24,12 @@ from training.data.latents import Sequences
 from training.models.encode import encode_dataset
 from training.models.evaluation import evaluate_memory
 from training.models.networks import MDNLSTM, VAE, expert_action_loss, mdn_loss
-from training.models.weights import (
-    MEMORY_WEIGHTS,
-    VISION_WEIGHTS,
-    copy_weights,
-    load_network,
-    save_network,
-)
+from training.models.weights import copy_weights, load_network, save_network
 from training.pictures.dreams import draw_dream
 from training.runs.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_device
 from training.runs.loop import Schedule, TrainingState, train
 from training.runs.run_folder import read_result, stage_run, write_result
-from training.runs.stages import TRAIN_MEMORY, TRAIN_VISION
+from training.runs.stages import MEMORY_WEIGHTS, TRAIN_MEMORY, TRAIN_VISION, VISION_WEIGHTS
 
 MAX_GRADIENT_NORM = 10.0  # gradients of the LSTM are clipped to this norm
 

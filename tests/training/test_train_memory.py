@@ -23,10 +23,11 @@ from training.models.checkpoint import load_networks
 from training.models.encode import LATENTS, encode_dataset
 from training.models.networks import MDNLSTM, VAE
 from training.models.untrained import random_networks
-from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
+from training.models.weights import load_network
 from training.pictures.dreams import dream
 from training.runs.loop import take_step
 from training.runs.resume import TrainingError
+from training.runs.stages import MEMORY_WEIGHTS, VISION_WEIGHTS
 
 MEMORY_OPTIONS = train_memory.Options(data="", vision=Path(), out=Path(), batch=4)
 

@@ -24,8 +24,9 @@ from training.data.dataset import DataError, Dataset
 from training.data.frames import read_frames
 from training.models.checkpoint import load_networks
 from training.models.networks import VAE
-from training.models.weights import VISION_WEIGHTS, load_network
+from training.models.weights import load_network
 from training.runs.resume import TrainingError
+from training.runs.stages import VISION_WEIGHTS
 
 
 @pytest.fixture(scope="module")

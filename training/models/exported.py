@@ -12,10 +12,10 @@ from agent.world_model.packed_model import NETWORKS as PACKED
 from training.models.checkpoint import load_networks
 from training.models.export import export_memory, export_vision
 from training.models.networks import MDNLSTM, VAE
-from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
+from training.models.weights import load_network
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.runs.stages import SPEC, TRAIN_MEMORY, TRAIN_VISION
+from training.runs.stages import MEMORY_WEIGHTS, SPEC, TRAIN_MEMORY, TRAIN_VISION, VISION_WEIGHTS
 
 
 def prepare_networks(

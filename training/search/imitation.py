@@ -11,9 +11,8 @@ from safetensors.numpy import load_file
 
 from agent.buttons import ACTION_BUTTONS
 from agent.world_model.packed_model import ModelSpec
-from training.models.weights import MEMORY_WEIGHTS
 from training.runs.run_folder import read_result
-from training.runs.stages import TRAIN_MEMORY
+from training.runs.stages import MEMORY_WEIGHTS, TRAIN_MEMORY
 
 
 def read_imitation(memory_run: Path, spec: ModelSpec) -> NDArray[np.float64]:
