@@ -31,8 +31,8 @@ scaled() {
 
 # build LETTER SEED LEVELS: builds fresh levels, with seeds that the shipped level sets do not use
 build() {
-    [ -e "$runs/fresh-$1/levels.json" ] || python -m game.build --seed "$2" \
-        --levels "$(scaled "$3" 1)" --out "$runs/fresh-$1" --game "PangolinDashFresh$1-Genesis"
+    python -m game.build --seed "$2" --levels "$(scaled "$3" 1)" --out "$runs/fresh-$1" \
+        --game "PangolinDashFresh$1-Genesis"
 }
 
 # collect NUMBER LEVELS DEMONSTRATIONS FRAMES STEPS POLICIES [PRETRAINED]: collects a dataset

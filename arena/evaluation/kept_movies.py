@@ -72,8 +72,10 @@ def keep_chosen_movies(folder: Path, returns: Sequence[float]) -> dict[str, Kept
         if number in recorded:
             path = folder / f"{name}.bk2"
             with contextlib.suppress(OSError):  # the agent has put something else in its place
-                write_atomically(path, read_guarded(recorded[number], MAX_MOVIE_BYTES))
-                kept[name] = KeptMovie(path, number)
+                content = read_guarded(recorded[number], MAX_MOVIE_BYTES)
+                if content:  # else the server was killed before the emulator wrote it
+                    write_atomically(path, content)
+                    kept[name] = KeptMovie(path, number)
     for path in recorded.values():
         _remove(path)
     return kept
