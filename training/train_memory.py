@@ -86,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     dataset = Dataset(options.data)
     refuse_held_out(episode.level for episode in dataset.episodes)
+    if options.start is not None:
+        copy_weights(options.start, MDNLSTM(vae.spec))  # fails before the folder is made
     with stage_run(TRAIN_MEMORY, options, free=("steps", "device", "precision")) as folder:
         torch.set_num_threads(options.threads)
         digest = vision["files"][VISION_WEIGHTS]

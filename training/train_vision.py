@@ -124,6 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check(options)
     spec = PRESETS[options.model]
     dataset = read_dataset(options.data)
+    if options.start is not None:
+        copy_weights(options.start, VAE(spec))  # fails before the folder is made
     with stage_run(TRAIN_VISION, options, free=("steps", "device", "precision")) as folder:
         torch.set_num_threads(options.threads)
         held_out = sample_frames(dataset.held_out, spec, EVALUATED_FRAMES)

@@ -216,6 +216,7 @@ def test_a_run_can_start_from_the_weights_of_a_run(
         TrainingError, match="is a run of 'train_vision'.*Use a run of train_memory"
     ):
         run(data, vision, tmp_path / "other", "--start", str(vision))
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_run_can_start_from_a_packed_model(data: Path, vision: Path, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def test_a_run_can_start_from_the_weights_of_a_run(
         assert torch.allclose(ours, tensor, atol=1e-6), name
     with pytest.raises(TrainingError, match="has the sizes 'compact'.*same --model"):
         run(data, tmp_path / "other", "--model", "original2018", "--start", str(finished))
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_run_can_start_from_a_packed_model(data: Path, tmp_path: Path) -> None:
@@ -188,6 +189,7 @@ def test_a_damaged_dataset_or_checkpoint_is_refused(
     (tmp_path / "data/episode-00000000/frames/c/0/0/0").unlink()
     with pytest.raises(DataError, match="is missing"):
         run(tmp_path / "data", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
     shutil.copytree(finished, tmp_path / "copy")
     (tmp_path / "copy/checkpoints/00000004/arrays.safetensors").write_bytes(b"short")
     with pytest.raises(TrainingError, match="is damaged.*Delete it"):
