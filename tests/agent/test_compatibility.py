@@ -22,7 +22,7 @@ def base(tmp_path: Path) -> Path:
 
 
 def test_an_agent_plays_until_the_budget_is_used(base: Path) -> None:
-    running = Running(base, timestep_limit=8)
+    running = Running(base, timesteps=8)
     env = RemoteEnv(str(base))
     assert (env.action_space.n, env.action_space.shape) == (12, (12,))
     assert env.observation_space.shape == SHAPE

@@ -19,7 +19,7 @@ import pytest
 from agent.errors import UserError
 from arena.evaluation import agent_process
 from arena.evaluation.agent_process import AgentError, WorkingDirectory, tail
-from arena.evaluation.agents import AgentOptions, CommandAgent, LocalAgent
+from arena.evaluation.agents import COMPATIBILITY, AgentOptions, CommandAgent, LocalAgent
 from tests.helpers.agent_programs import RUN, play, script
 
 # An agent that records its arguments, working directory and environment.
@@ -66,7 +66,7 @@ def test_paths_of_the_callers_directory_are_found_from_the_agents(
     given = json.loads((level_dir / "out" / "given.json").read_text())
     assert given["argv"][1:] == [f"--pretrained={tmp_path / 'model'}", "--lr=0.1", "-x=model/none"]
     assert given["environment"]["PRETRAINED"] == str(tmp_path / "model")
-    expected = [str(tmp_path), str(tmp_path / "source"), "/elsewhere"]
+    expected = [str(tmp_path), str(tmp_path / "source"), "/elsewhere", str(COMPATIBILITY)]
     assert given["environment"]["PYTHONPATH"].split(os.pathsep) == expected
 
 
