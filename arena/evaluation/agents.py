@@ -231,14 +231,20 @@ class CommandAgent:
 
     @property
     def name(self) -> str:
-        script = next((word for word in self.words[1:] if not word.startswith("-")), self.words[0])
-        return Path(script).stem or "command"
+        return Path(self._script() or self.words[0]).stem or "command"
 
     def check(self) -> None:
+        """Raise an AgentError if the program, or the file of its Python script, does not exist."""
         program = self._command()[0]
         if shutil.which(program) is None:
             problem = "is not executable" if Path(program).exists() else "was not found"
-            raise AgentError(f"--agent-command: {self.words[0]!r} {problem}: give a program")
+            raise AgentError(
+                f"--agent-command: {self.words[0]!r} {problem}: give a program, for example"
+                f' "{sys.executable} my_agent.py"'
+            )
+        script = self._script()
+        if script.endswith(".py") and not (self.caller_dir / script).exists():
+            raise AgentError(f"--agent-command: {script!r} was not found in {self.caller_dir}")
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "command", "command": self._command(), **self.options.describe()}
@@ -258,6 +264,10 @@ class CommandAgent:
             return AgentProcess(self._command(), directory, environment)
         except OSError as error:  # for example a program for another architecture
             raise AgentError(f"{self.words[0]!r} can't be started: {error.strerror}") from error
+
+    def _script(self) -> str:
+        """The first argument that is no option; "" if there is none."""
+        return next((word for word in self.words[1:] if not word.startswith("-")), "")
 
     def _command(self) -> list[str]:
         return [self._absolute(word) for word in self.words]

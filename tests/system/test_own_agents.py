@@ -72,6 +72,27 @@ except TimestepTimeoutError:
 """
 
 
+# As OpenAI's JERK does: it imports gym, which is not installed here, and wraps the environment.
+SAMPLING_AGENT_OF_2018 = """
+import gym
+import gym_remote.client as grc
+import gym_remote.exceptions as gre
+
+class Tracked(gym.Wrapper):
+    def step(self, action):
+        return self.env.step(action.copy())
+
+try:
+    env = Tracked(grc.RemoteEnv('tmp/sock'))
+    while True:
+        env.reset()
+        while not env.step(env.action_space.sample())[2]:
+            pass
+except gre.GymRemoteError as e:
+    print('exception', e)
+"""
+
+
 def press_sometimes() -> object:
     import random
 
@@ -103,6 +124,16 @@ class Player:
             frame, done = env.reset(), False  # type: ignore[attr-defined]
             while not done:
                 frame, _, done, _ = env.step(policy(frame))  # type: ignore
+
+
+class Sampler:
+    """The policy of SAMPLING_AGENT_OF_2018."""
+
+    def play(self, env: object) -> None:
+        while True:
+            env.reset()  # type: ignore[attr-defined]
+            while not env.step(env.action_space.sample())[2]:  # type: ignore[attr-defined]
+                pass
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +171,16 @@ def test_an_agent_of_2018_runs_unchanged_and_scores_what_the_same_policy_does(
     stdout = next(Path("run").rglob("agent-stdout.txt")).read_text()
     assert stdout.startswith("connecting to remote environment\nepisode complete\n")
     assert "\nexception" in stdout
+
+
+def test_the_seed_reaches_an_agent_that_samples_actions(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(folder, "sampler.py", SAMPLING_AGENT_OF_2018)
+    returns = command_line(monkeypatch, "--agent-command", f"{sys.executable} sampler.py")
+    assert from_python(Sampler).returns == {LEVEL: returns}
+    stdout = next(Path("run").rglob("agent-stdout.txt")).read_text()
+    assert stdout == "exception the budget of timesteps is used up\n"
 
 
 def test_a_program_with_our_client_scores_the_same(
@@ -197,7 +238,8 @@ def test_an_error_of_the_agent_is_raised() -> None:
 
 
 def test_mistakes_leave_nothing_behind(folder: Path) -> None:
-    for player, problem in {3: "can't play", "jerkk": "there is no agent 'jerkk'"}.items():
+    agents = {3: "can't play", dict: "can't play", "jerkk": "there is no agent 'jerkk'"}
+    for player, problem in agents.items():
         with pytest.raises(UserError, match=problem):
             from_python(player)
     with pytest.raises(UserError, match="--budget-steps is 0"):

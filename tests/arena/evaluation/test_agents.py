@@ -109,7 +109,9 @@ def test_the_working_directory_has_a_path_short_enough_for_a_socket(
         ("", "is empty"),
         ("python 'agent.py", "can't be split"),
         ("no-such-program-here x", "was not found"),
-        ("./not-executable", "is not executable"),
+        ("./not-executable", "is not executable: give a program, for example .*python"),
+        ("not-executable", "is not executable"),
+        (f"{sys.executable} -u misspelled.py", "'misspelled.py' was not found in /"),
     ],
 )
 def test_a_command_that_cannot_start_gives_one_clear_error(
