@@ -3,10 +3,20 @@
 from arena import evaluate
 """
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from arena.evaluation.python_evaluation import evaluate as evaluate
+
+# Agents of the contest are often called agent.py. Python would import such a file of the working
+# folder in place of the package `agent`.
+_agent = find_spec("agent")
+if _agent is not None and _agent.submodule_search_locations is None:
+    raise ImportError(
+        f"{_agent.origin} hides this project's package `agent`: rename it, or work in another"
+        " folder"
+    )
 
 
 def __getattr__(name: str) -> Any:

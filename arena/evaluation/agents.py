@@ -206,7 +206,8 @@ class CommandAgent:
     environment contains SOCKET_DIR, OUTPUT_DIR, BUDGET_STEPS and, when given, SEED, LOCK_IN_SCORE,
     LOCK_IN_RULE and REPEATS. The working directory differs from the caller's: words, values of
     `--option=value` and PRETRAINED are made absolute if they name an existing file or folder, and
-    so is PYTHONPATH, which begins with the caller's directory.
+    so is PYTHONPATH. A Python script imports from its own folder, as always; any other command
+    also imports from the caller's directory.
     Agents of 2018 find the module `gym_remote` (`agent.compatibility`).
     """
 
@@ -256,7 +257,7 @@ class CommandAgent:
             **self.options.environment(),
             "SOCKET_DIR": str(directory.socket_dir),
             "OUTPUT_DIR": str(directory.output_dir),
-            "PYTHONPATH": _python_path(self.caller_dir, COMPATIBILITY),
+            "PYTHONPATH": _python_path(*self._import_dirs(), last=COMPATIBILITY),
         }
         if "PRETRAINED" in environment:
             environment["PRETRAINED"] = self._absolute(environment["PRETRAINED"])
@@ -268,6 +269,11 @@ class CommandAgent:
     def _script(self) -> str:
         """The first argument that is no option; "" if there is none."""
         return next((word for word in self.words[1:] if not word.startswith("-")), "")
+
+    def _import_dirs(self) -> tuple[Path, ...]:
+        # `python -m my_agent` imports from the caller's directory. For a script, which does not,
+        # this project's own folder would hide packages with the names of its folders: `baselines`.
+        return () if self._script().endswith(".py") else (self.caller_dir,)
 
     def _command(self) -> list[str]:
         return [self._absolute(word) for word in self.words]
@@ -281,8 +287,8 @@ class CommandAgent:
         return f"{option}{equals}{path}" if value and path.exists() else word
 
 
-def _python_path(first: Path, last: Path | None = None) -> str:
-    """The caller's PYTHONPATH between two folders; absolute, for an agent in another directory."""
+def _python_path(*first: Path, last: Path | None = None) -> str:
+    """The caller's PYTHONPATH between folders; absolute, for an agent in another directory."""
     callers = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    folders = [str(first), *map(os.path.abspath, callers), str(last or "")]
+    folders = [*map(str, first), *map(os.path.abspath, callers), str(last or "")]
     return os.pathsep.join(filter(None, folders))

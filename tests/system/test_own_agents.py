@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -247,3 +248,10 @@ def test_mistakes_leave_nothing_behind(folder: Path) -> None:
     with pytest.raises(UserError, match="airstriker"):
         evaluate("jerk", "airstrikr")
     assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_hides_the_package_agent_is_named(folder: Path) -> None:
+    script(folder, "agent.py", AGENT_OF_2018)
+    command = [sys.executable, "-c", "from arena import evaluate"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stderr.splitlines()[-1].startswith(f"ImportError: {folder}/agent.py hides this")
