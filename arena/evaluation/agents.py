@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,14 +23,19 @@ from arena.evaluation.run_folder import PROJECT_DIR
 
 COMPATIBILITY = PROJECT_DIR / "agent" / "compatibility"
 OURS = "ours"
-# The agents that come with the project, besides ours: name -> arguments of `python -m`, and what
-# the agent does. Such a program plays through gym_remote; its settings are the environment
-# variables of `AgentOptions`.
+# The agents that come with the project, besides ours: name of the module in `baselines` -> what it
+# does. Such a program plays through gym_remote; its settings are the environment variables of
+# `AgentOptions`.
 BASELINES = {
-    "jerk": ("baselines jerk", "JERK: runs right with random jumps, repeats its best episode"),
-    "random": ("baselines random", "presses B, DOWN, LEFT and RIGHT at random"),
-    "right": ("baselines right", "holds RIGHT"),
+    "random": "presses B, DOWN, LEFT and RIGHT at random",
+    "right": "holds RIGHT",
+    "jerk": "JERK: runs right with random jumps, repeats its best episode",
+    "jerk_mutating": "JERK by gardenermike: repeats its best episode with mutations",
+    "ppo2": "PPO2 of OpenAI's baselines, which learns while it plays",
+    "aborghi": "aborghi's PPO, third in the contest, from random weights",
+    "ppo_course": "PPO of a course about the contest, with one environment in place of 13",
 }
+LEARNING = ("ppo2", "aborghi", "ppo_course")  # they need the extra `baselines`
 
 
 @dataclass(frozen=True)
@@ -181,6 +187,11 @@ class BaselineAgent:
         if self.name not in BASELINES:
             known = ", ".join((OURS, *BASELINES))
             raise AgentError(f"there is no agent {self.name!r}: use one of {known}")
+        if self.name in LEARNING and find_spec("stable_baselines3") is None:
+            raise AgentError(
+                f"the agent {self.name} needs packages that are not installed: pip install -c"
+                " constraints.txt -e '.[baselines]'"
+            )
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "baseline", "baseline": self.name, **self.options.describe()}
@@ -194,7 +205,7 @@ class BaselineAgent:
             "OUTPUT_DIR": str(directory.output_dir),
             "PYTHONPATH": _python_path(PROJECT_DIR),
         }
-        command = [sys.executable, "-m", *BASELINES[self.name][0].split()]
+        command = [sys.executable, "-m", f"baselines.{self.name}"]
         return AgentProcess(command, directory, environment)
 
 

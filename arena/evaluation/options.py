@@ -35,7 +35,7 @@ AGENTS_HELP = "\n".join(
     [
         "agent that comes with the project:",
         f"{OURS}: World Models agent of this project",
-        *(f"{name}: {about}" for name, (_, about) in BASELINES.items()),
+        *(f"{name}: {about}" for name, about in BASELINES.items()),
     ]
 )
 # Headings of --help.
