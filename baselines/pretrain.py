@@ -69,13 +69,22 @@ class Checkpoints(BaseCallback):
     def _on_rollout_start(self) -> None:
         policy = self.model.policy
         assert isinstance(policy, ActorCriticPolicy)
-        if not all(bool(torch.isfinite(value).all()) for value in policy.parameters()):
-            raise UserError(
-                f"a weight is no longer finite after {self.num_timesteps:,} timesteps; the last"
-                f" good checkpoint is kept in {self._folder}. Lower the learning rate"
-            )
+        if not is_finite(policy):
+            raise self.diverged()
         save_training(policy, self.num_timesteps, self._folder / CHECKPOINT)
         print(f"{self.num_timesteps:,} of {self._steps:,} timesteps", file=sys.stderr)
+
+    def diverged(self) -> UserError:
+        """Return the error that says what is kept."""
+        return UserError(
+            f"training diverged: a value is no longer finite after {self.num_timesteps:,} timesteps; the last good"
+            f" checkpoint is kept in {self._folder}. Lower the learning rate"
+        )
+
+
+def is_finite(policy: ActorCriticPolicy) -> bool:
+    """Return whether all weights are finite."""
+    return all(bool(torch.isfinite(value).all()) for value in policy.parameters())
 
 
 def main() -> None:
@@ -124,12 +133,20 @@ def train(options: PretrainOptions, settings: PpoSettings, levels: list[Level]) 
         envs.seed(options.seed + done)
         learner.num_timesteps = done
         if done < options.steps:
-            learner.learn(
-                options.steps - done,
-                callback=Checkpoints(options.out, options.steps),
-                reset_num_timesteps=False,
-                tb_log_name=options.agent,
-            )
+            checkpoints = Checkpoints(options.out, options.steps)
+            try:
+                learner.learn(
+                    options.steps - done,
+                    callback=checkpoints,
+                    reset_num_timesteps=False,
+                    tb_log_name=options.agent,
+                )
+            except ValueError as error:
+                if "invalid values" in str(error):  # torch refuses a distribution with NaN
+                    raise checkpoints.diverged() from None
+                raise
+            if not is_finite(learner.policy):
+                raise checkpoints.diverged()
             save_training(learner.policy, learner.num_timesteps, checkpoint)
     finally:
         envs.close()
