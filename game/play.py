@@ -47,7 +47,9 @@ class Options:
     )
     folder: str = option("folder that contains the game's folder; by default the shipped games", "")
     game: str = option("name of the game, if there are several", "")
-    out: Path = option("folder for the recordings, one for each life", Path("plays"))
+    out: Path = option(
+        "folder for the recordings, one for each life; none is overwritten", Path("plays")
+    )
     scale: int = option(
         "size of the window: screen pixels for each pixel of the game, 1 to 8", 3, within=(1, 8)
     )
@@ -214,8 +216,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Open the window and play."""
     options = parse(Options, argv, prog="python -m game.play")
     folder, game, level = find_level(options)
-    options.out.mkdir(parents=True, exist_ok=True)
     window = Window(320, 224, options.scale, f"Pangolin Dash: {level}")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlayError(f"--out {options.out} can't be created: {error.strerror}") from None
     emulator = Emulator(folder, game, level, record=options.out)
     try:
         with deferred_interrupt() as interrupted:

@@ -17,7 +17,7 @@ from agent.command_line.ranges import COUNT, PROCESSES, RETURN, SEED
 from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
-from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
+from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS, check_address
 from training.data.held_out import HELD_OUT_HELP, check_levels
 from training.runs.executors import FREE, open_executor
 from training.runs.progress import ProgressBar
@@ -118,8 +118,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check_apart(levels, validation)
     for level in (*levels, *validation):
         check_available(level)
+    check_address(options.executor, options.ray_address)
+    # Imported here, because it imports torch, which the worker processes must not load.
+    from training.models.exported import check_runs
+    from training.search.imitation import read_imitation
+
+    check_runs(options.vision, options.memory)
+    start = read_imitation(options.memory) if options.imitate else None
     with stage_run(EVOLVE, options, free=("generations", *FREE, "held_out", "validation")) as run:
-        search, digests = _open_search(run, options, levels, validation)
         make = functools.partial(
             CandidatePlayer,
             (run / NETWORKS).absolute(),
@@ -128,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         executor = open_executor(options.executor, make, options.workers, options.ray_address)
         with executor as workers:
+            search, digests = _open_search(run, options, levels, validation, start)
             with stopping_softly() as stop:
                 _evolve(search, workers, options, stop)
             _finish(search, workers, options, digests)
@@ -135,15 +142,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _open_search(
-    run: Path, options: Options, levels: Sequence[Level], validation: Sequence[Level]
+    run: Path,
+    options: Options,
+    levels: Sequence[Level],
+    validation: Sequence[Level],
+    start: NDArray[np.float64] | None,
 ) -> tuple[Search, dict[str, str]]:
-    # Imported here, because they import torch, which the worker processes must not load.
-    from training.models.exported import prepare_networks
-    from training.search.imitation import read_imitation
+    from training.models.exported import prepare_networks  # see main
 
     networks = run / NETWORKS
     spec, digests = prepare_networks(options.vision, options.memory, networks)
-    start = read_imitation(options.memory, spec) if options.imitate else None
 
     def scale() -> NDArray[np.float64]:
         return logit_scale(feature_sizes(open_world_model(networks), levels, options.seed))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, register_integration
+from arena.environment.recording import reserve_movie
 
 FRAME_SKIP = 4
 STICKINESS = 0.25
@@ -145,6 +146,7 @@ class ContestEnv:
         """
         if state is not None:
             self._env.initial_state = state
+        reserve_movie(self._env)
         frame, _ = self._env.reset()
         self._sticky.reset()
         self._steps_left = self._max_steps

@@ -71,9 +71,11 @@ def keep_chosen_movies(folder: Path, returns: Sequence[float]) -> dict[str, Kept
     for name, number in chosen.items():
         if number in recorded:
             path = folder / f"{name}.bk2"
-            with contextlib.suppress(OSError):  # the agent may have replaced it by something else
-                write_atomically(path, read_guarded(recorded[number], MAX_MOVIE_BYTES))
-                kept[name] = KeptMovie(path, number)
+            with contextlib.suppress(OSError):  # the agent has put something else in its place
+                content = read_guarded(recorded[number], MAX_MOVIE_BYTES)
+                if content:  # else the server was killed before the emulator wrote it
+                    write_atomically(path, content)
+                    kept[name] = KeptMovie(path, number)
     for path in recorded.values():
         _remove(path)
     return kept

@@ -35,10 +35,10 @@ from training.models.encode import encode_frames
 from training.models.error_weights import player_box
 from training.models.evaluation import ACTIVE_VARIANCE
 from training.models.networks import VAE
-from training.models.weights import VISION_WEIGHTS, load_network
+from training.models.weights import load_network
 from training.pictures.rows import to_pixels, write_rows
 from training.runs.run_folder import read_result
-from training.runs.stages import TRAIN_VISION
+from training.runs.stages import TRAIN_VISION, VISION_WEIGHTS
 
 SHOWN = 10  # pictures in a row
 TRAVERSED = 12  # number of latent dimensions drawn, those with the most KL divergence

@@ -187,7 +187,7 @@ def test_an_interrupted_measurement_continues(
     assert made[0] == made[1]
     pool.played.clear()
     assert world_model_parts.main(cut) == 0 and not pool.played
-    with pytest.raises(StoreError, match="generations 3, not 4"):
+    with pytest.raises(StoreError, match="generations: 3 -> 4"):
         world_model_parts.main([*cut, "--generations", "4"])
 
 

@@ -65,7 +65,7 @@ def test_the_file_names_levels_in_their_order_whichever_was_finished_first(tmp_p
 @pytest.mark.parametrize(
     ("other", "name"),
     [
-        (replace(SETTINGS, jerk_steps=7), "jerk_steps 1000, not 7"),
+        (replace(SETTINGS, jerk_steps=7), "jerk_steps: 1000 -> 7"),
         (replace(SETTINGS, roms={"G": "another"}), "roms"),
     ],
 )
