@@ -105,7 +105,7 @@ def verify(game: str, levels: str = "") -> list[ReplayResult]:
     Raises:
         ShippedError: a movie does not reach the end post.
     """
-    names = select_levels(read_routes(INTEGRATIONS / game), levels)
+    names = select_levels(game, read_routes(INTEGRATIONS / game), levels)
     emulator = Emulator(INTEGRATIONS, game, names[0])
     replays = []
     for name in names:

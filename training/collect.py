@@ -20,6 +20,7 @@ from agent.command_line.ranges import COUNT, PROCESSES, SEED
 from agent.errors import UserError
 from agent.world_model.packed_model import load
 from arena.environment.availability import check_available
+from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from training.data.dataset import create_dataset, list_episodes, remove_partial_episodes
@@ -55,7 +56,7 @@ class Options:
     }
 
     out: Path = option("folder of the dataset, which is also the run folder")
-    levels: str = option("level set, GAME:STATE or folder, separated by commas", "airstriker")
+    levels: str = option(LEVELS_HELP, "airstriker")
     frames: int = option(
         "number of frames to collect; episodes in progress are completed", 40_000, within=COUNT
     )

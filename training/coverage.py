@@ -25,7 +25,7 @@ from agent.command_line import option
 from agent.errors import UserError
 from agent.files import write_atomically
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import Level, select
+from arena.environment.levels import Level, select, select_one
 from training.data.dataset import DataError, StoredEpisode, list_episodes
 from training.experts.demonstrations import (
     DEMONSTRATIONS_HELP,
@@ -156,7 +156,7 @@ def replay(folders: Sequence[Path], level: str) -> Iterator[tuple[NDArray[np.uin
     Raises:
         DemonstrationError: no folder has a recording of the level.
     """
-    (chosen,) = select(level)
+    chosen = select_one(level)
     demonstration = read_demonstration(find_demonstration(folders, chosen))
     env = ContestEnv(chosen)
     try:

@@ -16,6 +16,7 @@ from agent.command_line import option
 from agent.command_line.ranges import COUNT, PROCESSES, RETURN, SEED
 from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
 from arena.environment.availability import check_available
+from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS, check_address
 from training.data.held_out import HELD_OUT_HELP, check_levels
@@ -56,7 +57,7 @@ class Options:
     vision: Path = option("run folder of a finished training.train_vision")
     memory: Path = option("run folder of a finished training.train_memory")
     out: Path = option("run folder")
-    levels: str = option("level set, GAME:STATE or folder, separated by commas", "airstriker")
+    levels: str = option(LEVELS_HELP, "airstriker")
     levels_per_generation: int = option("number of levels that a generation plays", 1, within=COUNT)
     curriculum: float | None = option(
         "return that the best candidate of a generation must reach on the curriculum's newest "

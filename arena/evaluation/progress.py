@@ -104,7 +104,8 @@ class ProgressDisplay:
         """Print a line with the result of a level that has ended."""
         if len(self._runs) == 1 and result.status == "finished":
             return  # the table follows immediately
-        what = f"score {_number(result.score)}" if result.status == "finished" else "failed"
+        score = "no episode" if result.score is None else f"score {_number(result.score)}"
+        what = score if result.status == "finished" else "failed"
         reason = f": {result.error.reason}" if result.error else ""
         mark = "✓ " if result.status == "finished" else "✗ "
         name = self._names[result.level]
@@ -203,12 +204,13 @@ def _show_mean(console: Console, results: RunResults) -> None:
         over = f"over {results.levels_scored} of {total} level{'s' if total > 1 else ''}"
         without = f", {missing} without a score excluded" if missing else ""
         middle = f"  {_pair(results.interval)}  {over}{without}"
-        say(console, ("mean score ", "bold"), (_number(results.mean), "bold green"), middle)
+        mean = ("mean score ", "bold"), (_number(results.mean), "bold green"), middle
+        say(console, *mean, prose=True)
     if results.interval is not None:
-        say(console, (f"interval: {INTERVAL_METHOD}", "dim"))
+        say(console, (f"interval: {INTERVAL_METHOD}", "dim"), prose=True)
     without_episode = [level for level in results.levels if _has_no_episode(level)]
     if without_episode:
-        say(console, (_no_episode(results.budget_steps, without_episode), "yellow"))
+        say(console, (_no_episode(results.budget_steps, without_episode), "yellow"), prose=True)
 
 
 def _has_no_episode(level: LevelResult) -> bool:

@@ -22,6 +22,7 @@ from agent.command_line import option, parse, run
 from agent.command_line.ranges import COUNT, PROCESSES
 from agent.errors import INTERRUPTED_EXIT_CODE
 from agent.world_model.packed_model import MODEL_CARD, load
+from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
 from arena.evaluation.evaluate import EvaluationInterrupted
 from arena.server.signals import signals_as_interrupt
@@ -51,9 +52,7 @@ class Options:
     The same command continues an interrupted measurement.
     """
 
-    levels: str = option(
-        "level set, GAME:STATE or folder, separated by commas", "pangolin-validation"
-    )
+    levels: str = option(LEVELS_HELP, "pangolin-validation")
     steps: int = option("timesteps of each budget, resets included", 100_000, within=COUNT)
     seeds: int = option(
         "budgets per agent and level, with the random seeds 1, 2, ...", 3, within=COUNT

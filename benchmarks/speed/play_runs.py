@@ -87,7 +87,7 @@ def served(level: Level, folder: Path, timesteps: int, seed: int) -> Iterator[Pa
 
     The server's socket and csv files are in the same folder.
     """
-    command = [sys.executable, "-m", "arena", "serve", level.game, level.state]
+    command = [sys.executable, "-m", "arena", "serve", level.name]
     command += ["--socket-dir", str(folder), "--monitor-dir", str(folder)]
     command += ["--timestep-limit", str(timesteps), "--seed", str(seed)]
     stderr = folder / "server.txt"

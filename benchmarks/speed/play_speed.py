@@ -25,7 +25,7 @@ from agent.command_line import option
 from agent.command_line.ranges import COUNT
 from agent.errors import UserError
 from agent.world_model.packed_model import PRESETS
-from arena.environment.levels import Level, select
+from arena.environment.levels import Level, select_one
 from benchmarks.measured import read_measured, show_measured, write_measured
 from benchmarks.names import chosen
 from benchmarks.speed.play_runs import measure, resident_memory, seconds_to_first_action
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"--steps and --memory-steps must be {FEWEST_STEPS:,} or more, --rounds 1 or more"
         )
     parts = chosen("parts", options.parts, MEASUREMENTS)
-    level = select(options.level)[0]
+    level = select_one(options.level)
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
         models = {
             name: write_untrained(Path(folder) / name, spec) for name, spec in PRESETS.items()

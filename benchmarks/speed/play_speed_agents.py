@@ -19,7 +19,7 @@ from agent.command_line.ranges import COUNT, SEED
 from agent.gym_remote.client import GymRemoteClient
 from agent.gym_remote.messages import TimestepTimeoutError
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import select
+from arena.environment.levels import select_one
 from arena.server.monitor import Monitor
 
 
@@ -51,7 +51,7 @@ def main() -> None:
 
 def play_bare(options: Options) -> None:
     """Step the contest's environment in process, without pressing buttons."""
-    env = ContestEnv(select(options.level)[0], seed=options.seed)
+    env = ContestEnv(select_one(options.level), seed=options.seed)
     monitor = Monitor(options.monitor_dir)
     buttons = np.zeros(12, np.uint8)
     done = True

@@ -33,7 +33,7 @@ from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import PRESETS, ModelSpec
 from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import Level, select
+from arena.environment.levels import Level, select_one
 from arena.workers.pool import Pool
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.speed.rounds import median_ratio, medians, ratio_text
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.show:
         show_measured(options.out, TABLE, table)
         return
-    level = select(options.level)[0]
+    level = select_one(options.level)
     check_available(level)
     result = measure(level, options)
     write_measured(options.out, result)

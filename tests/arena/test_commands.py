@@ -44,7 +44,7 @@ def start() -> Iterator[Start]:
 
 
 def serve(start: Start, base: Path, *more: object) -> subprocess.Popen[str]:
-    return start("serve", LEVEL.game, LEVEL.state, "--socket-dir", base, *more)
+    return start("serve", LEVEL.name, "--socket-dir", base, *more)
 
 
 def test_a_served_level_plays_as_a_local_one(start: Start, base: Path, tmp_path: Path) -> None:
@@ -161,13 +161,14 @@ def test_a_failed_run_is_reported_in_one_line(start: Start, base: Path) -> None:
     [
         (["play"], "'play' is not a command: use serve, roms, levels"),
         (["sreve"], "'sreve' is not a command: did you mean serve?"),
-        (["serve"], "arguments are required: GAME, STATE"),
-        (["serve", "Airstriker-Genesis-v0", "Level9"], "did you mean Level1?"),
-        (["serve", "Airstrikr", "Level1"], "no game is called 'Airstrikr'"),
-        (["serve", "Airstriker-Genesis-v0", "Level1", "--speed", "9"], "--speed"),
-        (["serve", "Airstriker-Genesis-v0", "Level1", "--seed", "-1"], "--seed is -1"),
-        (["serve", "Airstriker-Genesis-v0", "Level1", "--timestep-limit", "0"], "limit is 0"),
-        (["serve", "SonicTheHedgehog-Genesis-v0", "GreenHillZone.Act1"], "no ROM of Sonic"),
+        (["serve"], "arguments are required: LEVEL"),
+        (["serve", "Airstriker-Genesis-v0:Level9"], "did you mean Level1?"),
+        (["serve", "Airstrikr:Level1"], "no game is called 'Airstrikr'"),
+        (["serve", "airstriker", "--speed", "9"], "--speed"),
+        (["serve", "airstriker", "--seed", "-1"], "--seed is -1"),
+        (["serve", "airstriker", "--timestep-limit", "0"], "limit is 0"),
+        (["serve", "SonicTheHedgehog:GreenHillZone.Act1"], "no ROM of Sonic"),
+        (["serve", "sonic-final"], "'sonic-final' names 11 levels: name one, as in Sonic"),
         (["levels", "a", "b"], "unrecognized arguments: b"),
     ],
 )

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import stable_retro
 
+from agent.errors import UserError
 from arena.environment.recording import reserve_movie
 from game import play
 from game.planning.emulator import Emulator, PlayerState
@@ -193,6 +194,14 @@ def test_recordings_of_earlier_and_of_other_sessions_are_kept(tmp_path: Path) ->
 
 
 def test_without_a_level_the_first_is_played() -> None:
-    assert play.find_level(play.Options()) == (INTEGRATIONS, GAME, "MeadowZone.Act1")
-    options = play.Options(folder=str(INTEGRATIONS), game=FINAL_GAME)
-    assert play.find_level(options)[1:] == (FINAL_GAME, level_specs()[FINAL_GAME][0].name)
+    assert play.find_level(play.Options().level).name == f"{GAME}:MeadowZone.Act1"
+    first = level_specs()[FINAL_GAME][0].name
+    assert play.find_level("pangolin-test").name == f"{FINAL_GAME}:{first}"
+
+
+def test_a_level_is_found_by_the_names_that_every_command_understands() -> None:
+    for name in ("MeadowZone.Act3", "pangolin:meadowzone.act3", f"{INTEGRATIONS}:MeadowZone.Act3"):
+        level = play.find_level(name)
+        assert (level.integration, level.name) == (INTEGRATIONS, f"{GAME}:MeadowZone.Act3")
+    with pytest.raises(UserError, match="is not a level of Pangolin Dash"):
+        play.find_level("airstriker")

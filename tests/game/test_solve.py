@@ -223,5 +223,14 @@ def test_a_build_gives_the_same_bytes_twice_and_a_level_list(tmp_path: Path) -> 
 
 
 def test_an_unknown_level_gives_one_line() -> None:
-    with pytest.raises(UserError, match="no shipped level is called 'MeadowZone.Act99'"):
+    with pytest.raises(UserError, match="called 'MeadowZone.Act99': did you mean MeadowZone.Act"):
         play.main(["MeadowZone.Act99"])
+
+
+def test_levels_of_a_game_are_named_as_in_every_command() -> None:
+    known = ["MeadowZone.Act1", "MeadowZone.Act2", "CavernZone.Act1"]
+    assert solve.select_levels(GAME, known, "") == known
+    names = "cavernzone.act1, PlannerTest:MeadowZone.Act2"
+    assert solve.select_levels(GAME, known, names) == known[:0:-1]
+    with pytest.raises(UserError, match="'CavernZone.Act7': did you mean CavernZone.Act1"):
+        solve.select_levels(GAME, known, "CavernZone.Act7")
