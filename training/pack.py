@@ -1,7 +1,7 @@
 """Packs V, M and C into the folder that the agent plays from.
 
-The model is built in a temporary folder, and loaded and run there for some steps. Only then does it
-get its name, or with --replace that of an earlier model.
+The model is built in a temporary folder, and loaded and run there for some steps. Only then is the
+folder renamed. With --replace, it replaces an earlier model.
 """
 
 from __future__ import annotations

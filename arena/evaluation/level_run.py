@@ -239,7 +239,7 @@ class LevelRun:
         """Raise _Failure if the agent ended without connecting, or takes no steps any more."""
         if agent.exit_code() is not None:
             try:
-                server.wait(SECONDS_TO_NOTICE)  # it knows the reason if the agent had connected
+                server.wait(SECONDS_TO_NOTICE)  # if the agent was connected, it writes the reason
             except subprocess.TimeoutExpired:
                 raise _Failure(f"{_departure(agent)} without connecting") from None
         elif time.monotonic() - progress.changed > self.limits.hang_seconds:
