@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import arena
 import baselines
@@ -59,6 +59,8 @@ setting that is yes or no is written as 1 or 0.
 @dataclasses.dataclass(frozen=True)
 class SettingsPageOptions:
     """Write docs/settings.md; this command has no options."""
+
+    extra: ClassVar[str] = "train"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

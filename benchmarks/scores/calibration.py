@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import stable_retro
@@ -52,6 +53,8 @@ class CalibrationError(UserError):
 @dataclass(frozen=True)
 class Options:
     """Measure how hard the levels are. The same command continues a measurement."""
+
+    extra: ClassVar[str] = "train"
 
     levels: str = option(
         "level set, GAME:STATE or folder, separated by commas", "pangolin-validation"
