@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -53,6 +53,8 @@ VERIFIED_STEPS = 20
 @dataclass(frozen=True)
 class Options:
     """Pack the results of training into the folder that the agent plays from."""
+
+    extra: ClassVar[str] = "train"
 
     vision: Path = option("run folder of a finished training.train_vision")
     memory: Path = option("run folder of a finished training.train_memory")

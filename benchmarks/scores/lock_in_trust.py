@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from rich.console import Console
@@ -54,6 +54,8 @@ FIRST_PLAY_SEED = 1001
 @dataclass(frozen=True)
 class Options:
     """Simulate and play lock-in rules on the same levels, and compare the scores."""
+
+    extra: ClassVar[str] = "train"
 
     levels: str = option(
         "training levels: a level set, or levels separated by commas", "pangolin-train"
