@@ -8,6 +8,7 @@ agent did. It is Linux only.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import ctypes
 import json
@@ -37,7 +38,9 @@ def main() -> None:
     The keys are `command`, the agent's command line; `at_end`, a command that is run when the agent
     is ended, or []; `folder`, its working directory; `seconds`, the time to end on SIGTERM.
     """
-    job = json.loads(sys.argv[1])
+    parser = argparse.ArgumentParser(description="Run an agent; started by an evaluation.")
+    parser.add_argument("job", type=json.loads, help="JSON with the keys of main's description")
+    job = parser.parse_args().job
     control = socket.socket(fileno=os.dup(0))
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)  # the orphans of the agent become our children

@@ -15,9 +15,9 @@ model the game is shown alone. The process prints its result as one line of JSON
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -75,7 +75,9 @@ class StepView:
 
 def main() -> None:
     """Render the episode that the request names."""
-    request = RenderRequest(**json.loads(sys.argv[1]))
+    parser = argparse.ArgumentParser(description="Render an episode; started by a report.")
+    parser.add_argument("request", type=json.loads, help="JSON with the fields of RenderRequest")
+    request = RenderRequest(**parser.parse_args().request)
     views, problem = open_views(request.pretrained)
     integration = Path(request.integration) if request.integration else None
     with movies.replaying(Path(request.movie), integration) as replay:

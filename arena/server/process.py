@@ -7,6 +7,7 @@ evaluation that started it, even if that was killed.
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import json
 import os
@@ -101,7 +102,9 @@ def read_result(level_dir: Path) -> SessionResult | None:
 
 def main() -> None:
     """Serve the level that the configuration names, and write how the session ended."""
-    config = ServerConfig.from_json(json.loads(sys.argv[1]))
+    parser = argparse.ArgumentParser(description="Serve a level; started by an evaluation.")
+    parser.add_argument("config", type=json.loads, help="JSON that ServerConfig.to_json returns")
+    config = ServerConfig.from_json(parser.parse_args().config)
     end_with(config.parent)
     result = serve(
         config.level,
