@@ -15,6 +15,7 @@ from arena.environment import roms
 from arena.environment.availability import describe_levels, describe_sets
 from arena.environment.levels import select, select_one
 from arena.server import session_result
+from arena.server.monitor import MONITOR_FILE
 from arena.server.serve import serve
 
 PROG = "python -m arena"
@@ -44,7 +45,9 @@ class ServeOptions:
         "time limit in seconds for the agent to connect [no limit]", None, within=SECONDS
     )
     monitor_dir: Path | None = option("folder for monitor.csv and log.csv", None)
-    movies: Path | None = option("folder for a .bk2 movie of every episode", None)
+    movies: Path | None = option(
+        "folder for a .bk2 movie of every episode; none is overwritten", None
+    )
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class LevelsOptions:
 
 def serve_level(options: ServeOptions) -> int:
     """Serve a level; the last line printed says how the session ended."""
+    if options.monitor_dir is not None and (options.monitor_dir / MONITOR_FILE).exists():
+        raise UserError(
+            f"{options.monitor_dir} contains the {MONITOR_FILE} of another session: give another"
+            " --monitor-dir"
+        )
     level = select_one(options.level)
     print(f"event=serve level={level.name} socket={options.socket_dir / 'sock'}", file=sys.stderr)
     result = serve(

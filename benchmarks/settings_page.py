@@ -70,14 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def page() -> str:
-    """Returns the whole page as Markdown."""
+    """Return the whole page as Markdown."""
     parts = [INTRODUCTION, agent_table(), "\n## The commands\n"]
     parts += [command_section(program, options) for program, options in commands()]
     return "\n".join(parts)
 
 
 def commands() -> list[tuple[str, type[Any]]]:
-    """Returns the commands with their options: `local_eval.py` first, then package by package."""
+    """Return the commands with their options: `local_eval.py` first, then package by package."""
     found = dict(_programs(importlib.import_module("local_eval")))
     for package in PACKAGES:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -88,7 +88,7 @@ def commands() -> list[tuple[str, type[Any]]]:
 
 
 def agent_table() -> str:
-    """Returns the table of the agent's settings, with a row for each."""
+    """Return the table of the agent's settings, with a row for each."""
     rows = [["variable", "option", "default", "meaning"]]
     for field in dataclasses.fields(Settings):
         name = f"`{field.metadata['env']}`" if field.metadata["env"] else ""
@@ -97,7 +97,7 @@ def agent_table() -> str:
 
 
 def command_section(program: str, options: type[Any]) -> str:
-    """Returns the section of a command: its description, its options and its presets."""
+    """Return the section of a command: its description, its options and its presets."""
     first_line = (options.__doc__ or "").strip().splitlines()[0]
     rows = [["option", "default", "meaning"]]
     for field in dataclasses.fields(options):

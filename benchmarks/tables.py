@@ -26,7 +26,7 @@ _FORMAT = TableFormat(
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Returns a Markdown table.
+    """Return a Markdown table.
 
     Args:
         head: one heading for each column.

@@ -46,7 +46,9 @@ class Options:
         "pangolin-train",
         positional=True,
     )
-    out: Path = option("folder for the recordings, one for each life", Path("plays"))
+    out: Path = option(
+        "folder for the recordings, one for each life; none is overwritten", Path("plays")
+    )
     scale: int = option(
         "size of the window: screen pixels for each pixel of the game, 1 to 8", 3, within=(1, 8)
     )
@@ -204,8 +206,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Open the window and play."""
     options = parse(Options, argv, prog="python -m game.play")
     level = find_level(options.level)
-    options.out.mkdir(parents=True, exist_ok=True)
     window = Window(320, 224, options.scale, f"Pangolin Dash: {level.state}")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlayError(f"--out {options.out} can't be created: {error.strerror}") from None
     assert level.integration is not None
     emulator = Emulator(level.integration, level.game, level.state, record=options.out)
     try:

@@ -96,7 +96,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if pretrained is not None:
         load(pretrained)
     with stage_run(COLLECT, options, free=("frames", *FREE, "held_out")) as folder:
-        create_dataset(folder)
         make = functools.partial(
             Collector,
             folder.absolute(),
@@ -106,6 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         workers = open_executor(options.executor, make, options.workers, options.ray_address)
         with workers as pool, stopping_softly() as stop:
+            create_dataset(folder)
             _collect(pool, options, levels, policies, lambda: stop.requested)
         remove_partial_episodes(folder)
         _finish(folder)

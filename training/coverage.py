@@ -1,9 +1,9 @@
 """Counts a dataset's frames in each tenth of each level, and writes the counts and a picture.
 
-Policies get stuck at the same places again and again, and a world model learns nothing about places
-that its data does not show. Progress is the sum of the rewards, which is 9,000 at a level's end. If
-an episode starts in the middle of a demonstration, its first frame is looked up in a replay of that
-demonstration.
+Policies get stuck in the same parts of a level again and again, and a world model learns nothing
+about parts that its data does not show. Progress is the sum of the rewards, 9,000 at a level's end.
+If an episode starts in the middle of a demonstration, its first frame is looked up in a replay of
+that demonstration.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Options:
 
     data: str = option("dataset folders from training.collect, separated by commas")
     levels: str | None = option(
-        "levels that the dataset should cover, as for training.collect; they are counted even "
-        "without any episode [the levels of the dataset]",
+        "levels that the dataset should cover, given as for training.collect; a level without "
+        "any episode is counted too [the levels of the dataset]",
         None,
     )
     demonstrations: str = option(DEMONSTRATIONS_HELP, "game/movies")

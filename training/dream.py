@@ -1,4 +1,4 @@
-"""Writes a picture and a video of M's dreams: predictions of an episode from its own samples."""
+"""Writes a picture and a video of M's dreams, in which M continues an episode without frames."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from arena.replay.side_by_side import write_side_by_side
 from arena.replay.video import STEPS_PER_SECOND
 from training.data.dataset import DataError, StoredEpisode, list_episodes
 from training.models.networks import MDNLSTM, VAE
-from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
+from training.models.weights import load_network
 from training.pictures.dreams import draw_strip, render_dreams
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.runs.stages import TRAIN_MEMORY, TRAIN_VISION
+from training.runs.stages import MEMORY_WEIGHTS, TRAIN_MEMORY, TRAIN_VISION, VISION_WEIGHTS
 
 
 @dataclass(frozen=True)

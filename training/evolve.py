@@ -18,7 +18,7 @@ from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
 from arena.environment.availability import check_available
 from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
-from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
+from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS, check_address
 from training.data.held_out import HELD_OUT_HELP, check_levels
 from training.runs.executors import FREE, open_executor
 from training.runs.progress import ProgressBar
@@ -67,8 +67,8 @@ class Options:
         within=RETURN,
     )
     validation: str = option(
-        "levels on which the distribution's mean is measured as well, as for --levels; the search "
-        "does not learn from them",
+        "levels on which the distribution's mean is measured too, given as for --levels; the "
+        "search does not learn from them",
         "",
     )
     generations: int = option("total number of generations", 100, within=COUNT)
@@ -94,8 +94,8 @@ class Options:
         "maximum steps of an episode, 15 per second; the contest allows 4500", 4500, within=COUNT
     )
     early_stop_reward: float | None = option(
-        "end an episode once the mean reward of its last 300 steps is lower; the original 2018 "
-        "agent used 10 [no early stop]",
+        "mean reward of the last 300 steps below which an episode is ended early; the original "
+        "2018 agent used 10 [no early stop]",
         None,
         within=RETURN,
     )
@@ -119,8 +119,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check_apart(levels, validation)
     for level in (*levels, *validation):
         check_available(level)
+    check_address(options.executor, options.ray_address)
+    # Imported here, because it imports torch, which the worker processes must not load.
+    from training.models.exported import check_runs
+    from training.search.imitation import read_imitation
+
+    check_runs(options.vision, options.memory)
+    start = read_imitation(options.memory) if options.imitate else None
     with stage_run(EVOLVE, options, free=("generations", *FREE, "held_out", "validation")) as run:
-        search, digests = _open_search(run, options, levels, validation)
         make = functools.partial(
             CandidatePlayer,
             (run / NETWORKS).absolute(),
@@ -129,6 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         executor = open_executor(options.executor, make, options.workers, options.ray_address)
         with executor as workers:
+            search, digests = _open_search(run, options, levels, validation, start)
             with stopping_softly() as stop:
                 _evolve(search, workers, options, stop)
             _finish(search, workers, options, digests)
@@ -136,15 +143,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _open_search(
-    run: Path, options: Options, levels: Sequence[Level], validation: Sequence[Level]
+    run: Path,
+    options: Options,
+    levels: Sequence[Level],
+    validation: Sequence[Level],
+    start: NDArray[np.float64] | None,
 ) -> tuple[Search, dict[str, str]]:
-    # Imported here, because they import torch, which the worker processes must not load.
-    from training.models.exported import prepare_networks
-    from training.search.imitation import read_imitation
+    from training.models.exported import prepare_networks  # see main
 
     networks = run / NETWORKS
     spec, digests = prepare_networks(options.vision, options.memory, networks)
-    start = read_imitation(options.memory, spec) if options.imitate else None
 
     def scale() -> NDArray[np.float64]:
         return logit_scale(feature_sizes(open_world_model(networks), levels, options.seed))

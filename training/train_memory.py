@@ -1,7 +1,8 @@
 """Trains M, the MDN-LSTM, to predict the next latent of a dataset's episodes.
 
 V encodes each frame once, as a Gaussian, and each batch draws new latents from these Gaussians. All
-reported metrics are measured on held-out episodes and compared with a predictor of no change.
+reported metrics are measured on held-out episodes, and compared with the prediction that the latent
+does not change.
 """
 
 from __future__ import annotations
@@ -24,18 +25,12 @@ from training.data.latents import Sequences
 from training.models.encode import encode_dataset
 from training.models.evaluation import evaluate_memory
 from training.models.networks import MDNLSTM, VAE, expert_action_loss, mdn_loss
-from training.models.weights import (
-    MEMORY_WEIGHTS,
-    VISION_WEIGHTS,
-    copy_weights,
-    load_network,
-    save_network,
-)
+from training.models.weights import copy_weights, load_network, save_network
 from training.pictures.dreams import draw_dream
 from training.runs.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_device
 from training.runs.loop import Schedule, TrainingState, train
 from training.runs.run_folder import read_result, stage_run, write_result
-from training.runs.stages import TRAIN_MEMORY, TRAIN_VISION
+from training.runs.stages import MEMORY_WEIGHTS, TRAIN_MEMORY, TRAIN_VISION, VISION_WEIGHTS
 
 MAX_GRADIENT_NORM = 10.0  # gradients of the LSTM are clipped to this norm
 
@@ -92,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     dataset = Dataset(options.data)
     refuse_held_out(episode.level for episode in dataset.episodes)
+    if options.start is not None:
+        copy_weights(options.start, MDNLSTM(vae.spec))  # fails before the folder is made
     with stage_run(TRAIN_MEMORY, options, free=("steps", "device", "precision")) as folder:
         torch.set_num_threads(options.threads)
         digest = vision["files"][VISION_WEIGHTS]

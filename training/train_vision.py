@@ -28,13 +28,13 @@ from training.data.shifts import draw_shifts, shifted
 from training.models.error_weights import error_weights
 from training.models.evaluation import evaluate_vision
 from training.models.networks import VAE, expert_action_loss
-from training.models.weights import VISION_WEIGHTS, copy_weights, save_network
+from training.models.weights import copy_weights, save_network
 from training.pictures.rows import to_pixels, write_rows
 from training.runs.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_device
 from training.runs.loop import Schedule, TrainingState, train
 from training.runs.resume import TrainingError
 from training.runs.run_folder import stage_run, write_result
-from training.runs.stages import TRAIN_VISION
+from training.runs.stages import TRAIN_VISION, VISION_WEIGHTS
 
 EVALUATED_FRAMES = 512
 PICTURED_FRAMES = 10
@@ -124,6 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check(options)
     spec = PRESETS[options.model]
     dataset = read_dataset(options.data)
+    if options.start is not None:
+        copy_weights(options.start, VAE(spec))  # fails before the folder is made
     with stage_run(TRAIN_VISION, options, free=("steps", "device", "precision")) as folder:
         torch.set_num_threads(options.threads)
         held_out = sample_frames(dataset.held_out, spec, EVALUATED_FRAMES)

@@ -81,7 +81,7 @@ class Level:
         return cls(game, state, scenario, Path(integration) if integration else None)
 
     def to_json(self) -> dict[str, str | None]:
-        """The level as JSON values: game, state, scenario, integration."""
+        """Return the level as JSON values: game, state, scenario, integration."""
         integration = str(self.integration) if self.integration else None
         return {
             "game": self.game,
@@ -108,26 +108,26 @@ class Level:
 
 @cache
 def level_sets() -> Mapping[str, tuple[Level, ...]]:
-    """The contest's level sets and the bundled game's, by name."""
+    """Return the contest's level sets and the bundled game's, by name."""
     return _levels_of(CONTEST_FILE, None)
 
 
 @cache
 def set_descriptions() -> Mapping[str, str]:
-    """Name of a level set -> its description in a few words."""
+    """Return the description of each level set in a few words, by name."""
     sets = read_level_file(CONTEST_FILE)["sets"]
     return {name: str(entry["about"]) for name, entry in sets.items()}
 
 
 @cache
 def built_from() -> Mapping[str, str]:
-    """Custom contest game -> the game whose ROM its `rom.delta` applies to."""
+    """Return, for each custom contest game, the game whose ROM its `rom.delta` applies to."""
     return dict(read_level_file(CONTEST_FILE)["built_from"])
 
 
 @cache
 def joined_from() -> Mapping[str, tuple[str, ...]]:
-    """Lock-on game -> the games whose ROMs, concatenated in this order, are its ROM."""
+    """Return, for each lock-on game, the games whose concatenated ROMs are its ROM, in order."""
     joined = read_level_file(CONTEST_FILE)["joined_from"]
     return {game: tuple(parts) for game, parts in joined.items()}
 
@@ -139,8 +139,8 @@ def select(text: str) -> list[Level]:
         text: parts separated by commas. Each is SET, a level, DIR (all levels of a folder's
             `levels.json`), DIR:SET or a level of a folder, DIR:LEVEL. A level is GAME:STATE. Where
             it is still unique, it may be STATE, or GAME may be a part of the game's name
-            (`arena.environment.level_names`). A set's name wins over a folder's: write ./NAME for
-            the folder.
+            (`arena.environment.level_names`). If a set and a folder have the same name, the set is
+            selected: write ./NAME for the folder.
 
     Raises:
         LevelError: a part names nothing or several levels (the message suggests the nearest
@@ -170,7 +170,7 @@ def select_one(text: str) -> Level:
 
 
 def read_folder(folder: Path) -> Mapping[str, tuple[Level, ...]]:
-    """The level sets of a folder of a user's own game.
+    """Read the level sets of a folder of a user's own game.
 
     The folder contains `levels.json` and one folder per game, laid out as stable-retro's are:
 
@@ -194,7 +194,7 @@ def register_integration(level: Level) -> Integrations:
     """Register the folder of a level's game with stable-retro; pass the result as `inttype`.
 
     It replaces the folder registered before. A game of the same name in stable-retro's own data
-    is not used in its place.
+    is not used instead.
     """
     if level.integration is None:
         return Integrations.CONTRIB  # the stable set and the contributed one
@@ -204,7 +204,7 @@ def register_integration(level: Level) -> Integrations:
 
 
 def known_games(where: Integrations) -> list[str]:
-    """The games in stable-retro's data, or in the registered folder; [] if it does not exist."""
+    """Return the games in stable-retro's data or in the registered folder; [] if it is missing."""
     try:
         games: list[str] = stable_retro.data.list_games(where)
     except OSError:
@@ -270,7 +270,7 @@ def _with_known_data(level: Level, levels: Iterable[Level]) -> Level:
 
 
 def _split_folder(part: str) -> tuple[Path | None, str]:
-    """DIR, DIR:SET or DIR:LEVEL -> the folder and the rest; no folder: (None, "")."""
+    """Split DIR, DIR:SET or DIR:LEVEL into the folder and the rest; (None, "") without one."""
     pieces = part.split(":")
     for end in range(len(pieces), 0, -1):  # the longest first: a folder's name may contain a colon
         folder = ":".join(pieces[:end])

@@ -206,7 +206,8 @@ class CommandAgent:
     environment contains SOCKET_DIR, OUTPUT_DIR, BUDGET_STEPS and, when given, SEED, LOCK_IN_SCORE,
     LOCK_IN_RULE and REPEATS. The working directory differs from the caller's: words, values of
     `--option=value` and PRETRAINED are made absolute if they name an existing file or folder, and
-    so is PYTHONPATH, which begins with the caller's directory.
+    so is PYTHONPATH. A Python script imports from its own folder, as always; any other command
+    also imports from the caller's directory.
     Agents of 2018 find the module `gym_remote` (`agent.compatibility`).
     """
 
@@ -231,14 +232,20 @@ class CommandAgent:
 
     @property
     def name(self) -> str:
-        script = next((word for word in self.words[1:] if not word.startswith("-")), self.words[0])
-        return Path(script).stem or "command"
+        return Path(self._script() or self.words[0]).stem or "command"
 
     def check(self) -> None:
+        """Raise an AgentError if the program, or the file of its Python script, does not exist."""
         program = self._command()[0]
         if shutil.which(program) is None:
             problem = "is not executable" if Path(program).exists() else "was not found"
-            raise AgentError(f"--agent-command: {self.words[0]!r} {problem}: give a program")
+            raise AgentError(
+                f"--agent-command: {self.words[0]!r} {problem}: give a program, for example"
+                f' "{sys.executable} my_agent.py"'
+            )
+        script = self._script()
+        if script.endswith(".py") and not (self.caller_dir / script).exists():
+            raise AgentError(f"--agent-command: {script!r} was not found in {self.caller_dir}")
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "command", "command": self._command(), **self.options.describe()}
@@ -250,7 +257,7 @@ class CommandAgent:
             **self.options.environment(),
             "SOCKET_DIR": str(directory.socket_dir),
             "OUTPUT_DIR": str(directory.output_dir),
-            "PYTHONPATH": _python_path(self.caller_dir, COMPATIBILITY),
+            "PYTHONPATH": _python_path(*self._import_dirs(), last=COMPATIBILITY),
         }
         if "PRETRAINED" in environment:
             environment["PRETRAINED"] = self._absolute(environment["PRETRAINED"])
@@ -258,6 +265,15 @@ class CommandAgent:
             return AgentProcess(self._command(), directory, environment)
         except OSError as error:  # for example a program for another architecture
             raise AgentError(f"{self.words[0]!r} can't be started: {error.strerror}") from error
+
+    def _script(self) -> str:
+        """The first argument that is no option; "" if there is none."""
+        return next((word for word in self.words[1:] if not word.startswith("-")), "")
+
+    def _import_dirs(self) -> tuple[Path, ...]:
+        # `python -m my_agent` imports from the caller's directory. For a script, which does not,
+        # this project's own folder would hide packages with the names of its folders: `baselines`.
+        return () if self._script().endswith(".py") else (self.caller_dir,)
 
     def _command(self) -> list[str]:
         return [self._absolute(word) for word in self.words]
@@ -271,8 +287,8 @@ class CommandAgent:
         return f"{option}{equals}{path}" if value and path.exists() else word
 
 
-def _python_path(first: Path, last: Path | None = None) -> str:
-    """The caller's PYTHONPATH between two folders; absolute, for an agent in another directory."""
+def _python_path(*first: Path, last: Path | None = None) -> str:
+    """The caller's PYTHONPATH between folders; absolute, for an agent in another directory."""
     callers = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    folders = [str(first), *map(os.path.abspath, callers), str(last or "")]
+    folders = [*map(str, first), *map(os.path.abspath, callers), str(last or "")]
     return os.pathsep.join(filter(None, folders))

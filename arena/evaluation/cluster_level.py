@@ -21,7 +21,7 @@ from arena.evaluation.results import LevelFailure, LevelResult
 from arena.workers.remote_errors import ATTEMPTS, Outcome, OutcomeWorker, unwrap
 
 POLL_SECONDS = 1.0
-SECONDS_TO_STOP = 15.0  # for a node to end its server and agent
+SECONDS_TO_STOP = 15.0  # time for a node to end its server and agent
 
 LevelFiles = dict[str, bytes]  # by path relative to the level's folder
 

@@ -5,7 +5,7 @@ The level's folder in the run folder:
     monitor.csv, log.csv               the contest's files; a row per episode, per 1,000 steps
     agent-stdout.txt, agent-stderr.txt, server-stderr.txt
     server.json                        how the session ended
-    out/                               the agent's own output; the project's agent: journal.jsonl
+    out/                               the agent's own output, such as our agent's journal.jsonl
     movies/                            first.bk2, best.bk2 and typical.bk2 of finished episodes
 
 A level that is played again starts with an empty folder.
@@ -55,8 +55,8 @@ REFUSED = "its requests were refused: after a reset in mid-episode the contest r
 POLL_SECONDS = 0.2
 PRUNE_SECONDS = 5.0
 SECONDS_TO_LISTEN = 120.0  # an emulator starts in 2 s; a machine under load takes longer
-SECONDS_TO_LEAVE = 10.0  # for an agent whose server has ended
-SECONDS_TO_NOTICE = 5.0  # for a server whose agent has ended, and the other way round
+SECONDS_TO_LEAVE = 10.0  # time for an agent to end after its server has ended
+SECONDS_TO_NOTICE = 5.0  # time for the server or the agent to notice that the other has ended
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ class LevelRun:
         )
 
     def _result(self, failure: LevelFailure | None) -> LevelResult:
-        """The level's numbers, all read from its files."""
+        """Return the level's numbers, all read from its files."""
         returns: list[float] = []
         end = None
         try:

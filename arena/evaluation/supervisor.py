@@ -1,9 +1,9 @@
 """Runs one agent, and ends everything that it started, however the evaluation ends.
 
 `AgentProcess` starts this file as a script between itself and the agent. Its standard input is a
-socket to the evaluation: when the evaluation closes it, or is killed, the agent and its descendants
-are ended, also those in sessions of their own. It uses only the standard library, and exits as the
-agent did. It is Linux only.
+socket to the evaluation. When the evaluation closes it or is killed, this script ends the agent and
+its descendants, also those in sessions of their own. It uses only the standard library, exits with
+the agent's exit code, and needs Linux.
 """
 
 from __future__ import annotations
@@ -79,14 +79,14 @@ def _start(
     except OSError as error:
         control.send(str(error.errno).encode())
         return None
-    with contextlib.suppress(OSError):  # the evaluation may be gone already
+    with contextlib.suppress(OSError):  # the evaluation may have ended already
         control.send(STARTED)
     return agent
 
 
 def _end(agent: subprocess.Popen[bytes], at_end: Sequence[str], seconds: float) -> int:
     """End the agent and all its descendants; return the agent's exit code."""
-    if at_end:  # also if the engine's client has ended: its container may go on
+    if at_end:  # also if the engine's client has ended, because its container may still run
         _run(at_end)
     if agent.poll() is None:
         if not at_end:
@@ -128,7 +128,7 @@ def _run(command: Sequence[str]) -> None:
 
 
 def _descendants(ancestor: int) -> Iterator[int]:
-    """Process ids of the living descendants of a process."""
+    """Yield the process ids of the living descendants of a process."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -155,7 +155,7 @@ def _exit(number: int, frame: FrameType | None) -> None:
 
 
 def _exit_as(status: int) -> None:
-    """Exit with the agent's exit code; with its signal if that killed it."""
+    """Exit with the agent's exit code, or by the signal that killed the agent."""
     if status < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with contextlib.suppress(OSError, ValueError):  # SIGKILL has no handler to reset

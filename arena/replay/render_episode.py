@@ -40,7 +40,7 @@ from arena.replay.video import STEPS_PER_SECOND, write_video
 Frame = NDArray[np.uint8]
 
 MAX_SHOWN = 600  # 40 s; the video of a longer episode skips steps
-HELD_AT_END = STEPS_PER_SECOND  # times that the last frame is repeated
+HELD_AT_END = STEPS_PER_SECOND  # number of times that the last frame is repeated
 MAX_BITS_PER_SECOND = 700_000  # two videos of 40 s take 7 MB, and a third more in base64
 GAME_SIZE = (640, 448)
 PANEL_SIZE = (302, 212)  # the same aspect ratio
@@ -63,7 +63,7 @@ class StepView:
         game: the game's frame, uint8 (H, W, 3) RGB.
         pressed: names of the buttons held on this frame.
         reconstruction: V's reconstruction of the frame, uint8 (S, S, 3); None without a model.
-        prediction: M's prediction of the next frame, likewise.
+        prediction: M's prediction of the next frame, in the same form.
     """
 
     number: int
@@ -180,7 +180,7 @@ def draw(view: StepView, steps: int, every: int) -> Frame:
 
 
 def _action(names: Sequence[str], buttons: Frame) -> Frame:
-    """Convert a gamepad's buttons to the agent's four; those that the console lacks are 0."""
+    """Convert a gamepad's buttons to the agent's four; buttons that the console lacks are 0."""
     held = {name for name, pressed in zip(names, buttons, strict=True) if pressed}
     return from_genesis(np.array([name in held for name in GENESIS_BUTTONS], np.uint8))
 

@@ -63,11 +63,11 @@ class ServerConfig:
     frame_ring: Path | None = None
 
     def command(self) -> list[str]:
-        """The command line of the process."""
+        """Return the command line of the process."""
         return [sys.executable, "-m", "arena.server.process", json.dumps(self.to_json())]
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
+        """Return the fields as JSON values."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         paths = {name: str(value) for name, value in values.items() if isinstance(value, Path)}
         return values | paths | {"level": self.level.to_json()}
@@ -84,10 +84,10 @@ class ServerConfig:
 
 
 def read_result(level_dir: Path) -> SessionResult | None:
-    """How the server of a level ended; None if it has not ended, or ended without a result.
+    """Read how the server of a level ended; None if it has not ended, or ended without a result.
 
     Raises:
-        ServerResultError: the file was altered: only the server may write it.
+        ServerResultError: the file was altered; only the server may write it.
     """
     path = level_dir / RESULT_NAME
     try:
@@ -123,7 +123,7 @@ def main() -> None:
 
 
 def end_with(parent: int) -> None:
-    """Let the kernel send SIGTERM when the evaluation's thread that waits for this process ends.
+    """Let the kernel send SIGTERM to this process when the thread that started it ends.
 
     Args:
         parent: process id of the evaluation; if it has ended already, this process ends too.

@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def players(
     budget: SearchBudget, networks: Path, variant: str
 ) -> Callable[[int], Callable[[], object]]:
-    """Returns a function that takes a run's seed and returns a factory of the workers' players."""
+    """Return a function that takes a run's seed and returns a factory of the workers' players."""
 
     def for_seed(seed: int) -> Callable[[], object]:
         return functools.partial(

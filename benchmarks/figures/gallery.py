@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def chosen_levels(run: Path) -> list[LevelResult]:
-    """Returns the level with the highest return in each zone, in the order played.
+    """Return the level with the highest return in each zone, in the order played.
 
     Raises:
         UserError: no level of the run has a movie.
@@ -139,7 +139,7 @@ def chosen_levels(run: Path) -> list[LevelResult]:
 
 
 def zone_of(level: LevelResult) -> str:
-    """Returns the zone of "GAME:ZONE.ACT"."""
+    """Return the zone of "GAME:ZONE.ACT"."""
     return level.level.partition(":")[2].partition(".")[0]
 
 
@@ -192,12 +192,12 @@ def interpolate(out: Path, recordings: Sequence[ReplayedEpisode], views: Decoded
 
 
 def middle(recording: ReplayedEpisode) -> int:
-    """Returns the step in the middle of an episode's first `FIRST_STEPS` steps."""
+    """Return the step in the middle of an episode's first `FIRST_STEPS` steps."""
     return min(len(recording.frames) - 1, FIRST_STEPS) // 2
 
 
 def middle_latent(recording: ReplayedEpisode, views: DecodedViews) -> NDArray[np.float32]:
-    """Returns the latent of the frame at that step."""
+    """Return the latent of the frame at that step."""
     views.encode(recording.frames[middle(recording)])
     return views.latent
 

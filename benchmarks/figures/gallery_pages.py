@@ -98,7 +98,7 @@ def chromium() -> Iterator[Any]:
 
 
 def opened(browser: Any, address: str, size: tuple[int, int]) -> Any:
-    """Opens a page in this size and in the light colours; returns it."""
+    """Open a page in this size and in the light colours; return it."""
     viewport = {"width": size[0], "height": size[1]}
     page = browser.new_context(viewport=viewport, color_scheme="light").new_page()
     page.set_default_timeout(PATIENCE_SECONDS * 1000)
@@ -132,7 +132,7 @@ def save(path: Path, page: Any, element: str | None = None) -> None:
 
 
 def palette_png(picture: np.ndarray) -> bytes:
-    """Returns a BGR picture, uint8 (height, width, 3), as a PNG with few colours."""
+    """Return a BGR picture, uint8 (height, width, 3), as a PNG with few colours."""
     from PIL import Image
 
     with tempfile.NamedTemporaryFile(suffix=".png") as file:

@@ -55,7 +55,7 @@ class Finder:
         }
 
     def find(self, frame: NDArray[np.uint8], state: str) -> list[Thing]:
-        """Returns the things that are completely on a screen, uint8 (224, 320, 3) RGB.
+        """Return the things that are completely on a screen, uint8 (224, 320, 3) RGB.
 
         Args:
             frame: screen of the game.
@@ -73,7 +73,7 @@ class Finder:
 
 
 def _matches(frame: NDArray[np.uint8], template: _Template) -> list[tuple[int, int]]:
-    """Returns left and top of each match of a template."""
+    """Return left and top of each match of a template."""
     green = [np.ascontiguousarray(a[:, :, GREEN]) for a in (frame, template.colours, template.mask)]
     squares = cv2.matchTemplate(green[0], green[1], cv2.TM_SQDIFF, mask=green[2])
     matches = np.argwhere(squares <= (1.5 * MATCH) ** 2 * int(green[2].sum()))
@@ -88,7 +88,7 @@ def _difference(frame: NDArray[np.uint8], template: _Template, left: int, top: i
 
 
 def _same(thing: Thing, other: Thing) -> bool:
-    """Returns whether two matches are one thing: frames of an animation match nearby."""
+    """Return whether two matches are one thing: frames of an animation match nearby."""
     return (
         thing.kind == other.kind
         and abs(thing.left - other.left) < 8
@@ -108,7 +108,7 @@ def _enemies(shared: SharedArt, zone: ZoneArt) -> list[_Template]:
 
 
 def _palette(shared: SharedArt, zone: ZoneArt | None) -> NDArray[np.uint8]:
-    """Returns all 64 colours, uint8 (64, 3); without a zone only those of the shared line."""
+    """Return all 64 colours, uint8 (64, 3); without a zone only those of the shared line."""
     colours = np.zeros((4 * LINE, 3), np.uint8)
     colours[:LINE] = shared.palette
     if zone is not None:

@@ -35,10 +35,10 @@ from training.models.encode import encode_frames
 from training.models.error_weights import player_box
 from training.models.evaluation import ACTIVE_VARIANCE
 from training.models.networks import VAE
-from training.models.weights import VISION_WEIGHTS, load_network
+from training.models.weights import load_network
 from training.pictures.rows import to_pixels, write_rows
 from training.runs.run_folder import read_result
-from training.runs.stages import TRAIN_VISION
+from training.runs.stages import TRAIN_VISION, VISION_WEIGHTS
 
 SHOWN = 10  # pictures in a row
 TRAVERSED = 12  # number of latent dimensions drawn, those with the most KL divergence
@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def look(episodes: Sequence[StoredEpisode], spec: ModelSpec, count: int) -> LabelledFrames:
-    """Returns frames evenly spread over episodes, with the boxes of the things on them."""
+    """Return frames evenly spread over episodes, with the boxes of the things on them."""
     finder, size = Finder(), spec.frame_size
     total = sum(episode.steps for episode in episodes)
     chosen = np.unique(np.linspace(0, total - 1, count).astype(int))
@@ -127,13 +127,13 @@ def look(episodes: Sequence[StoredEpisode], spec: ModelSpec, count: int) -> Labe
 
 @torch.no_grad()
 def measure(vae: VAE, seen: LabelledFrames) -> dict[str, Any]:
-    """Returns all numbers of the report, measured with the latent's mean.
+    """Return all numbers of the report, measured with the latent's mean.
 
     Returns:
         reconstruction, floor: binary cross-entropy in nats per frame, of V and of a perfect copy.
         error: root mean square error of the pixels, of 255, over all, by level, and by thing. For
         a thing, `error` is V's and `flat` is that of a patch of the box's mean colour; `kept` is
-        1 - (error / flat)**2, the share of the difference to a flat patch that V keeps (1: all;
+        1 - (error / flat)**2, the share of the difference from a flat patch that V keeps (1: all;
         0 or less: none); `boxes` is the number of boxes. kl_by_dimension is in nats.
     """
     mu, log_variance = encode_frames(vae, torch.from_numpy(seen.frames))
@@ -166,7 +166,7 @@ def errors_of_things(
     targets: NDArray[np.float32],
     boxes: Sequence[Mapping[str, Sequence[Box]]],
 ) -> dict[str, dict[str, Any]]:
-    """Returns the errors in the boxes of each kind of thing, and elsewhere; see `measure`.
+    """Return the errors in the boxes of each kind of thing, and elsewhere; see `measure`.
 
     Args:
         squares: (N, S, S), squared errors of V's reconstructions, mean over the colours.
@@ -240,7 +240,7 @@ def _draw_interpolations(path: Path, vae: VAE, seen: LabelledFrames) -> None:
 
 
 def words(report: Mapping[str, Any]) -> str:
-    """Returns the report as a few lines of text."""
+    """Return the report as a few lines of text."""
     lines = [
         f"{report['frames']} frames: loss {report['reconstruction'] - report['floor']:.1f} nats"
         f" above that of a perfect copy, error {report['error']:.1f} of 255, KL {report['kl']:.1f}"
@@ -255,14 +255,14 @@ def words(report: Mapping[str, Any]) -> str:
 
 
 def _box(left: int, top: int, width: int, height: int, size: int) -> Box:
-    """Returns the pixels of the small frame that a box of the native screen touches."""
+    """Return the pixels of the small frame that a box of the native screen touches."""
     screen_width, screen_height = SCREEN
     columns = slice(left * size // screen_width, -(-(left + width) * size // screen_width))
     return slice(top * size // screen_height, -(-(top + height) * size // screen_height)), columns
 
 
 def _root(squares: Sequence[NDArray[np.float64]]) -> float:
-    """Returns the root of the mean over all pixels of some arrays of squares, of 255."""
+    """Return the root of the mean over all pixels of some arrays of squares, of 255."""
     count = sum(part.size for part in squares)
     return float(sum(part.sum() for part in squares) / count) ** 0.5 * 255 if count else 0.0
 
@@ -277,7 +277,7 @@ def _middle(seen: LabelledFrames, level: str) -> int:
 
 
 def _outlined(frame: NDArray[np.uint8], boxes: Mapping[str, Sequence[Box]]) -> NDArray[np.uint8]:
-    """Returns a copy with a border around the player."""
+    """Return a copy with a border around the player."""
     picture = frame.copy()
     for rows, columns in boxes.get(PLAYER, []):
         bottom, right = min(rows.stop, len(picture)) - 1, min(columns.stop, len(picture)) - 1

@@ -81,7 +81,7 @@ class CalibrationTask:
 
 
 def make_measure() -> Callable[[CalibrationTask], LevelReturns]:
-    """Returns the function that a worker process calls for each task."""
+    """Return the function that a worker process calls for each task."""
     return measure
 
 

@@ -63,7 +63,7 @@ SECONDS_TO_CONNECT, SECONDS_TO_HANG = 120.0, 900.0
 
 
 def identities(pretrained: Path) -> dict[str, Identity]:
-    """Returns what identifies each agent at present; plays of equal identities are comparable.
+    """Return what identifies each agent at present; plays of equal identities are comparable.
 
     An identity is plain data: the agent's name, its model, and what `play_identity` adds. It
     contains no hash of source code and no default value.
@@ -92,7 +92,7 @@ def identities(pretrained: Path) -> dict[str, Identity]:
 
 
 def play_identity(settings: Settings) -> dict[str, Any]:
-    """Returns the part of an identity that describes how an agent plays.
+    """Return the part of an identity that describes how an agent plays.
 
     It contains only settings that differ from their defaults. So a setting can be added, renamed
     or removed without excluding the plays of agents that leave it at its default. Before a default
@@ -111,7 +111,7 @@ def play_identity(settings: Settings) -> dict[str, Any]:
 def our_agent(
     name: str, pretrained: Path, budget_steps: int, seed: int, folder: Path
 ) -> LocalAgent:
-    """Returns one of our agents, ready to play.
+    """Return one of our agents, ready to play.
 
     Args:
         name: one of `OURS`.
@@ -134,7 +134,7 @@ def _settings(name: str, pretrained: Path, budget_steps: int, seed: int) -> Sett
 
 
 def untrained_model(folder: Path, model: PackedModel, evolution: Evolution, seed: int) -> Path:
-    """Returns the folder of a packed model with random weights and an initial distribution of C.
+    """Return the folder of a packed model with random weights and an initial distribution of C.
 
     Its sizes are those of `model`. It is written only once, because a run that continues needs the
     same files.

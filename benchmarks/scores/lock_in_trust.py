@@ -281,13 +281,14 @@ def table(content: dict[str, Any]) -> str:
         [
             markdown_table(HEAD, rows),
             "",
-            f"{count_of(len(content['levels']), 'level')}, {settings['steps']:,} timesteps each,"
-            f" {count_of(len(content['budgets']), 'budget')} played. {content['inside']:.0%} of"
-            f" these scores lie within the range that contains {content['expected_inside']:.0%} of"
-            f" the simulated ones. On average, the prediction differs by"
-            f" {content['mean_absolute_error_of_rules']:,.0f} points from the played mean of a"
-            f" rule, and by {content['mean_absolute_error_of_budgets']:,.0f} points from the score"
-            f" of a single budget; most of the latter is luck.{ranks}",
+            f"{count_of(len(content['budgets']), 'budget')} of {settings['steps']:,} timesteps were"
+            f" played, on {count_of(len(content['levels']), 'level')}. {content['inside']:.0%} of"
+            " the played scores lie within the range that contains"
+            f" {content['expected_inside']:.0%} of the simulated scores. On average, the prediction"
+            f" differs by {content['mean_absolute_error_of_rules']:,.0f} points from the mean score"
+            " of a rule's played budgets, and by"
+            f" {content['mean_absolute_error_of_budgets']:,.0f} points from the score of a single"
+            f" budget; most of the latter difference is luck.{ranks}",
         ]
     )
 

@@ -147,14 +147,14 @@ def measure(
 
 
 def player(variant: str, pretrained: Path, budget_steps: int, seed: int) -> LocalAgent:
-    """Returns the shipped agent with the variant's settings."""
+    """Return the shipped agent with the variant's settings."""
     # A score must not depend on the caller's environment variables: {} replaces them.
     shipped = LocalAgent.configure({}, pretrained, AgentOptions(budget_steps, seed, None))
     return LocalAgent(replace(shipped.settings, **VARIANTS[variant]))
 
 
 def identities(pretrained: Path) -> dict[str, Identity]:
-    """Returns what identifies each variant at present.
+    """Return what identifies each variant at present.
 
     Raises:
         UserError: there is no packed model, or its play.json can't be used.
@@ -168,7 +168,7 @@ def identities(pretrained: Path) -> dict[str, Identity]:
 
 
 def markdown(plays: ContestPlays) -> str:
-    """Returns Markdown with a table for each budget."""
+    """Return Markdown with a table for each budget."""
     parts = []
     for steps in budgets(plays):
         found = summarize(plays, steps, list(VARIANTS))
@@ -188,7 +188,7 @@ def markdown(plays: ContestPlays) -> str:
 
 
 def difference(first: AgentPlays | None, second: AgentPlays) -> str:
-    """Returns the second's mean minus the first's, with its interval.
+    """Return the second's mean minus the first's, with its interval.
 
     Only levels and seeds that both played count.
     """

@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """Returns the result as Markdown."""
+    """Return the result as Markdown."""
     rounds = result["frames_per_second"]
     rows = []
     for name, about in FIGURES.items():
@@ -96,7 +96,7 @@ def table(result: Mapping[str, Any]) -> str:
 
 
 def measure(levels: Sequence[Level], options: Options) -> dict[str, Any]:
-    """Returns the whole result."""
+    """Return the whole result."""
     load = round(os.getloadavg()[0], 1)  # load of other programs
     plays = [record(level, options.steps) for level in levels]
     rounds, sizes = [], []
@@ -118,7 +118,7 @@ def measure(levels: Sequence[Level], options: Options) -> dict[str, Any]:
 
 
 def record(level: Level, steps: int) -> list[NDArray[np.uint8]]:
-    """Returns frames of a level, played with held buttons."""
+    """Return frames of a level, played with held buttons."""
     policy = HeldButtons(np.random.default_rng(1), HELD_STEPS)
     env = ContestEnv(level, seed=1)
     try:
@@ -169,7 +169,7 @@ def one_round(
 
 
 def frames_of(episodes: Sequence[StoredEpisode]) -> int:
-    """Returns the number of frames of all episodes."""
+    """Return the number of frames of all episodes."""
     return sum(episode.steps for episode in episodes)
 
 

@@ -48,7 +48,7 @@ def learning_speeds(
 
 
 def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
-    """Returns frames/s of V's training, with player positions and expert actions."""
+    """Return frames/s of V's training, with player positions and expert actions."""
     options = train_vision.Options(data="", out=Path(), device=device)
     size, random = spec.frame_size, np.random.default_rng(1)
     pixels = random.integers(0, 256, (2 * options.batch, size, size, 3), np.uint8)
@@ -60,7 +60,7 @@ def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
 
 
 def memory_speed(spec: ModelSpec, seconds: float, device: str) -> float:
-    """Returns frames/s of M's training on whole sequences, with expert actions."""
+    """Return frames/s of M's training on whole sequences, with expert actions."""
     options = train_memory.Options(data="", vision=Path(), out=Path(), device=device)
     lengths = [spec.sequence_steps] * options.batch
     generator = torch.Generator().manual_seed(1)
@@ -74,7 +74,7 @@ def memory_speed(spec: ModelSpec, seconds: float, device: str) -> float:
 
 
 def _speed(trainer: Any, frames_a_step: int, seconds: float) -> float:
-    """Returns frames/s after one step of warm-up; at least one step is measured.
+    """Return frames/s after one step of warm-up; at least one step is measured.
 
     Each step waits for the GPU, because it reads its losses. After the loop, the GPU finishes the
     last backward pass before the time is taken.

@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def speed(options: Options, level: Level, models: dict[str, Path]) -> dict[str, Any]:
-    """Returns the steps/s of all programs, round after round."""
+    """Return the steps/s of all programs, round after round."""
     rounds: list[dict[str, float]] = []
     shares: list[dict[str, float]] = []
     for seed in range(1, options.rounds + 1):
@@ -122,12 +122,12 @@ def speed(options: Options, level: Level, models: dict[str, Path]) -> dict[str, 
 
 
 def first_action(options: Options, level: Level, models: dict[str, Path]) -> dict[str, float]:
-    """Returns, by preset, an upper bound of the seconds until the agent's first action."""
+    """Return, by preset, an upper bound of the seconds until the agent's first action."""
     return {preset: seconds_to_first_action(level, model) for preset, model in models.items()}
 
 
 def memory(options: Options, level: Level, models: dict[str, Path]) -> dict[str, dict[str, float]]:
-    """Returns, by preset, the resident memory during a long run, in MiB."""
+    """Return, by preset, the resident memory during a long run, in MiB."""
     return {
         preset: resident_memory(level, model, options.memory_steps)
         for preset, model in models.items()
@@ -138,7 +138,7 @@ MEASUREMENTS = {"speed": speed, "first_action": first_action, "memory": memory}
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """Returns the result as Markdown: the programs' speeds, and memory and start by preset."""
+    """Return the result as Markdown: the programs' speeds, and memory and start by preset."""
     found = result["speed"]
     rows = []
     for name, about in PROGRAMS.items():
@@ -178,12 +178,12 @@ def _preset_table(result: Mapping[str, Any]) -> str:
 
 
 def steps_of(name: str, options: Options) -> int:
-    """Returns the timesteps of a program in a round."""
+    """Return the timesteps of a program in a round."""
     return FEWEST_STEPS if name == "eager" else options.steps
 
 
 def programs(seed: int) -> list[str]:
-    """Returns the programs in an order that rotates from round to round."""
+    """Return the programs in an order that rotates from round to round."""
     names = list(PROGRAMS)
     return names[seed % 5 :] + names[: seed % 5]
 

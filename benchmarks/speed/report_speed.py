@@ -133,7 +133,7 @@ def make_run(folder: Path, options: Options) -> int:
 
 
 def long_level(level: Level, number: int, steps: int, movies: dict[str, bytes]) -> MadeLevel:
-    """Returns a level with episodes over the whole budget, of realistic lengths."""
+    """Return a level with episodes over the whole budget, of realistic lengths."""
     random = np.random.default_rng(number + 1)
     lengths = random.lognormal(np.log(USUAL_STEPS), 0.8, steps // LEAST_STEPS)
     lengths = lengths.clip(LEAST_STEPS, MOST_STEPS).astype(int)
@@ -157,7 +157,7 @@ def long_level(level: Level, number: int, steps: int, movies: dict[str, bytes]) 
 
 
 def record(level: Level, folder: Path) -> bytes:
-    """Returns the movie of a player that runs right and left and jumps."""
+    """Return the movie of a player that runs right and left and jumps."""
     env = ContestEnv(level, seed=1, movies=folder)
     try:
         env.reset()
@@ -211,7 +211,7 @@ def watching_memory(pid: int, cost: Cost) -> Iterator[None]:
 
 
 def family(pid: int) -> list[int]:
-    """Returns the ids of a process and of all its descendants that still run."""
+    """Return the ids of a process and of all its descendants that still run."""
     found = [pid]
     for one in found:  # the list grows during the loop
         try:
@@ -223,7 +223,7 @@ def family(pid: int) -> list[int]:
 
 
 def proportional_memory(pid: int) -> int:
-    """Returns the proportional set size of a process in bytes; 0 if it has ended."""
+    """Return the proportional set size of a process in bytes; 0 if it has ended."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

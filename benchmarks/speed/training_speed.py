@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """Returns the result as Markdown: speed of the stages that play, speed of V and M, memory."""
+    """Return the result as Markdown: speed of the stages that play, speed of V and M, memory."""
     rows = []
     for pair in TARGETS:
         name = pair.split(" / ")[0]
@@ -114,7 +114,7 @@ def table(result: Mapping[str, Any]) -> str:
     head = ["stage", f"steps/s (median of {len(result['steps_per_second'])})"]
     play = markdown_table([*head, "median ratio (lowest to highest)", "target"], rows)
     learning = markdown_table(
-        ["preset", "device", "V trains, frames/s", "M trains, frames/s"],
+        ["preset", "device", "training of V, frames/s", "training of M, frames/s"],
         [
             [
                 f"`{row['preset']}`",
@@ -137,7 +137,7 @@ def table(result: Mapping[str, Any]) -> str:
 
 
 def measure(level: Level, options: Options) -> dict[str, Any]:
-    """Returns the whole result."""
+    """Return the whole result."""
     from benchmarks.speed.learning_speed import learning_speeds
 
     load = round(os.getloadavg()[0], 1)  # load of other programs
@@ -178,7 +178,7 @@ def measure(level: Level, options: Options) -> dict[str, Any]:
 
 
 def play_all(folder: Path, networks: Path, level: Level, options: Options) -> dict[str, float]:
-    """Returns the steps/s of the emulator, of collecting and of evolving, measured in turn."""
+    """Return the steps/s of the emulator, of collecting and of evolving, measured in turn."""
     with tempfile.TemporaryDirectory(dir=folder) as data:
         create_dataset(Path(data))
         player = functools.partial(Evolve, networks, options.steps)
@@ -198,7 +198,7 @@ def play_all(folder: Path, networks: Path, level: Level, options: Options) -> di
 def steps_per_second(
     make: Callable[[], Callable[[EpisodeTask], int]], level: Level, episodes: int, workers: int
 ) -> float:
-    """Returns the steps/s of all workers together; each first plays one episode as warm-up."""
+    """Return the steps/s of all workers together; each first plays one episode as warm-up."""
     tasks = [(number, level, number + 1) for number in range(workers * (episodes + 1))]
     with Pool(make, workers) as pool:
         for _ in pool.run(tasks[:workers]):

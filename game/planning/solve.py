@@ -79,6 +79,20 @@ def solve(emulator: Emulator, state: bytes, route: Route, seconds: float) -> Sea
     return plan(emulator, route.start, route.waypoints, seconds)
 
 
+def _make_folder(out: Path, names: Iterable[str]) -> None:
+    """Create the folder of the movies.
+
+    Raises:
+        SolveError: it can't be created, or contains a movie of one of the levels already.
+    """
+    if existing := [name for name in names if (out / f"{name}.bk2").exists()]:
+        raise SolveError(f"--out {out} contains {existing[0]}.bk2 already: give another folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SolveError(f"--out {out} can't be created: {error.strerror}") from None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Solve the levels; return 0 if all are solved."""
     options = parse(Options, argv, prog="python -m game.planning.solve")
@@ -87,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = select_levels(folder.name, routes, options.levels)
     out = Path(options.out) if options.out else None
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        _make_folder(out, names)
     emulator = Emulator(options.folder, folder.name, names[0])
     solved, returns = 0, []
     for name in names:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,26 @@ def test_a_served_level_plays_as_a_local_one(start: Start, base: Path, tmp_path:
     assert [float(row.split(",")[0]) for row in rows] == returns[:-1]
     assert len(list((tmp_path / "movies").iterdir())) == len(returns)
     assert not list(base.iterdir())
+
+
+def test_a_second_session_overwrites_nothing(start: Start, base: Path, tmp_path: Path) -> None:
+    for session in (1, 2):
+        more = ["--movies", tmp_path / "movies", "--monitor-dir", tmp_path / str(session)]
+        process = serve(start, base, "--timestep-limit", 5, *more)
+        with closing(GymRemoteClient.connect(base, 60)) as env, suppress(TimestepTimeoutError):
+            env.reset()
+            while True:
+                env.step(np.zeros(12, np.uint8))
+        process.communicate(timeout=20)
+        written = {path.name: path.read_bytes() for path in (tmp_path / "movies").iterdir()}
+        assert len(written) == session and all(written.values())
+        if session == 1:
+            first = written
+    assert first.items() <= written.items()
+    process = serve(start, base, "--monitor-dir", tmp_path / "1")
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 2 and stderr.count("\n") == 1
+    assert "contains the monitor.csv of another session" in stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

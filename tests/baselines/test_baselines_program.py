@@ -29,7 +29,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
 def test_the_socket_changes_nothing(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    served = Running(tmp_path / "sock", timestep_limit=BUDGET_STEPS)
+    served = Running(tmp_path / "sock", timesteps=BUDGET_STEPS)
     (_, baseline) = BASELINES[name][0].split()
     budget = ["--budget-steps", str(BUDGET_STEPS)]
     run(monkeypatch, baseline, "--socket-dir", str(tmp_path / "sock"), "--seed", "5", *budget)

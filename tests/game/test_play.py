@@ -15,6 +15,7 @@ import pytest
 import stable_retro
 
 from agent.errors import UserError
+from arena.environment.recording import reserve_movie
 from game import play
 from game.planning.emulator import Emulator, PlayerState
 from game.shipped import FINAL_GAME, GAME, INTEGRATIONS, level_specs
@@ -171,6 +172,25 @@ def test_a_death_is_told_from_a_restart(emulator: Emulator) -> None:
     emulator.env.data.set_value("lives", 2)
     lives, last = play.play(emulator, MadeWindow(1, set()), 0)
     assert [life.end for life in lives] == ["died"] and last == 0
+
+
+def test_recordings_of_earlier_and_of_other_sessions_are_kept(tmp_path: Path) -> None:
+    def number(path: Path) -> int:
+        return int(path.stem[-6:])
+
+    (tmp_path / f"{GAME}-{LEVEL}-000001.bk2").write_bytes(b"an earlier life")
+    emulator = Emulator(INTEGRATIONS, GAME, LEVEL, record=tmp_path)
+    try:
+        other = type("Env", (), {"gamename": GAME, "statename": f"{LEVEL}.state"})()
+        other.movie_path, other.movie_id = str(tmp_path), 0
+        reserve_movie(other)  # a second session starts while the first one plays
+        emulator.reset()
+        emulator.env.stop_record()
+    finally:
+        emulator.close()
+    written = {number(path): path.read_bytes() for path in tmp_path.iterdir()}
+    assert written[1] == b"an earlier life"
+    assert written[0] and written[3] and other.movie_id == 2 and written[2] == b""
 
 
 def test_without_a_level_the_first_is_played() -> None:

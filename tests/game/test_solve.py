@@ -30,6 +30,7 @@ from tests.helpers.segment_levels import finished, segment_level
 STILL = PlayerState(100, 85, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3)
 ROOT = Path(solve.__file__).parents[2]
 GAME = "PlannerTest-Genesis"
+SHIPPED = ["--game", "PangolinDash-Genesis"]
 
 
 def impossible() -> GeneratedLevel:
@@ -182,6 +183,10 @@ def test_playing_with_the_keyboard_moves_the_player(world: World) -> None:
     [
         (["nowhere"], "nowhere contains no game: build one"),
         (["game/integrations", "--game", "Sonic"], "no game is called 'Sonic'"),
+        (
+            ["game/integrations", *SHIPPED, "--out", "game/movies/PangolinDash-Genesis"],
+            "game/movies/PangolinDash-Genesis contains .* already: give another folder",
+        ),
     ],
 )
 def test_wrong_arguments_of_solve_give_one_line(argv: list[str], message: str) -> None:
@@ -204,7 +209,7 @@ def test_a_build_gives_the_same_bytes_twice_and_a_level_list(tmp_path: Path) -> 
         command += ["--zones", "Meadow,Skyline", "--difficulty", "0.1", "--out", str(folder)]
         subprocess.run(command, cwd=ROOT, check=True, timeout=280)
     files = sorted(p.relative_to(folders[0]) for p in folders[0].rglob("*") if p.is_file())
-    assert len(files) == 2 + 2 + 9  # states, movies and the other files of the game
+    assert len(files) == 2 + 2 + 10  # states, movies, the other files of the game, and build.json
     for path in files:
         if path.suffix != ".bk2":  # a zip file, which contains a time stamp
             assert (folders[0] / path).read_bytes() == (folders[1] / path).read_bytes(), path

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -72,6 +73,27 @@ except TimestepTimeoutError:
 """
 
 
+# As OpenAI's JERK does: it imports gym, which is not installed here, and wraps the environment.
+SAMPLING_AGENT_OF_2018 = """
+import gym
+import gym_remote.client as grc
+import gym_remote.exceptions as gre
+
+class Tracked(gym.Wrapper):
+    def step(self, action):
+        return self.env.step(action.copy())
+
+try:
+    env = Tracked(grc.RemoteEnv('tmp/sock'))
+    while True:
+        env.reset()
+        while not env.step(env.action_space.sample())[2]:
+            pass
+except gre.GymRemoteError as e:
+    print('exception', e)
+"""
+
+
 def press_sometimes() -> object:
     import random
 
@@ -103,6 +125,16 @@ class Player:
             frame, done = env.reset(), False  # type: ignore[attr-defined]
             while not done:
                 frame, _, done, _ = env.step(policy(frame))  # type: ignore
+
+
+class Sampler:
+    """The policy of SAMPLING_AGENT_OF_2018."""
+
+    def play(self, env: object) -> None:
+        while True:
+            env.reset()  # type: ignore[attr-defined]
+            while not env.step(env.action_space.sample())[2]:  # type: ignore[attr-defined]
+                pass
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +172,16 @@ def test_an_agent_of_2018_runs_unchanged_and_scores_what_the_same_policy_does(
     stdout = next(Path("run").rglob("agent-stdout.txt")).read_text()
     assert stdout.startswith("connecting to remote environment\nepisode complete\n")
     assert "\nexception" in stdout
+
+
+def test_the_seed_reaches_an_agent_that_samples_actions(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(folder, "sampler.py", SAMPLING_AGENT_OF_2018)
+    returns = command_line(monkeypatch, "--agent-command", f"{sys.executable} sampler.py")
+    assert from_python(Sampler).returns == {LEVEL: returns}
+    stdout = next(Path("run").rglob("agent-stdout.txt")).read_text()
+    assert stdout == "exception the budget of timesteps is used up\n"
 
 
 def test_a_program_with_our_client_scores_the_same(
@@ -197,7 +239,8 @@ def test_an_error_of_the_agent_is_raised() -> None:
 
 
 def test_mistakes_leave_nothing_behind(folder: Path) -> None:
-    for player, problem in {3: "can't play", "jerkk": "there is no agent 'jerkk'"}.items():
+    agents = {3: "can't play", dict: "can't play", "jerkk": "there is no agent 'jerkk'"}
+    for player, problem in agents.items():
         with pytest.raises(UserError, match=problem):
             from_python(player)
     with pytest.raises(UserError, match="--budget-steps is 0"):
@@ -205,3 +248,10 @@ def test_mistakes_leave_nothing_behind(folder: Path) -> None:
     with pytest.raises(UserError, match="airstriker"):
         evaluate("jerk", "airstrikr")
     assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_hides_the_package_agent_is_named(folder: Path) -> None:
+    script(folder, "agent.py", AGENT_OF_2018)
+    command = [sys.executable, "-c", "from arena import evaluate"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stderr.splitlines()[-1].startswith(f"ImportError: {folder}/agent.py hides this")

@@ -23,10 +23,11 @@ from training.models.checkpoint import load_networks
 from training.models.encode import LATENTS, encode_dataset
 from training.models.networks import MDNLSTM, VAE
 from training.models.untrained import random_networks
-from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
+from training.models.weights import load_network
 from training.pictures.dreams import dream
 from training.runs.loop import take_step
 from training.runs.resume import TrainingError
+from training.runs.stages import MEMORY_WEIGHTS, VISION_WEIGHTS
 
 MEMORY_OPTIONS = train_memory.Options(data="", vision=Path(), out=Path(), batch=4)
 
@@ -215,6 +216,7 @@ def test_a_run_can_start_from_the_weights_of_a_run(
         TrainingError, match="is a run of 'train_vision'.*Use a run of train_memory"
     ):
         run(data, vision, tmp_path / "other", "--start", str(vision))
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_run_can_start_from_a_packed_model(data: Path, vision: Path, tmp_path: Path) -> None:

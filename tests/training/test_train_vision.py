@@ -24,8 +24,9 @@ from training.data.dataset import DataError, Dataset
 from training.data.frames import read_frames
 from training.models.checkpoint import load_networks
 from training.models.networks import VAE
-from training.models.weights import VISION_WEIGHTS, load_network
+from training.models.weights import load_network
 from training.runs.resume import TrainingError
+from training.runs.stages import VISION_WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,7 @@ def test_a_run_can_start_from_the_weights_of_a_run(
         assert torch.allclose(ours, tensor, atol=1e-6), name
     with pytest.raises(TrainingError, match="has the sizes 'compact'.*same --model"):
         run(data, tmp_path / "other", "--model", "original2018", "--start", str(finished))
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_run_can_start_from_a_packed_model(data: Path, tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ def train_vision_step(trainer: train_vision.VisionTrainer, folder: Path) -> None
 
 
 def test_a_folder_of_another_run_is_refused(data: Path, finished: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match="another command .batch is 8 there and 9 now"):
+    with pytest.raises(RunFolderError, match="another command .batch: 8 -> 9"):
         run(data, finished, "--batch", "9")
     shutil.copytree(finished, tmp_path / "copy")
     settings = json.loads((tmp_path / "copy/run.json").read_text())["settings"]
@@ -187,6 +189,7 @@ def test_a_damaged_dataset_or_checkpoint_is_refused(
     (tmp_path / "data/episode-00000000/frames/c/0/0/0").unlink()
     with pytest.raises(DataError, match="is missing"):
         run(tmp_path / "data", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
     shutil.copytree(finished, tmp_path / "copy")
     (tmp_path / "copy/checkpoints/00000004/arrays.safetensors").write_bytes(b"short")
     with pytest.raises(TrainingError, match="is damaged.*Delete it"):

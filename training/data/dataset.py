@@ -2,8 +2,8 @@
 
 Each episode is one folder, which is renamed to its final name once it is complete. A killed process
 therefore leaves no partial episode, and a dataset can be read while it grows. Frames are stored at
-the emulator's resolution, so that a model with another frame size needs no new data. The emulator
-draws 5 bits of red, 6 of green and 5 of blue; benchmarks/speed/dataset_speed.py measures the size.
+the emulator's resolution, so that a model with another frame size needs no new data. A pixel takes
+16 bits, because the emulator draws 5 bits of red, 6 of green and 5 of blue.
 
     DATASET/dataset.json            format, version, action buttons, fields of a step
     DATASET/episode-00000012/       a zarr group: frames (T, 224, 320) uint16, RGB565;
@@ -74,7 +74,7 @@ class StoredEpisode:
     def held_out(self) -> bool:
         """Whether the episode is for evaluation only.
 
-        The index alone decides, so that this never changes while the dataset grows.
+        Only the index decides this, so it never changes while the dataset grows.
         """
         return self.index % HELD_OUT_EVERY == 1
 

@@ -160,7 +160,7 @@ def commit_episode(episode: StoredEpisode) -> StoredEpisode:
     """Move an episode from its temporary folder into the dataset.
 
     Raises:
-        OSError: The folder can't be renamed; the dataset is unchanged.
+        OSError: the folder can't be renamed; the dataset is unchanged.
     """
     final = episode_path(episode.path.parent, episode.index)
     os.rename(episode.path, final)

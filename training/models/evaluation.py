@@ -76,7 +76,7 @@ def evaluate_vision(vae: VAE, held_out: Frames, device: ComputeDevice) -> dict[s
 def _player_errors(
     players: NDArray[np.int16], decoded: Tensor, targets: Tensor
 ) -> tuple[float | None, float | None]:
-    """Return the root mean square errors around the player, of V and of a flat patch, of 255."""
+    """Return root mean square errors around the player on a scale of 255: V's, a flat patch's."""
     errors, flat_errors = [], []
     for player, reconstruction, frame in zip(players, decoded, targets, strict=True):
         if player[0] < 0:
