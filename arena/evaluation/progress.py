@@ -34,7 +34,7 @@ from arena.server.session_result import WALL_CLOCK_LIMIT
 
 SECONDS_PER_LINE = 30.0  # between two lines of progress without a terminal
 SPEED_SECONDS = 20.0  # the time left is computed from the speed in this period
-WIDE = 100  # columns; a narrower terminal has no room for the levels' intervals
+WIDE = 100  # columns; a narrower terminal has no room for intervals, nor for the speed of a level
 BAR_WIDTH = 10
 # The longest episode takes 4,500 steps and a reset, and counts only after the next reset.
 STEPS_OF_ANY_EPISODE = -(-(MAX_STEPS + 2) // 1000) * 1000
@@ -57,7 +57,7 @@ class ProgressDisplay:
             ),
             BarColumn(BAR_WIDTH),
             TextColumn("{task.percentage:3.0f}%"),
-            TextColumn("{task.fields[speed]}", justify="right"),
+            *([TextColumn("{task.fields[speed]}", justify="right")] * (console.width >= WIDE)),
             TextColumn("{task.fields[score]}", justify="right"),
             TextColumn("[dim]left[/dim]"),
             TimeRemainingColumn(compact=True),
