@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 import types
@@ -23,6 +24,7 @@ from arena.evaluation.score import read_monitor
 from baselines.simple_agents import Buttons
 from tests.helpers.agent_programs import script
 
+ROOT = Path(__file__).parents[2]
 LEVEL = "Airstriker-Genesis-v0:Level1"
 BUDGET_STEPS = 1500
 SEED = 4
@@ -166,12 +168,16 @@ def test_an_agent_of_2018_runs_unchanged_and_scores_what_the_same_policy_does(
     assert len(old) >= 2
     evaluation = from_python(press_sometimes())
     assert evaluation.returns == {LEVEL: old}
-    assert from_python(Shooter).returns == {LEVEL: old}
-    assert from_python(Player()).returns == {LEVEL: old}
     assert evaluation.score == pytest.approx(np.mean(old))
     stdout = next(Path("run").rglob("agent-stdout.txt")).read_text()
     assert stdout.startswith("connecting to remote environment\nepisode complete\n")
     assert "\nexception" in stdout
+
+
+def test_functions_classes_and_objects_score_the_same() -> None:
+    returns = from_python(press_sometimes()).returns
+    assert from_python(Shooter).returns == returns
+    assert from_python(Player()).returns == returns
 
 
 def test_the_seed_reaches_an_agent_that_samples_actions(
@@ -255,3 +261,17 @@ def test_a_file_that_hides_the_package_agent_is_named(folder: Path) -> None:
     command = [sys.executable, "-c", "from arena import evaluate"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stderr.splitlines()[-1].startswith(f"ImportError: {folder}/agent.py hides this")
+
+
+def test_the_page_shows_the_example_and_python_that_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "write-your-own-agent.md").read_text(encoding="utf-8")
+    example, from_python = re.findall("```python\n(.*?)```", page, re.DOTALL)
+    assert example == (ROOT / "examples" / "agent.py").read_text(encoding="utf-8")
+    frames = types.SimpleNamespace(DataFrame=lambda rows, columns: rows)
+    monkeypatch.setitem(sys.modules, "pandas", frames)
+    values: dict[str, object] = {}
+    exec(from_python.replace("5000", "2000"), values)
+    assert isinstance(values["results"], Evaluation)
+    assert {"runs", "scores.csv", "scores.json"} == {path.name for path in folder.iterdir()}
