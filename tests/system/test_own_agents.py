@@ -1,6 +1,6 @@
 """One policy on the emulator gets one score, however it is connected.
 
-As an agent of 2018, as a program with the project's client, and as a Python function or object.
+As an agent of 2018, by name, and as a Python function or object.
 """
 
 from __future__ import annotations
@@ -53,28 +53,6 @@ if __name__ == '__main__':
     except gre.GymRemoteError as e:
         print('exception', e)
 """
-AGENT_WITH_OUR_CLIENT = """
-import random
-from pathlib import Path
-import numpy as np
-from agent.gym_remote.client import GymRemoteClient
-from agent.gym_remote.messages import TimestepTimeoutError
-
-env = GymRemoteClient.connect(Path("tmp/sock"))
-random.seed(7)
-try:
-    while True:
-        env.reset()
-        done = False
-        while not done:
-            buttons = np.zeros(12, np.uint8)
-            buttons[0] = random.random() < 0.5
-            _, _, done = env.step(buttons)
-except TimestepTimeoutError:
-    pass
-"""
-
-
 # As OpenAI's JERK does: it imports gym, which is not installed here, and wraps the environment.
 SAMPLING_AGENT_OF_2018 = """
 import gym
@@ -190,14 +168,6 @@ def test_the_seed_reaches_an_agent_that_samples_actions(
     assert stdout == "exception the budget of timesteps is used up\n"
 
 
-def test_a_program_with_our_client_scores_the_same(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script(folder, "ours.py", AGENT_WITH_OUR_CLIENT)
-    returns = command_line(monkeypatch, "--agent-command", f"{sys.executable} ours.py")
-    assert from_python(press_sometimes()).returns == {LEVEL: returns}
-
-
 def test_a_named_agent_scores_the_same_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
     returns = command_line(monkeypatch, "--agent", "random")
     assert len(returns) >= 2
@@ -211,11 +181,15 @@ def test_a_named_agent_scores_the_same_from_python(monkeypatch: pytest.MonkeyPat
 
 
 def test_results_are_a_table_csv_json_and_a_data_frame(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluation = from_python(press_sometimes(), out="mine")
     assert evaluation.folder == Path("mine")
     assert "mean score" in str(evaluation) and "Level1" in repr(evaluation)
+    shown = str(evaluation)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)  # as in a notebook
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert str(evaluation) == shown and capsys.readouterr().out == ""
     text = evaluation.to_csv(folder / "scores.csv")
     assert (folder / "scores.csv").read_text() == text
     (row,) = csv.DictReader(text.splitlines())
