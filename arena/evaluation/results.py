@@ -169,6 +169,8 @@ def read_results(folder: Path) -> RunResults:
         )
         _check(results)
         return results
+    except FileNotFoundError:
+        raise RunResultsError(f"{folder} has no {FILE_NAME}: use another run folder") from None
     except (OSError, ValueError, KeyError, TypeError, LevelError) as error:
         raise RunResultsError(f"{path} can't be read ({error}): use another run folder") from error
 
