@@ -206,16 +206,16 @@ def _show_mean(console: Console, results: RunResults) -> None:
         say(console, ("mean score ", "bold"), (_number(results.mean), "bold green"), middle)
     if results.interval is not None:
         say(console, (f"interval: {INTERVAL_METHOD}", "dim"))
-    without_episode = [level for level in results.levels if _has_no_episode(level)]
+    without_episode = [level for level in results.levels if _hasno_episode(level)]
     if without_episode:
-        say(console, (_no_episode(results.budget_steps, without_episode), "yellow"))
+        say(console, (no_episode(results.budget_steps, without_episode), "yellow"))
 
 
-def _has_no_episode(level: LevelResult) -> bool:
+def _hasno_episode(level: LevelResult) -> bool:
     return level.status == "finished" and level.score is None
 
 
-def _no_episode(budget_steps: int, levels: Sequence[LevelResult]) -> str:
+def no_episode(budget_steps: int, levels: Sequence[LevelResult]) -> str:
     """Say on how many levels no episode finished, and which budget is enough."""
     text = f"No episode finished on {len(levels)} level{'s' if len(levels) > 1 else ''}"
     if any(level.ended_by == WALL_CLOCK_LIMIT for level in levels):

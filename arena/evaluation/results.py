@@ -86,6 +86,12 @@ class LevelResult:
     error: LevelFailure | None = None
     movie_episodes: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def outcome(self) -> str:
+        """What a table shows in place of a score that does not exist."""
+        words = {"pending": "not finished", "finished": "no episode"}
+        return words.get(self.status, self.status)
+
 
 @dataclass(frozen=True)
 class RunResults:

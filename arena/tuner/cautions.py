@@ -1,4 +1,4 @@
-"""Says why a recorded run is unsuitable for the tuner, in the words of the command and the report."""
+"""Says why a recorded run is unsuitable for the tuner; the command and the report print it."""
 
 from __future__ import annotations
 
