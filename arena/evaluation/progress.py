@@ -34,7 +34,7 @@ from arena.server.session_result import WALL_CLOCK_LIMIT
 
 SECONDS_PER_LINE = 30.0  # between two lines of progress without a terminal
 SPEED_SECONDS = 20.0  # the time left is computed from the speed in this period
-WIDE = 100  # columns; a narrower terminal has no room for the levels' intervals
+WIDE = 100  # columns; a narrower terminal has no room for intervals, nor for the speed of a level
 BAR_WIDTH = 10
 # The longest episode takes 4,500 steps and a reset, and counts only after the next reset.
 STEPS_OF_ANY_EPISODE = -(-(MAX_STEPS + 2) // 1000) * 1000
@@ -57,7 +57,7 @@ class ProgressDisplay:
             ),
             BarColumn(BAR_WIDTH),
             TextColumn("{task.percentage:3.0f}%"),
-            TextColumn("{task.fields[speed]}", justify="right"),
+            *([TextColumn("{task.fields[speed]}", justify="right")] * (console.width >= WIDE)),
             TextColumn("{task.fields[score]}", justify="right"),
             TextColumn("[dim]left[/dim]"),
             TimeRemainingColumn(compact=True),
@@ -210,14 +210,14 @@ def _show_mean(console: Console, results: RunResults) -> None:
         say(console, (f"interval: {INTERVAL_METHOD}", "dim"), prose=True)
     without_episode = [level for level in results.levels if _has_no_episode(level)]
     if without_episode:
-        say(console, (_no_episode(results.budget_steps, without_episode), "yellow"), prose=True)
+        say(console, (no_episode(results.budget_steps, without_episode), "yellow"), prose=True)
 
 
 def _has_no_episode(level: LevelResult) -> bool:
     return level.status == "finished" and level.score is None
 
 
-def _no_episode(budget_steps: int, levels: Sequence[LevelResult]) -> str:
+def no_episode(budget_steps: int, levels: Sequence[LevelResult]) -> str:
     """Say on how many levels no episode finished, and which budget is enough."""
     text = f"No episode finished on {len(levels)} level{'s' if len(levels) > 1 else ''}"
     if any(level.ended_by == WALL_CLOCK_LIMIT for level in levels):

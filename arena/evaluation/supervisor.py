@@ -8,6 +8,7 @@ the agent's exit code, and needs Linux.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import ctypes
 import json
@@ -37,7 +38,10 @@ def main() -> None:
     The keys are `command`, the agent's command line; `at_end`, a command that is run when the agent
     is ended, or []; `folder`, its working directory; `seconds`, the time to end on SIGTERM.
     """
-    job = json.loads(sys.argv[1])
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("job", metavar="JSON", type=json.loads, help="what to run, and how")
+    job = parser.parse_args().job
     control = socket.socket(fileno=os.dup(0))
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)  # the orphans of the agent become our children

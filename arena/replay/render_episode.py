@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from agent import command_line
 from agent.buttons import GENESIS_BUTTONS, from_genesis
+from agent.command_line.parser import json_argument
 from agent.files import write_atomically
 from agent.world_model.packed_model import PackedModelError
 from arena.environment.contest_env import FRAME_SKIP
@@ -75,7 +75,7 @@ class StepView:
 
 def main() -> None:
     """Render the episode that the request names."""
-    request = RenderRequest(**json.loads(sys.argv[1]))
+    request = RenderRequest(**json_argument(__doc__))
     views, problem = open_views(request.pretrained)
     integration = Path(request.integration) if request.integration else None
     with movies.replaying(Path(request.movie), integration) as replay:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import command_line
+from agent.command_line.parser import json_argument
 from agent.errors import UserError
 from agent.files import write_atomically
 from agent.guarded_files import read_guarded
@@ -101,7 +102,7 @@ def read_result(level_dir: Path) -> SessionResult | None:
 
 def main() -> None:
     """Serve the level that the configuration names, and write how the session ended."""
-    config = ServerConfig.from_json(json.loads(sys.argv[1]))
+    config = ServerConfig.from_json(json_argument(__doc__))
     end_with(config.parent)
     result = serve(
         config.level,
