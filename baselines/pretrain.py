@@ -8,34 +8,27 @@ DIR/run.json                options, command, commit, versions; DIR/tensorboard,
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import gymnasium as gym
-import torch
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.policies import ActorCriticPolicy
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor
+from typing import ClassVar
 
 from agent import command_line
 from agent.command_line import option
 from agent.command_line.ranges import COUNT, SEED
-from agent.errors import UserError
-from arena.environment.levels import Level, select
+from agent.errors import INTERRUPTED_EXIT_CODE
+from arena.environment.level_names import LEVELS_HELP
+from arena.environment.levels import select
 from arena.evaluation.run_folder import current_command, open_run
-from baselines import aborghi, ppo2
-from baselines.learning import ppo
-from baselines.learning.contest_wrappers import wrap
-from baselines.learning.ppo import PpoSettings
-from baselines.learning.weights import load_training, save_training, save_weights
+from baselines.aborghi import AborghiOptions
+from baselines.learning.ppo_options import PpoOptions
+from baselines.ppo2 import Ppo2Options
 
-# Joint training's own values; the rest is as in the contest.
-AGENTS = {
-    "ppo2": ppo2.SETTINGS,
-    "aborghi": replace(aborghi.SETTINGS, rollout_steps=8192, minibatches=16, learning_rate=2e-4),
+# Joint training's own values; the rest is as in the contest. Aborghi's workers played 2,048 steps
+# of a level each; here an update has four times as many, of all levels.
+AGENTS: dict[str, PpoOptions] = {
+    "ppo2": Ppo2Options(),
+    "aborghi": AborghiOptions(rollout_steps=8192, minibatches=16, learning_rate=2e-4),
 }
-WEIGHTS, CHECKPOINT, TENSORBOARD = "weights.safetensors", "checkpoint.safetensors", "tensorboard"
 
 
 @dataclass(frozen=True)
@@ -46,45 +39,14 @@ class PretrainOptions:
     more; the default is what two cores can do in some hours.
     """
 
+    extra: ClassVar[str] = "baselines"
+
     agent: str = option("agent to train", positional=True, choices=tuple(AGENTS))
     out: Path = option("folder of the run; an interrupted run in it is resumed")
-    levels: str = option(
-        "training levels: a level set, or levels separated by commas", "pangolin-train"
-    )
+    levels: str = option(LEVELS_HELP, "pangolin-train")
     steps: int = option("timesteps in all", 4_000_000, within=COUNT)
     envs: int = option("number of emulators, each in a process", 2, within=(1, 256))
     seed: int = option("random seed, 1 or more", 1, env="SEED", within=SEED)
-
-
-class Checkpoints(BaseCallback):
-    """Stores the training after each update, and stops if the weights are no longer finite."""
-
-    def __init__(self, folder: Path, steps: int) -> None:
-        super().__init__()
-        self._folder, self._steps = folder, steps
-
-    def _on_step(self) -> bool:
-        return True
-
-    def _on_rollout_start(self) -> None:
-        policy = self.model.policy
-        assert isinstance(policy, ActorCriticPolicy)
-        if not is_finite(policy):
-            raise self.diverged()
-        save_training(policy, self.num_timesteps, self._folder / CHECKPOINT)
-        print(f"{self.num_timesteps:,} of {self._steps:,} timesteps", file=sys.stderr)
-
-    def diverged(self) -> UserError:
-        """Return the error that says what is kept."""
-        return UserError(
-            f"training diverged: a value is no longer finite after {self.num_timesteps:,} timesteps; the last good"
-            f" checkpoint is kept in {self._folder}. Lower the learning rate"
-        )
-
-
-def is_finite(policy: ActorCriticPolicy) -> bool:
-    """Return whether all weights are finite."""
-    return all(bool(torch.isfinite(value).all()) for value in policy.parameters())
 
 
 def main() -> None:
@@ -94,13 +56,14 @@ def main() -> None:
         UserError: an option is wrong, the folder belongs to another run, or training diverged.
     """
     options = command_line.parse(PretrainOptions, prog="python -m baselines.pretrain")
-    settings = AGENTS[options.agent]
-    levels = select(options.levels)
+    from baselines.learning.joint_training import train  # loads torch, which --help does not need
+
+    agent, levels = AGENTS[options.agent], select(options.levels)
     identity = {
         "agent": options.agent,
         "levels": [level.name for level in levels],
         "envs": options.envs,
-        "settings": asdict(settings),
+        "settings": agent.hyperparameters(),
     }
     run = open_run(
         options.out,
@@ -110,64 +73,13 @@ def main() -> None:
         argv=current_command(),
     )
     try:
-        train(options, settings, levels)
+        weights = train(agent, levels, options.out, options.steps, options.envs, options.seed)
     except KeyboardInterrupt:
         print(f"interrupted: the same command resumes from {run.path}", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED_EXIT_CODE)
     finally:
         run.close()
-    print(options.out / WEIGHTS)
-
-
-def train(options: PretrainOptions, settings: PpoSettings, levels: list[Level]) -> None:
-    """Train until the timesteps are used, resuming from the folder's checkpoint."""
-    torch.set_num_threads(1)
-    processes = SubprocVecEnv([_Maker(tuple(levels), settings)] * options.envs)
-    envs = VecMonitor(processes)
-    try:
-        learner = ppo.make_learner(
-            settings, envs, options.seed, tensorboard_log=str(options.out / TENSORBOARD)
-        )
-        checkpoint = options.out / CHECKPOINT
-        done = load_training(learner.policy, checkpoint) if checkpoint.exists() else 0
-        envs.seed(options.seed + done)
-        learner.num_timesteps = done
-        if done < options.steps:
-            checkpoints = Checkpoints(options.out, options.steps)
-            try:
-                learner.learn(
-                    options.steps - done,
-                    callback=checkpoints,
-                    reset_num_timesteps=False,
-                    tb_log_name=options.agent,
-                )
-            except ValueError as error:
-                if "invalid values" in str(error):  # torch refuses a distribution with NaN
-                    raise checkpoints.diverged() from None
-                raise
-            if not is_finite(learner.policy):
-                raise checkpoints.diverged()
-            save_training(learner.policy, learner.num_timesteps, checkpoint)
-    finally:
-        envs.close()
-    save_weights(learner.policy, options.out / WEIGHTS)
-
-
-@dataclass(frozen=True)
-class _Maker:
-    """Makes an environment in a process of its own; a closure could not be sent there."""
-
-    levels: tuple[Level, ...]
-    settings: PpoSettings
-
-    def __call__(self) -> gym.Env[Any, Any]:
-        from arena.environment.gymnasium_env import LevelsEnv
-
-        return wrap(
-            LevelsEnv(self.levels),
-            frame_size=self.settings.frame_size,
-            allow_backtracking=self.settings.allow_backtracking,
-        )
+    print(weights)
 
 
 if __name__ == "__main__":

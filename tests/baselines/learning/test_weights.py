@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import torch
 from stable_baselines3 import PPO
 
 from agent.errors import UserError
-from baselines.learning import ppo
 from baselines.learning.contest_wrappers import wrap
-from baselines.learning.ppo import PpoSettings
+from baselines.learning.ppo import make_learner
+from baselines.learning.ppo_options import PpoOptions
 from baselines.learning.weights import (
     load_training,
     load_weights,
@@ -22,13 +23,13 @@ from baselines.learning.weights import (
 )
 from tests.baselines.learning.test_contest_wrappers import Scripted
 
-SMALL = PpoSettings(rollout_steps=16, minibatches=2, epochs=1)
+SMALL = PpoOptions(rollout_steps=16, minibatches=2, epochs=1)
 
 
 def learner(seed: int, **changes: Any) -> PPO:
-    settings = PpoSettings(**{**SMALL.__dict__, **changes})
+    settings = replace(SMALL, **changes)
     env = wrap(Scripted([1.0] * 1000), frame_size=settings.frame_size, allow_backtracking=False)
-    return ppo.make_learner(settings, env, seed)
+    return make_learner(settings, env, seed)
 
 
 def values(made: PPO) -> dict[str, np.ndarray]:
