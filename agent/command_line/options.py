@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from agent.command_line.extras import check_extra
 from agent.command_line.parser import AsTuple, Paragraphs, Parser
 from agent.command_line.ranges import check_ranges
 from agent.command_line.terminal import degrade_output, printable
@@ -98,6 +97,8 @@ def parse(
     argv = sys.argv[1:] if argv is None else argv
     extra: str | None = getattr(options_class, "extra", None)
     if extra is not None and not {"-h", "--help"} & set(argv):
+        from agent.command_line.extras import check_extra  # slow, and the agent has no extra
+
         check_extra(extra)
     presets: Presets = getattr(options_class, "presets", {})
     defaults = {**(defaults or {}), **_chosen_preset(presets, argv)}
