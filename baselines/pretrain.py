@@ -22,6 +22,7 @@ from agent import command_line
 from agent.command_line import option
 from agent.command_line.ranges import COUNT, SEED
 from agent.errors import UserError
+from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
 from arena.evaluation.run_folder import current_command, open_run
 from baselines import aborghi, ppo2
@@ -48,9 +49,7 @@ class PretrainOptions:
 
     agent: str = option("agent to train", positional=True, choices=tuple(AGENTS))
     out: Path = option("folder of the run; an interrupted run in it is resumed")
-    levels: str = option(
-        "training levels: a level set, or levels separated by commas", "pangolin-train"
-    )
+    levels: str = option(LEVELS_HELP, "pangolin-train")
     steps: int = option("timesteps in all", 4_000_000, within=COUNT)
     envs: int = option("number of emulators, each in a process", 2, within=(1, 256))
     seed: int = option("random seed, 1 or more", 1, env="SEED", within=SEED)
