@@ -37,7 +37,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `folder`, which takes its place if the block raises no error.
+    """Yield an empty folder beside `folder`, which replaces it if the block raises no error.
 
     If the process is killed while the two are exchanged, the old folder is still beside it, as
     `.NAME.old`.

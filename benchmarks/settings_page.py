@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import arena
 import baselines
@@ -44,7 +44,8 @@ INTRODUCTION = """\
 This page answers: which settings does the agent have, and which options does each command take?
 
 The page is generated from the commands themselves (`python -m benchmarks.settings_page`). Every
-command prints the same with `--help`.
+command prints the same with `--help`. A command that needs an extra, `.[train]` or `.[dev]`, says
+how to install it.
 
 ## The agent
 
@@ -59,6 +60,8 @@ setting that is yes or no is written as 1 or 0.
 @dataclasses.dataclass(frozen=True)
 class SettingsPageOptions:
     """Write docs/settings.md; this command has no options."""
+
+    extra: ClassVar[str] = "train"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -102,7 +105,8 @@ def command_section(program: str, options: type[Any]) -> str:
     rows = [["option", "default", "meaning"]]
     for field in dataclasses.fields(options):
         rows.append([_flag(field), _default(field), _meaning(field)])
-    text = f"### `{program}`\n\n{first_line}\n\n{_table(rows)}"
+    extra = f" Needs the extra `{options.extra}`." if hasattr(options, "extra") else ""
+    text = f"### `{program}`\n\n{first_line}{extra}\n\n{_table(rows)}"
     presets: command_line.Presets = getattr(options, "presets", {})
     for name, values in presets.items():
         changed = ", ".join(f"`--{key.replace('_', '-')} {value}`" for key, value in values.items())

@@ -1,4 +1,4 @@
-"""Protects the folders of built games: another game, or other files, are never replaced unasked.
+"""Protects the folders of built games: a build replaces another game only if the user asks for it.
 
 FOLDER/build.json     the options of the build, random seed included
 FOLDER/levels.json    the level list
@@ -27,7 +27,7 @@ class BuildFolderError(UserError):
 
 
 def is_built(folder: Path, settings: Mapping[str, Any], replace: bool) -> bool:
-    """Return whether a folder contains this very game; check that a build may write there.
+    """Return whether a folder contains exactly this game; check that a build may write there.
 
     Args:
         folder: folder of the game.

@@ -42,7 +42,7 @@ class Options:
     """Play a level with the keyboard: arrow keys, SPACE to jump, R to restart, ESC to end."""
 
     level: str = option(
-        "level, such as MeadowZone.Act3; the first level of a level set or folder",
+        "level, such as MeadowZone.Act3; of a level set or folder, the first level",
         "pangolin-train",
         positional=True,
     )

@@ -50,6 +50,7 @@ from training.runs.stages import COLLECT
 class Options:
     """Collect episodes into a dataset. The same command with more --frames adds to it."""
 
+    extra: ClassVar[str] = "train"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "debug": {"frames": 400, "max_steps": 64},
         "full": {"frames": 1_000_000},

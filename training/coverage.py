@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,8 @@ Replay = Callable[[str], Iterable[tuple[NDArray[np.uint8], float]]]
 @dataclass(frozen=True)
 class Options:
     """Count the frames of a dataset in each tenth of each level."""
+
+    extra: ClassVar[str] = "train"
 
     data: str = option("dataset folders from training.collect, separated by commas")
     levels: str | None = option(

@@ -42,6 +42,7 @@ NETWORKS = "networks"  # folder of the exported V and M in the run folder
 class Options:
     """Evolve C, the controller. The same command continues an interrupted run."""
 
+    extra: ClassVar[str] = "train"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "debug": {
             "generations": 2,

@@ -1,7 +1,7 @@
 """Packs V, M and C into the folder that the agent plays from.
 
-The model is built in a temporary folder, and loaded and run there for some steps. Only then does it
-get its name, or with --replace that of an earlier model.
+The model is built in a temporary folder, and loaded and run there for some steps. Only then is the
+folder renamed. With --replace, it replaces an earlier model.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -53,6 +53,8 @@ VERIFIED_STEPS = 20
 @dataclass(frozen=True)
 class Options:
     """Pack the results of training into the folder that the agent plays from."""
+
+    extra: ClassVar[str] = "train"
 
     vision: Path = option("run folder of a finished training.train_vision")
     memory: Path = option("run folder of a finished training.train_memory")

@@ -41,10 +41,10 @@ class EpisodeState:
         macro_action: actions still to be pressed.
         expected_step: the step of the trajectory being followed that should come next.
         highest: highest sum of rewards so far.
-        steps_without_progress: steps since a new highest sum, or since another arm took over.
+        steps_without_progress: steps since the last new highest sum, or since the arm changed.
         recoveries: balances of the recoveries tried, each with the sum of rewards before it.
-        is_hopeless: whether the episode is stuck where recoveries lost too many points.
-        returned_to: points reached when an arm other than a trajectory took over first.
+        is_hopeless: whether the episode is stuck in a cell where recoveries lost too many points.
+        returned_to: points reached when an arm other than a trajectory first took over.
     """
 
     explore_from: float = np.inf

@@ -91,7 +91,7 @@ def describe_sets() -> str:
     for name, levels in level_sets().items():
         playable = sum(_is_available(level) for level in levels)
         lines.append(f"{name:18} {len(levels):6} {playable:8}  {descriptions[name]}")
-    lines.append("One level: GAME:STATE, or what is unique of it, such as MeadowZone.Act3.")
+    lines.append("One level: GAME:STATE, or a part that only this level has (MeadowZone.Act3).")
     lines.append("Your own game: a folder that contains a levels.json.")
     lines.append("`python -m arena roms` lists the missing games and says how to add them.")
     return "\n".join(lines)

@@ -21,7 +21,7 @@ from arena.environment.contest_env import MAX_STEPS, STICKINESS, ContestEnv
 from arena.environment.level_files import DEFAULT_SCENARIO
 from arena.environment.levels import Level, select
 
-FRAME_SIZE = 84  # of OpenAI's baselines for the contest
+FRAME_SIZE = 84  # pixels, as in OpenAI's baselines for the contest
 
 
 class LevelsEnv(gym.Env[NDArray[np.uint8], NDArray[np.int8]]):

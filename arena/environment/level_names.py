@@ -1,4 +1,4 @@
-"""Finds the level that a name means: people leave out the game, or a part of its name.
+"""Finds the level that a name means, even if it omits the game or a part of the game's name.
 
 Upper and lower case count as equal. A name that means several levels is an error, never a guess.
 """
@@ -37,10 +37,10 @@ def meant_level(text: str, levels: Iterable[str]) -> str | None:
 
 
 def meant_games(text: str, games: Iterable[str]) -> list[str]:
-    """Return the games whose names are closest to a name: [] if no game begins like this.
+    """Return the games whose names are closest to a name; [] if no game's name begins like this.
 
-    The same name is closer than one with another case, and this one is closer than a name to which
-    the text lacks -Genesis or -v0, and then any beginning.
+    From the closest on: the same name; the same in upper or lower case; the name without its
+    ending, -Genesis or -v0; any other beginning of the name.
     """
     games, start = list(dict.fromkeys(games)), text.casefold()
     same = [game for game in games if game == text]

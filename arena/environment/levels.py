@@ -244,7 +244,7 @@ def _select_in_data(part: str, in_sets: Mapping[str, Level]) -> Level:
         for game in known_games(where)
         for state in stable_retro.data.list_states(game, where)
     }
-    if ":" not in part:  # the states of unknown games are too many: they often share a name
+    if ":" not in part:  # other games are not searched: many of their states have the same name
         raise _unknown_part(part, [*in_sets, *names])
     name = find_level(part, {**dict.fromkeys(in_sets), **names})
     return _with_known_data(Level.parse(name), in_sets.values())

@@ -27,4 +27,4 @@ def reserve_movie(env: Any) -> None:
         except FileExistsError:
             env.movie_id += 1
         except OSError:
-            return  # a full disk costs the movie, and not the play
+            return  # on a full disk, the movie is lost, but the play continues

@@ -47,7 +47,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """A setting as people write it: a level as GAME:STATE, a list with commas."""
+    """Format a setting as people write it: a level as GAME:STATE, a list with commas."""
     if value is None or value == []:
         return "none"
     if isinstance(value, bool):

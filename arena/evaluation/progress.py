@@ -210,14 +210,14 @@ def _show_mean(console: Console, results: RunResults) -> None:
         say(console, (f"interval: {INTERVAL_METHOD}", "dim"), prose=True)
     without_episode = [level for level in results.levels if _has_no_episode(level)]
     if without_episode:
-        say(console, (_no_episode(results.budget_steps, without_episode), "yellow"), prose=True)
+        say(console, (no_episode(results.budget_steps, without_episode), "yellow"), prose=True)
 
 
 def _has_no_episode(level: LevelResult) -> bool:
     return level.status == "finished" and level.score is None
 
 
-def _no_episode(budget_steps: int, levels: Sequence[LevelResult]) -> str:
+def no_episode(budget_steps: int, levels: Sequence[LevelResult]) -> str:
     """Say on how many levels no episode finished, and which budget is enough."""
     text = f"No episode finished on {len(levels)} level{'s' if len(levels) > 1 else ''}"
     if any(level.ended_by == WALL_CLOCK_LIMIT for level in levels):

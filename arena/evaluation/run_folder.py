@@ -146,6 +146,8 @@ def read_run(path: Path) -> dict[str, Any]:
         if (run["format"], run["version"]) != (FORMAT, VERSION):
             raise ValueError(f"{run['format']} version {run['version']}")
         return run
+    except FileNotFoundError:
+        raise RunFolderError(f"{path} has no {FILE_NAME}: use another run folder") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunFolderError(
             f"{path / FILE_NAME} is not a {FORMAT} {VERSION} ({error}): use another run folder"

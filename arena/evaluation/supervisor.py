@@ -38,8 +38,9 @@ def main() -> None:
     The keys are `command`, the agent's command line; `at_end`, a command that is run when the agent
     is ended, or []; `folder`, its working directory; `seconds`, the time to end on SIGTERM.
     """
-    parser = argparse.ArgumentParser(description="Run an agent; started by an evaluation.")
-    parser.add_argument("job", type=json.loads, help="JSON with the keys of main's description")
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("job", metavar="JSON", type=json.loads, help="what to run, and how")
     job = parser.parse_args().job
     control = socket.socket(fileno=os.dup(0))
     libc = ctypes.CDLL(None)

@@ -15,7 +15,6 @@ model the game is shown alone. The process prints its result as one line of JSON
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from agent import command_line
 from agent.buttons import GENESIS_BUTTONS, from_genesis
+from agent.command_line.parser import json_argument
 from agent.files import write_atomically
 from agent.world_model.packed_model import PackedModelError
 from arena.environment.contest_env import FRAME_SKIP
@@ -75,9 +75,7 @@ class StepView:
 
 def main() -> None:
     """Render the episode that the request names."""
-    parser = argparse.ArgumentParser(description="Render an episode; started by a report.")
-    parser.add_argument("request", type=json.loads, help="JSON with the fields of RenderRequest")
-    request = RenderRequest(**parser.parse_args().request)
+    request = RenderRequest(**json_argument(__doc__))
     views, problem = open_views(request.pretrained)
     integration = Path(request.integration) if request.integration else None
     with movies.replaying(Path(request.movie), integration) as replay:

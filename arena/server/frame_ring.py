@@ -130,7 +130,7 @@ class FrameRingReader:
         self._n_buttons = 0
         self._requests = 0
         self._requested_at = -math.inf
-        self._outdated = 0  # number of the last step that was written before a pause in requests
+        self._outdated = 0  # steps up to this one were requested before a pause
 
     def request(self, steps: int) -> None:
         """Ask the server to write its next steps, 1 or more."""

@@ -7,7 +7,6 @@ evaluation that started it, even if that was killed.
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import json
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import command_line
+from agent.command_line.parser import json_argument
 from agent.errors import UserError
 from agent.files import write_atomically
 from agent.guarded_files import read_guarded
@@ -102,9 +102,7 @@ def read_result(level_dir: Path) -> SessionResult | None:
 
 def main() -> None:
     """Serve the level that the configuration names, and write how the session ended."""
-    parser = argparse.ArgumentParser(description="Serve a level; started by an evaluation.")
-    parser.add_argument("config", type=json.loads, help="JSON that ServerConfig.to_json returns")
-    config = ServerConfig.from_json(parser.parse_args().config)
+    config = ServerConfig.from_json(json_argument(__doc__))
     end_with(config.parent)
     result = serve(
         config.level,

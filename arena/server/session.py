@@ -278,7 +278,7 @@ class Session:
         self._send_last({"reason": error.reason, "exception": error.id})
 
     def _send_last(self, content: object) -> None:
-        with contextlib.suppress(OSError):  # the client may be gone already
+        with contextlib.suppress(OSError):  # the client may have disconnected already
             self._connection.send(encode("close", content), socket.MSG_DONTWAIT)
 
 

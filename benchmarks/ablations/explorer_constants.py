@@ -18,7 +18,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -82,6 +82,8 @@ class Options:
 
     If the measurement was interrupted, the same command continues it.
     """
+
+    extra: ClassVar[str] = "train"
 
     levels: str = option("levels or a level set; validation and test levels are refused", LEVELS)
     steps: int = option("timesteps of each play, resets included", 20_000, within=COUNT)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from agent.command_line import option, parse, run
 from agent.command_line.ranges import COUNT, PROCESSES
@@ -61,6 +62,8 @@ class Options(SearchBudget):
 
     The same command continues an interrupted measurement.
     """
+
+    extra: ClassVar[str] = "train"
 
     models: str = option("models to measure, separated by commas", ",".join(MODELS))
     data_levels: str = option(

@@ -17,6 +17,7 @@ from game import art
 from game.format import ZONES, Picture, SharedArt, ZoneArt
 
 RING = "ring"
+ELSEWHERE = "elsewhere"  # outside of all things
 ENEMIES = ("patroller", "flyer", "shooter", "hopper")
 # Largest root mean square difference of a thing's pixels, of 255. The same thing differs by 14,
 # because the emulator's colours are a little darker than the art's; others differ by 40 or more.

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import stable_retro
@@ -53,6 +54,8 @@ class CalibrationError(UserError):
 @dataclass(frozen=True)
 class Options:
     """Measure how hard the levels are. The same command continues a measurement."""
+
+    extra: ClassVar[str] = "train"
 
     levels: str = option(LEVELS_HELP, "pangolin-validation")
     agents: str = option("agents to measure, separated by commas", ",".join(AGENTS))

@@ -108,7 +108,7 @@ def by_level(plays: ContestPlays, budget_steps: int) -> str:
     return (
         f"<details><summary>{heading}</summary>\n\n{markdown_table(LEVEL_HEAD, rows)}\n\n"
         "The last column lists, for each seed, the timesteps used when the agent locked in a"
-        " candidate (-: it locked in none). The other columns are over the episodes of all seeds."
+        " candidate (-: it locked in none). The other columns combine the episodes of all seeds."
         f"\n\n{pictures}\n\n</details>"
     )
 

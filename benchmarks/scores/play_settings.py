@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from rich.console import Console
@@ -76,6 +76,8 @@ class Options:
 
     The same command continues an interrupted measurement.
     """
+
+    extra: ClassVar[str] = "train"
 
     levels: str = option("levels or a level set; validation and test levels are refused", LEVELS)
     steps: int = option("timesteps of each budget, resets included", 20_000, within=COUNT)

@@ -15,7 +15,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,8 @@ FIRST_SEED = 1_600_000_000  # of the sticky actions; the seeds of evolution begi
 @dataclass(frozen=True)
 class Options:
     """Measure what the search gained over the expert actions of M."""
+
+    extra: ClassVar[str] = "train"
 
     pretrained: Path = option("folder of the packed model", Path("pretrained"))
     sets: str = option("level sets, separated by commas", "pangolin-train,pangolin-validation")

@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,8 @@ FIGURES = {
 @dataclass(frozen=True)
 class Options:
     """Measure how fast a dataset is written and read."""
+
+    extra: ClassVar[str] = "train"
 
     levels: str = option(
         "levels whose frames are written, one episode for each",

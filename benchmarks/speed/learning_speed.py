@@ -12,7 +12,7 @@ import torch
 
 from agent.buttons import ACTION_BUTTONS
 from agent.world_model.packed_model import ModelSpec
-from training import train_memory, train_vision
+from training import memory_trainer, train_memory, train_vision, vision_trainer
 from training.data.frames import Frames
 from training.data.latents import Sequences, cut_episodes
 from training.models.networks import MDNLSTM
@@ -55,7 +55,7 @@ def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
     expert_action = random.integers(0, 2, (len(pixels), len(ACTION_BUTTONS)), np.uint8)
     player = np.full((len(pixels), 2), 100, np.int16)
     frames = Frames(pixels, expert_action, player)
-    trainer = train_vision.VisionTrainer(options, spec, frames, frames)
+    trainer = vision_trainer.VisionTrainer(options, spec, frames, frames)
     return _speed(trainer, options.batch, seconds)
 
 
@@ -69,7 +69,7 @@ def memory_speed(spec: ModelSpec, seconds: float, device: str) -> float:
     buttons = torch.randint(0, 2, shape, generator=generator, dtype=torch.uint8)
     cuts = cut_episodes(lengths, spec.sequence_steps)
     sequences = Sequences(mu, torch.full_like(mu, -2.0), buttons, cuts, buttons)
-    trainer = train_memory.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
+    trainer = memory_trainer.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
     return _speed(trainer, len(mu), seconds)
 
 

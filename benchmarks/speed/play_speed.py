@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from agent import command_line
 from agent.command_line import option
@@ -31,7 +31,6 @@ from benchmarks.names import chosen
 from benchmarks.speed.play_runs import measure, resident_memory, seconds_to_first_action
 from benchmarks.speed.rounds import median_ratio, medians, ratio_text
 from benchmarks.tables import markdown_table
-from training.models.untrained import write_untrained
 
 TABLE = "play speed"  # its name in the documents
 PROGRAMS = {
@@ -53,6 +52,8 @@ TARGETS = {
 @dataclass(frozen=True)
 class Options:
     """Measure steps/s of the emulator, a null agent, our agent in both presets, and eager torch."""
+
+    extra: ClassVar[str] = "train"
 
     level: str = option("level that all programs play", "airstriker")
     steps: int = option(
@@ -83,6 +84,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(
             f"--steps and --memory-steps must be {FEWEST_STEPS:,} or more, --rounds 1 or more"
         )
+    from training.models.untrained import write_untrained  # --help does not need torch
+
     parts = chosen("parts", options.parts, MEASUREMENTS)
     level = select_one(options.level)
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:

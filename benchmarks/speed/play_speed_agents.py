@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from arena.server.monitor import Monitor
 @dataclass(frozen=True)
 class Options:
     """Run one of the programs that the agent is compared with."""
+
+    extra: ClassVar[str] = "train"
 
     program: str = option("name of the program", positional=True, choices=("bare", "null", "eager"))
     level: str = option("level of `bare`", "airstriker")

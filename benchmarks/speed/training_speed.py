@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -70,6 +70,8 @@ EpisodeTask = tuple[int, Level, int]  # number, level, seed
 @dataclass(frozen=True)
 class Options:
     """Measure speed and memory of the training stages."""
+
+    extra: ClassVar[str] = "train"
 
     level: str = option("level that is played", "PangolinDash-Genesis:MeadowZone.Act1")
     steps: int = option("agent steps of an episode", 400, within=COUNT)

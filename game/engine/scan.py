@@ -41,12 +41,12 @@ def problems(listing: str) -> list[str]:
 
 def main() -> int:
     """Scan the listing named on the command line; print faulty lines, and return 1 if any."""
-    parser = argparse.ArgumentParser(description="Scan a listing for code that a 68000 can't run.")
-    parser.add_argument("listing", type=Path, help="output of m68k-elf-objdump -d")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("listing", type=Path, help="listing that `objdump -d` printed")
     path = parser.parse_args().listing
     try:
         listing = path.read_text()
-    except (OSError, ValueError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         parser.error(f"{path} can't be read: {error}")
     if not any(LINE.match(line) for line in listing.splitlines()):
         parser.error(f"{path} is not an objdump listing")

@@ -267,7 +267,7 @@ def test_an_image_built_on_ours_plays_an_agent_of_2018(
         str(ROOT / "examples"),
     )
     with (
-        compo.server(timesteps=1500),
+        compo.server(timesteps=4600),
         engine.container(example, *ISOLATED, *compo.mounts()) as agent,
     ):
         assert agent.wait() == 0, agent.output

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from agent.world_model.packed_model import NETWORKS
 from tests.helpers.datasets import same_arrays, write_dataset
 from tests.helpers.small_models import TINY
-from training import train_memory, train_vision
+from training import memory_trainer, train_memory, train_vision
 from training.data.dataset import Dataset
 from training.data.latents import Cut, Sequences, cut_episodes
 from training.models.checkpoint import load_networks
@@ -125,7 +125,7 @@ def test_training_learns_the_effect_of_the_actions(tmp_path: Path) -> None:
     sequences = Sequences(mu, torch.full_like(mu, -4.0), actions, cuts)
     options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02)
     torch.set_num_threads(1)
-    trainer = train_memory.MemoryTrainer(
+    trainer = memory_trainer.MemoryTrainer(
         options, MDNLSTM(replace(TINY, hidden=32)), sequences, sequences
     )
     for _ in range(150):
@@ -153,7 +153,7 @@ def test_training_learns_the_buttons_of_an_expert_with_memory(tmp_path: Path) ->
     found = {}
     for weight in (0.0, 10.0):
         options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02, expert_action_weight=weight)
-        trainer = train_memory.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
+        trainer = memory_trainer.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
         for _ in range(100):
             take_step(tmp_path, trainer.state, trainer.losses)
         found[weight] = trainer.evaluate()["expert_action_accuracy_held_out"]

@@ -19,7 +19,7 @@ from agent.world_model.packed_model import NETWORKS, PRESETS
 from agent.world_model.preprocess import preprocess
 from arena.evaluation.run_folder import RunFolderError, open_run
 from tests.helpers.datasets import same_arrays, write_dataset
-from training import train_vision
+from training import train_vision, vision_trainer
 from training.data.dataset import DataError, Dataset
 from training.data.frames import read_frames
 from training.models.checkpoint import load_networks
@@ -113,14 +113,14 @@ def test_it_resumes_bit_for_bit_with_decoded_and_shifted_frames(data: Path, tmp_
 def test_ctrl_c_saves_the_running_step(
     data: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = train_vision.VisionTrainer.losses
+    losses = vision_trainer.VisionTrainer.losses
 
-    def interrupted(trainer: train_vision.VisionTrainer, state: Any) -> Any:
+    def interrupted(trainer: vision_trainer.VisionTrainer, state: Any) -> Any:
         if state.step == 2:
             os.kill(os.getpid(), signal.SIGINT)
         return losses(trainer, state)
 
-    monkeypatch.setattr(train_vision.VisionTrainer, "losses", interrupted)
+    monkeypatch.setattr(vision_trainer.VisionTrainer, "losses", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(data, tmp_path)
     assert (tmp_path / "checkpoints/00000003/DONE").exists()
@@ -133,13 +133,13 @@ def test_ctrl_c_saves_the_running_step(
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = train_vision.VisionTrainer.losses
+    losses = vision_trainer.VisionTrainer.losses
 
-    def poisoned(trainer: train_vision.VisionTrainer, state: Any) -> Mapping[str, torch.Tensor]:
+    def poisoned(trainer: vision_trainer.VisionTrainer, state: Any) -> Mapping[str, torch.Tensor]:
         found = dict(losses(trainer, state))
         return found | {"loss": found["loss"] * (np.nan if state.step == 3 else 1)}
 
-    monkeypatch.setattr(train_vision.VisionTrainer, "losses", poisoned)
+    monkeypatch.setattr(vision_trainer.VisionTrainer, "losses", poisoned)
     with pytest.raises(
         TrainingError, match="loss is not finite at step 3.*00000002 is kept.*--learning-rate"
     ):
@@ -158,14 +158,14 @@ def test_training_lowers_the_reconstruction_loss(
         frames.pixels[7], preprocess(dataset.training[0].frames(7, 8)[0], spec)
     )
     torch.set_num_threads(1)
-    trainer = train_vision.VisionTrainer(options, spec, frames, frames.take(np.arange(8)))
+    trainer = vision_trainer.VisionTrainer(options, spec, frames, frames.take(np.arange(8)))
     before = trainer.evaluate()["reconstruction_loss_held_out"]
     for _ in range(20):
         train_vision_step(trainer, tmp_path)
     assert trainer.evaluate()["reconstruction_loss_held_out"] < 0.8 * before
 
 
-def train_vision_step(trainer: train_vision.VisionTrainer, folder: Path) -> None:
+def train_vision_step(trainer: vision_trainer.VisionTrainer, folder: Path) -> None:
     from training.runs.loop import take_step
 
     take_step(folder, trainer.state, trainer.losses)

@@ -22,7 +22,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from agent.buttons import ACTION_BUTTONS
@@ -127,6 +126,8 @@ class StoredEpisode:
         return np.ascontiguousarray(rows.view(STEP)[:, 0][field])
 
     def _read(self, name: str, part: slice, dtype: str) -> NDArray[Any]:
+        import zarr  # --help does not need it
+
         # zarr reads a missing chunk as zeros: without this check it would become black frames
         for file, size in self.files.items():
             if file.startswith(f"{name}/"):

@@ -24,7 +24,7 @@ STUCK_STEPS = 15  # steps without movement after which the expert has no action
 
 
 class Expert:
-    """Returns the demonstration's action at the nearest point of its path. One per level."""
+    """Return the demonstration's action at the nearest point of its path. One per level."""
 
     def __init__(self, demonstration: Demonstration, path: NDArray[np.float32]) -> None:
         """Take a demonstration and its path.

@@ -246,7 +246,7 @@ def mdn_loss(mixture: Mixture, targets: Tensor, mask: Tensor) -> Tensor:
 
 
 def expert_action_loss(logits: Tensor, expert_action: Tensor) -> Tensor:
-    """Compute the cross-entropy of the expert's buttons in nats per step, over steps that have it.
+    """Compute the cross-entropy of the expert's buttons in nats per step, where they are known.
 
     Args:
         logits: float32 (..., 4).

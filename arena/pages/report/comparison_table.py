@@ -36,7 +36,7 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
 
 
 def _runs(comparison: Comparison) -> Table:
-    headers = ("score", "levels finished", "difference", "95% interval", "verdict")
+    headers = ("score", "levels\nfinished", "difference", "95% interval", "verdict")
     table = _table("run", *headers)
     for run in comparison.runs:
         finished = run.finished
@@ -72,7 +72,10 @@ def _levels(comparison: Comparison) -> Table:
 
 def _score(level: ComparedLevel, label: str) -> str:
     record = level.records.get(label)
-    return NOTHING if record is None else number(record.result.score)
+    if record is None:
+        return "not played"
+    score = record.result.score
+    return record.result.outcome if score is None else number(score)
 
 
 def _difference(difference: Difference | None) -> tuple[str, str]:

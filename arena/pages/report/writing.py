@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from agent.files import write_atomically
+from arena.evaluation.progress import no_episode
 from arena.evaluation.score import INTERVAL_METHOD
 from arena.pages import figures
 from arena.pages.curves import MAX_DOTS
@@ -113,8 +115,9 @@ def report(
         sections=sections,
         references=references,
         advice=advice,
-        best_video=next((video for video in videos if video.episode.title == "best"), None),
-        videos=[video for video in videos if video.episode.title != "best"],
+        best_video=next((video for video in videos if video.episode.title != "typical"), None),
+        videos=[video for video in videos if video.episode.title == "typical"],
+        no_score=_no_score(run),
         spent=spent,
         model_changed=model_changed(run),
         has_journal=bool(locked),
@@ -204,6 +207,17 @@ def _section(
     )
 
 
+def _no_score(run: RunRecord) -> str:
+    """Say why a run has no score."""
+    results = run.results
+    if results.levels and len(results.failed) == len(results.levels):
+        return "There is no score: every level failed. The reason is below, level by level."
+    without = [level for level in results.levels if level.outcome == "no episode"]
+    if without:
+        return f"There is no score. {no_episode(results.budget_steps, without)}"
+    return "There is no score yet: no level has been played to the end of its budget."
+
+
 def _mean(returns: np.ndarray) -> float | None:
     return float(returns.mean()) if len(returns) else None
 
@@ -227,5 +241,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return " ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else str(value)
+        return shlex.join(map(str, value))
+    return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
