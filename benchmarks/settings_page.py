@@ -44,8 +44,8 @@ INTRODUCTION = """\
 This page answers: which settings does the agent have, and which options does each command take?
 
 The page is generated from the commands themselves (`python -m benchmarks.settings_page`). Every
-command prints the same with `--help`. A command that needs an extra (`train`, `baselines`, `dev`) and does not
-find its packages says how to install them.
+command prints the same with `--help`. A command that needs an extra (`train`,
+`baselines` or `dev`) and does not find its packages says how to install them.
 
 ## The agent
 

@@ -13,6 +13,7 @@ import dataclasses
 import difflib
 import gzip
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,7 +273,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         about = f"seed {options.seed}, difficulty {options.difficulty}"
         levels = [spec.name for spec in chosen]
         write_level_list(building, {"fresh": (about, options.game, levels)})
-    print(f"{count}: python local_eval.py run --levels {folder}")
+    print(f"{count}: python local_eval.py run --levels {shlex.quote(str(folder))}")
     return 0
 
 

@@ -8,6 +8,7 @@ only if its SHA-1 is right.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,8 @@ def list_or_import(options: RomsOptions) -> int:
             raise RomError("no folder is given: use python -m arena roms import FOLDER")
         return import_folder(options.folder, lambda line: print(line, flush=True))
     if options.folder is not None:
-        raise RomError(f"to import {options.folder}: python -m arena roms import {options.folder}")
+        folder = shlex.quote(str(options.folder))
+        raise RomError(f"to import {folder}: python -m arena roms import {folder}")
     print(status())
     return 0
 

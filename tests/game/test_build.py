@@ -50,7 +50,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
 def test_another_game_is_replaced_only_if_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "fresh"
+    out = tmp_path / "fresh levels"
 
     def build_fake(folder: Path, game: str, chosen: object, movies: Path) -> None:
         assert folder != out  # an interrupted build leaves the earlier game alone
@@ -68,7 +68,8 @@ def test_another_game_is_replaced_only_if_asked(
         build.main([*command, "--seed", "8"])
     assert "\n" not in str(error.value)
     assert json.loads((out / "build.json").read_text()) == settings
-    capsys.readouterr()
+    printed = capsys.readouterr().out
+    assert printed.endswith(f"run --levels '{out}'\n")
     assert build.main([*command, "--seed", "7"]) == 0
     assert "built earlier with the same options" in capsys.readouterr().out
     with pytest.raises(BuildError, match="no level"):
@@ -81,7 +82,7 @@ def test_another_game_is_replaced_only_if_asked(
     (out / "notes.txt").touch()
     with pytest.raises(UserError, match="contains other files .notes.txt"):
         build.main([*command, "--replace"])
-    assert (out / "notes.txt").exists() and [path.name for path in tmp_path.iterdir()] == ["fresh"]
+    assert (out / "notes.txt").exists() and [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
 def test_a_level_that_is_not_solved_is_generated_again(
