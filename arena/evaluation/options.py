@@ -10,6 +10,7 @@ from agent.command_line import option
 from agent.command_line.ranges import COUNT, PROCESSES, SECONDS, SEED, check_ranges
 from agent.errors import UserError
 from agent.settings import RULES
+from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import select
 from arena.evaluation.agents import (
     BASELINES,
@@ -49,12 +50,7 @@ class RunOptions:
     The same command resumes an interrupted run.
     """
 
-    levels: str = option(
-        "level set, level or folder; separate several by commas (`python -m arena levels` lists"
-        " them)",
-        DEFAULT_LEVELS,
-        group=WHAT,
-    )
+    levels: str = option(LEVELS_HELP, DEFAULT_LEVELS, group=WHAT)
     budget_steps: int | None = option(
         f"timesteps per level, resets included [{DEFAULT_BUDGET_STEPS:,}]",
         None,

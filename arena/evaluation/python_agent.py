@@ -85,7 +85,7 @@ class AgentThread:
         self._thread.join(SECONDS_TO_STOP)
 
     def trim_logs(self) -> None:
-        """Do nothing: what the agent prints goes to this process's output."""
+        """Do nothing, because what the agent prints goes to this process's output."""
 
     def _run(self) -> None:
         try:

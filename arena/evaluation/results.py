@@ -86,6 +86,12 @@ class LevelResult:
     error: LevelFailure | None = None
     movie_episodes: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def outcome(self) -> str:
+        """What a table shows in place of a score that does not exist."""
+        words = {"pending": "not finished", "finished": "no episode"}
+        return words.get(self.status, self.status)
+
 
 @dataclass(frozen=True)
 class RunResults:
@@ -169,6 +175,8 @@ def read_results(folder: Path) -> RunResults:
         )
         _check(results)
         return results
+    except FileNotFoundError:
+        raise RunResultsError(f"{folder} has no {FILE_NAME}: use another run folder") from None
     except (OSError, ValueError, KeyError, TypeError, LevelError) as error:
         raise RunResultsError(f"{path} can't be read ({error}): use another run folder") from error
 
@@ -189,7 +197,7 @@ def _check(results: RunResults) -> None:
     """Check the types of all values.
 
     Raises:
-        TypeError, ValueError: names the first value of another type.
+        TypeError, ValueError: a value has another type; the message names the first one.
         LevelError: a level's name is not GAME:STATE.
     """
     _is(results.agent, str, "agent")

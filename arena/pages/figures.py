@@ -106,6 +106,9 @@ def runs_of_level(records: Mapping[int, tuple[str, LevelRecord]]) -> Figure:
         traces.curve(record, label, colour_of(number), _dash(number))
         for number, (label, record) in records.items()
     ]
+    # Runs of one seed begin alike: the shorter curve is drawn over the longer one.
+    for order, trace in enumerate(sorted(data, key=lambda trace: -trace["x"][-1])):
+        trace["zorder"] = order
     layout = traces.layout(320, "timesteps used", "score so far")
     layout["xaxis"]["rangemode"] = "tozero"
     layout["showlegend"] = True
@@ -163,7 +166,9 @@ def time_parts(spent: TimeSpent) -> Figure:
         "hovertemplate": "%{y}: %{x:.2f} ms<extra></extra>",
     }
     layout = traces.layout(100 + ROW_HEIGHT * len(parts), "milliseconds per step")
-    layout["xaxis"]["rangemode"] = "tozero"
+    longest = max(value for _, value in parts)  # beside it is room for its label
+    layout["xaxis"] |= {"range": [0, 1.35 * longest], "showgrid": False}
+    layout["yaxis"]["showgrid"] = False
     return {"data": [data], "layout": layout}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,7 +17,7 @@ from typing import Any
 
 import plotly
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from agent.command_line.terminal import printable
 from arena.evaluation.score import Interval
@@ -92,6 +93,12 @@ def plural(amount: int, word: str) -> str:
     return f"{amount:,} {word}{'' if amount == 1 else 's'}"
 
 
+def options(text: str) -> Markup:
+    """Escape a text, and keep each command line option in it on one line."""
+    whole = r'<span class="option">\g<0></span>'
+    return Markup(re.sub(r"--[a-z][a-z-]*", whole, str(escape(text))))
+
+
 def duration(seconds: float | None) -> str:
     """Format a duration."""
     if seconds is None:
@@ -112,7 +119,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = (number, count, pair, signed, signed_pair, percent, plural, duration)
+    shown = (number, count, pair, signed, signed_pair, percent, plural, options, duration)
     environment.filters |= {function.__name__: function for function in shown}
     return environment
 

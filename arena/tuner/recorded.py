@@ -7,7 +7,7 @@ are used, and each problem becomes a note of one line.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from arena.environment.held_out import held_out_sets
 from arena.environment.levels import Level
 from arena.evaluation.results import LevelResult, read_results
 from arena.evaluation.run_folder import read_run
+from arena.tuner.cautions import caution_about, held_out_caution
 
 CUT_OFF = 0.2  # share of the budget above which an unfinished episode is noted
 
@@ -103,6 +104,7 @@ class _Reader:
         budgets: timesteps of the runs' budgets.
         pretrained: folder of the first packed model that a run names.
         unreadable: the problems of journals without a readable episode, one line each.
+        played: model and run -> its episodes by level.
     """
 
     notes: list[str] = field(default_factory=list)
@@ -111,11 +113,12 @@ class _Reader:
     budgets: set[int] = field(default_factory=set)
     pretrained: Path | None = None
     unreadable: list[str] = field(default_factory=list)
+    played: dict[tuple[str, Path], dict[str, list[EpisodeEntry]]] = field(default_factory=dict)
 
     def read(self, run: Path) -> None:
         if not run.is_dir():
             raise RecordingError(
-                f"{run} is not a folder: give run folders that local_eval.py run wrote"
+                f"there is no folder {run}: give run folders that local_eval.py run wrote"
             )
         record, results = read_run(run), read_results(run)
         journals = [run / level.folder / "out" / journal.FILE_NAME for level in results.levels]
@@ -137,8 +140,21 @@ class _Reader:
                 f"{run}: {unfinished} of {len(results.levels)} levels are not finished; their"
                 " finished episodes count"
             )
+        own = self.played.setdefault((model, run), {})
         for level, path in zip(results.levels, journals, strict=True):
-            self._read_level(run, level, path, model)
+            own[level.level] = self._read_level(run, level, path, model)
+        self._refuse_a_copy(run, model)
+
+    def _refuse_a_copy(self, run: Path, model: str) -> None:
+        """Refuse a copy of another run, and a run with its seed: they are no new evidence."""
+        own = self.played[model, run]
+        for (other_model, other), levels in self.played.items():
+            pairs = [(own[name], levels[name]) for name in own if own[name] and levels.get(name)]
+            if other_model == model and other != run and pairs and all(map(_begin_alike, pairs)):
+                raise RecordingError(
+                    f"{run} has the same episodes as {other}: use one of the two, or record with"
+                    " another --seed"
+                )
 
     def _note_agent(self, run: Path, agent: dict[str, Any]) -> None:
         if isinstance(agent.get("pretrained"), str) and self.pretrained is None:
@@ -146,7 +162,9 @@ class _Reader:
         if caution := caution_about(agent):
             self.notes.append(f"{run}: {caution}")
 
-    def _read_level(self, run: Path, level: LevelResult, path: Path, model: str) -> None:
+    def _read_level(
+        self, run: Path, level: LevelResult, path: Path, model: str
+    ) -> list[EpisodeEntry]:
         entries, problems = read_entries(path)
         found = [f"{run}: {level.level}: {problem}" for problem in problems]
         self.notes += found
@@ -160,6 +178,7 @@ class _Reader:
             candidate = (model if is_initial else str(run), entry.candidate)
             episode_return, timesteps = entry.episode_return, entry.length + 1.0
             known.append(_RecordedEpisode(candidate, is_initial, episode_return, timesteps))
+        return entries
 
     def _note_cut_off(self, where: str, timesteps: int, level: LevelResult) -> None:
         if level.timesteps and timesteps > CUT_OFF * level.timesteps:
@@ -170,16 +189,6 @@ class _Reader:
             )
 
 
-def caution_about(agent: Mapping[str, Any]) -> str | None:
-    """Return why a run with these settings is unsuitable for the tuner; None if it is suitable."""
-    if agent.get("repeats") or not agent.get("explore"):
-        return None
-    return (
-        "the agent explored, so its returns depend on earlier episodes, but the tuner treats"
-        " them as independent draws (record with --repeats 3)"
-    )
-
-
 def read_entries(path: Path) -> tuple[list[EpisodeEntry], list[str]]:
     """Return the valid entries of a journal, and a note on each kind of excluded line."""
     content = read_journal(path)
@@ -187,6 +196,8 @@ def read_entries(path: Path) -> tuple[list[EpisodeEntry], list[str]]:
         return [], ["no journal: no episode was played, or the agent writes no journal"]
     if content.problem:
         return [], [content.problem]
+    if content.lines and not content.episodes:
+        return [], ["the journal contains no readable episode"]
     entries = [entry for entry in content.episodes if math.isfinite(entry.episode_return)]
     foreign, infinite = content.broken - content.cut, len(content.episodes) - len(entries)
     problems = ["the last line is incomplete: excluded"] * content.cut
@@ -245,13 +256,12 @@ def read_recording(runs: Sequence[Path]) -> Recording:
     return Recording(levels, max(reader.budgets), reader.pretrained, tuple(notes), sets)
 
 
-def held_out_caution(held_out: Mapping[str, str]) -> str:
-    """Say that a rule must not be chosen on these levels, given as level -> its set."""
-    sets = " and ".join(dict.fromkeys(held_out.values()))
-    levels = "1 level is" if len(held_out) == 1 else f"{len(held_out)} levels are"
-    return (
-        f"{levels} of {sets}, which is for evaluation only: do not choose a rule by this advice,"
-        " record training levels"
+def _begin_alike(journals: tuple[Sequence[EpisodeEntry], Sequence[EpisodeEntry]]) -> bool:
+    """Return whether the shorter journal equals the beginning of the longer one."""
+    return all(
+        (one.candidate, one.length, one.episode_return)
+        == (other.candidate, other.length, other.episode_return)
+        for one, other in zip(*journals, strict=False)
     )
 
 

@@ -29,7 +29,7 @@ class Space:
         raise NotImplementedError
 
     def contains(self, x: Any) -> bool:
-        """Whether x is an element."""
+        """Return whether x is an element."""
         raise NotImplementedError
 
     def __contains__(self, x: Any) -> bool:

@@ -38,8 +38,8 @@ class RemoteEnv(Env):  # type: ignore[misc]
 
         Args:
             directory: folder of the socket; `tmp/sock` in the contest.
-            tries: OpenAI's client waited 2, 4, 8, ... seconds between so many attempts. This one
-                waits as long in all, but connects as soon as it can.
+            tries: number of attempts of OpenAI's client, which waited 2, 4, 8, ... seconds between
+                them. This client waits for the same total time, but connects as soon as it can.
 
         Raises:
             OSError: no server listened in this time.

@@ -32,7 +32,7 @@ class Entry:
         levels_scored: number of levels in the mean.
         levels_total: number of all levels.
         finished: number of levels whose end an episode reached; None if no return shows it.
-        status: "finished", "not finished", or the number of failed levels.
+        status: "finished", "not finished", "no episode", or the number of failed levels.
         started: time in UTC, ISO 8601 to the minute; "" if it is missing.
     """
 
@@ -141,4 +141,6 @@ def _finished(settings: Mapping[str, Any], results: RunResults) -> int | None:
 def _status(results: RunResults) -> str:
     if results.failed:
         return f"{len(results.failed)} failed"
-    return "finished" if results.complete else "not finished"
+    if not results.complete:
+        return "not finished"
+    return "finished" if results.levels_scored else "no episode"

@@ -9,7 +9,7 @@ from agent.errors import UserError
 from arena.environment.held_out import held_out_sets
 from arena.pages.report.records import RunRecord
 from arena.tuner import advice as tuner
-from arena.tuner.recorded import caution_about, held_out_caution
+from arena.tuner.cautions import caution_about, held_out_caution
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,8 @@ def _warnings(runs: Sequence[RunRecord], shared: Sequence[str]) -> list[str]:
     warnings = []
     budgets = list(dict.fromkeys(run.results.budget_steps for run in runs))
     if len(budgets) > 1:
-        listed = " and ".join(f"{budget:,}" for budget in budgets)
+        *firsts, last = (f"{budget:,}" for budget in budgets)
+        listed = f"{', '.join(firsts)} and {last}"
         warnings.append(
             f"The budgets differ ({listed} timesteps). A larger budget gives an agent more time to"
             " find a good candidate and to play it, so part of a difference may come from the"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from agent.files import write_atomically
+from arena.evaluation.progress import no_episode
 from arena.evaluation.score import INTERVAL_METHOD
 from arena.pages import figures
 from arena.pages.curves import MAX_DOTS
@@ -55,7 +57,11 @@ class LevelSection:
 
 
 def write_report(
-    folder: Path, out: Path | None = None, draw_map: DrawMap = no_map, videos: bool = True
+    folder: Path,
+    out: Path | None = None,
+    draw_map: DrawMap = no_map,
+    videos: bool = True,
+    show: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write the report of a run; the file appears only when it is complete.
 
@@ -65,15 +71,20 @@ def write_report(
         draw_map: function that draws a level's map.
         videos: whether to render the best and a typical episode, which takes about ten
             seconds each.
+        show: function that is called with what is done from then on, to show it to the user.
 
     Raises:
         ReportError: the folder is not a run folder, or the page can't be written.
     """
     run = read_record(folder)
+    chosen = choose_episodes(run) if videos else []
     with ThreadPoolExecutor(1) as pool:  # videos and advice take about the same time
-        rendering = pool.submit(make_videos, run, choose_episodes(run) if videos else [])
+        rendering = pool.submit(make_videos, run, chosen)
+        show("simulating lock-in rules for the report")
         advice = summarize_advice(run)
+        show(f"rendering {len(chosen)} video{'s' if len(chosen) > 1 else ''} for the report")
         rendered = rendering.result()
+    show("writing the report")
     return write_page(out or folder / FILE_NAME, report(run, advice, draw_map, rendered))
 
 
@@ -104,8 +115,9 @@ def report(
         sections=sections,
         references=references,
         advice=advice,
-        best_video=next((video for video in videos if video.episode.title == "best"), None),
-        videos=[video for video in videos if video.episode.title != "best"],
+        best_video=next((video for video in videos if video.episode.title != "typical"), None),
+        videos=[video for video in videos if video.episode.title == "typical"],
+        no_score=_no_score(run),
         spent=spent,
         model_changed=model_changed(run),
         has_journal=bool(locked),
@@ -195,6 +207,17 @@ def _section(
     )
 
 
+def _no_score(run: RunRecord) -> str:
+    """Say why a run has no score."""
+    results = run.results
+    if results.levels and len(results.failed) == len(results.levels):
+        return "There is no score: every level failed. The reason is below, level by level."
+    without = [level for level in results.levels if level.outcome == "no episode"]
+    if without:
+        return f"There is no score. {no_episode(results.budget_steps, without)}"
+    return "There is no score yet: no level has been played to the end of its budget."
+
+
 def _mean(returns: np.ndarray) -> float | None:
     return float(returns.mean()) if len(returns) else None
 
@@ -218,5 +241,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return " ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else str(value)
+        return shlex.join(map(str, value))
+    return f"{value:,.10g}" if isinstance(value, int | float) else str(value)

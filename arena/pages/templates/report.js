@@ -55,7 +55,7 @@
       .map((trace) => legendEntry(trace.name, ...markOf(trace)));
     for (const shape of figure.layout.shapes || []) {
       const above = !shape.yref && range && shape.y0 > range[1];
-      const mark = shape.yref ? "upright" : shape.line.dash;
+      const mark = shape.yref ? `upright ${shape.line.dash}` : shape.line.dash;
       entries.push(legendEntry(shape.name + (above ? " (above the plot)" : ""), mark, shape.line.color));
     }
     let list = place.previousElementSibling;

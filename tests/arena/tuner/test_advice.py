@@ -290,10 +290,11 @@ def older(run: Path) -> None:
         (
             lines(GOOD_JOURNAL),
             lambda run: (run / "results.json").unlink(),
-            "results.json can't be read",
+            "run has no results.json: use another run folder",
         ),
-        (lines(GOOD_JOURNAL), lambda run: (run / "run.json").unlink(), "run.json is not a"),
-        ("[]\n{}\n", None, "no episode can be read: .*Game:A: 2 lines are not"),
+        (lines(GOOD_JOURNAL), lambda run: (run / "run.json").unlink(), "run has no run.json"),
+        ("[]\n{}\n", None, "Game:A: the journal contains no readable episode; use another run"),
+        ("\x07garbage", None, "Game:A: the journal contains no readable episode; use another run"),
         (
             lines(GOOD_JOURNAL),
             lambda run: (run / "results.json").write_text('{"format'),
@@ -322,6 +323,16 @@ def test_a_run_named_twice_is_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", {"Game:A": GOOD_JOURNAL})
     with pytest.raises(UserError, match="run is named twice"):
         read_recording([run, tmp_path / "." / "run"])
+
+
+def test_a_copy_of_a_run_is_refused(tmp_path: Path) -> None:
+    agent = {"manifest_sha256": "one model"}
+    long = write_run(tmp_path / "long", {"Game:A": GOOD_JOURNAL, "Game:B": []}, agent=agent)
+    short = write_run(tmp_path / "short", {"Game:A": GOOD_JOURNAL[:5]}, agent=agent)
+    with pytest.raises(UserError, match="short has the same episodes as .*long: use one of the"):
+        read_recording([long, short])
+    other = write_run(tmp_path / "other", {"Game:A": GOOD_JOURNAL[1:]}, agent=agent)
+    assert len(read_recording([long, other]).levels[0].returns) == 2 * len(GOOD_JOURNAL) - 1
 
 
 def test_a_run_of_another_agent_is_refused_unless_it_wrote_a_journal(tmp_path: Path) -> None:
@@ -436,7 +447,7 @@ def test_the_command_prints_writes_and_applies(
     ("arguments", "problem"),
     [
         ([], "RUNS"),
-        (["nowhere"], "nowhere is not a folder"),
+        (["nowhere"], "there is no folder nowhere"),
         (["nowhere", "--rows", "0"], "--rows is 0"),
         (["nowhere", "--full", "--budget-steps", "5"], "exclude each other"),
     ],

@@ -56,6 +56,8 @@ function show(state) {
   ended = state.ended;
   if (ended) {
     close();
+    find("#pause").hidden = true;
+    put(find("#others h2"), "Levels");
     if (state.report) offerReport(state.report);
   }
   const playing = state.levels.filter((level) => level.state === "starting" || level.state === "playing");
@@ -151,7 +153,7 @@ function showReturns(place, level, lockIn) {
     .map((value, index) => ({value, index, locked: level.locked_from !== null && first + index >= level.locked_from}))
     .filter(({value}) => value !== null);
   const returns = shown.map(({value}) => value);
-  const highest = Math.max(1, ...returns);
+  const highest = returns.length ? Math.max(1e-3, ...returns) : lockIn || 1;
   const inReach = lockIn !== null && lockIn <= 4 * highest;
   const top = 1.05 * (inReach ? Math.max(highest, lockIn) : highest);
   const bottom = Math.min(0, ...returns);
@@ -161,12 +163,14 @@ function showReturns(place, level, lockIn) {
     ? `Returns of the last ${returns.length} episodes, from ${number(Math.min(...returns))} to ${number(Math.max(...returns))}`
     : "No episode has finished yet");
   for (const old of place.querySelectorAll("line, .tick")) old.remove();
-  for (const value of ticks(bottom, top)) {
+  const marks = ticks(bottom, top);
+  const digits = Math.max(0, Math.ceil(-Math.log10(marks[1] - marks[0])));
+  for (const value of marks) {
     line(svg, "grid", 0, y(value), 300, y(value));
     const label = document.createElement("span");
     label.className = "tick";
     label.style.top = `${y(value)}%`;
-    label.textContent = number(value);
+    label.textContent = number(value, digits);
     svg.parentElement.append(label);
   }
   if (inReach) line(svg, "threshold", 0, y(lockIn), 300, y(lockIn));
@@ -199,9 +203,8 @@ function ticks(bottom, top) {
   const rough = (top - bottom) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= rough);
-  const values = [];
-  for (let value = Math.ceil(bottom / step) * step; value <= top; value += step) values.push(value);
-  return values;
+  const [first, last] = [Math.ceil(bottom / step), Math.floor(top / step)];
+  return Array.from({length: last - first + 1}, (_, index) => (first + index) * step);
 }
 
 // The server ends with the run, so the page keeps the report itself. It is saved as a file: this
@@ -217,7 +220,7 @@ async function offerReport(report) {
     link.href = URL.createObjectURL(await answer.blob());
     link.download = report.name;
   } catch {
-    put(link, "The report:");
+    put(link, "The report is");
   }
 }
 
