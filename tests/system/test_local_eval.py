@@ -223,7 +223,7 @@ def test_a_killed_run_leaves_no_server_and_is_resumed(place: Path, temporary: Pa
         (["--lock-in-rule", "luck"], "invalid choice: 'luck'"),
         (["--repeats", "0"], "--repeats is 0"),
         (["tune"], "RUNS"),
-        (["tune", "no-such-run"], "no-such-run is not a folder"),
+        (["tune", "no-such-run"], "there is no folder no-such-run"),
         (["--wall-clock-hours", "nan"], "--wall-clock-hours is nan"),
         (["--hang-seconds", "0"], "--hang-seconds is 0"),
         (["--image-memory-gigabytes", "0"], "--image-memory-gigabytes is 0"),
