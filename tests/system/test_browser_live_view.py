@@ -162,6 +162,24 @@ def test_pictures_and_numbers_change(browser: Any, game: Game, views: DecodedVie
     assert {urlsplit(url).netloc for url in watched.requests} <= {host, ""}  # "": data: pictures
 
 
+def test_the_axis_has_different_numbers_before_the_first_episode(
+    browser: Any, tmp_path: Path
+) -> None:
+    game = Game(tmp_path)  # not played
+    game.run.state = "playing"
+    for lock_in, numbers in (
+        (None, ["0.0", "0.5", "1.0"]),
+        (1500.0, ["0", "500", "1,000", "1,500"]),
+    ):
+        with LiveView({"agent": "tiny", "lock_in": lock_in}, None) as view:
+            view.show([game.run])
+            watched = Watched(browser)
+            watched.page.goto(view.address)
+            watched.wait("document.querySelectorAll('.chart .tick').length > 0")
+            assert watched.page.locator(".chart .tick").all_inner_texts() == numbers
+            assert watched.page.locator("svg .threshold").count() == (lock_in is not None)
+
+
 def test_locked_in_episodes_have_their_own_colour(browser: Any, game: Game) -> None:
     game.run.returns = [100.0, 350.0, 340.0]
     entries = [
@@ -197,6 +215,8 @@ def test_the_page_links_to_the_report_at_the_end(browser: Any, game: Game, tmp_p
     link = watched.page.locator("#report a")
     playwright.expect(link).to_have_attribute("download", "my <run>-report.html")
     assert watched.text("#report code") == str(report)
+    assert link.inner_text() == "Download the report"
+    assert watched.page.get_by_role("button", name="Pause").count() == 0
     with watched.page.expect_download() as saved:  # the server has ended
         link.click()
     assert Path(saved.value.path()).read_text() == "<p>the report</p>"

@@ -291,6 +291,7 @@ def test_a_comparison_opens(browser: Any, run: Path, tmp_path: Path) -> None:
         tmp_path / "other",
         [lucky_level(f"{PANGOLIN}:{state}", 20, seed + 7) for seed, state in enumerate(STATES)],
         agent="another",
+        budget_steps=4_000,
     )
     path = write_comparison(compare_folders([run, other]), tmp_path / "page.html")
     for size in SIZES:
@@ -298,6 +299,11 @@ def test_a_comparison_opens(browser: Any, run: Path, tmp_path: Path) -> None:
         draw_all(opened.page)
         assert opened.page.locator("[data-figure]").count() == 4
         assert opened.page.locator("#runs tbody tr").count() == 2
+        # No setting is broken letter by letter, even in a narrow column.
+        heights = opened.page.locator(".differing td code").evaluate_all(
+            "all => all.filter(one => one.textContent.length < 10).map(one => one.offsetHeight)"
+        )
+        assert heights and max(heights) < 30
         assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert (opened.complaints, opened.requests) == ([], [])
         opened.page.context.close()

@@ -23,6 +23,7 @@ from agent.play.timing import Timing
 from arena.environment.level_files import LevelError
 from arena.environment.levels import Level
 from arena.evaluation import results, run_folder
+from arena.evaluation.kept_movies import KEPT_MOVIES
 from arena.evaluation.level_run import LIMITS_REACHED
 from arena.evaluation.results import LevelResult, RunResults, RunResultsError, read_results
 from arena.evaluation.run_folder import RunFolderError, read_run
@@ -93,11 +94,13 @@ def _results(
     agent = mapping(mapping(run.get("settings")).get("agent"))
     name = Path(str(agent.get("pretrained") or agent.get("image") or "agent")).name
     budget = mapping(run.get("settings")).get("budget_steps")
+    if not isinstance(budget, int):
+        budget = max((level.timesteps or 0 for level in rebuilt), default=0)
     returns = [
         _episodes(folder / level.folder)[0].tolist() for level in rebuilt if level.score is not None
     ]
     interval = bootstrap_interval(returns)
-    return RunResults(name, budget if isinstance(budget, int) else 0, rebuilt, interval)
+    return RunResults(name, budget, rebuilt, interval)
 
 
 def _rebuilt(folder: Path, level: str, place: str) -> LevelResult:
@@ -105,6 +108,7 @@ def _rebuilt(folder: Path, level: str, place: str) -> LevelResult:
     returns = _episodes(folder / place)[0]
     end = _server_end(folder / place)
     finished = end is not None and end.reason in LIMITS_REACHED
+    movies = {name: f"{place}/movies/{name}.bk2" for name in KEPT_MOVIES}
     return LevelResult(
         level=level,
         folder=place,
@@ -116,6 +120,9 @@ def _rebuilt(folder: Path, level: str, place: str) -> LevelResult:
         best_episode=int(returns.argmax()) if len(returns) else None,
         episodes=len(returns),
         timesteps=end.timesteps if end else None,
+        seconds=end.seconds if end else None,
+        steps_per_second=end.timesteps / end.seconds if end and end.seconds else None,
+        movies={name: movie for name, movie in movies.items() if (folder / movie).is_file()},
     )
 
 

@@ -54,6 +54,8 @@ def test_runs_are_sorted_by_levels_and_budget_then_by_score(runs: Path) -> None:
     assert (failed.status, failed.levels_scored, failed.levels_total) == ("1 failed", 1, 2)
     assert (high.levels, high.score, high.finished, high.interval) == (MEADOW, 9300.0, 1, None)
     assert low.score == 125.0 and low.finished == 0
+    write_run(runs / "none", [MadeLevel(MEADOW, [])])
+    assert next(one.status for one in read_entries(runs)[0] if one.name == "none") == "no episode"
     mean = read_results_json(runs / "all")["mean"]
     assert everything.score == mean["score"] and list(everything.interval or ()) == mean["interval"]
 

@@ -19,7 +19,7 @@ from arena.pages.report import advice, writing
 from arena.pages.report.comparison_page import compare_folders
 from arena.pages.report.record_reader import read_record
 from arena.pages.report.records import ReportError
-from arena.pages.report.videos import ChosenEpisode, ReportVideo
+from arena.pages.report.videos import ChosenEpisode, ReportVideo, choose_episodes
 from arena.replay.episode_video import RenderResult
 from benchmarks.made_runs import PANGOLIN, MadeLevel, lucky_level, read_results_json, write_run
 from tests.helpers.report_pages import figures_of, text_of
@@ -251,19 +251,47 @@ def test_the_page_leads_with_the_levels_finished_and_the_best_video(tmp_path: Pa
 def test_a_level_of_any_name_is_found_without_results_json(
     tmp_path: Path, level: Level, run_json: bool
 ) -> None:
-    run = write_run(tmp_path / "run", [MadeLevel(MEADOW, [123.5, 130.0], locked_from=1)])
+    made = MadeLevel(MEADOW, [123.5, 130.0], locked_from=1, movies={"best": b"a movie"})
+    run = write_run(tmp_path / "run", [made])
     (run / "levels" / MEADOW.replace(":", ".")).rename(run / "levels" / level.slug)
     (run / "levels" / "a stray file").touch()
     (run / "levels" / "stray").mkdir()
     (run / "results.json").unlink()
     content = json.loads((run / "run.json").read_text())
-    content["settings"]["levels"] = [level.to_json()] if run_json else []
+    content["settings"] |= {"levels": [level.to_json()]}
+    content |= {} if run_json else {"settings": {}}
     (run / "run.json").write_text(json.dumps(content))
     record = read_record(run)
     (found,) = [one for one in record.levels if len(one.returns)]
     assert found.result.score == 126.75 and found.result.locked_in_at == 101
     assert found.result.level == level.name or not run_json
+    assert found.result.movies == {"best": f"levels/{level.slug}/movies/best.bk2"}
+    assert found.result.seconds == pytest.approx(202 * 0.004)
+    assert record.results.budget_steps == (5000 if run_json else 202)
     assert "126.8" in text_of(page_of(run))
+
+
+def test_the_page_says_why_there_is_no_score(tmp_path: Path) -> None:
+    def words(name: str, *levels: MadeLevel) -> str:
+        return text_of(page_of(write_run(tmp_path / name, levels, budget_steps=300)))
+
+    none, failed = MadeLevel(MEADOW, []), MadeLevel(GLACIER, [], status="failed")
+    text = words("none", none, failed)
+    assert "No episode finished on 1 level in 300 timesteps. Use --budget-steps" in text
+    assert "Each dot is an episode" not in text
+    assert "There is no score: every level failed." in words("failed", failed)
+    assert "There is no score yet" in words("begun", replace(none, status="pending"))
+
+
+def test_a_run_without_an_episode_leads_with_the_first_video(tmp_path: Path) -> None:
+    made = MadeLevel(MEADOW, [], movies={"first": b"a movie"})
+    record = read_record(write_run(tmp_path / "run", [made]))
+    (first,) = choose_episodes(record)
+    video = ReportVideo(first, RenderResult(30, 1, 30, decoded=False), "data:,", "")
+    page = writing.report(record, advice.AdviceSummary(("none.",)), videos=[video]).decode()
+    assert page.index("<video") < page.index('id="levels"')
+    assert "The first episode of the run , which did not finish" in text_of(page)
+    assert 'href="#videos"' not in page
 
 
 def test_an_empty_run_has_a_page(tmp_path: Path) -> None:

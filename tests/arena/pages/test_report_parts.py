@@ -14,7 +14,7 @@ from rich.console import Console
 
 from arena.pages import figures
 from arena.pages.curves import chosen_points, curve_points, quartiles, score_so_far
-from arena.pages.page import count, json_for_script, number, percent, signed
+from arena.pages.page import count, json_for_script, number, options, percent, signed
 from arena.pages.report import reference_scores, writing
 from arena.pages.report.comparison import compare
 from arena.pages.report.comparison_page import (
@@ -210,6 +210,45 @@ def test_a_comparison_is_printed_in_80_columns(tmp_path: Path) -> None:
     assert " to " in meadow
     (glacier,) = [line for line in text.splitlines() if line.startswith("GlacierZone.Act3")]
     assert "−8,900.0" in glacier and glacier.rstrip().endswith("–")
+
+
+def test_a_comparison_says_what_each_level_without_a_score_did(tmp_path: Path) -> None:
+    failed = MadeLevel(MEADOW, [], status="failed")
+    runs = [
+        write_run(tmp_path / "a", [lucky_level(MEADOW, 5), lucky_level(GLACIER, 5)]),
+        write_run(tmp_path / "b", [failed, MadeLevel(GLACIER, [])], budget_steps=2_000),
+        write_run(tmp_path / "c", [MadeLevel(MEADOW, [], status="pending")], budget_steps=300),
+    ]
+    comparison = compare_folders(runs)
+    output = io.StringIO()
+    show_comparison(Console(file=output, width=80), comparison)
+    page = write_comparison(comparison).read_text()
+    cells = re.findall(r'<td class="number" data-value="">([a-z ]+)</td>', page)
+    assert cells == ["failed", "not finished", "no episode", "not played"]
+    for text in (output.getvalue(), text_of(page)):
+        assert all(cell in text for cell in cells)
+        assert "5,000, 2,000 and 300 timesteps" in text
+
+
+def test_a_shorter_curve_is_drawn_over_a_longer_one(tmp_path: Path) -> None:
+    long = MadeLevel(MEADOW, [100.0, 200.0, 300.0, 400.0])
+    short = replace(long, returns=long.returns[:2])
+    runs = [write_run(tmp_path / name, [level]) for name, level in (("a", short), ("b", long))]
+    above, below = figures_of(write_comparison(compare_folders(runs)).read_text())["level-0"][
+        "data"
+    ]
+    assert above["name"] == "A: a" and above["zorder"] > below["zorder"]
+
+
+def test_settings_are_formatted() -> None:
+    values = {"lock_in_score": 2000.0, "share": 0.25, "steps": 5000, "command": ["sh", "-c", "a b"]}
+    assert dict(writing.flat_settings(values)) == {
+        **{"lock in score": "2,000", "share": "0.25", "steps": "5,000"},
+        "command": "sh -c 'a b'",
+    }
+    assert options("<b> use --budget-steps 5") == (
+        '&lt;b&gt; use <span class="option">--budget-steps</span> 5'
+    )
 
 
 def test_all_levels_share_a_y_axis_and_each_has_its_own(tmp_path: Path) -> None:
