@@ -1,6 +1,7 @@
 """The agents that can be evaluated: the project's own, and any program that speaks gym_remote.
 
-A third kind, a container image, is in `arena.evaluation.containers`.
+Container images are in `arena.evaluation.containers`, and the project's baselines in
+`arena.evaluation.baseline_agents`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,19 +23,6 @@ from arena.evaluation.run_folder import PROJECT_DIR
 
 COMPATIBILITY = PROJECT_DIR / "agent" / "compatibility"
 OURS = "ours"
-# The agents that come with the project, besides ours: name of the module in `baselines` -> what it
-# does. Such a program plays through gym_remote; its settings are the environment variables of
-# `AgentOptions`.
-BASELINES = {
-    "random": "presses B, DOWN, LEFT and RIGHT at random",
-    "right": "holds RIGHT",
-    "jerk": "JERK: runs right with random jumps, repeats its best episode",
-    "jerk_mutating": "JERK by gardenermike: repeats its best episode with mutations",
-    "ppo2": "PPO2 of OpenAI's baselines, which learns while it plays",
-    "aborghi": "aborghi's PPO, third in the contest, from random weights",
-    "ppo_course": "PPO of a course about the contest, with one environment in place of 13",
-}
-LEARNING = ("ppo2", "aborghi", "ppo_course")  # they need the extra `baselines`
 
 
 @dataclass(frozen=True)
@@ -171,42 +158,9 @@ class LocalAgent:
             # An empty variable counts as unset: a variable of the caller must not replace a
             # setting that is None here.
             **{name: "" if value is None else str(value) for name, value in values.items()},
-            "PYTHONPATH": _python_path(PROJECT_DIR),
+            "PYTHONPATH": python_path(PROJECT_DIR),
         }
         return AgentProcess([sys.executable, "-m", "agent"], directory, environment)
-
-
-@dataclass(frozen=True)
-class BaselineAgent:
-    """An agent of `BASELINES`, started with the Python of this process."""
-
-    name: str
-    options: AgentOptions
-
-    def check(self) -> None:
-        if self.name not in BASELINES:
-            known = ", ".join((OURS, *BASELINES))
-            raise AgentError(f"there is no agent {self.name!r}: use one of {known}")
-        if self.name in LEARNING and find_spec("stable_baselines3") is None:
-            raise AgentError(
-                f"the agent {self.name} needs packages that are not installed: pip install -c"
-                " constraints.txt -e '.[baselines]'"
-            )
-
-    def describe(self) -> dict[str, Any]:
-        return {"kind": "baseline", "baseline": self.name, **self.options.describe()}
-
-    def start(self, directory: WorkingDirectory) -> AgentProcess:
-        environment = {
-            **os.environ,
-            "SEED": "",  # an empty variable counts as unset
-            **self.options.environment(),
-            "SOCKET_DIR": str(directory.socket_dir),
-            "OUTPUT_DIR": str(directory.output_dir),
-            "PYTHONPATH": _python_path(PROJECT_DIR),
-        }
-        command = [sys.executable, "-m", f"baselines.{self.name}"]
-        return AgentProcess(command, directory, environment)
 
 
 @dataclass(frozen=True)
@@ -268,7 +222,7 @@ class CommandAgent:
             **self.options.environment(),
             "SOCKET_DIR": str(directory.socket_dir),
             "OUTPUT_DIR": str(directory.output_dir),
-            "PYTHONPATH": _python_path(*self._import_dirs(), last=COMPATIBILITY),
+            "PYTHONPATH": python_path(*self._import_dirs(), last=COMPATIBILITY),
         }
         if "PRETRAINED" in environment:
             environment["PRETRAINED"] = self._absolute(environment["PRETRAINED"])
@@ -298,7 +252,7 @@ class CommandAgent:
         return f"{option}{equals}{path}" if value and path.exists() else word
 
 
-def _python_path(*first: Path, last: Path | None = None) -> str:
+def python_path(*first: Path, last: Path | None = None) -> str:
     """The caller's PYTHONPATH between folders; absolute, for an agent in another directory."""
     callers = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     folders = [*map(str, first), *map(os.path.abspath, callers), str(last or "")]

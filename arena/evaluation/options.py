@@ -13,14 +13,13 @@ from agent.settings import RULES
 from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import select
 from arena.evaluation.agents import (
-    BASELINES,
     OURS,
     Agent,
     AgentOptions,
-    BaselineAgent,
     CommandAgent,
     LocalAgent,
 )
+from arena.evaluation.baseline_agents import BASELINES, BaselineAgent
 from arena.evaluation.containers import ImageAgent
 from arena.evaluation.evaluate import EvaluationPlan
 from arena.evaluation.level_run import LevelLimits

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from agent.command_line import extras
 from agent.errors import UserError
-from arena.evaluation import agents
-from arena.evaluation.agents import BASELINES, LEARNING, AgentError, AgentOptions, BaselineAgent
+from arena.evaluation.agents import AgentError, AgentOptions
+from arena.evaluation.baseline_agents import BASELINES, LEARNING, BaselineAgent
 from arena.server.monitor import Monitor
 from baselines.jerk import Jerk
 from baselines.jerk_mutating import JerkMutating
@@ -93,6 +94,6 @@ def test_mistakes_give_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def test_a_learning_agent_without_its_packages_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(agents, "find_spec", lambda name: None)
-    with pytest.raises(AgentError, match=r"ppo2 needs .*\[baselines\]"):
+    monkeypatch.setattr(extras, "_is_installed", lambda package: package != "stable-baselines3")
+    with pytest.raises(UserError, match=r"stable-baselines3.*\[baselines\]"):
         BaselineAgent("ppo2", AgentOptions(100, None, None)).check()
