@@ -12,8 +12,8 @@ from arena.evaluation.agent_process import AgentError, AgentProcess, WorkingDire
 from arena.evaluation.agents import OURS, AgentOptions, python_path
 from arena.evaluation.run_folder import PROJECT_DIR
 
-# Name of the module in `baselines` -> what the agent does. Such a program plays through
-# gym_remote; its settings are the environment variables of `AgentOptions`.
+# Name of the module in `baselines` -> what the agent does. Such a program plays through gym_remote;
+# its settings are the environment variables of `AgentOptions`.
 BASELINES = {
     "random": "presses B, DOWN, LEFT and RIGHT at random",
     "right": "holds RIGHT",
