@@ -21,6 +21,7 @@ from arena.pages.traces import Figure
 LINE_COLOURS = ("--accent", "--second", "--third", "--fourth", "--fifth", "--sixth")
 DASHES = ("solid", "dash", "dot")  # of the first six runs, the next six, and further ones
 FAR_ABOVE = 1.3  # a line higher than the highest value times this would flatten the plot
+AGENT_HEIGHT = 36  # pixels per row of a plot of agents
 ROW_HEIGHT = 46  # pixels per row of a plot with names on its left
 
 
@@ -52,7 +53,7 @@ def colour_of(number: int) -> str:
 
 def agents(rows: Sequence[ScoreRow]) -> Figure:
     """Plot mean scores with their intervals, the first row at the bottom."""
-    layout = traces.layout(90 + ROW_HEIGHT * len(rows), "score")
+    layout = traces.layout(90 + AGENT_HEIGHT * len(rows), "score")
     names = [row.name for row in rows]
     layout["yaxis"] |= {"categoryorder": "array", "categoryarray": names}
     layout["xaxis"]["rangemode"] = "tozero"
