@@ -11,7 +11,7 @@ from agent.command_line.options import (
     option,
     parse,
     peek,
-    run,
 )
+from agent.command_line.running import run
 
 __all__ = ["Presets", "described", "make_parser", "option", "parse", "peek", "run"]

@@ -13,19 +13,13 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from agent.command_line.parser import AsTuple, Paragraphs, Parser
 from agent.command_line.ranges import check_ranges
-from agent.command_line.terminal import degrade_output, printable
-from agent.errors import (
-    INTERRUPTED_EXIT_CODE,
-    USER_ERROR_EXIT_CODE,
-    UserError,
-    nearest_names,
-)
+from agent.errors import UserError, nearest_names
 
 Options = TypeVar("Options")
 Presets = Mapping[str, Mapping[str, Any]]
@@ -184,23 +178,6 @@ def peek(
     (field,) = (field for field in dataclasses.fields(options_class) if field.name == name)
     _add(parser, field, typing.get_type_hints(options_class)[name], {}, environment)
     return getattr(parser.parse_known_args(argv)[0], name)
-
-
-def run(main: Callable[[], int | None]) -> NoReturn:
-    """Call a command and exit with its code; a `UserError` becomes one line and exit code 2."""
-    degrade_output()
-    try:
-        code = main() or 0
-    except UserError as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr, flush=True)
-        code = USER_ERROR_EXIT_CODE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr, flush=True)
-        code = INTERRUPTED_EXIT_CODE
-    except BrokenPipeError:  # the program that reads our output has ended (`| head`)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code)
 
 
 def _chosen_preset(presets: Presets, argv: Sequence[str]) -> Mapping[str, Any]:

@@ -47,7 +47,8 @@ def render(
         The path of the mp4.
 
     Raises:
-        MovieError: the movie is missing or broken, its game is unknown, or `out` can't be written.
+        MovieError: the movie is missing or broken, its game is unknown, or `out` can't be written
+            or is a file of another kind.
         VideoError: there is no ffmpeg, or it failed.
     """
     out = out or movie.with_suffix(".mp4")
@@ -55,6 +56,8 @@ def render(
         raise MovieError(f"there is no movie {movie}: give a .bk2 file of a run folder's movies")
     if not out.parent.is_dir():
         raise MovieError(f"the folder {out.parent} does not exist: make it, or give another --out")
+    if out.exists() and out.suffix.lower() != ".mp4":
+        raise MovieError(f"{out} exists and is not a video (.mp4): give another --out")
     with replaying(movie, integration) as replay:
         height, width = replay.shape[:2]
         frames = (frame for _, frame in replay.steps(1))

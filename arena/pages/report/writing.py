@@ -76,6 +76,8 @@ def write_report(
     Raises:
         ReportError: the folder is not a run folder, or the page can't be written.
     """
+    out = out or folder / FILE_NAME
+    check_page(out)
     run = read_record(folder)
     chosen = choose_episodes(run) if videos else []
     with ThreadPoolExecutor(1) as pool:  # videos and advice take about the same time
@@ -85,7 +87,7 @@ def write_report(
         show(f"rendering {len(chosen)} video{'s' if len(chosen) > 1 else ''} for the report")
         rendered = rendering.result()
     show("writing the report")
-    return write_page(out or folder / FILE_NAME, report(run, advice, draw_map, rendered))
+    return write_page(out, report(run, advice, draw_map, rendered))
 
 
 def report(
@@ -143,12 +145,23 @@ def flat_settings(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str
     return rows
 
 
+def check_page(path: Path) -> None:
+    """Check that a page would not replace a file of another kind, such as a run's results.
+
+    Raises:
+        ReportError: it would.
+    """
+    if path.exists() and path.suffix.lower() not in (".html", ".htm"):
+        raise ReportError(f"{path} exists and is not a page (.html): give another --out")
+
+
 def write_page(path: Path, page: bytes) -> Path:
     """Write a page atomically and return its path.
 
     Raises:
-        ReportError: the file can't be written.
+        ReportError: the file can't be written, or it exists and is not a page.
     """
+    check_page(path)
     try:
         write_atomically(path, page)
     except OSError as error:

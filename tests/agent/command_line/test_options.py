@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -96,7 +97,12 @@ def test_help_names_every_option_and_variable(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize(
     ("error", "code", "line"),
-    [(UserError("no such level"), 2, "error: no such level"), (KeyboardInterrupt(), 130, "interr")],
+    [
+        (UserError("no such level"), 2, "error: no such level"),
+        (KeyboardInterrupt(), 130, "interr"),
+        (OSError(errno.EROFS, "read-only", "/there"), 2, "error: /there: read-only"),
+        (OSError(errno.ENOSPC, "no space", "/there"), 2, "error: /there: no space"),
+    ],
 )
 def test_run_turns_errors_into_a_line_and_a_code(
     error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]
@@ -110,6 +116,14 @@ def test_run_turns_errors_into_a_line_and_a_code(
     printed = capsys.readouterr().err
     assert printed.startswith(line)
     assert printed.count("\n") == 1
+
+
+def test_an_error_that_no_user_can_mend_keeps_its_traceback() -> None:
+    def main() -> None:
+        raise OSError(errno.EBADF, "bad file descriptor")
+
+    with pytest.raises(OSError, match="bad file descriptor"):
+        run(main)
 
 
 def test_a_closed_output_pipe_is_not_an_error() -> None:

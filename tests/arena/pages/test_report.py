@@ -340,6 +340,14 @@ def test_a_folder_without_a_run_gives_one_clear_error(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [lucky_level(MEADOW, 2)])
     with pytest.raises(ReportError, match="can't write"):
         writing.write_report(run, tmp_path / "nowhere" / "page.html", videos=False)
+    results = (run / "results.json").read_bytes()
+    for write in (
+        lambda: writing.write_report(run, run / "results.json", videos=False),
+        lambda: writing.write_page(run / "results.json", b"page"),
+    ):
+        with pytest.raises(ReportError, match=r"results\.json exists and is not a page"):
+            write()
+    assert (run / "results.json").read_bytes() == results
     with pytest.raises(ReportError, match="run is named twice"):
         compare_folders([run, tmp_path / "." / "run"])
 

@@ -116,3 +116,6 @@ def test_an_invalid_movie_gives_one_clear_error(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["broken.bk2"]
     with pytest.raises(MovieError, match="does not exist"):
         render(broken, tmp_path / "nowhere" / "x.mp4")
+    with pytest.raises(MovieError, match="is not a video"):
+        render(broken, broken)
+    assert broken.read_bytes() == b"PK\3\4 not really"
