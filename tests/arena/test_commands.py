@@ -230,17 +230,3 @@ def test_the_level_sets_are_listed(
     monkeypatch.setattr(sys, "argv", ["arena", "levels", "Airstriker-Genesis-v0:Level1"])
     assert main() == 0
     assert "Airstriker-Genesis-v0:Level1  [scenario]" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "module", ["arena.server.process", "arena.evaluation.supervisor", "arena.replay.render_episode"]
-)
-@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("--nothing", 2), ("no JSON", 2)])
-def test_processes_that_an_evaluation_starts_explain_themselves(
-    module: str, argument: str, code: int
-) -> None:
-    command = [sys.executable, "-m", module, argument]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == code and "Traceback" not in done.stderr
-    shown = done.stderr if code else done.stdout
-    assert shown.startswith("usage: ") and ("error: " in shown) == bool(code)
