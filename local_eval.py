@@ -42,7 +42,7 @@ try:
     from arena.evaluation.kept_movies import integration_of
     from arena.evaluation.level_run import LevelRun
     from arena.evaluation.options import RunOptions, make_plan
-    from arena.evaluation.printed import say, waiting
+    from arena.evaluation.printed import output, say, waiting
     from arena.evaluation.progress import show_files, show_table
     from arena.evaluation.run_folder import current_command, open_run
     from arena.pages.leaderboard.command import LeaderboardOptions, leaderboard
@@ -106,14 +106,15 @@ def movie(options: MovieOptions) -> int:
 
 def report(options: ReportOptions) -> int:
     """Write a page and print its path; print a comparison too."""
-    with waiting("writing the page"):
+    with waiting("reading the runs") as show:
         if len(options.runs) == 1:
-            page = writing.write_report(options.runs[0], options.out, draw_map, options.videos)
+            run = options.runs[0]
+            page = writing.write_report(run, options.out, draw_map, options.videos, show)
         else:
             comparison = compare_folders(options.runs)
             page = write_comparison(comparison, options.out)
     if len(options.runs) > 1:
-        show_comparison(Console(), comparison)
+        show_comparison(output(), comparison)
     print(page)
     return 0
 
@@ -139,7 +140,7 @@ def draw_map(level: LevelRecord) -> LevelMap | None:
 
 def run(options: RunOptions) -> int:
     """Evaluate an agent and print the table of scores."""
-    console = Console()
+    console = output()
     plan = make_plan(options)
     plan.check()
     seeds = {"stickiness": plan.seed, "agent": options.seed}
@@ -198,8 +199,8 @@ def watched(agent: Agent, console: Console) -> Iterator[LiveView]:
 def report_run(console: Console, folder: Path) -> Path | None:
     """Write the report of a run; an error in it prints a warning and does not fail the run."""
     try:
-        with waiting("writing the report"):
-            page = writing.write_report(folder, draw_map=draw_map)
+        with waiting("writing the report") as show:
+            page = writing.write_report(folder, draw_map=draw_map, show=show)
     except Exception as error:  # the run has ended: its results stay valid
         reason = printable(f"{type(error).__name__}: {error}")
         print(f"warning: no report: {reason}", file=sys.stderr)

@@ -1,11 +1,13 @@
-"""Writes files atomically, and computes their checksums."""
+"""Writes files and folders atomically, and computes checksums."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -31,6 +33,30 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `folder`, which replaces it if the block raises no error.
+
+    If the process is killed while the two are exchanged, the old folder is still beside it, as
+    `.NAME.old`.
+
+    Raises:
+        OSError: the new folder can't be created or moved; the old one is unchanged.
+    """
+    building, old = (folder.parent / f".{folder.name}.{what}" for what in ("building", "old"))
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    try:
+        yield building
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            os.rename(folder, old)
+        os.rename(building, folder)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
 
 
 def sha256(path: Path) -> str:

@@ -13,8 +13,9 @@ from agent.command_line.subcommands import Command, choose
 from agent.errors import UserError
 from arena.environment import roms
 from arena.environment.availability import describe_levels, describe_sets
-from arena.environment.levels import select
+from arena.environment.levels import select, select_one
 from arena.server import session_result
+from arena.server.monitor import MONITOR_FILE
 from arena.server.serve import serve
 
 PROG = "python -m arena"
@@ -24,14 +25,10 @@ PROG = "python -m arena"
 class ServeOptions:
     """Serve one level to one agent on the socket DIR/sock, under the contest's rules."""
 
-    game: str = option("stable-retro's name of the game", positional=True)
-    state: str = option("saved state that episodes start from", positional=True)
+    level: str = option("level, such as Airstriker-Genesis-v0:Level1", positional=True)
     socket_dir: Path = option(
         "folder of the socket `sock` and the observation `ob`; created if it does not exist",
         Path("tmp/sock"),
-    )
-    levels_dir: Path | None = option(
-        "folder with the levels.json of your own game [stable-retro's games]", None
     )
     seed: int | None = option(
         "random seed of the sticky actions [a random one]", None, within=(0, SEED[1])
@@ -48,7 +45,9 @@ class ServeOptions:
         "time limit in seconds for the agent to connect [no limit]", None, within=SECONDS
     )
     monitor_dir: Path | None = option("folder for monitor.csv and log.csv", None)
-    movies: Path | None = option("folder for a .bk2 movie of every episode", None)
+    movies: Path | None = option(
+        "folder for a .bk2 movie of every episode; none is overwritten", None
+    )
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,12 @@ class LevelsOptions:
 
 def serve_level(options: ServeOptions) -> int:
     """Serve a level; the last line printed says how the session ended."""
-    name = f"{options.game}:{options.state}"
-    level = select(f"{options.levels_dir}:{name}" if options.levels_dir else name)[0]
+    if options.monitor_dir is not None and (options.monitor_dir / MONITOR_FILE).exists():
+        raise UserError(
+            f"{options.monitor_dir} contains the {MONITOR_FILE} of another session: give another"
+            " --monitor-dir"
+        )
+    level = select_one(options.level)
     print(f"event=serve level={level.name} socket={options.socket_dir / 'sock'}", file=sys.stderr)
     result = serve(
         level,

@@ -7,11 +7,14 @@ return more and more often (Nichol et al. 2018, "Gotta Learn Fast", section 3.4)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
+from agent import command_line
+from baselines.playing import PlayOptions, play_level
 from baselines.simple_agents import LEFT, RIGHT, BaselineEnv, Buttons, press, run_and_jump
 
 RIGHT_STEPS = 100
@@ -60,34 +63,54 @@ class Jerk:
     def run(self) -> None:
         """Play until the budget is used."""
         while self.steps < self._budget:
-            share = EXPLOIT + self.steps / EXPLOIT_GROWTH
-            if self._solutions and self._random.random() < share:
+            if self._solutions and self._random.random() < self._exploit_probability():
                 self._exploit()
             else:
                 self._explore()
 
+    def _exploit_probability(self) -> float:
+        return EXPLOIT + self.steps / EXPLOIT_GROWTH
+
     def _explore(self) -> None:
         self._reset()
+        self._keep(self._run_on())
+
+    def _exploit(self) -> None:
+        solution = self._best()
+        self._reset()
+        done = self._press(solution.actions)
+        while not done and self.steps < self._budget:
+            done = self._step(press())[1]
+        if done:
+            solution.returns.append(sum(self._rewards))
+
+    def _best(self) -> Solution:
+        return max(self._solutions, key=lambda known: known.mean)
+
+    def _press(self, actions: Sequence[Buttons]) -> bool:
+        """Press a sequence, and return whether the episode is done."""
+        for action in actions:
+            if self._step(action)[1]:
+                return True
+            if self.steps >= self._budget:
+                break
+        return False
+
+    def _run_on(self) -> bool:
+        """Run right, and left where that gains nothing, to the end of the episode or budget."""
         done = False
         while not done and self.steps < self._budget:
             gain, done = self._move(RIGHT, RIGHT_STEPS)
             if not done and gain <= 0:
                 _, done = self._move(LEFT, LEFT_STEPS)
+        return done
+
+    def _keep(self, done: bool) -> None:
+        """Keep the sequence of a finished episode up to its highest return."""
         if done:
             totals = np.cumsum(self._rewards)
             best = int(np.argmax(totals))
             self._solutions.append(Solution(self._actions[: best + 1], [float(totals[best])]))
-
-    def _exploit(self) -> None:
-        solution = max(self._solutions, key=lambda known: known.mean)
-        self._reset()
-        done = False
-        for action in solution.actions:
-            done = done or self._step(action)[1]
-        while not done and self.steps < self._budget:
-            done = self._step(press())[1]
-        if done:
-            solution.returns.append(sum(self._rewards))
 
     def _move(self, direction: int, steps: int) -> tuple[float, bool]:
         gain, done = 0.0, False
@@ -111,3 +134,13 @@ class Jerk:
         if done:
             self.returns.append(sum(self._rewards))
         return reward, done
+
+
+def main() -> None:
+    """Play until the server ends the run."""
+    options = command_line.parse(PlayOptions, prog="python -m baselines.jerk")
+    play_level(options, lambda env: Jerk(env, options.budget_steps, options.seed).run())
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -32,7 +32,7 @@ JUMP_STEPS = 4
 
 
 def press(*buttons: int) -> Buttons:
-    """Returns the action that presses these buttons, uint8 (12,)."""
+    """Return the action that presses these buttons, uint8 (12,)."""
     action = np.zeros(N_BUTTONS, np.uint8)
     action[list(buttons)] = 1
     return action

@@ -15,13 +15,13 @@ from arena.environment.levels import Level, register_integration
 
 
 def digest(values: Any) -> str:
-    """Returns a short hash of JSON values; equal values have the same hash."""
+    """Return a short hash of JSON values; equal values have the same hash."""
     text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def model_digest(model: PackedModel) -> str:
-    """Returns a short hash of a packed model's files of role "play", independent of their names.
+    """Return a short hash of a packed model's files of role "play", independent of their names.
 
     It is computed from the SHA-256 of these files. The model card is excluded, because its text
     changes no score.
@@ -35,7 +35,7 @@ def model_digest(model: PackedModel) -> str:
 
 
 def rom_hashes(levels: Iterable[Level]) -> dict[str, str]:
-    """Returns game -> SHA-1 of its ROM, read from its `rom.sha`, which `available` has checked."""
+    """Return game -> SHA-1 of its ROM, read from its `rom.sha`, which `available` has checked."""
     hashes = {}
     for level in levels:
         path = stable_retro.data.get_file_path(level.game, "rom.sha", register_integration(level))

@@ -54,7 +54,7 @@ class MadeLevel:
 def lucky_level(
     name: str, episodes: int, seed: int = 1, locked_from: int | None = None
 ) -> MadeLevel:
-    """Returns a level whose returns are random, and higher after the lock-in."""
+    """Return a level whose returns are random, and higher after the lock-in."""
     generator = np.random.default_rng(seed)
     returns = generator.normal(900, 250, episodes).clip(50)
     if locked_from is not None:
@@ -93,7 +93,7 @@ def write_run(
 
 
 def read_results_json(folder: Path) -> dict[str, Any]:
-    """Returns the content of a run's results.json."""
+    """Return the content of a run's results.json."""
     content: dict[str, Any] = json.loads((folder / "results.json").read_text())
     return content
 

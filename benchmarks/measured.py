@@ -13,7 +13,7 @@ from benchmarks.measured_tables import update_documents
 
 
 def read_measured(path: Path) -> dict[str, Any]:
-    """Returns the stored result; an empty result if there is no file.
+    """Return the stored result; an empty result if there is no file.
 
     Raises:
         UserError: the file can't be read.

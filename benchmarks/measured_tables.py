@@ -19,13 +19,13 @@ MARKED = re.compile(r"<!-- ([\w -]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def documents() -> list[Path]:
-    """Returns the documents that may have measured tables and exist."""
+    """Return the documents that may have measured tables and exist."""
     known = [ROOT / "README.md", ROOT / "game" / "README.md"]
     return [path for path in known if path.is_file()] + sorted((ROOT / "docs").rglob("*.md"))
 
 
 def with_tables(text: str, tables: Mapping[str, str]) -> str:
-    """Returns a document's text with these tables between their markers.
+    """Return a document's text with these tables between their markers.
 
     Args:
         text: text of the document; it need not have all of the tables.
@@ -40,7 +40,7 @@ def with_tables(text: str, tables: Mapping[str, str]) -> str:
 
 
 def updated(document: Path, tables: Mapping[str, str]) -> tuple[str, str]:
-    """Returns a document's text before and after its tables are replaced.
+    """Return a document's text before and after its tables are replaced.
 
     Links to `results/` are written relative to the document's folder.
     """

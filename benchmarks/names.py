@@ -8,7 +8,7 @@ from agent.errors import UserError
 
 
 def chosen(flag: str, text: str, known: Collection[str]) -> list[str]:
-    """Returns the names in `--flag text`, separated by commas, in the order of `known`.
+    """Return the names in `--flag text`, separated by commas, in the order of `known`.
 
     An empty text means all names.
 

@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import arena
 import baselines
@@ -44,7 +44,8 @@ INTRODUCTION = """\
 This page answers: which settings does the agent have, and which options does each command take?
 
 The page is generated from the commands themselves (`python -m benchmarks.settings_page`). Every
-command prints the same with `--help`.
+command prints the same with `--help`. A command that needs an extra (`train`,
+`baselines` or `dev`) and does not find its packages says how to install them.
 
 ## The agent
 
@@ -60,6 +61,8 @@ setting that is yes or no is written as 1 or 0.
 class SettingsPageOptions:
     """Write docs/settings.md; this command has no options."""
 
+    extra: ClassVar[str] = "train"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the page."""
@@ -70,14 +73,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def page() -> str:
-    """Returns the whole page as Markdown."""
+    """Return the whole page as Markdown."""
     parts = [INTRODUCTION, agent_table(), "\n## The commands\n"]
     parts += [command_section(program, options) for program, options in commands()]
     return "\n".join(parts)
 
 
 def commands() -> list[tuple[str, type[Any]]]:
-    """Returns the commands with their options: `local_eval.py` first, then package by package."""
+    """Return the commands with their options: `local_eval.py` first, then package by package."""
     found = dict(_programs(importlib.import_module("local_eval")))
     for package in PACKAGES:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -88,7 +91,7 @@ def commands() -> list[tuple[str, type[Any]]]:
 
 
 def agent_table() -> str:
-    """Returns the table of the agent's settings, with a row for each."""
+    """Return the table of the agent's settings, with a row for each."""
     rows = [["variable", "option", "default", "meaning"]]
     for field in dataclasses.fields(Settings):
         name = f"`{field.metadata['env']}`" if field.metadata["env"] else ""
@@ -97,12 +100,13 @@ def agent_table() -> str:
 
 
 def command_section(program: str, options: type[Any]) -> str:
-    """Returns the section of a command: its description, its options and its presets."""
+    """Return the section of a command: its description, its options and its presets."""
     first_line = (options.__doc__ or "").strip().splitlines()[0]
     rows = [["option", "default", "meaning"]]
     for field in dataclasses.fields(options):
         rows.append([_flag(field), _default(field), _meaning(field)])
-    text = f"### `{program}`\n\n{first_line}\n\n{_table(rows)}"
+    extra = f" Needs the extra `{options.extra}`." if hasattr(options, "extra") else ""
+    text = f"### `{program}`\n\n{first_line}{extra}\n\n{_table(rows)}"
     presets: command_line.Presets = getattr(options, "presets", {})
     for name, values in presets.items():
         changed = ", ".join(f"`--{key.replace('_', '-')} {value}`" for key, value in values.items())

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from agent.errors import UserError
 from agent.files import write_atomically
+from arena.evaluation.differences import differences
 
 FORMAT = "world-models-contest/"  # followed by the kind of the measurement
 VERSION = 3
@@ -79,11 +80,10 @@ def check_same(path: Path, measured: Values, now: Values) -> None:
     """Refuse to continue a file that was measured with other settings.
 
     Raises:
-        StoreError: names the first setting that differs.
+        StoreError: names the settings that differ.
     """
-    for name in sorted({*measured, *now}):
-        if measured.get(name) != now.get(name):
-            raise StoreError(
-                f"{path} was measured with {name} {measured.get(name)!r:.80}, not"
-                f" {now.get(name)!r:.80}: give the same value, or another --out"
-            )
+    if different := differences(measured, now):
+        raise StoreError(
+            f"{path} was measured with other settings ({different}): give the same ones, or"
+            " another --out"
+        )

@@ -4,29 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tabulate import DataRow, TableFormat, tabulate
-
-
-def _rule(widths: Sequence[int], alignments: Sequence[str]) -> str:
-    return "| " + " | ".join("---" for _ in widths) + " |"
-
-
-_ROW = DataRow("|", "|", "|")
-# GitHub's Markdown without padding: a changed number changes one line of a diff, not the table.
-_FORMAT = TableFormat(
-    lineabove=None,
-    linebelowheader=_rule,
-    linebetweenrows=None,
-    linebelow=None,
-    headerrow=_ROW,
-    datarow=_ROW,
-    padding=1,
-    with_header_hide=None,
-)
-
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Returns a Markdown table.
+    """Return a Markdown table.
 
     Args:
         head: one heading for each column.
@@ -35,10 +15,28 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     Raises:
         ValueError: the number of cells in a row differs from the head's.
     """
+    from tabulate import DataRow, TableFormat, tabulate  # --help does not need it
+
     cells = [[cell.replace("|", "/") for cell in row] for row in (head, *rows)]
     if wrong := [row for row in cells if len(row) != len(head)]:
         raise ValueError(f"a row has {len(wrong[0])} cells, the table has {len(head)} columns")
+    row = DataRow("|", "|", "|")
+    # GitHub's Markdown without padding: a changed number changes one line of a diff, not the table.
+    layout = TableFormat(
+        lineabove=None,
+        linebelowheader=_rule,
+        linebetweenrows=None,
+        linebelow=None,
+        headerrow=row,
+        datarow=row,
+        padding=1,
+        with_header_hide=None,
+    )
     table: str = tabulate(
-        cells[1:], cells[0], tablefmt=_FORMAT, disable_numparse=True, stralign=None
+        cells[1:], cells[0], tablefmt=layout, disable_numparse=True, stralign=None
     )
     return table
+
+
+def _rule(widths: Sequence[int], alignments: Sequence[str]) -> str:
+    return "| " + " | ".join("---" for _ in widths) + " |"

@@ -9,10 +9,11 @@ the clock: the same arguments give the same bytes.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import gzip
 import re
-import shutil
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from pathlib import Path
 from agent.command_line import option, parse, run
 from agent.errors import UserError
 from game import art
+from game.build_folder import MOVIES, is_built, writing_game
 from game.cartridge import integration, rom
 from game.cartridge.integration import write_level_list
 from game.format import ZONES
@@ -54,6 +56,7 @@ class Options:
         "difficulty from 0 (gentle) to 1 (hard), or a range such as 0.2-0.8", "0.2-0.8"
     )
     game: str = option("name of the game", "PangolinDashFresh-Genesis")
+    replace: bool = option("replace the game that --out contains", False)
 
 
 @dataclass(frozen=True)
@@ -255,35 +258,22 @@ def _report(spec: LevelSpec, generated: GeneratedLevel, attempt: int, found: Sea
     )
 
 
-def _fresh_folder(path: Path) -> Path:
-    """Return an empty folder, or one from an earlier build, which this build may replace."""
-    if path.exists() and not path.is_dir():
-        raise BuildError(f"--out {path} is not a folder")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BuildError(f"--out {path} can't be created: {error.strerror}") from None
-    if any(path.iterdir()) and not (path / "levels.json").is_file():
-        raise BuildError(f"--out {path} contains other files: give an empty or a new folder")
-    return path
-
-
-def _clear(folder: Path) -> None:
-    """Remove the level list and the movies of an earlier build."""
-    (folder / "levels.json").unlink(missing_ok=True)
-    shutil.rmtree(folder / "movies", ignore_errors=True)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Build the game."""
     options = parse(Options, argv, prog="python -m game.build")
-    chosen = level_specs(options)
-    folder = _fresh_folder(Path(options.out))
-    _clear(folder)
-    built = build(folder, options.game, chosen, folder / "movies")
-    about = f"seed {options.seed}, difficulty {options.difficulty}"
-    write_level_list(folder, {"fresh": (about, options.game, [item.spec.name for item in built])})
-    print(f"{len(built)} levels in {folder}: python local_eval.py run --levels {folder}")
+    chosen, folder = level_specs(options), Path(options.out)
+    settings = dataclasses.asdict(options)
+    del settings["out"], settings["replace"]
+    count = f"{len(chosen)} levels in {folder}"
+    if is_built(folder, settings, options.replace):
+        print(f"{count}, built earlier with the same options: nothing to do")
+        return 0
+    with writing_game(folder, settings) as building:
+        build(building, options.game, chosen, building / MOVIES)
+        about = f"seed {options.seed}, difficulty {options.difficulty}"
+        levels = [spec.name for spec in chosen]
+        write_level_list(building, {"fresh": (about, options.game, levels)})
+    print(f"{count}: python local_eval.py run --levels {shlex.quote(str(folder))}")
     return 0
 
 

@@ -1,7 +1,7 @@
 """Lets a person play a level in a window with the keyboard, and records each life as a .bk2 movie.
 
     python -m game.play
-    python -m game.play CanyonZone.Act2 --out plays
+    python -m game.play CanyonZone.Act3 --out plays
 
 Arrow keys run and duck; SPACE, Z or X jumps; R restarts; ESC ends. The original 2018 agent was
 trained on such recordings.
@@ -23,11 +23,10 @@ import numpy as np
 from agent.command_line import option, parse, run
 from agent.command_line.ranges import SECONDS_OR_ZERO
 from agent.errors import UserError
-from arena.environment.levels import level_sets
-from game.levels.routes import read_routes
+from arena.environment.levels import Level, select
+from game.levels.routes import ROUTES_FILE
 from game.planning.emulator import DOWN, LEFT, RIGHT, B, Emulator, buttons
 from game.planning.movies import LIVES
-from game.planning.solve import find_game
 from game.sound import Sound
 
 KEYS = {"LEFT": LEFT, "RIGHT": RIGHT, "DOWN": DOWN, "SPACE": B, "Z": B, "X": B}
@@ -43,11 +42,13 @@ class Options:
     """Play a level with the keyboard: arrow keys, SPACE to jump, R to restart, ESC to end."""
 
     level: str = option(
-        "name of the level, such as MeadowZone.Act1; by default the first", "", positional=True
+        "level, such as MeadowZone.Act3; of a level set or folder, the first level",
+        "pangolin-train",
+        positional=True,
     )
-    folder: str = option("folder that contains the game's folder; by default the shipped games", "")
-    game: str = option("name of the game, if there are several", "")
-    out: Path = option("folder for the recordings, one for each life", Path("plays"))
+    out: Path = option(
+        "folder for the recordings, one for each life; none is overwritten", Path("plays")
+    )
     scale: int = option(
         "size of the window: screen pixels for each pixel of the game, 1 to 8", 3, within=(1, 8)
     )
@@ -185,38 +186,33 @@ def _frames(window: Any, rate: float, seconds: float, interrupted: Sequence[int]
         yield
 
 
-def find_level(options: Options) -> tuple[Path, str, str]:
-    """Find the folder, the game and the name of a level; without a name, of the first level.
+def find_level(text: str) -> Level:
+    """Find a level by its name; the first one, if the name means several.
 
     Raises:
-        PlayError: no shipped level has this name.
+        LevelError: there is no such level.
+        PlayError: it is a level of another game.
     """
-    if options.folder:
-        folder = find_game(Path(options.folder), options.game)
-        return folder.parent, folder.name, options.level or next(iter(read_routes(folder)))
-    known = [
-        level
-        for levels in level_sets().values()
-        for level in levels
-        if level.integration is not None and options.level in ("", level.state)
-    ]
-    known = [level for level in known if options.game in ("", level.game)]
-    if not known:
+    level = select(text)[0]
+    if not level.integration or not (level.integration / level.game / ROUTES_FILE).is_file():
         raise PlayError(
-            f"no shipped level is called {options.level!r}: `python -m arena levels"
-            " pangolin-train` lists them"
+            f"{level.name} is not a level of Pangolin Dash: `python -m arena levels pangolin-train`"
+            " lists its levels"
         )
-    assert known[0].integration is not None
-    return known[0].integration, known[0].game, known[0].state
+    return level
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the window and play."""
     options = parse(Options, argv, prog="python -m game.play")
-    folder, game, level = find_level(options)
-    options.out.mkdir(parents=True, exist_ok=True)
-    window = Window(320, 224, options.scale, f"Pangolin Dash: {level}")
-    emulator = Emulator(folder, game, level, record=options.out)
+    level = find_level(options.level)
+    window = Window(320, 224, options.scale, f"Pangolin Dash: {level.state}")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlayError(f"--out {options.out} can't be created: {error.strerror}") from None
+    assert level.integration is not None
+    emulator = Emulator(level.integration, level.game, level.state, record=options.out)
     try:
         with deferred_interrupt() as interrupted:
             lives, last = play(emulator, window, options.seconds, interrupted)

@@ -3,7 +3,7 @@
     python -m game.shipped            build both games, their movies and their level list
     python -m game.shipped --verify   play every movie to its end post and write nothing
 
-A build tries the existing movies before the planner: after a change of the art or the engine most
+A build tries the existing movies before the planner: after a change of the art or the engine, most
 of them still reach the end post.
 """
 
@@ -105,7 +105,7 @@ def verify(game: str, levels: str = "") -> list[ReplayResult]:
     Raises:
         ShippedError: a movie does not reach the end post.
     """
-    names = select_levels(read_routes(INTEGRATIONS / game), levels)
+    names = select_levels(game, read_routes(INTEGRATIONS / game), levels)
     emulator = Emulator(INTEGRATIONS, game, names[0])
     replays = []
     for name in names:

@@ -20,6 +20,7 @@ from agent.command_line.ranges import COUNT, PROCESSES, SEED
 from agent.errors import UserError
 from agent.world_model.packed_model import load
 from arena.environment.availability import check_available
+from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from training.data.dataset import create_dataset, list_episodes, remove_partial_episodes
@@ -49,13 +50,14 @@ from training.runs.stages import COLLECT
 class Options:
     """Collect episodes into a dataset. The same command with more --frames adds to it."""
 
+    extra: ClassVar[str] = "train"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "debug": {"frames": 400, "max_steps": 64},
         "full": {"frames": 1_000_000},
     }
 
     out: Path = option("folder of the dataset, which is also the run folder")
-    levels: str = option("level set, GAME:STATE or folder, separated by commas", "airstriker")
+    levels: str = option(LEVELS_HELP, "airstriker")
     frames: int = option(
         "number of frames to collect; episodes in progress are completed", 40_000, within=COUNT
     )
@@ -95,7 +97,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if pretrained is not None:
         load(pretrained)
     with stage_run(COLLECT, options, free=("frames", *FREE, "held_out")) as folder:
-        create_dataset(folder)
         make = functools.partial(
             Collector,
             folder.absolute(),
@@ -105,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         workers = open_executor(options.executor, make, options.workers, options.ray_address)
         with workers as pool, stopping_softly() as stop:
+            create_dataset(folder)
             _collect(pool, options, levels, policies, lambda: stop.requested)
         remove_partial_episodes(folder)
         _finish(folder)

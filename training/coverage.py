@@ -1,9 +1,9 @@
 """Counts a dataset's frames in each tenth of each level, and writes the counts and a picture.
 
-Policies get stuck at the same places again and again, and a world model learns nothing about places
-that its data does not show. Progress is the sum of the rewards, which is 9,000 at a level's end. If
-an episode starts in the middle of a demonstration, its first frame is looked up in a replay of that
-demonstration.
+Policies get stuck in the same parts of a level again and again, and a world model learns nothing
+about parts that its data does not show. Progress is the sum of the rewards, 9,000 at a level's end.
+If an episode starts in the middle of a demonstration, its first frame is looked up in a replay of
+that demonstration.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from agent.command_line import option
 from agent.errors import UserError
 from agent.files import write_atomically
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import Level, select
+from arena.environment.levels import Level, select, select_one
 from training.data.dataset import DataError, StoredEpisode, list_episodes
 from training.experts.demonstrations import (
     DEMONSTRATIONS_HELP,
@@ -48,10 +48,12 @@ Replay = Callable[[str], Iterable[tuple[NDArray[np.uint8], float]]]
 class Options:
     """Count the frames of a dataset in each tenth of each level."""
 
+    extra: ClassVar[str] = "train"
+
     data: str = option("dataset folders from training.collect, separated by commas")
     levels: str | None = option(
-        "levels that the dataset should cover, as for training.collect; they are counted even "
-        "without any episode [the levels of the dataset]",
+        "levels that the dataset should cover, given as for training.collect; a level without "
+        "any episode is counted too [the levels of the dataset]",
         None,
     )
     demonstrations: str = option(DEMONSTRATIONS_HELP, "game/movies")
@@ -156,7 +158,7 @@ def replay(folders: Sequence[Path], level: str) -> Iterator[tuple[NDArray[np.uin
     Raises:
         DemonstrationError: no folder has a recording of the level.
     """
-    (chosen,) = select(level)
+    chosen = select_one(level)
     demonstration = read_demonstration(find_demonstration(folders, chosen))
     env = ContestEnv(chosen)
     try:

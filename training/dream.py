@@ -1,10 +1,11 @@
-"""Writes a picture and a video of M's dreams: predictions of an episode from its own samples."""
+"""Writes a picture and a video of M's dreams, in which M continues an episode without frames."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from agent import command_line
 from agent.command_line import option
@@ -13,17 +14,16 @@ from agent.errors import UserError
 from arena.replay.side_by_side import write_side_by_side
 from arena.replay.video import STEPS_PER_SECOND
 from training.data.dataset import DataError, StoredEpisode, list_episodes
-from training.models.networks import MDNLSTM, VAE
-from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
-from training.pictures.dreams import draw_strip, render_dreams
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.runs.stages import TRAIN_MEMORY, TRAIN_VISION
+from training.runs.stages import MEMORY_WEIGHTS, TRAIN_MEMORY, TRAIN_VISION, VISION_WEIGHTS
 
 
 @dataclass(frozen=True)
 class Options:
     """Write OUT/dream.png and OUT/dream.mp4: an episode, V's reconstruction, and M's dreams."""
+
+    extra: ClassVar[str] = "train"
 
     vision: Path = option("run folder of a finished training.train_vision")
     memory: Path = option("run folder of a finished training.train_memory")
@@ -43,6 +43,11 @@ class Options:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m training.dream")
+    # Imported here, because they import torch, which --help does not need.
+    from training.models.networks import MDNLSTM, VAE
+    from training.models.weights import load_network
+    from training.pictures.dreams import draw_strip, render_dreams
+
     temperatures = read_temperatures(options.temperatures)
     vision = read_result(options.vision, TRAIN_VISION)
     memory = read_result(options.memory, TRAIN_MEMORY)

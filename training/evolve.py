@@ -16,8 +16,9 @@ from agent.command_line import option
 from agent.command_line.ranges import COUNT, PROCESSES, RETURN, SEED
 from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
 from arena.environment.availability import check_available
+from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
-from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
+from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS, check_address
 from training.data.held_out import HELD_OUT_HELP, check_levels
 from training.runs.executors import FREE, open_executor
 from training.runs.progress import ProgressBar
@@ -41,6 +42,7 @@ NETWORKS = "networks"  # folder of the exported V and M in the run folder
 class Options:
     """Evolve C, the controller. The same command continues an interrupted run."""
 
+    extra: ClassVar[str] = "train"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "debug": {
             "generations": 2,
@@ -56,7 +58,7 @@ class Options:
     vision: Path = option("run folder of a finished training.train_vision")
     memory: Path = option("run folder of a finished training.train_memory")
     out: Path = option("run folder")
-    levels: str = option("level set, GAME:STATE or folder, separated by commas", "airstriker")
+    levels: str = option(LEVELS_HELP, "airstriker")
     levels_per_generation: int = option("number of levels that a generation plays", 1, within=COUNT)
     curriculum: float | None = option(
         "return that the best candidate of a generation must reach on the curriculum's newest "
@@ -66,8 +68,8 @@ class Options:
         within=RETURN,
     )
     validation: str = option(
-        "levels on which the distribution's mean is measured as well, as for --levels; the search "
-        "does not learn from them",
+        "levels on which the distribution's mean is measured too, given as for --levels; the "
+        "search does not learn from them",
         "",
     )
     generations: int = option("total number of generations", 100, within=COUNT)
@@ -93,8 +95,8 @@ class Options:
         "maximum steps of an episode, 15 per second; the contest allows 4500", 4500, within=COUNT
     )
     early_stop_reward: float | None = option(
-        "end an episode once the mean reward of its last 300 steps is lower; the original 2018 "
-        "agent used 10 [no early stop]",
+        "mean reward of the last 300 steps below which an episode is ended early; the original "
+        "2018 agent used 10 [no early stop]",
         None,
         within=RETURN,
     )
@@ -118,8 +120,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check_apart(levels, validation)
     for level in (*levels, *validation):
         check_available(level)
+    check_address(options.executor, options.ray_address)
+    # Imported here, because it imports torch, which the worker processes must not load.
+    from training.models.exported import check_runs
+    from training.search.imitation import read_imitation
+
+    check_runs(options.vision, options.memory)
+    start = read_imitation(options.memory) if options.imitate else None
     with stage_run(EVOLVE, options, free=("generations", *FREE, "held_out", "validation")) as run:
-        search, digests = _open_search(run, options, levels, validation)
         make = functools.partial(
             CandidatePlayer,
             (run / NETWORKS).absolute(),
@@ -128,6 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         executor = open_executor(options.executor, make, options.workers, options.ray_address)
         with executor as workers:
+            search, digests = _open_search(run, options, levels, validation, start)
             with stopping_softly() as stop:
                 _evolve(search, workers, options, stop)
             _finish(search, workers, options, digests)
@@ -135,15 +144,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _open_search(
-    run: Path, options: Options, levels: Sequence[Level], validation: Sequence[Level]
+    run: Path,
+    options: Options,
+    levels: Sequence[Level],
+    validation: Sequence[Level],
+    start: NDArray[np.float64] | None,
 ) -> tuple[Search, dict[str, str]]:
-    # Imported here, because they import torch, which the worker processes must not load.
-    from training.models.exported import prepare_networks
-    from training.search.imitation import read_imitation
+    from training.models.exported import prepare_networks  # see main
 
     networks = run / NETWORKS
     spec, digests = prepare_networks(options.vision, options.memory, networks)
-    start = read_imitation(options.memory, spec) if options.imitate else None
 
     def scale() -> NDArray[np.float64]:
         return logit_scale(feature_sizes(open_world_model(networks), levels, options.seed))

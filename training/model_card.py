@@ -156,7 +156,9 @@ def _limitations(vision: Values, memory: Values, evolution: Values) -> str:
         "small and rare objects, such as shots, are lost first."
     )
     if m["prediction_error_held_out"] >= m["prediction_error_no_change_held_out"]:
-        limitations.append("The prediction error of M is not below that of no change.")
+        limitations.append(
+            "M predicts no better than the prediction that the latent does not change."
+        )
     return "\n".join(f"- {limitation}" for limitation in limitations)
 
 

@@ -1,18 +1,16 @@
 """Packs V, M and C into the folder that the agent plays from.
 
-The model is built in a temporary folder, and loaded and run there for some steps. Only then does it
-replace an earlier model.
+The model is built in a temporary folder, and loaded and run there for some steps. Only then is the
+folder renamed. With --replace, it replaces an earlier model.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,7 +19,7 @@ from agent.command_line import option
 from agent.evolution.cma_es import Evolution
 from agent.evolution.hall_of_fame import hall_of_fame_bytes
 from agent.evolution.hall_of_fame import read_hall_of_fame as read_packed_hall_of_fame
-from agent.files import write_atomically
+from agent.files import replacing_folder, write_atomically
 from agent.world_model.controller import Controller, n_parameters
 from agent.world_model.packed_model import (
     EVOLUTION,
@@ -37,13 +35,15 @@ from agent.world_model.world_model import load_world_model
 from arena.environment.levels import Level
 from arena.replay.decoded_views import DecodedViews
 from training.model_card import write_card
-from training.models.checkpoint import save_networks
-from training.models.export import export_networks
-from training.models.networks import MDNLSTM, VAE
-from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.runs.stages import EVOLVE, TRAIN_MEMORY, TRAIN_VISION
+from training.runs.stages import (
+    EVOLVE,
+    MEMORY_WEIGHTS,
+    TRAIN_MEMORY,
+    TRAIN_VISION,
+    VISION_WEIGHTS,
+)
 from training.search.history import read_hall_of_fame
 from training.search.search import BEST_MEAN
 
@@ -54,10 +54,13 @@ VERIFIED_STEPS = 20
 class Options:
     """Pack the results of training into the folder that the agent plays from."""
 
+    extra: ClassVar[str] = "train"
+
     vision: Path = option("run folder of a finished training.train_vision")
     memory: Path = option("run folder of a finished training.train_memory")
     evolution: Path = option("run folder of a finished training.evolve")
-    out: Path = option("folder of the packed model; it is replaced", Path("pretrained"))
+    out: Path = option("folder of the packed model")
+    replace: bool = option("replace the model that --out contains", False)
     state: str = option(
         "evolution state to pack: best (highest score of the distribution's mean) or last",
         "best",
@@ -77,9 +80,9 @@ class StageResults:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m training.pack")
+    _check_out(options)
     results = read_results(options)
-    _check_out(options.out)
-    with _replacing(options.out) as building:
+    with replacing_folder(options.out) as building:
         build(options, results, building)
         verify(building)
     total = sum(path.stat().st_size for path in options.out.iterdir())
@@ -133,6 +136,12 @@ def build(options: Options, results: StageResults, folder: Path) -> None:
         results: results of the stages.
         folder: empty folder.
     """
+    # Imported here, because they import torch, which --help does not need.
+    from training.models.checkpoint import save_networks
+    from training.models.export import export_networks
+    from training.models.networks import MDNLSTM, VAE
+    from training.models.weights import load_network
+
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     memory = load_network(options.memory / MEMORY_WEIGHTS, MDNLSTM)
     export_networks(folder, vae, memory)
@@ -179,7 +188,7 @@ def write_new_card(folder: Path, card: str) -> None:
         PackedModelError: the folder holds no packed model, or a damaged one.
     """
     packed = load(folder)
-    with _replacing(folder) as building:
+    with replacing_folder(folder) as building:
         shutil.copytree(folder, building, dirs_exist_ok=True)
         write_atomically(building / MODEL_CARD, card.encode())
         manifest = packed.manifest
@@ -210,36 +219,18 @@ def verify(folder: Path) -> None:
             views.predict(action)
 
 
-def _check_out(out: Path) -> None:
+def _check_out(options: Options) -> None:
+    out = options.out
+    if out.exists() and not out.is_dir():
+        raise TrainingError(f"{out} is a file. Use a folder as --out")
+    if (out / MANIFEST).exists() and not options.replace:
+        raise TrainingError(
+            f"{out} contains a packed model. Use another --out, or --replace to replace it"
+        )
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise TrainingError(
             f"{out} holds files that do not belong to a packed model. Use another --out"
         )
-    if out.exists() and not out.is_dir():
-        raise TrainingError(f"{out} is a file. Use a folder as --out")
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `out`, which replaces `out` if the block raises no error."""
-    building = out.parent / f".{out.name}.building"
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    try:
-        yield building
-        _swap(building, out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-
-
-def _swap(building: Path, out: Path) -> None:
-    """Move the new folder to `out`; after a crash in between, the old one is still beside it."""
-    old = out.parent / f".{out.name}.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        os.rename(out, old)
-    os.rename(building, out)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 #!/bin/sh
 # Trains the shipped model: builds fresh levels, collects data, trains V and M in rounds, evolves C,
-# and packs the result into PRETRAINED.
+# and packs the result into PRETRAINED, by default RUNS/pretrained. A model there is replaced.
 #
 #     sh training/pangolin.sh RUNS [PRETRAINED]        in an environment with the extra `train`
 #
 # The same command continues an interrupted run. It takes about four and a half hours on two cores.
-# SHARE=0.005 runs the whole recipe at a small scale in a few minutes and packs into RUNS/pretrained.
+# SHARE=0.005 runs the whole recipe at a small scale in a few minutes.
 # WORKERS=16 DEVICE=cuda makes use of a larger machine.
 #
 # Each round packs an agent from M's current prediction of the expert's actions, collects episodes
@@ -17,10 +17,7 @@ runs=${1:?'give a folder for the runs, such as runs/pangolin'}
 share=${SHARE:-1}     # share of all levels, frames, steps and generations, above 0 and up to 1
 workers=${WORKERS:-2} # number of processes that play
 device=${DEVICE:-cpu} # device for V and M: cpu, cuda or auto
-case $share in
-1) pretrained=${2:-pretrained} ;;
-*) pretrained=${2:-$runs/pretrained} ;; # a rehearsal must not replace the shipped model
-esac
+pretrained=${2:-$runs/pretrained}
 awk -v share="$share" 'BEGIN { exit !(share + 0 > 0 && share + 0 <= 1) }' || {
     echo "SHARE is $share: give a number above 0 and up to 1" >&2
     exit 2
@@ -34,8 +31,8 @@ scaled() {
 
 # build LETTER SEED LEVELS: builds fresh levels, with seeds that the shipped level sets do not use
 build() {
-    [ -e "$runs/fresh-$1/levels.json" ] || python -m game.build --seed "$2" \
-        --levels "$(scaled "$3" 1)" --out "$runs/fresh-$1" --game "PangolinDashFresh$1-Genesis"
+    python -m game.build --seed "$2" --levels "$(scaled "$3" 1)" --out "$runs/fresh-$1" \
+        --game "PangolinDashFresh$1-Genesis"
 }
 
 # collect NUMBER LEVELS DEMONSTRATIONS FRAMES STEPS POLICIES [PRETRAINED]: collects a dataset
@@ -69,7 +66,7 @@ pack_imitation() {
         --generations 1 --population 4 --episodes 1 --mean-every 1 --mean-episodes 1 \
         --max-steps "$(scaled 200 20)" --sigma0 0.03 --workers "$workers"
     python -m training.pack --vision "$runs/vision-$2" --memory "$runs/memory-$1" \
-        --evolution "$runs/imitation-$1" --out "$runs/pack-$1"
+        --evolution "$runs/imitation-$1" --out "$runs/pack-$1" --replace
 }
 
 # evolve NUMBER VISION MEMORY SIGMA0 GENERATIONS PACKED: evolves C from M's controller, and packs it
@@ -80,7 +77,7 @@ evolve() {
         --mean-every "$(scaled 4 1)" --mean-episodes 1 --generations "$(scaled "$5" 1)" \
         --max-steps "$(scaled 4500 20)" --workers "$workers"
     python -m training.pack --vision "$runs/vision-$2" --memory "$runs/memory-$3" \
-        --evolution "$runs/evolution-$1" --out "$6"
+        --evolution "$runs/evolution-$1" --out "$6" --replace
 }
 
 # datasets NUMBER: prints the datasets from 1 to NUMBER, separated by commas

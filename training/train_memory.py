@@ -1,7 +1,8 @@
 """Trains M, the MDN-LSTM, to predict the next latent of a dataset's episodes.
 
 V encodes each frame once, as a Gaussian, and each batch draws new latents from these Gaussians. All
-reported metrics are measured on held-out episodes and compared with a predictor of no change.
+reported metrics are measured on held-out episodes, and compared with the prediction that the latent
+does not change.
 """
 
 from __future__ import annotations
@@ -11,39 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from agent import command_line
 from agent.command_line import option
 from agent.command_line.ranges import COUNT, COUNT_OR_ZERO, PROCESSES, SEED
 from training.data.dataset import Dataset
 from training.data.held_out import refuse_held_out
-from training.data.latents import Sequences
-from training.models.encode import encode_dataset
-from training.models.evaluation import evaluate_memory
-from training.models.networks import MDNLSTM, VAE, expert_action_loss, mdn_loss
-from training.models.weights import (
-    MEMORY_WEIGHTS,
-    VISION_WEIGHTS,
-    copy_weights,
-    load_network,
-    save_network,
-)
-from training.pictures.dreams import draw_dream
 from training.runs.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_device
-from training.runs.loop import Schedule, TrainingState, train
 from training.runs.run_folder import read_result, stage_run, write_result
-from training.runs.stages import TRAIN_MEMORY, TRAIN_VISION
-
-MAX_GRADIENT_NORM = 10.0  # gradients of the LSTM are clipped to this norm
+from training.runs.stages import MEMORY_WEIGHTS, TRAIN_MEMORY, TRAIN_VISION, VISION_WEIGHTS
 
 
 @dataclass(frozen=True)
 class Options:
     """Train M, the MDN-LSTM, on latents. The same command resumes an interrupted run."""
 
+    extra: ClassVar[str] = "train"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "debug": {"steps": 4, "batch": 2, "log_steps": 2, "eval_steps": 2, "checkpoint_steps": 2},
         "full": {"steps": 100_000, "batch": 64, "eval_steps": 2000, "checkpoint_steps": 1000},
@@ -87,11 +70,23 @@ class Options:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m training.train_memory")
+    # Imported here, because they import torch, which --help does not need.
+    import torch
+
+    from training.memory_trainer import MemoryTrainer
+    from training.models.encode import encode_dataset
+    from training.models.networks import MDNLSTM, VAE
+    from training.models.weights import copy_weights, load_network, save_network
+    from training.pictures.dreams import draw_dream
+    from training.runs.loop import Schedule, train
+
     choose_device(options.device, options.precision)  # fails before any frame is read
     vision = read_result(options.vision, TRAIN_VISION)
     vae = load_network(options.vision / VISION_WEIGHTS, VAE)
     dataset = Dataset(options.data)
     refuse_held_out(episode.level for episode in dataset.episodes)
+    if options.start is not None:
+        copy_weights(options.start, MDNLSTM(vae.spec))  # fails before the folder is made
     with stage_run(TRAIN_MEMORY, options, free=("steps", "device", "precision")) as folder:
         torch.set_num_threads(options.threads)
         digest = vision["files"][VISION_WEIGHTS]
@@ -117,59 +112,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         print(f"{folder}: {trainer.state.step} steps, {_summary(measured)}")
     return 0
-
-
-class MemoryTrainer:
-    """M with its optimizer, sequences, loss and evaluation."""
-
-    def __init__(
-        self, options: Options, memory: MDNLSTM, training: Sequences, held_out: Sequences
-    ) -> None:
-        """Reinitialise the weights, and create the optimizer.
-
-        Args:
-            options: options of the command.
-            memory: network; its weights are overwritten.
-            training: sequences to train on.
-            held_out: sequences to evaluate on.
-        """
-        self.device = choose_device(options.device, options.precision)
-        self.memory = memory.to(self.device.torch_device)
-        self._options = options
-        self._training, self._held_out = training, held_out
-        self._usual_change = self.device.move(training.usual_change())
-        torch.manual_seed(options.seed)
-        for module in memory.children():
-            module.reset_parameters()  # type: ignore[operator]
-        self.state = TrainingState(
-            memory,
-            torch.optim.AdamW(
-                memory.parameters(), options.learning_rate, weight_decay=options.weight_decay
-            ),
-            np.random.default_rng((options.seed, 1)),
-            torch.Generator().manual_seed(options.seed),
-            max_norm=MAX_GRADIENT_NORM,
-        )
-
-    def losses(self, state: TrainingState) -> Mapping[str, Tensor]:
-        """Compute the losses of a random batch of sequences; `loss` is the one to minimise."""
-        chosen = state.random.integers(len(self._training), size=self._options.batch)
-        batch = self._training.batch(chosen, state.generator).apply(self.device.move)
-        with self.device.autocast():
-            hidden, _ = self.memory.unroll(batch.latents, batch.actions)
-            nll = mdn_loss(self.memory.mixture(hidden), batch.targets, batch.mask)
-            action_loss = expert_action_loss(
-                self.memory.expert_action_logits(batch.latents, hidden), batch.expert_action
-            )
-        return {
-            "loss": nll + self._options.expert_action_weight * action_loss,
-            "nll": nll,
-            "expert_action_loss": action_loss,
-        }
-
-    def evaluate(self) -> Mapping[str, Any]:
-        """Measure on the held-out sequences: see `evaluate_memory`."""
-        return evaluate_memory(self.memory, self._held_out, self._usual_change, self.device)
 
 
 def _summary(measured: Mapping[str, Any]) -> str:

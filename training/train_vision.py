@@ -12,10 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from agent import command_line
 from agent.command_line import option
 from agent.command_line.ranges import COUNT, COUNT_OR_ZERO, PROCESSES, SEED
@@ -24,26 +20,19 @@ from training.data.dataset import Dataset
 from training.data.frame_buffer import FrameBuffer
 from training.data.frames import Frames, read_frames, sample_frames
 from training.data.held_out import refuse_held_out
-from training.data.shifts import draw_shifts, shifted
-from training.models.error_weights import error_weights
-from training.models.evaluation import evaluate_vision
-from training.models.networks import VAE, expert_action_loss
-from training.models.weights import VISION_WEIGHTS, copy_weights, save_network
-from training.pictures.rows import to_pixels, write_rows
 from training.runs.devices import DEVICE_HELP, DEVICES, PRECISION_HELP, PRECISIONS, choose_device
-from training.runs.loop import Schedule, TrainingState, train
 from training.runs.resume import TrainingError
 from training.runs.run_folder import stage_run, write_result
-from training.runs.stages import TRAIN_VISION
+from training.runs.stages import TRAIN_VISION, VISION_WEIGHTS
 
 EVALUATED_FRAMES = 512
-PICTURED_FRAMES = 10
 
 
 @dataclass(frozen=True)
 class Options:
     """Train V, the beta-VAE: frames to latents. The same command resumes an interrupted run."""
 
+    extra: ClassVar[str] = "train"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "debug": {"steps": 4, "batch": 8, "log_steps": 2, "eval_steps": 2, "checkpoint_steps": 2},
         "full": {"steps": 400_000, "batch": 300, "eval_steps": 5000, "checkpoint_steps": 2000},
@@ -121,9 +110,19 @@ class Options:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = command_line.parse(Options, argv, prog="python -m training.train_vision")
+    # Imported here, because they import torch, which --help does not need.
+    import torch
+
+    from training.models.networks import VAE
+    from training.models.weights import copy_weights, save_network
+    from training.runs.loop import Schedule, train
+    from training.vision_trainer import VisionTrainer
+
     _check(options)
     spec = PRESETS[options.model]
     dataset = read_dataset(options.data)
+    if options.start is not None:
+        copy_weights(options.start, VAE(spec))  # fails before the folder is made
     with stage_run(TRAIN_VISION, options, free=("steps", "device", "precision")) as folder:
         torch.set_num_threads(options.threads)
         held_out = sample_frames(dataset.held_out, spec, EVALUATED_FRAMES)
@@ -176,82 +175,6 @@ def training_frames(options: Options, dataset: Dataset, spec: ModelSpec) -> Fram
         share=options.refresh_share,
         seed=options.seed,
     )
-
-
-class VisionTrainer:
-    """V with its optimizer, frames, loss and evaluation."""
-
-    def __init__(
-        self,
-        options: Options,
-        spec: ModelSpec,
-        training: Frames | FrameBuffer,
-        held_out: Frames,
-    ) -> None:
-        """Initialise the weights and the optimizer.
-
-        Args:
-            options: options of the command.
-            spec: sizes of the networks.
-            training: frames to train on.
-            held_out: frames to evaluate on.
-        """
-        self.device = choose_device(options.device, options.precision)
-        torch.manual_seed(options.seed)
-        self.vae = VAE(spec).to(self.device.torch_device)
-        self.beta = options.beta * (spec.frame_size / 128) ** 2
-        self._options = options
-        self._training, self._held_out = training, held_out
-        self.state = TrainingState(
-            self.vae,
-            torch.optim.Adam(self.vae.parameters(), options.learning_rate),
-            np.random.default_rng((options.seed, 1)),
-            torch.Generator().manual_seed(options.seed),
-            max_norm=float("inf"),  # the loss sums over pixels: its gradients are not clipped
-            source=training if isinstance(training, FrameBuffer) else None,
-        )
-
-    def losses(self, state: TrainingState) -> Mapping[str, Tensor]:
-        """Compute the losses of a random batch of frames; `loss` is the one to minimise."""
-        options, move = self._options, self.device.move
-        batch = self._training.draw(state.random, options.batch)
-        pixels = move(torch.from_numpy(batch.pixels))
-        expert_action = torch.from_numpy(batch.expert_action)
-        weights = error_weights(batch.player, self.vae.spec.frame_size, options.player_weight)
-        if options.shift:
-            shifts = draw_shifts(state.random, options.batch, options.shift)
-            pixels = shifted(pixels, shifts)
-            weights = None if weights is None else shifted(weights, shifts)
-        with self.device.autocast():
-            loss = self.vae.loss(
-                pixels,
-                beta=self.beta,
-                weights=None if weights is None else move(weights),
-                decoded_frames=options.decoded_frames,
-                generator=state.generator,
-            )
-            action_loss = expert_action_loss(
-                self.vae.expert_action_logits(loss.mu), move(expert_action)
-            )
-        return {
-            "loss": loss.total + options.expert_action_weight * action_loss,
-            "reconstruction_loss": loss.reconstruction,
-            "kl": loss.kl,
-            "expert_action_loss": action_loss,
-        }
-
-    def evaluate(self) -> Mapping[str, Any]:
-        """Measure on the held-out frames: see `evaluate_vision`."""
-        return evaluate_vision(self.vae, self._held_out, self.device)
-
-    @torch.no_grad()
-    def draw(self, path: Path) -> None:
-        """Write a PNG of held-out frames and, in a second row, their reconstructions."""
-        chosen = np.linspace(0, len(self._held_out.pixels) - 1, PICTURED_FRAMES).astype(int)
-        frames = torch.from_numpy(self._held_out.pixels[chosen])
-        decoded = self.vae.decode(self.vae.encode(self.device.move(frames))[0])
-        rows = [frames.numpy(), to_pixels(decoded.cpu().numpy())]
-        write_rows(path, rows, labels=["frame", "reconstruction"])
 
 
 def _check(options: Options) -> None:

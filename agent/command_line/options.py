@@ -80,7 +80,8 @@ def parse(
     """Read an options dataclass from the command line and the environment; flags take precedence.
 
     A class attribute `presets` (name -> field -> value) adds `--preset`, whose values replace the
-    defaults. The docstring of the class is the description in --help.
+    defaults. A class attribute `extra` names the extra of the project that the command needs. The
+    docstring of the class is the description in --help.
 
     Args:
         options_class: a dataclass whose fields are declared with `option`.
@@ -90,10 +91,15 @@ def parse(
         defaults: field -> value of a settings file; replaces the defaults of the class.
 
     Raises:
-        UserError: an unknown flag, a value of the wrong type or out of its range, or a
-            missing required option.
+        UserError: an unknown flag, a value of the wrong type or out of its range, a
+            missing required option, or packages of the extra that are not installed.
     """
     argv = sys.argv[1:] if argv is None else argv
+    extra: str | None = getattr(options_class, "extra", None)
+    if extra is not None and not {"-h", "--help"} & set(argv):
+        from agent.command_line.extras import check_extra  # slow, and the agent has no extra
+
+        check_extra(extra)
     presets: Presets = getattr(options_class, "presets", {})
     defaults = {**(defaults or {}), **_chosen_preset(presets, argv)}
     parser = make_parser(options_class, prog=prog, environment=environment, defaults=defaults)

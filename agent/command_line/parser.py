@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 from typing import Any, NoReturn
 
 from agent.errors import UserError
@@ -20,6 +21,32 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise the error that `run` prints."""
         raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def json_argument(description: str) -> dict[str, Any]:
+    """Read the only argument of a process that another one of this project starts: a JSON object.
+
+    Args:
+        description: text of --help, for people who start the process by hand.
+
+    Raises:
+        UserError: the argument is missing, or is not a JSON object.
+    """
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = Parser(description=description, formatter_class=raw)
+    parser.add_argument("request", metavar="JSON", type=_json_object, help="what to do")
+    request: dict[str, Any] = parser.parse_args().request
+    return request
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is not a JSON object")
+    return values
 
 
 class Paragraphs(argparse.HelpFormatter):

@@ -48,15 +48,15 @@ def program() -> str:
     """
     module = sys.modules["__main__"].__spec__
     if module is not None:  # python -m MODULE
-        words = [_shell_path(sys.executable), "-m", module.name.removesuffix(".__main__")]
+        words = [shown_path(sys.executable), "-m", module.name.removesuffix(".__main__")]
     elif sys.argv[0].endswith(".py"):
-        words = [_shell_path(sys.executable), sys.argv[0]]
+        words = [shown_path(sys.executable), sys.argv[0]]
     else:  # a command that pip installed
-        words = [_shell_path(sys.argv[0])]
+        words = [shown_path(sys.argv[0])]
     return shlex.join(words)
 
 
-def _shell_path(path: str) -> str:
+def shown_path(path: str) -> str:
     """Return the shortest text by which a shell in the current folder finds a program."""
     path = os.path.abspath(path)
     name = os.path.basename(path)

@@ -3,8 +3,8 @@
 The lock-in rule decides which of them plays an episode; this module draws them and keeps those
 that a rule may return to.
 
-CMA-ES is not updated with the returns of the contest run. With the explorer, the controller alone
-plays hardly any episode (only 1 of 384 members of populations played one), so a return says little
+CMA-ES is not updated with the returns of the contest run. With the explorer, hardly any episode is
+played by the controller alone (1 of 384 candidates had such an episode), so a return says little
 about its candidate. Updating CMA-ES changed the score by -16 points (95% interval -52 to +5; 12
 training levels, 3 seeds, 20,000 timesteps) and by +23 (-46 to +115; the same levels, 1 seed,
 100,000 timesteps): no significant change.

@@ -89,18 +89,8 @@ class Evolution:
         self.sigma0 = float(sigma0)
         self._random = np.random.RandomState()
         self.reseed(seed)
-        start = np.zeros(n_parameters) if mean is None else np.asarray(mean, np.float64)
-        if start.shape != (n_parameters,) or not np.isfinite(start).all():
-            raise EvolutionError(
-                f"the mean has shape {start.shape} or values that are not finite: use"
-                f" ({n_parameters},) finite values"
-            )
-        stds = np.ones(n_parameters) if scale is None else np.asarray(scale, np.float64)
-        if stds.shape != (n_parameters,) or not (np.isfinite(stds).all() and (stds > 0).all()):
-            raise EvolutionError(
-                f"the scale has shape {stds.shape} or values that are not positive: use"
-                f" ({n_parameters},) positive values"
-            )
+        start = _checked_mean(np.zeros(n_parameters) if mean is None else mean, n_parameters)
+        stds = _checked_scale(np.ones(n_parameters) if scale is None else scale, n_parameters)
         self._strategy = _strategy(start, self.sigma0, stds, population, self._random)
         self._asked: Arrays | None = None  # the state before an `ask` without `tell`
 
@@ -229,6 +219,26 @@ class Evolution:
         position, has_gauss = arrays["random_position"].tolist()
         gauss = float(arrays["random_gauss"])
         self._random.set_state(("MT19937", arrays["random_keys"], position, has_gauss, gauss))
+
+
+def _checked_mean(mean: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    mean = np.asarray(mean, np.float64)
+    if mean.shape != (size,) or not np.isfinite(mean).all():
+        raise EvolutionError(
+            f"the mean has shape {mean.shape} or values that are not finite: use ({size},) finite"
+            " values"
+        )
+    return mean
+
+
+def _checked_scale(scale: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    scale = np.asarray(scale, np.float64)
+    if scale.shape != (size,) or not (np.isfinite(scale).all() and (scale > 0).all()):
+        raise EvolutionError(
+            f"the scale has shape {scale.shape} or values that are not positive: use ({size},)"
+            " positive values"
+        )
+    return scale
 
 
 def _import_cma() -> Any:

@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 class Arm:
     """One way to play a cell (an arm of a bandit), with its successes and failures there.
 
+    It succeeds if the episode also crosses the next cell. It fails if the episode ends before that
+    or makes no progress.
+
     Attributes:
         successes, failures: counts; a shared failure counts less than 1.
     """
@@ -134,7 +137,7 @@ class Balance:
 
 
 class ArchiveCell:
-    """What is known about a cell: the arms that can play it, and whether taking risks gains points.
+    """What is known about a cell: the arms that can play it, and whether risks pay off there.
 
     Attributes:
         controller: the arm that leaves the cell to the candidate's controller.

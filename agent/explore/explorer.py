@@ -1,94 +1,28 @@
 """The explorer: returns along trajectories of earlier episodes, then explores from there.
 
-A level is the same in every episode except for the sticky actions, and the contest's reward is
-progress, so the sum of an episode's rewards is its position in the level. The level is divided
-into cells by progress. An episode that crosses a cell records a trajectory, and from then on
-several arms can play that cell: its trajectories, the candidate's controller, the controller with
-one jump, and random buttons. Thompson sampling chooses among them. An arm succeeds when the
-next cell is crossed too; it fails when the episode ends before that or makes no progress. After a
-reliable trajectory, the trajectory of the same episode is followed in the next cell. So an episode
-returns to the farthest point that is safe to reach, and explores from there. Some episodes leave
-the known trajectories a few cells earlier, because the mistake may have happened there.
-
-After Ecoffet et al., "First return, then explore" (Nature 590, 2021). Their agent returns by
-loading saved emulator states or with a policy trained for this; the contest allows neither.
+The sum of an episode's rewards is its position in the level, which is divided into cells. An arm
+plays each cell: a recorded trajectory, the controller, the controller with a jump, or random
+buttons. Thompson sampling chooses among them by how often each has crossed the cell. After Ecoffet
+et al., "First return, then explore" (Nature 590, 2021); see docs/exploring-a-level.md.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import Action
-from agent.explore.archive import ArchiveCell, Arm, Balance, Trajectory, TrajectoryArm
-from agent.explore.macro_actions import MacroAction, delayed_jump, random_buttons, run_back_and_on
+from agent.explore.archive import ArchiveCell, Arm, Trajectory, TrajectoryArm
+from agent.explore.episode_state import CellVisit, EpisodeState
+from agent.explore.macro_actions import delayed_jump, random_buttons, run_back_and_on
 from agent.explore.settings import DEFAULT_SETTINGS, ExplorerSettings
 
-# Increase it by hand when the behaviour of the explorer changes (any module of this folder). It is
-# stored with each measured run: runs of another version are excluded from the tables.
+# Increase it by hand when a change in this folder changes the explorer's behaviour. It is stored
+# with each measured play: plays of another version are excluded from the tables.
 EXPLORER_VERSION = 1
-
-
-@dataclass
-class _CellVisit:
-    """A cell that the episode has entered.
-
-    Attributes:
-        cell: its number.
-        step: the step of the episode at which it was entered.
-        arm: the arm that plays it; None: a recovery's macro-actions play it.
-        is_open: whether the arm's success or failure is not yet counted.
-    """
-
-    cell: int
-    step: int
-    arm: Arm | None
-    is_open: bool = True
-
-
-@dataclass
-class _EpisodeState:
-    """The current episode.
-
-    Attributes:
-        explore_from: the first cell in which known trajectories are ignored on purpose.
-        exploration: the balance of exploring, if the episode may explore.
-        progress, latents, actions: sum of the rewards, z and buttons, one entry per step.
-        visits: the cells entered, in order.
-        macro_action: actions still to be pressed.
-        expected_step: the step of the trajectory being followed that should come next.
-        highest: highest sum of rewards so far.
-        steps_since: steps since a new highest sum, or since another arm took over.
-        recoveries: balances of the recoveries tried, each with the sum of rewards before it.
-        is_hopeless: whether the episode is stuck where recoveries lost too many points.
-        returned_to: points reached when an arm other than a trajectory took over first.
-    """
-
-    explore_from: float = np.inf
-    exploration: Balance | None = None
-    progress: list[float] = field(default_factory=list)
-    latents: list[NDArray[np.float32]] = field(default_factory=list)
-    actions: list[Action] = field(default_factory=list)
-    visits: list[_CellVisit] = field(default_factory=list)
-    macro_action: MacroAction = field(default_factory=list)
-    expected_step: int = 0
-    highest: float = 0.0
-    steps_since: int = 0
-    recoveries: list[tuple[Balance, float]] = field(default_factory=list)
-    is_hopeless: bool = False
-    returned_to: float | None = None
-
-    @property
-    def cell(self) -> int:
-        return self.visits[-1].cell if self.visits else -1
-
-    @property
-    def arm(self) -> Arm | None:
-        return self.visits[-1].arm if self.visits else None
 
 
 class Explorer:
@@ -116,7 +50,7 @@ class Explorer:
         self._ends: deque[int] = deque(maxlen=settings.recent_episodes)  # last cells of episodes
         self._safe: deque[float] = deque(maxlen=settings.recent_episodes)  # non-exploring returns
         self._won = False  # whether the last episode reached the level's end
-        self._episode = _EpisodeState()
+        self._episode = EpisodeState()
 
     @property
     def returned_to(self) -> float:
@@ -127,7 +61,7 @@ class Explorer:
 
     def begin(self) -> None:
         """Start an episode, and decide whether it explores before the known end."""
-        self._episode = episode = _EpisodeState()
+        self._episode = episode = EpisodeState()
         settings = self._settings
         if not self._safe or self._won or self._random.random() >= settings.exploring_share:
             return
@@ -148,13 +82,15 @@ class Explorer:
         episode = self._episode
         progress /= self._reward_per_point
         speed = progress - episode.progress[-1] if episode.progress else 0.0
-        episode.steps_since = 0 if progress > episode.highest else episode.steps_since + 1
+        episode.steps_without_progress = (
+            0 if progress > episode.highest else episode.steps_without_progress + 1
+        )
         episode.highest = max(episode.highest, progress)
         episode.progress.append(progress)
         episode.latents.append(latent)
         if episode.highest // self._settings.cell_points > episode.cell:
             self._enter(int(episode.highest // self._settings.cell_points))
-        elif episode.steps_since > self._patience_steps():
+        elif episode.steps_without_progress > self._patience_steps():
             self._recover()
         if isinstance(episode.arm, TrajectoryArm):
             unit = np.float32(self._latent_unit)
@@ -228,8 +164,8 @@ class Explorer:
                 visit.arm.successes += 1
                 visit.is_open = False
         arm = self._choose(cell)
-        episode.visits.append(_CellVisit(cell, len(episode.progress) - 1, arm))
-        episode.expected_step = episode.steps_since = 0
+        episode.visits.append(CellVisit(cell, len(episode.progress) - 1, arm))
+        episode.expected_step = episode.steps_without_progress = 0
         episode.macro_action = []
         if arm is self._cells[cell].delayed_jump:
             episode.macro_action = delayed_jump(self._random, self._settings)
@@ -264,7 +200,7 @@ class Explorer:
         """Count the stuck episode's arm as failed, and try macro-actions while they gain points."""
         episode, settings = self._episode, self._settings
         visit = episode.visits[-1]
-        episode.steps_since = 0
+        episode.steps_without_progress = 0
         episode.macro_action = []
         if visit.is_open:  # stuck in this cell for the first time
             if visit.arm is not None:

@@ -203,7 +203,7 @@ def connect(path: Path, patience_seconds: float) -> Connection:
             if left <= 0:
                 raise ConnectError(
                     f"no contest environment at {path} after {patience_seconds:g} s"
-                    f" ({error.strerror}): start one with `python -m arena serve GAME STATE`"
+                    f" ({error.strerror}): start one with `python -m arena serve LEVEL`"
                 ) from None
             time.sleep(min(wait, left))
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)

@@ -1,7 +1,7 @@
 """Chooses the candidate of the next episode by following a lock-in rule through one budget.
 
-Each rule is a module of pure functions that depend on no environment, model or clock. So the tuner
-simulates thousands of budgets with the same code that chooses the candidates in play.
+Each rule is a module of pure functions that depend on no environment, model or clock. Therefore the
+tuner can simulate thousands of budgets with the same code that chooses the candidates in play.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Choice:
     """The candidate that plays the next episode.
 
     Attributes:
-        candidate: its index; an index that was not chosen before stands for a new candidate.
+        candidate: its index; an index that was not chosen before means a new candidate.
         locked: whether it is locked in.
     """
 

@@ -1,8 +1,7 @@
 """The interface of a lock-in rule: a pure state machine over a batch of budgets.
 
-A state has one row per budget. The agent uses a batch of one, the tuner a batch of thousands. So
-the agent's rule is exactly the rule that is simulated, and one episode of the whole batch takes a
-few array operations.
+A state has one row per budget. The agent plays a batch of one budget, and the tuner simulates
+thousands of budgets at once with the same code.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Booleans = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class RuleState:
-    """What a rule knows about each budget. Every field, also in subclasses, has shape (batch, ...).
+    """What a rule knows about each budget. All fields, also of subclasses, are (batch, ...).
 
     Attributes:
         candidate: index of the candidate that plays the next episode, in the order of drawing.
@@ -46,7 +45,7 @@ class RuleState:
         """Return the state after an episode.
 
         Args:
-            draw_new: (batch,), whether a new candidate plays next, not the same one again.
+            draw_new: (batch,), whether a new candidate plays next; if not, the same one plays.
             locked: (batch,), whether the candidate that plays next is locked in.
             more: new values of the subclass's own fields.
         """

@@ -67,12 +67,29 @@ def play_episode(
         controller: chooses the buttons of the steps that the explorer leaves to it.
         explorer: the explorer of this level; None lets the controller play every step.
     """
-    clock = time.perf_counter  # a call takes 50 ns, a step 3 ms
     timing = Timing()
     frame = env.reset()
     world_model.reset()
     if explorer is not None:
         explorer.begin()
+    episode_return, length = _play_steps(env, world_model, controller, explorer, frame, timing)
+    returned_to = None
+    if explorer is not None:
+        returned_to = explorer.returned_to
+        explorer.finished(episode_return)
+    return FinishedEpisode(episode_return, length, returned_to, timing)
+
+
+def _play_steps(
+    env: Environment,
+    world_model: WorldModel,
+    controller: Controller,
+    explorer: Explorer | None,
+    frame: NDArray[np.uint8],
+    timing: Timing,
+) -> tuple[float, int]:
+    """Play from the first frame to done; add to the times, and return the return and the length."""
+    clock = time.perf_counter  # a call takes 50 ns, a step 3 ms
     episode_return, length, done = 0.0, 0, False
     while not done:
         begun = clock()
@@ -91,11 +108,7 @@ def play_episode(
         timing.waiting += sent - chosen + clock() - remembered
         episode_return += reward
         length += 1
-    returned_to = None
-    if explorer is not None:
-        returned_to = explorer.returned_to
-        explorer.finished(episode_return)
-    return FinishedEpisode(episode_return, length, returned_to, timing)
+    return episode_return, length
 
 
 def _choose(

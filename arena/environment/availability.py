@@ -1,7 +1,7 @@
 """Checks whether a level can be played on this machine: its game, state, scenario and ROM.
 
-Everything is checked before an emulator starts. When a scenario was missing, the contest's helper
-used another reward without a message.
+Everything is checked before an emulator starts. The contest's own code silently used another reward
+if a scenario was missing.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def check_rom(level: Level) -> None:
 
 
 def rom_status(game: str, where: Integrations) -> str:
-    """Whether the ROM of a game is "present", "missing" or "damaged".
+    """Return whether the ROM of a game is "present", "missing" or "damaged".
 
     "damaged" means that its SHA-1 is not in the game's `rom.sha`, or that it can't be read.
     """
@@ -85,19 +85,20 @@ def rom_status(game: str, where: Integrations) -> str:
 
 
 def describe_sets() -> str:
-    """A table of the level sets: name, number of levels, how many can be played, description."""
+    """Format a table of the level sets: name, number of levels, playable ones, description."""
     descriptions = set_descriptions()
     lines = [f"{'set':18} {'levels':>6} {'playable':>8}  description"]
     for name, levels in level_sets().items():
         playable = sum(_is_available(level) for level in levels)
         lines.append(f"{name:18} {len(levels):6} {playable:8}  {descriptions[name]}")
-    lines.append("Other levels: GAME:STATE, or a folder that contains a levels.json.")
+    lines.append("One level: GAME:STATE, or a part that only this level has (MeadowZone.Act3).")
+    lines.append("Your own game: a folder that contains a levels.json.")
     lines.append("`python -m arena roms` lists the missing games and says how to add them.")
     return "\n".join(lines)
 
 
 def describe_levels(levels: Iterable[Level]) -> str:
-    """One line for each level: its name, its scenario, and why it can't be played, if so."""
+    """Format a line for each level: its name, its scenario, and why it can't be played, if so."""
     lines = []
     for level in levels:
         try:

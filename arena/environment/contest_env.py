@@ -1,7 +1,7 @@
 """A contest level on the emulator, with its scenario, the sticky frame skip and the time limit.
 
-It steps the emulator as stable-retro's own `step` does, but reads only one picture of four: that
-of the frame that the agent sees.
+It steps the emulator as stable-retro's own `step` does, but of each four frames it reads only the
+picture that the agent sees.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, register_integration
+from arena.environment.recording import reserve_movie
 
 FRAME_SKIP = 4
 STICKINESS = 0.25
@@ -88,8 +89,8 @@ class ContestEnv:
     """A level as the contest played it. The emulator allows one instance per process.
 
     Attributes:
-        terminated: whether the game ended the episode in the last step; False if the time limit
-            did, for which `step` returns done as well.
+        terminated: whether the game ended the episode in the last step. False if the time limit
+            ended it; `step` returns done in both cases.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class ContestEnv:
         """
         if state is not None:
             self._env.initial_state = state
+        reserve_movie(self._env)
         frame, _ = self._env.reset()
         self._sticky.reset()
         self._steps_left = self._max_steps

@@ -10,7 +10,7 @@ HELD_OUT_ENDINGS = ("-validation", "-test", "-final", "-leaderboard")  # of the 
 
 
 def held_out_sets(levels: Iterable[str]) -> dict[str, str]:
-    """Return the levels, of those given, that belong to a validation or test set, with its name.
+    """Return the given levels that belong to a validation or test set, with the set's name.
 
     Args:
         levels: names of levels, GAME:STATE.

@@ -83,7 +83,7 @@ def read_level_file(path: Path) -> dict[str, Any]:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], folder: Path | None) -> LevelError:
-    """The error for a name that does not exist; it suggests the nearest names that do.
+    """Return the error for a name that does not exist; it suggests the nearest names that do.
 
     Args:
         kind: what the name stands for, such as "level set".
@@ -95,12 +95,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str], folder: Path | None
     near = nearest_names(name, known)
     existing = f"choose from {shortened(known)}" if known else "there is none"
     hint = f"did you mean {' or '.join(near)}?" if near else existing
-    place = f" in {folder}" if folder else ""
-    return LevelError(f"no {kind} is called {name!r}{place}: {hint}")
+    where = f" in {folder}" if folder else ""
+    return LevelError(f"no {kind} is called {name!r}{where}: {hint}")
 
 
 def shortened(names: Iterable[str]) -> str:
-    """Names joined with commas; after the first eight, their number."""
+    """Join names with commas; after the first eight, give the number of the others."""
     names = list(names)
     shown = ", ".join(names[:NAMES_SHOWN])
     if len(names) > NAMES_SHOWN:
@@ -109,7 +109,7 @@ def shortened(names: Iterable[str]) -> str:
 
 
 def _integration_of(entry: Mapping[str, Any], path: Path, folder: Path | None) -> Path | None:
-    """The folder of a set's games: a set can name its own, relative to the file."""
+    """Return the folder of a set's games: a set can name its own, relative to the file."""
     if "integration" in entry:
         return Path(path.parent, str(entry["integration"])).resolve()
     return folder

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,7 @@ from arena.environment.level_files import (
     shortened,
     unknown_name,
 )
+from arena.environment.level_names import find_level, meant_games, meant_level, meant_set
 
 CONTEST_FILE = Path(__file__).with_name(LEVELS_FILE)
 SLUG_LENGTH = 100  # bytes: a file name has at most 255, and evaluation appends to it
@@ -80,7 +81,7 @@ class Level:
         return cls(game, state, scenario, Path(integration) if integration else None)
 
     def to_json(self) -> dict[str, str | None]:
-        """The level as JSON values: game, state, scenario, integration."""
+        """Return the level as JSON values: game, state, scenario, integration."""
         integration = str(self.integration) if self.integration else None
         return {
             "game": self.game,
@@ -107,26 +108,26 @@ class Level:
 
 @cache
 def level_sets() -> Mapping[str, tuple[Level, ...]]:
-    """The contest's level sets and the bundled game's, by name."""
+    """Return the contest's level sets and the bundled game's, by name."""
     return _levels_of(CONTEST_FILE, None)
 
 
 @cache
 def set_descriptions() -> Mapping[str, str]:
-    """Name of a level set -> its description in a few words."""
+    """Return the description of each level set in a few words, by name."""
     sets = read_level_file(CONTEST_FILE)["sets"]
     return {name: str(entry["about"]) for name, entry in sets.items()}
 
 
 @cache
 def built_from() -> Mapping[str, str]:
-    """Custom contest game -> the game whose ROM its `rom.delta` applies to."""
+    """Return, for each custom contest game, the game whose ROM its `rom.delta` applies to."""
     return dict(read_level_file(CONTEST_FILE)["built_from"])
 
 
 @cache
 def joined_from() -> Mapping[str, tuple[str, ...]]:
-    """Lock-on game -> the games whose ROMs, concatenated in this order, are its ROM."""
+    """Return, for each lock-on game, the games whose concatenated ROMs are its ROM, in order."""
     joined = read_level_file(CONTEST_FILE)["joined_from"]
     return {game: tuple(parts) for game, parts in joined.items()}
 
@@ -135,13 +136,15 @@ def select(text: str) -> list[Level]:
     """Select levels by name, in the order given, each once.
 
     Args:
-        text: parts separated by commas. Each is SET, GAME:STATE, DIR (all levels of a folder's
-            `levels.json`), DIR:SET or DIR:GAME:STATE. A set's name wins over a folder's: write
-            ./NAME for the folder.
+        text: parts separated by commas. Each is SET, a level, DIR (all levels of a folder's
+            `levels.json`), DIR:SET or a level of a folder, DIR:LEVEL. A level is GAME:STATE. Where
+            it is still unique, it may be STATE, or GAME may be a part of the game's name
+            (`arena.environment.level_names`). If a set and a folder have the same name, the set is
+            selected: write ./NAME for the folder.
 
     Raises:
-        LevelError: a part names nothing (the message suggests the nearest names), or there is no
-            part.
+        LevelError: a part names nothing or several levels (the message suggests the nearest
+            names), or there is no part.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts:
@@ -154,8 +157,20 @@ def select(text: str) -> list[Level]:
     return list(chosen.values())
 
 
+def select_one(text: str) -> Level:
+    """Select one level by its name, as `select` does.
+
+    Raises:
+        LevelError: the name means no level or several levels.
+    """
+    first, *others = select(text)
+    if others:
+        raise LevelError(f"{text!r} names {len(others) + 1} levels: name one, as in {first.name}")
+    return first
+
+
 def read_folder(folder: Path) -> Mapping[str, tuple[Level, ...]]:
-    """The level sets of a folder of a user's own game.
+    """Read the level sets of a folder of a user's own game.
 
     The folder contains `levels.json` and one folder per game, laid out as stable-retro's are:
 
@@ -179,7 +194,7 @@ def register_integration(level: Level) -> Integrations:
     """Register the folder of a level's game with stable-retro; pass the result as `inttype`.
 
     It replaces the folder registered before. A game of the same name in stable-retro's own data
-    is not used in its place.
+    is not used instead.
     """
     if level.integration is None:
         return Integrations.CONTRIB  # the stable set and the contributed one
@@ -189,7 +204,7 @@ def register_integration(level: Level) -> Integrations:
 
 
 def known_games(where: Integrations) -> list[str]:
-    """The games in stable-retro's data, or in the registered folder; [] if it does not exist."""
+    """Return the games in stable-retro's data or in the registered folder; [] if it is missing."""
     try:
         games: list[str] = stable_retro.data.list_games(where)
     except OSError:
@@ -209,31 +224,53 @@ def _select_part(part: str) -> Sequence[Level]:
     folder, rest = _split_folder(part)
     if folder is not None:
         return _select_in_folder(folder, rest)
-    level = _with_known_data(Level.parse(part) if ":" in part else Level(part, ""))
-    where = register_integration(level)
-    is_game = bool(stable_retro.data.get_file_path(level.game, "data.json", where))
-    if not is_game and ":" not in part:
-        raise unknown_name("level set", part, [*sets, *known_games(Integrations.CONTRIB)], None)
-    if not is_game:
-        raise unknown_name("game", level.game, known_games(where), None)
-    states = stable_retro.data.list_states(level.game, where)
-    if ":" not in part:
-        raise LevelError(f"{part} is a game: add a state of it, as in {part}:{states[0]}")
-    if level.state not in states:
-        raise unknown_name(f"state of {level.game}", level.state, states, None)
-    return [level]
+    chosen_set = meant_set(part, sets)
+    if chosen_set is not None:
+        return sets[chosen_set]
+    if part.startswith(":"):
+        raise LevelError(f"{part!r} is not a level's name: give GAME:STATE")
+    levels = {level.name: level for levels in sets.values() for level in levels}
+    name = meant_level(part, levels)
+    if name is not None:
+        return [levels[name]]
+    return [_select_in_data(part, levels)]
 
 
-def _with_known_data(level: Level) -> Level:
+def _select_in_data(part: str, in_sets: Mapping[str, Level]) -> Level:
+    """Select a level of stable-retro's data that is in no level set."""
+    where = Integrations.CONTRIB
+    names = {
+        f"{game}:{state}": None
+        for game in known_games(where)
+        for state in stable_retro.data.list_states(game, where)
+    }
+    if ":" not in part:  # other games are not searched: many of their states have the same name
+        raise _unknown_part(part, [*in_sets, *names])
+    name = find_level(part, {**dict.fromkeys(in_sets), **names})
+    return _with_known_data(Level.parse(name), in_sets.values())
+
+
+def _unknown_part(part: str, levels: Sequence[str]) -> LevelError:
+    """Return the error for a name without a colon that is neither a set nor a level of one."""
+    games = meant_games(part, (name.partition(":")[0] for name in levels))
+    if len(games) == 1:
+        example = next(name for name in levels if name.startswith(f"{games[0]}:"))
+        return LevelError(f"{games[0]} is a game: add a state of it, as in {example}")
+    in_sets = {level.state: None for levels in level_sets().values() for level in levels}
+    every_game = {name.partition(":")[0]: None for name in levels}
+    return unknown_name("level set or level", part, [*level_sets(), *in_sets, *every_game], None)
+
+
+def _with_known_data(level: Level, levels: Iterable[Level]) -> Level:
     """Give a level the scenario and folder that its game has in a level set, if it is in one."""
-    for known in (known for levels in level_sets().values() for known in levels):
+    for known in levels:
         if known.game == level.game:
             return Level(level.game, level.state, known.scenario, known.integration)
     return level
 
 
 def _split_folder(part: str) -> tuple[Path | None, str]:
-    """DIR, DIR:SET or DIR:GAME:STATE -> the folder and the rest; no folder: (None, "")."""
+    """Split DIR, DIR:SET or DIR:LEVEL into the folder and the rest; (None, "") without one."""
     pieces = part.split(":")
     for end in range(len(pieces), 0, -1):  # the longest first: a folder's name may contain a colon
         folder = ":".join(pieces[:end])
@@ -249,8 +286,11 @@ def _select_in_folder(folder: Path, rest: str) -> Sequence[Level]:
     levels = {level.name: level for levels in sets.values() for level in levels}
     if not rest:
         return list(levels.values())
-    if rest in sets:
-        return sets[rest]
-    if rest in levels:
-        return [levels[rest]]
-    raise unknown_name("set or level", rest, [*sets, *levels], folder)
+    chosen_set = meant_set(rest, sets)
+    if chosen_set is not None:
+        return sets[chosen_set]
+    name = meant_level(rest, levels)
+    if name is not None:
+        return [levels[name]]
+    states = dict.fromkeys(level.state for level in levels.values())
+    raise unknown_name("set or level", rest, [*sets, *levels, *states], folder)

@@ -20,7 +20,7 @@ VERSION = "-v0"
 def current_name(game: str) -> str:
     """Return the name that stable-retro now gives a game, or the same name if it has none.
 
-    `SonicTheHedgehog-Genesis`, in recordings of 2018, is `SonicTheHedgehog-Genesis-v0` now.
+    Recordings of 2018 name `SonicTheHedgehog-Genesis`, which is `SonicTheHedgehog-Genesis-v0` now.
     """
     if _has_data(Level(game, "")) or not _has_data(Level(game + VERSION, "")):
         return game
@@ -37,9 +37,9 @@ def recorded_names(level: Level) -> tuple[str, ...]:
 def recorded_level(movie: Path, game: str, integration: Path | None = None) -> Level:
     """Return the game of a recording as a level without a state.
 
-    The game's own folder is searched in `integration`, then in all folders above the recording
+    The game's own folder is searched in `integration`, in all folders above the recording
     (`game.build` writes both into one folder), among the games of this project, and in
-    stable-retro's data.
+    stable-retro's data, in this order.
 
     Args:
         movie: path of the recording.

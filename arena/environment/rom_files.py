@@ -86,8 +86,8 @@ def rom_forms(data: bytes) -> Iterator[bytes]:
     """Yield the ROMs that a dump may contain, the file itself first.
 
     A dump may have a copier's header, may be interleaved or byte-swapped, and may have further
-    bytes after the ROM, whose length its own header tells. stable-retro's own `parse_smd` never
-    converts anything under Python 3.
+    bytes after the ROM. The ROM's own header gives its length. stable-retro's `parse_smd` is not
+    used, because it converts nothing under Python 3.
     """
     yield data
     for body in (data, data[COPIER_HEADER_BYTES:]):
@@ -105,7 +105,7 @@ def _swap(body: bytes) -> bytes:
 
 
 def _deinterleave(body: bytes) -> bytes:
-    """Super Magic Drive format: in each 16 KiB block, odd bytes come first, then even bytes."""
+    """Convert the Super Magic Drive format, whose 16 KiB blocks have odd bytes, then even bytes."""
     rom = bytearray(len(body))
     half = SMD_BLOCK_BYTES // 2
     for start in range(0, len(body), SMD_BLOCK_BYTES):
@@ -115,7 +115,7 @@ def _deinterleave(body: bytes) -> bytes:
 
 
 def title(data: bytes) -> str:
-    """The overseas title in a Mega Drive ROM's header (0x150, 48 characters); "" if none."""
+    """Return the overseas title in a ROM's header (0x150, 48 characters); "" if there is none."""
     if data[0x100:0x104] != b"SEGA":
         return ""
     return " ".join(data[0x150:0x180].decode("ascii", "replace").split()) or "untitled"

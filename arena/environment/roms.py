@@ -8,6 +8,7 @@ only if its SHA-1 is right.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def list_or_import(options: RomsOptions) -> int:
-    """Run `python -m arena roms [import DIR]`; returns the exit code, 1 if a build failed.
+    """Run `python -m arena roms [import DIR]`; return the exit code, 1 if a build failed.
 
     Raises:
         RomError: see `import_folder`; or a folder was given without `import`.
@@ -56,22 +57,23 @@ def list_or_import(options: RomsOptions) -> int:
             raise RomError("no folder is given: use python -m arena roms import FOLDER")
         return import_folder(options.folder, lambda line: print(line, flush=True))
     if options.folder is not None:
-        raise RomError(f"to import {options.folder}: python -m arena roms import {options.folder}")
+        folder = shlex.quote(str(options.folder))
+        raise RomError(f"to import {folder}: python -m arena roms import {folder}")
     print(status())
     return 0
 
 
 def status() -> str:
-    """A table of every game in the level sets: its ROM's status, file, SHA-1 and levels."""
+    """Return a table of every game in the level sets: its ROM's status, file, SHA-1 and levels."""
     rows = [("ROM", "file", "SHA-1", "unlocks")]
     missing = []
     for game in contest_games():
         found = _status(game)
         if found != PRESENT and game not in built_from():
             missing.append(game)
-        place = f"{_folder(game).parent.name}/{game}/{ROM_FILE}"
+        file = f"{_folder(game).parent.name}/{game}/{ROM_FILE}"
         checksums = _accepted(game)
-        rows.append((found, place, checksums[0], _unlocks(game)))
+        rows.append((found, file, checksums[0], _unlocks(game)))
         rows += [("", "", f"or {other}", "") for other in checksums[1:]]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
@@ -123,7 +125,7 @@ def import_folder(folder: Path, log: Log) -> int:
 
 
 def contest_games() -> list[str]:
-    """The games in the level sets whose data is stable-retro's own, in the order of the sets."""
+    """Return the games in the level sets whose data is stable-retro's own, in the sets' order."""
     known = (level for levels in level_sets().values() for level in levels)
     return list(dict.fromkeys(level.game for level in known if level.integration is None))
 
@@ -181,15 +183,15 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _known_checksums() -> dict[str, Path]:
-    """SHA-1 -> the folder of its game, for the Mega Drive games of stable-retro."""
+    """Return SHA-1 -> folder of its game, for the Mega Drive games of stable-retro."""
     Integrations.clear_custom_paths()  # a user's own game needs no import
     for folder in ("contrib", "experimental", "stable"):
         if not (_data() / folder).is_dir():
             raise RomError(f"{_data()} has no folder {folder}: is RETRO_DATA_PATH a complete copy?")
     known = {}
-    for checksum, (game, extension, place) in stable_retro.data.get_known_hashes().items():
+    for checksum, (game, extension, folder) in stable_retro.data.get_known_hashes().items():
         if extension == Path(ROM_FILE).suffix:
-            known[checksum.strip().lower()] = Path(place) / game
+            known[checksum.strip().lower()] = Path(folder) / game
     # If two games share a ROM, the contest's game gets it.
     return known | {sha: _folder(game) for game in contest_games() for sha in _accepted(game)}
 
@@ -199,7 +201,7 @@ def _status(game: str) -> str:
 
 
 def _unlocks(game: str) -> str:
-    """Number of levels by set: the game's own, then those of the games built from it."""
+    """Count levels by set, as text: the game's own, then those of the games built from it."""
     built = [other for other, base in built_from().items() if base == game]
     text = _count([game])
     if built:
@@ -239,7 +241,7 @@ def _folder(game: str) -> Path:
 
 
 def _accepted(game: str) -> list[str]:
-    """The SHA-1s that a game accepts."""
+    """Return the SHA-1s that a game accepts."""
     return (_folder(game) / "rom.sha").read_text(encoding="ascii").lower().split()
 
 

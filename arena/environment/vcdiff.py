@@ -1,9 +1,9 @@
 """Applies a VCDIFF patch (RFC 3284, as written by xdelta3) to a ROM, with `vcdiff_decoder`.
 
-The library decodes windows correctly, but it does not skip an application header or a compressor's
-number, ignores the lengths that a window declares, and treats a window on the target as one without
-a source. Therefore this module reads and checks the file's structure and passes one window at a
-time to the library.
+The library decodes windows correctly. But it does not skip an application header or a compressor's
+number, it ignores the lengths that a window declares, and it treats a window whose source is the
+target as one without a source. Therefore this module reads and checks the file's structure, and
+passes one window at a time to the library.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def apply_patch(base: bytes, delta: bytes, max_bytes: int = MAX_TARGET_BYTES) ->
         max_bytes: largest target accepted.
 
     Returns:
-        The target. The checksums of the windows have been checked, if the patch has any; the
-        caller checks the whole.
+        The target. The checksums of the windows have been checked, if the patch has any. The
+        caller must check the checksum of the whole target.
 
     Raises:
         PatchError: the patch can't be applied; nothing is decoded beyond `max_bytes`.

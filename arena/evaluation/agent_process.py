@@ -31,7 +31,7 @@ FOLDER_PREFIX = "world-models-contest-"
 FOLDER_NAME = re.compile(rf"{FOLDER_PREFIX}[a-z0-9_]{{8}}")
 SECONDS_TO_TERMINATE = 3.0
 SECONDS_TO_STOP = 120.0  # for the supervisor to end everything; a container may take long
-MAX_LOG_BYTES = 32 * 2**20  # an agent that prints much must not fill the disk
+MAX_LOG_BYTES = 32 * 2**20  # an agent that prints a lot must not fill the disk
 KEPT_LOG_BYTES = 2**20
 TAIL_LINES = 12
 TAIL_BYTES = 4000
@@ -45,8 +45,8 @@ class AgentError(UserError):
 class WorkingDirectory:
     """The working directory of an agent on one level: a private temporary folder.
 
-    It is in the run folder only if no temporary folder is writable, because that folder's path may
-    be too long for a socket.
+    It is inside the run folder only if no temporary folder is writable, because the run folder's
+    path may be too long for a socket.
 
     Attributes:
         folder: the working directory, readable only by its owner.
@@ -95,7 +95,7 @@ class AgentProcess:
             command: command line of the agent.
             directory: its working directory.
             environment: its environment variables; None for those of this process.
-            at_end: command that ends what is no descendant of the agent: a container.
+            at_end: command that ends what is not a child of the agent, such as a container.
 
         Raises:
             OSError: the command can't be started.
@@ -129,7 +129,7 @@ class AgentProcess:
             raise OSError(number, os.strerror(number))
 
     def exit_code(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs."""
+        """Return the exit code, negative for a signal; None while the agent runs."""
         return self._process.poll()
 
     def wait(self, seconds: float) -> int | None:
@@ -161,7 +161,7 @@ class AgentProcess:
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:
-    """Terminate a child that starts no other; kill it after a few seconds."""
+    """Terminate a process that has no children; kill it if it does not end in a few seconds."""
     process.terminate()
     try:
         process.wait(SECONDS_TO_TERMINATE)
@@ -181,7 +181,7 @@ def remove_abandoned_folders() -> None:
 
 
 def is_abandoned(folder: Path) -> bool:
-    """Whether no living run uses a working directory, or it does not exist."""
+    """Return whether no living run uses a working directory, or it does not exist."""
     try:
         with _lock_if_free(folder) as is_free:
             return is_free
@@ -218,7 +218,7 @@ def _lock_if_free(folder: Path) -> Iterator[bool]:
 
 
 def _temporary_folders() -> list[Path]:
-    """The folders for temporary files, the preferred one first; none needs to be writable."""
+    """Return the folders for temporary files, the preferred one first; some may be read-only."""
     folders = [Path("/tmp")]
     with contextlib.suppress(FileNotFoundError):  # no folder that Python knows is writable
         folders.insert(0, Path(tempfile.gettempdir()))
@@ -265,7 +265,7 @@ def _trim(log: int) -> None:
 
 
 def tail(path: Path) -> str:
-    """The last lines of a log file, or why it can't be read; "" if there is none."""
+    """Return the last lines of a log file, or why it can't be read; "" if there is none."""
     try:
         text = read_guarded_end(path, TAIL_BYTES).decode(errors="replace")
     except FileNotFoundError:

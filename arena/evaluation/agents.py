@@ -1,6 +1,7 @@
 """The agents that can be evaluated: the project's own, and any program that speaks gym_remote.
 
-A third kind, a container image, is in `arena.evaluation.containers`.
+Container images are in `arena.evaluation.containers`, and the project's baselines in
+`arena.evaluation.baseline_agents`.
 """
 
 from __future__ import annotations
@@ -22,14 +23,6 @@ from arena.evaluation.run_folder import PROJECT_DIR
 
 COMPATIBILITY = PROJECT_DIR / "agent" / "compatibility"
 OURS = "ours"
-# The agents that come with the project, besides ours: name -> arguments of `python -m`, and what
-# the agent does. Such a program plays through gym_remote; its settings are the environment
-# variables of `AgentOptions`.
-BASELINES = {
-    "jerk": ("baselines jerk", "JERK: runs right with random jumps, repeats its best episode"),
-    "random": ("baselines random", "presses B, DOWN, LEFT and RIGHT at random"),
-    "right": ("baselines right", "holds RIGHT"),
-}
 
 
 @dataclass(frozen=True)
@@ -165,37 +158,9 @@ class LocalAgent:
             # An empty variable counts as unset: a variable of the caller must not replace a
             # setting that is None here.
             **{name: "" if value is None else str(value) for name, value in values.items()},
-            "PYTHONPATH": _python_path(PROJECT_DIR),
+            "PYTHONPATH": python_path(PROJECT_DIR),
         }
         return AgentProcess([sys.executable, "-m", "agent"], directory, environment)
-
-
-@dataclass(frozen=True)
-class BaselineAgent:
-    """An agent of `BASELINES`, started with the Python of this process."""
-
-    name: str
-    options: AgentOptions
-
-    def check(self) -> None:
-        if self.name not in BASELINES:
-            known = ", ".join((OURS, *BASELINES))
-            raise AgentError(f"there is no agent {self.name!r}: use one of {known}")
-
-    def describe(self) -> dict[str, Any]:
-        return {"kind": "baseline", "baseline": self.name, **self.options.describe()}
-
-    def start(self, directory: WorkingDirectory) -> AgentProcess:
-        environment = {
-            **os.environ,
-            "SEED": "",  # an empty variable counts as unset
-            **self.options.environment(),
-            "SOCKET_DIR": str(directory.socket_dir),
-            "OUTPUT_DIR": str(directory.output_dir),
-            "PYTHONPATH": _python_path(PROJECT_DIR),
-        }
-        command = [sys.executable, "-m", *BASELINES[self.name][0].split()]
-        return AgentProcess(command, directory, environment)
 
 
 @dataclass(frozen=True)
@@ -206,7 +171,8 @@ class CommandAgent:
     environment contains SOCKET_DIR, OUTPUT_DIR, BUDGET_STEPS and, when given, SEED, LOCK_IN_SCORE,
     LOCK_IN_RULE and REPEATS. The working directory differs from the caller's: words, values of
     `--option=value` and PRETRAINED are made absolute if they name an existing file or folder, and
-    so is PYTHONPATH, which begins with the caller's directory.
+    so is PYTHONPATH. A Python script imports from its own folder, as always; any other command
+    also imports from the caller's directory.
     Agents of 2018 find the module `gym_remote` (`agent.compatibility`).
     """
 
@@ -231,14 +197,20 @@ class CommandAgent:
 
     @property
     def name(self) -> str:
-        script = next((word for word in self.words[1:] if not word.startswith("-")), self.words[0])
-        return Path(script).stem or "command"
+        return Path(self._script() or self.words[0]).stem or "command"
 
     def check(self) -> None:
+        """Raise an AgentError if the program, or the file of its Python script, does not exist."""
         program = self._command()[0]
         if shutil.which(program) is None:
             problem = "is not executable" if Path(program).exists() else "was not found"
-            raise AgentError(f"--agent-command: {self.words[0]!r} {problem}: give a program")
+            raise AgentError(
+                f"--agent-command: {self.words[0]!r} {problem}: give a program, for example"
+                f' "{sys.executable} my_agent.py"'
+            )
+        script = self._script()
+        if script.endswith(".py") and not (self.caller_dir / script).exists():
+            raise AgentError(f"--agent-command: {script!r} was not found in {self.caller_dir}")
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "command", "command": self._command(), **self.options.describe()}
@@ -250,7 +222,7 @@ class CommandAgent:
             **self.options.environment(),
             "SOCKET_DIR": str(directory.socket_dir),
             "OUTPUT_DIR": str(directory.output_dir),
-            "PYTHONPATH": _python_path(self.caller_dir, COMPATIBILITY),
+            "PYTHONPATH": python_path(*self._import_dirs(), last=COMPATIBILITY),
         }
         if "PRETRAINED" in environment:
             environment["PRETRAINED"] = self._absolute(environment["PRETRAINED"])
@@ -258,6 +230,15 @@ class CommandAgent:
             return AgentProcess(self._command(), directory, environment)
         except OSError as error:  # for example a program for another architecture
             raise AgentError(f"{self.words[0]!r} can't be started: {error.strerror}") from error
+
+    def _script(self) -> str:
+        """The first argument that is no option; "" if there is none."""
+        return next((word for word in self.words[1:] if not word.startswith("-")), "")
+
+    def _import_dirs(self) -> tuple[Path, ...]:
+        # `python -m my_agent` imports from the caller's directory. For a script, which does not,
+        # this project's own folder would hide packages with the names of its folders: `baselines`.
+        return () if self._script().endswith(".py") else (self.caller_dir,)
 
     def _command(self) -> list[str]:
         return [self._absolute(word) for word in self.words]
@@ -271,8 +252,8 @@ class CommandAgent:
         return f"{option}{equals}{path}" if value and path.exists() else word
 
 
-def _python_path(first: Path, last: Path | None = None) -> str:
-    """The caller's PYTHONPATH between two folders; absolute, for an agent in another directory."""
+def python_path(*first: Path, last: Path | None = None) -> str:
+    """The caller's PYTHONPATH between folders; absolute, for an agent in another directory."""
     callers = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    folders = [str(first), *map(os.path.abspath, callers), str(last or "")]
+    folders = [*map(str, first), *map(os.path.abspath, callers), str(last or "")]
     return os.pathsep.join(filter(None, folders))

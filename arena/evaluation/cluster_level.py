@@ -15,13 +15,14 @@ from typing import Any
 
 from arena.environment.levels import Level
 from arena.evaluation.agents import Agent
+from arena.evaluation.level_result import read_level_result
 from arena.evaluation.level_run import LevelLimits, LevelRun, LevelStopped
 from arena.evaluation.output_files import regular_files
 from arena.evaluation.results import LevelFailure, LevelResult
 from arena.workers.remote_errors import ATTEMPTS, Outcome, OutcomeWorker, unwrap
 
 POLL_SECONDS = 1.0
-SECONDS_TO_STOP = 15.0  # for a node to end its server and agent
+SECONDS_TO_STOP = 15.0  # time for a node to end its server and agent
 
 LevelFiles = dict[str, bytes]  # by path relative to the level's folder
 
@@ -53,8 +54,9 @@ class ClusterLevelRun(LevelRun):
                     return self._play_on_a_node(ray, stop)
                 except ray.exceptions.RayActorError:
                     continue
-            failure = f"{ATTEMPTS} nodes of the cluster died while they played the level"
-            return self._result(LevelFailure(failure, ""))
+            reason = f"{ATTEMPTS} nodes of the cluster died while they played the level"
+            failure = LevelFailure(reason, "")
+            return read_level_result(self.level, self._run_dir, self.folder, failure)
         finally:
             self.state = "done"
 

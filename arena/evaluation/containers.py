@@ -44,7 +44,7 @@ NOBODY = 65534
 PROCESSES = 512
 TMP_SIZE = "1g"
 ENGINE_SECONDS = 30.0
-FOLDER_LABEL = "world-models-contest.folder"  # of a container: its working directory here
+FOLDER_LABEL = "world-models-contest.folder"  # a container's label: its working directory here
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class ContainerEngine:
 
 
 def find_engines(environment: Mapping[str, str]) -> list[ContainerEngine]:
-    """The engine that CONTAINER_ENGINE names, or those of docker and podman that run.
+    """Return the engine that CONTAINER_ENGINE names, or those of docker and podman that run.
 
     Raises:
         AgentError: none is installed, or none runs (for example, the daemon is stopped).
@@ -190,7 +190,7 @@ class ImageAgent:
                 self.engine.call("rm", "--force", container)
 
     def command(self, container: str, directory: WorkingDirectory) -> list[str]:
-        """The engine's whole command line."""
+        """Return the engine's whole command line."""
         memory = f"{round(self.memory_gigabytes * 1024)}m"
         variables = [f"--env={key}={value}" for key, value in self.options.environment().items()]
         mounts = [
@@ -227,7 +227,7 @@ class ContainerProcess(AgentProcess):
 
 
 def collect(source: Path, target: Path, limit: int = MAX_OUTPUT_BYTES) -> None:
-    """Copy the files that an agent has written; see `regular_files` for those that are copied."""
+    """Copy those files of an agent that `regular_files` yields."""
     for name, file in regular_files(source, limit):
         with contextlib.suppress(OSError):  # the path may be too long here
             (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -236,7 +236,7 @@ def collect(source: Path, target: Path, limit: int = MAX_OUTPUT_BYTES) -> None:
 
 
 def _choose_user(engine: ContainerEngine, image: str, own_user: str) -> tuple[tuple[str, ...], str]:
-    """The flags that choose the user (see the module's docstring), and the choice in words."""
+    """Return the flags that choose the user (see the module's docstring), and the user in words."""
     if own_user.partition(":")[0] not in ("", "0", "root"):
         return (), f"{own_user} (the image's own)"
     if engine.is_podman and os.geteuid() != 0:
@@ -249,7 +249,7 @@ def _choose_user(engine: ContainerEngine, image: str, own_user: str) -> tuple[tu
 
 
 def _others_may_enter(engine: ContainerEngine, image: str, folders: Sequence[str]) -> bool:
-    """Whether every user may enter folders of an image; the image is not run."""
+    """Return whether every user may enter folders of an image; the image is not run."""
     # An image without a command needs one to be created; it is never started.
     created = engine.call("create", "--pull=never", "--network=none", image, "true")
     if created.returncode != 0:
@@ -263,7 +263,7 @@ def _others_may_enter(engine: ContainerEngine, image: str, folders: Sequence[str
 
 
 def _mode(engine: ContainerEngine, container: str, folder: str) -> int | None:
-    """A folder's mode, read from the first header of the tar stream that `cp` writes."""
+    """Read a folder's mode from the first header of the tar stream that `cp` writes."""
     command = [engine.program, "cp", f"{container}:{folder}", "-"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL

@@ -50,7 +50,7 @@ class EvaluationPlan:
     workers: int
 
     def settings(self) -> dict[str, Any]:
-        """The settings that change the score, for run.json; a resumed run must have the same."""
+        """Return the settings that change the score; a resumed run must have the same ones."""
         return {
             "levels": [level.to_json() for level in self.levels],
             "budget_steps": self.limits.budget_steps,

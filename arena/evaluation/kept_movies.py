@@ -20,7 +20,7 @@ from arena.environment.level_files import LevelError
 from arena.environment.levels import Level
 from arena.evaluation.run_folder import RunFolderError, read_run
 
-# While a level is played, its final median is not known, but it will be near one of these.
+# While a level is played, its final median is not known, but will be near one of these quantiles.
 QUANTILES = np.linspace(0.1, 0.9, 9)
 KEPT_MOVIES = ("first", "best", "typical")  # FOLDER/NAME.bk2 of a level that has ended
 MAX_MOVIE_BYTES = 1 << 24  # an episode has some kilobytes
@@ -73,15 +73,17 @@ def keep_chosen_movies(folder: Path, returns: Sequence[float]) -> dict[str, Kept
         if number in recorded:
             path = folder / f"{name}.bk2"
             with contextlib.suppress(OSError):  # the agent has put something else in its place
-                write_atomically(path, read_guarded(recorded[number], MAX_MOVIE_BYTES))
-                kept[name] = KeptMovie(path, number)
+                content = read_guarded(recorded[number], MAX_MOVIE_BYTES)
+                if content:  # else the server was killed before the emulator wrote it
+                    write_atomically(path, content)
+                    kept[name] = KeptMovie(path, number)
     for path in recorded.values():
         _remove(path)
     return kept
 
 
 def integration_of(movie: Path) -> Path | None:
-    """The folder of the game that a run's movie shows; None for stable-retro's own games."""
+    """Return the folder of the game that a run's movie shows; None for stable-retro's own games."""
     for parent in movie.absolute().parents:
         try:
             levels = [Level.from_json(entry) for entry in read_run(parent)["settings"]["levels"]]
@@ -93,7 +95,7 @@ def integration_of(movie: Path) -> Path | None:
 
 
 def _remove(movie: Path) -> None:
-    with contextlib.suppress(OSError):  # the agent has put a folder in its place
+    with contextlib.suppress(OSError):  # the agent may have replaced it by a folder
         movie.unlink()
 
 
@@ -102,7 +104,7 @@ def _best(returns: Sequence[float]) -> int | None:
 
 
 def _nearest(returns: Sequence[float], numbers: Iterable[int], value: float) -> int:
-    """The episode whose return is nearest to a value; the earliest of several."""
+    """Return the episode whose return is nearest to a value; the earliest of several."""
     return min(numbers, key=lambda number: (abs(returns[number] - value), number))
 
 

@@ -5,7 +5,7 @@ The level's folder in the run folder:
     monitor.csv, log.csv               the contest's files; a row per episode, per 1,000 steps
     agent-stdout.txt, agent-stderr.txt, server-stderr.txt
     server.json                        how the session ended
-    out/                               the agent's own output; the project's agent: journal.jsonl
+    out/                               the agent's own output, such as our agent's journal.jsonl
     movies/                            first.bk2, best.bk2 and typical.bk2 of finished episodes
 
 A level that is played again starts with an empty folder.
@@ -21,8 +21,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import journal
-from agent.journal_reader import lock_in_timesteps, read_journal
 from arena.environment.levels import Level
 from arena.evaluation.agent_process import (
     STDERR_NAME,
@@ -34,17 +32,12 @@ from arena.evaluation.agent_process import (
     tail,
 )
 from arena.evaluation.agents import Agent, RunningAgent
-from arena.evaluation.kept_movies import keep_chosen_movies, prune_movies
+from arena.evaluation.kept_movies import prune_movies
 from arena.evaluation.level_progress import LevelProgress
+from arena.evaluation.level_result import read_level_result
 from arena.evaluation.results import LevelFailure, LevelResult
 from arena.evaluation.run_folder import PROJECT_DIR
-from arena.evaluation.score import (
-    MonitorFileError,
-    bootstrap_interval,
-    finite_returns,
-    level_score,
-)
-from arena.server.monitor import MONITOR_FILE
+from arena.evaluation.score import MonitorFileError
 from arena.server.process import ServerConfig, ServerResultError, read_result
 from arena.server.session_result import NEVER_CONNECTED, TIMESTEP_LIMIT, WALL_CLOCK_LIMIT
 
@@ -55,8 +48,8 @@ REFUSED = "its requests were refused: after a reset in mid-episode the contest r
 POLL_SECONDS = 0.2
 PRUNE_SECONDS = 5.0
 SECONDS_TO_LISTEN = 120.0  # an emulator starts in 2 s; a machine under load takes longer
-SECONDS_TO_LEAVE = 10.0  # for an agent whose server has ended
-SECONDS_TO_NOTICE = 5.0  # for a server whose agent has ended, and the other way round
+SECONDS_TO_LEAVE = 10.0  # time for an agent to end after its server has ended
+SECONDS_TO_NOTICE = 5.0  # time for the server or the agent to notice that the other has ended
 
 
 @dataclass(frozen=True)
@@ -166,7 +159,7 @@ class LevelRun:
             failure = LevelFailure(str(error), output)
         finally:
             self.state = "done"
-        return self._result(failure)
+        return read_level_result(self.level, self._run_dir, self.folder, failure)
 
     def _start_server(
         self, directory: WorkingDirectory, progress_file: int
@@ -246,7 +239,7 @@ class LevelRun:
         """Raise _Failure if the agent ended without connecting, or takes no steps any more."""
         if agent.exit_code() is not None:
             try:
-                server.wait(SECONDS_TO_NOTICE)  # it knows the reason if the agent had connected
+                server.wait(SECONDS_TO_NOTICE)  # if the agent was connected, it writes the reason
             except subprocess.TimeoutExpired:
                 raise _Failure(f"{_departure(agent)} without connecting") from None
         elif time.monotonic() - progress.changed > self.limits.hang_seconds:
@@ -269,38 +262,6 @@ class LevelRun:
         raise _Failure(
             f"{_departure(agent)} after {end.timesteps:,} of {self.limits.budget_steps:,}"
             f" timesteps{detail}"
-        )
-
-    def _result(self, failure: LevelFailure | None) -> LevelResult:
-        """The level's numbers, all read from its files."""
-        returns: list[float] = []
-        end = None
-        try:
-            returns = finite_returns(self.folder / MONITOR_FILE)
-            end = read_result(self.folder)
-        except (MonitorFileError, ServerResultError) as error:
-            failure = failure or LevelFailure(str(error), "")
-        kept = keep_chosen_movies(self.folder / "movies", returns)
-        played = read_journal(self.folder / "out" / journal.FILE_NAME)
-        return LevelResult(
-            level=self.level.name,
-            folder=str(self.folder.relative_to(self._run_dir)),
-            status="failed" if failure else "finished",
-            ended_by=end.reason if end else None,
-            score=None if failure else level_score(returns),
-            interval=None if failure else bootstrap_interval([returns]),
-            best_return=max(returns, default=None),
-            best_episode=returns.index(max(returns)) if returns else None,
-            episodes=len(returns),
-            timesteps=end.timesteps if end else None,
-            locked_in_at=lock_in_timesteps(played.episodes) if played else None,
-            seconds=end.seconds if end else None,
-            steps_per_second=end.timesteps / end.seconds if end and end.seconds else None,
-            movies={
-                name: str(movie.path.relative_to(self._run_dir)) for name, movie in kept.items()
-            },
-            movie_episodes={name: movie.episode for name, movie in kept.items()},
-            error=failure,
         )
 
 

@@ -10,16 +10,16 @@ from agent.command_line import option
 from agent.command_line.ranges import COUNT, PROCESSES, SECONDS, SEED, check_ranges
 from agent.errors import UserError
 from agent.settings import RULES
+from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import select
 from arena.evaluation.agents import (
-    BASELINES,
     OURS,
     Agent,
     AgentOptions,
-    BaselineAgent,
     CommandAgent,
     LocalAgent,
 )
+from arena.evaluation.baseline_agents import BASELINES, BaselineAgent
 from arena.evaluation.containers import ImageAgent
 from arena.evaluation.evaluate import EvaluationPlan
 from arena.evaluation.level_run import LevelLimits
@@ -34,7 +34,7 @@ AGENTS_HELP = "\n".join(
     [
         "agent that comes with the project:",
         f"{OURS}: World Models agent of this project",
-        *(f"{name}: {about}" for name, (_, about) in BASELINES.items()),
+        *(f"{name}: {about}" for name, about in BASELINES.items()),
     ]
 )
 # Headings of --help.
@@ -49,12 +49,7 @@ class RunOptions:
     The same command resumes an interrupted run.
     """
 
-    levels: str = option(
-        "level set, level or folder; separate several by commas (`python -m arena levels` lists"
-        " them)",
-        DEFAULT_LEVELS,
-        group=WHAT,
-    )
+    levels: str = option(LEVELS_HELP, DEFAULT_LEVELS, group=WHAT)
     budget_steps: int | None = option(
         f"timesteps per level, resets included [{DEFAULT_BUDGET_STEPS:,}]",
         None,

@@ -22,8 +22,8 @@ def regular_files(
 ) -> Iterator[tuple[Path, BinaryIO]]:
     """Open the regular files of a folder and its subfolders one after the other, in sorted order.
 
-    Left out are links, special files, files that are not readable, and files that exceed the rest
-    of `max_bytes`, the total size of all.
+    Links, special files and unreadable files are excluded. A file is also excluded if the total
+    size would exceed `max_bytes` with it.
 
     Returns:
         Pairs of a path relative to the folder, and the open file; it is closed after its turn.

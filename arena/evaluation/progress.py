@@ -34,7 +34,7 @@ from arena.server.session_result import WALL_CLOCK_LIMIT
 
 SECONDS_PER_LINE = 30.0  # between two lines of progress without a terminal
 SPEED_SECONDS = 20.0  # the time left is computed from the speed in this period
-WIDE = 100  # columns; a narrower terminal has no room for the levels' intervals
+WIDE = 100  # columns; a narrower terminal has no room for intervals, nor for the speed of a level
 BAR_WIDTH = 10
 # The longest episode takes 4,500 steps and a reset, and counts only after the next reset.
 STEPS_OF_ANY_EPISODE = -(-(MAX_STEPS + 2) // 1000) * 1000
@@ -57,7 +57,7 @@ class ProgressDisplay:
             ),
             BarColumn(BAR_WIDTH),
             TextColumn("{task.percentage:3.0f}%"),
-            TextColumn("{task.fields[speed]}", justify="right"),
+            *([TextColumn("{task.fields[speed]}", justify="right")] * (console.width >= WIDE)),
             TextColumn("{task.fields[score]}", justify="right"),
             TextColumn("[dim]left[/dim]"),
             TimeRemainingColumn(compact=True),
@@ -104,7 +104,8 @@ class ProgressDisplay:
         """Print a line with the result of a level that has ended."""
         if len(self._runs) == 1 and result.status == "finished":
             return  # the table follows immediately
-        what = f"score {_number(result.score)}" if result.status == "finished" else "failed"
+        score = "no episode" if result.score is None else f"score {_number(result.score)}"
+        what = score if result.status == "finished" else "failed"
         reason = f": {result.error.reason}" if result.error else ""
         mark = "✓ " if result.status == "finished" else "✗ "
         name = self._names[result.level]
@@ -203,15 +204,16 @@ def _show_mean(console: Console, results: RunResults) -> None:
         over = f"over {results.levels_scored} of {total} level{'s' if total > 1 else ''}"
         without = f", {missing} without a score excluded" if missing else ""
         middle = f"  {_pair(results.interval)}  {over}{without}"
-        say(console, ("mean score ", "bold"), (_number(results.mean), "bold green"), middle)
+        mean = ("mean score ", "bold"), (_number(results.mean), "bold green"), middle
+        say(console, *mean, prose=True)
     if results.interval is not None:
-        say(console, (f"interval: {INTERVAL_METHOD}", "dim"))
-    without_episode = [level for level in results.levels if _hasno_episode(level)]
+        say(console, (f"interval: {INTERVAL_METHOD}", "dim"), prose=True)
+    without_episode = [level for level in results.levels if _has_no_episode(level)]
     if without_episode:
-        say(console, (no_episode(results.budget_steps, without_episode), "yellow"))
+        say(console, (no_episode(results.budget_steps, without_episode), "yellow"), prose=True)
 
 
-def _hasno_episode(level: LevelResult) -> bool:
+def _has_no_episode(level: LevelResult) -> bool:
     return level.status == "finished" and level.score is None
 
 

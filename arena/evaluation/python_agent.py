@@ -37,29 +37,28 @@ class PythonAgent:
 
     def check(self) -> None:
         """Raise a UserError if the agent has none of the known forms."""
-        known = callable(self.player) or any(
-            callable(getattr(self.player, method, None)) for method in ("act", "play")
-        )
-        if not known:
+        if not _can_play(self.player):
             raise UserError(
                 f"the agent {self.player!r:.60} can't play: give a function from a frame to"
-                " buttons, an object with act(frame) or play(env), or an agent's name"
+                " buttons, an object or class with act(frame) or play(env), or an agent's name"
             )
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "python", "name": self.name, **self.options.describe()}
 
     def start(self, directory: WorkingDirectory) -> RunningAgent:
-        return AgentThread(self.player, directory)
+        return AgentThread(self.player, directory, self.options.seed)
 
 
 class AgentThread:
     """A Python agent that plays one level."""
 
-    def __init__(self, player: Any, directory: WorkingDirectory) -> None:
+    def __init__(self, player: Any, directory: WorkingDirectory, seed: int | None) -> None:
         self._player = player
         self._error: BaseException | None = None
         self._env = RemoteEnv(str(directory.socket_dir))
+        if seed is not None:  # an agent in another process gets it as the variable SEED
+            self._env.action_space.seed(seed)
         self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
         self._thread.start()
 
@@ -86,7 +85,7 @@ class AgentThread:
         self._thread.join(SECONDS_TO_STOP)
 
     def trim_logs(self) -> None:
-        """Do nothing: what the agent prints goes to this process's output."""
+        """Do nothing, because what the agent prints goes to this process's output."""
 
     def _run(self) -> None:
         try:
@@ -97,6 +96,14 @@ class AgentThread:
             self._error = error
         finally:
             self._env.close()
+
+
+def _can_play(player: Any) -> bool:
+    if any(callable(getattr(player, method, None)) for method in ("act", "play")):
+        return True
+    if isinstance(player, type):  # every class is callable, but its objects need not be
+        return any("__call__" in vars(base) for base in player.__mro__)
+    return callable(player)
 
 
 def _play(player: Any, env: RemoteEnv) -> None:

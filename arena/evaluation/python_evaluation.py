@@ -94,7 +94,9 @@ class Evaluation:
 
     def __repr__(self) -> str:
         text = io.StringIO()
-        show_table(Console(file=text, width=TABLE_WIDTH), self.results)
+        # In a notebook, rich would show the table itself, or write escape sequences into the text.
+        plain = Console(file=text, width=TABLE_WIDTH, force_jupyter=False, force_terminal=False)
+        show_table(plain, self.results)
         return text.getvalue().strip("\n")
 
 

@@ -197,7 +197,7 @@ def _check(results: RunResults) -> None:
     """Check the types of all values.
 
     Raises:
-        TypeError, ValueError: names the first value of another type.
+        TypeError, ValueError: a value has another type; the message names the first one.
         LevelError: a level's name is not GAME:STATE.
     """
     _is(results.agent, str, "agent")

@@ -11,6 +11,7 @@ count: those that change the score, but not the number of levels played at once.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.metadata
 import json
@@ -27,12 +28,14 @@ from typing import IO, Any
 
 from agent.errors import UserError
 from agent.files import write_atomically
+from arena.evaluation.differences import differences
 from arena.evaluation.results import RunResultsError, read_results
 
 FILE_NAME = "run.json"
 FORMAT = "world-models-contest/run"
 VERSION = 1
 LOCK_NAME = ".lock"
+OWN_FILES = {FILE_NAME, LOCK_NAME}  # of a run that has no result yet
 DEFAULT_ROOT = Path("runs")
 PACKAGES = ("world-models-contest", "numpy", "onnxruntime", "cma", "stable-retro", "rich")
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -50,13 +53,33 @@ class RunFolder:
         resumed: whether it contains an earlier, unfinished run with the same settings.
     """
 
-    def __init__(self, path: Path, lock: IO[bytes], resumed: bool) -> None:
+    def __init__(
+        self, path: Path, lock: IO[bytes], resumed: bool, made: Sequence[Path] = ()
+    ) -> None:
+        """Hold an open folder.
+
+        Args:
+            path: path of the folder.
+            lock: its open and locked file.
+            resumed: whether it contains an earlier run.
+            made: folders that were created for this run, from `path` upwards.
+        """
         self.path = path
         self.resumed = resumed
         self._lock = lock
+        self._made = made
 
     def close(self) -> None:
-        """Release the lock."""
+        """Release the lock, and remove a new folder in which nothing was written.
+
+        A command that fails before its first result therefore leaves no folder behind.
+        """
+        with contextlib.suppress(OSError):  # another process uses a folder above
+            if not self.resumed and {entry.name for entry in self.path.iterdir()} == OWN_FILES:
+                for name in OWN_FILES:
+                    (self.path / name).unlink()
+                for folder in self._made:
+                    folder.rmdir()
         self._lock.close()
 
 
@@ -142,6 +165,7 @@ def _open(
         _must_match(path, run, settings)
     elif path.is_dir() and any(entry.name != LOCK_NAME for entry in path.iterdir()):
         raise RunFolderError(f"{path} contains other files and no {FILE_NAME}: give another --out")
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     lock = _lock(path)
     if lock is None:
@@ -157,36 +181,15 @@ def _open(
         head = {"format": FORMAT, "version": VERSION, "settings": settings, "seeds": seeds}
         run = {**head, **invocation, "resumed": []}
     write_atomically(path / FILE_NAME, json.dumps(run, indent=2).encode() + b"\n")
-    return RunFolder(path, lock, resumed)
+    return RunFolder(path, lock, resumed, made)
 
 
 def _must_match(path: Path, run: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    there = _flat(run["settings"])
-    now = _flat(settings)
-    different = [key for key in {**there, **now} if there.get(key) != now.get(key)]
-    if different:
-        key = different[0]
-        others = f" and {len(different) - 1} more" if len(different) > 1 else ""
+    if different := differences(run["settings"], settings):
         raise RunFolderError(
-            f"{path} contains the run of another command ({key} is {_short(there.get(key))}"
-            f" there and {_short(now.get(key))} now{others}): give another --out, or repeat"
-            f" `{run['command']}`"
+            f"{path} contains the run of another command ({different}): give another --out, or"
+            f" repeat `{run['command']}`"
         )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _lock(path: Path) -> IO[bytes] | None:
@@ -203,7 +206,7 @@ def _lock(path: Path) -> IO[bytes] | None:
 def _find_unfinished(
     root: Path, settings: Mapping[str, Any], seeds: Mapping[str, int | None], argv: Sequence[str]
 ) -> RunFolder | None:
-    """The newest run under `root` with these settings and levels that are not played yet."""
+    """Open the newest run under `root` with these settings and with levels not played yet."""
     candidates = sorted(root.iterdir(), reverse=True) if root.is_dir() else []
     for path in candidates:
         try:
@@ -229,7 +232,7 @@ def _new_path(root: Path, name: str) -> Path:
 
 
 def _provenance() -> dict[str, Any]:
-    """Commit, package versions and device; never the environment's variables."""
+    """Return commit, package versions and device; never the environment's variables."""
     return {
         "commit": _commit(),
         "packages": {"python": platform.python_version(), **_versions()},
@@ -252,7 +255,7 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str | None:
-    """The project's commit, with `+changes` if the working tree differs from it."""
+    """Return the project's commit, with `+changes` if the working tree differs from it."""
     git = ["git", "-C", str(PROJECT_DIR)]
     try:
         top, head = subprocess.run(
@@ -284,5 +287,5 @@ def _processor() -> str:
 
 
 def current_command() -> list[str]:
-    """The command line of this process."""
+    """Return the command line of this process."""
     return [Path(sys.executable).name, *sys.argv]

@@ -88,15 +88,15 @@ def _monitor_row(row: Mapping[str, str]) -> MonitorRow:
 
 
 def level_score(returns: Sequence[float]) -> float | None:
-    """Mean return of a level's finished episodes; None if there is none."""
+    """Return the mean return of a level's finished episodes; None if there is none."""
     return float(np.mean(returns)) if len(returns) else None
 
 
 def mean_score(scores: Sequence[float | None]) -> float | None:
-    """Mean over the levels that have a score; None if no level has one.
+    """Return the mean over the levels that have a score; None if no level has one.
 
-    A level without a score (failed, or without a finished episode) is excluded, not counted as 0:
-    always report the number of levels in the mean beside it.
+    A level without a score (failed, or without a finished episode) is excluded, not counted as 0.
+    So report the number of levels beside the mean.
     """
     return level_score([score for score in scores if score is not None])
 
@@ -108,12 +108,12 @@ def bootstrap_interval(
     confidence: float = CONFIDENCE,
     seed: int = BOOTSTRAP_SEED,
 ) -> Interval | None:
-    """Percentile bootstrap interval of the mean over levels of the mean return.
+    """Compute the percentile bootstrap interval of the mean over levels of the mean return.
 
-    The levels are resampled first, because an agent's score should hold on unseen levels, then
-    the episodes within each level. With one level the interval shows only the variation within
-    that level. It does not show the variation between runs, because a lock-in makes the episodes
-    of a run depend on each other: for that, run other seeds.
+    The levels are resampled first, because an agent's score should hold on unseen levels; then
+    the episodes within each level are resampled. With one level, the interval shows only the
+    variation within that level. It does not show the variation between runs, because a lock-in
+    makes the episodes of a run depend on each other. To see that variation, run other seeds.
 
     Args:
         returns: a sequence of episode returns for each level; levels without any are excluded.
@@ -145,10 +145,10 @@ def bootstrap_difference(
     confidence: float = CONFIDENCE,
     seed: int = BOOTSTRAP_SEED,
 ) -> Interval | None:
-    """Percentile bootstrap interval of the second agent's mean score minus the first agent's.
+    """Compute the bootstrap interval of the second agent's mean score minus the first agent's.
 
-    Both agents played the same levels: the levels are resampled for both together, then the
-    episodes of each agent within each level.
+    Both agents played the same levels. The levels are resampled for both together, then the
+    episodes of each agent within each level. It is a percentile bootstrap.
 
     Args:
         first: a sequence of episode returns for each level.
@@ -159,8 +159,8 @@ def bootstrap_difference(
         seed: random seed of the resampling.
 
     Returns:
-        (low, high). None if no level is left, or only one on which an agent finished a single
-        episode: nothing shows how much that one varies.
+        (low, high). None if no level is left, or if only one level is left on which an agent
+        finished a single episode, because a single return does not show any variation.
     """
     pairs = _pairs(first, second)
     if pairs is None:
@@ -177,7 +177,7 @@ def bootstrap_ratio(
     confidence: float = CONFIDENCE,
     seed: int = BOOTSTRAP_SEED,
 ) -> Interval | None:
-    """Percentile bootstrap interval of the second agent's mean score divided by the first's.
+    """Compute the bootstrap interval of the second agent's mean score divided by the first's.
 
     Arguments and resampling are the same as in `bootstrap_difference`.
 
@@ -193,7 +193,7 @@ def bootstrap_ratio(
 
 
 def _pairs(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> Pairs | None:
-    """The levels in which both agents have returns; None if they show no variation."""
+    """Return the levels on which both agents have returns; None if they show no variation."""
     pairs = [
         (np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64))
         for one, other in zip(first, second, strict=True)
@@ -207,7 +207,7 @@ def _pairs(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) 
 def _paired_means(
     pairs: Pairs, resamples: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both agents' means in each resample of the levels, float64 (resamples,) each."""
+    """Return both agents' means in each resample of the levels, float64 (resamples,) each."""
     generator = np.random.default_rng(seed)
     firsts, seconds = np.zeros(resamples), np.zeros(resamples)
     for _ in pairs:
@@ -228,7 +228,7 @@ def _middle(values: NDArray[np.float64], confidence: float) -> Interval:
 def _resampled_means(
     level: NDArray[np.float64], count: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Means of `count` resamples of a level's returns, float64 (count,)."""
+    """Return the means of `count` resamples of a level's returns, float64 (count,)."""
     means = np.empty(count)
     for first in range(0, count, RESAMPLES_AT_ONCE):
         part = means[first : first + RESAMPLES_AT_ONCE]

@@ -1,13 +1,14 @@
 """Runs one agent, and ends everything that it started, however the evaluation ends.
 
 `AgentProcess` starts this file as a script between itself and the agent. Its standard input is a
-socket to the evaluation: when the evaluation closes it, or is killed, the agent and its descendants
-are ended, also those in sessions of their own. It uses only the standard library, and exits as the
-agent did. It is Linux only.
+socket to the evaluation. When the evaluation closes it or is killed, this script ends the agent and
+its descendants, also those in sessions of their own. It uses only the standard library, exits with
+the agent's exit code, and needs Linux.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import ctypes
 import json
@@ -37,7 +38,10 @@ def main() -> None:
     The keys are `command`, the agent's command line; `at_end`, a command that is run when the agent
     is ended, or []; `folder`, its working directory; `seconds`, the time to end on SIGTERM.
     """
-    job = json.loads(sys.argv[1])
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("job", metavar="JSON", type=json.loads, help="what to run, and how")
+    job = parser.parse_args().job
     control = socket.socket(fileno=os.dup(0))
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)  # the orphans of the agent become our children
@@ -76,14 +80,14 @@ def _start(
     except OSError as error:
         control.send(str(error.errno).encode())
         return None
-    with contextlib.suppress(OSError):  # the evaluation may be gone already
+    with contextlib.suppress(OSError):  # the evaluation may have ended already
         control.send(STARTED)
     return agent
 
 
 def _end(agent: subprocess.Popen[bytes], at_end: Sequence[str], seconds: float) -> int:
     """End the agent and all its descendants; return the agent's exit code."""
-    if at_end:  # also if the engine's client has ended: its container may go on
+    if at_end:  # also if the engine's client has ended, because its container may still run
         _run(at_end)
     if agent.poll() is None:
         if not at_end:
@@ -125,7 +129,7 @@ def _run(command: Sequence[str]) -> None:
 
 
 def _descendants(ancestor: int) -> Iterator[int]:
-    """Process ids of the living descendants of a process."""
+    """Yield the process ids of the living descendants of a process."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -152,7 +156,7 @@ def _exit(number: int, frame: FrameType | None) -> None:
 
 
 def _exit_as(status: int) -> None:
-    """Exit with the agent's exit code; with its signal if that killed it."""
+    """Exit with the agent's exit code, or by the signal that killed the agent."""
     if status < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with contextlib.suppress(OSError, ValueError):  # SIGKILL has no handler to reset

@@ -56,8 +56,8 @@ class RenderResult:
         every: the video shows every `every`-th step.
         shown: number of steps in the video.
         decoded: whether the video shows the world model's views beside the game.
-        problem: why the model's views are missing although there is a model, or why there is no
-            video; "" if there is no problem.
+        problem: why there is no video, or why it lacks the views of the given model; "" if there
+            is no problem.
     """
 
     steps: int
@@ -72,7 +72,7 @@ class EpisodeVideo:
     """A rendered episode; `mp4` and `poster` are empty if rendering failed.
 
     Attributes:
-        result: how it was rendered, or why not.
+        result: how it was rendered, or why it was not.
         mp4: the video.
         poster: a JPEG of the frame in its middle.
     """
@@ -88,17 +88,18 @@ def render_episodes(episodes: Sequence[RecordedEpisode]) -> list[EpisodeVideo]:
         tempfile.TemporaryDirectory(prefix="report-") as folder,
         ThreadPoolExecutor(PROCESSES) as pool,
     ):
-        places = [Path(folder, str(number)) for number in range(len(episodes))]
-        return list(pool.map(_render, episodes, places))
+        stems = [Path(folder, str(number)) for number in range(len(episodes))]
+        return list(pool.map(_render, episodes, stems))
 
 
-def _render(episode: RecordedEpisode, place: Path) -> EpisodeVideo:
+def _render(episode: RecordedEpisode, stem: Path) -> EpisodeVideo:
+    """Render an episode; `stem` is the path of the video and the poster without their endings."""
     request = RenderRequest(  # absolute paths: the process works in another folder
         movie=str(episode.movie.absolute()),
         integration=str(episode.integration.absolute()) if episode.integration else None,
         pretrained=str(episode.pretrained.absolute()) if episode.pretrained else None,
-        video=f"{place}.mp4",
-        poster=f"{place}.jpg",
+        video=f"{stem}.mp4",
+        poster=f"{stem}.jpg",
     )
     command = [sys.executable, "-m", "arena.replay.render_episode", json.dumps(asdict(request))]
     try:

@@ -1,7 +1,7 @@
-"""Replays recorded episodes: renders a .bk2 to an mp4, and gives the frames of an episode.
+"""Replays recorded episodes: renders a .bk2 to an mp4, and yields the frames of an episode.
 
-The emulator records every episode as a .bk2: a start state and the buttons. A replay runs the
-buttons on the emulator again.
+The emulator records every episode as a .bk2, which holds a start state and the buttons. A replay
+presses the same buttons on the emulator again.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class MovieReplay:
         self.frames_per_second = float(emulator.em.get_screen_rate())
 
     def first_frame(self) -> np.ndarray:
-        """The frame before the first button press, uint8 (height, width, 3) RGB.
+        """Return the frame before the first button press, uint8 (height, width, 3) RGB.
 
         Call it before `steps`.
         """

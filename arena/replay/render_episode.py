@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from agent import command_line
 from agent.buttons import GENESIS_BUTTONS, from_genesis
+from agent.command_line.parser import json_argument
 from agent.files import write_atomically
 from agent.world_model.packed_model import PackedModelError
 from arena.environment.contest_env import FRAME_SKIP
@@ -40,7 +40,7 @@ from arena.replay.video import STEPS_PER_SECOND, write_video
 Frame = NDArray[np.uint8]
 
 MAX_SHOWN = 600  # 40 s; the video of a longer episode skips steps
-HELD_AT_END = STEPS_PER_SECOND  # times that the last frame is repeated
+HELD_AT_END = STEPS_PER_SECOND  # number of times that the last frame is repeated
 MAX_BITS_PER_SECOND = 700_000  # two videos of 40 s take 7 MB, and a third more in base64
 GAME_SIZE = (640, 448)
 PANEL_SIZE = (302, 212)  # the same aspect ratio
@@ -63,7 +63,7 @@ class StepView:
         game: the game's frame, uint8 (H, W, 3) RGB.
         pressed: names of the buttons held on this frame.
         reconstruction: V's reconstruction of the frame, uint8 (S, S, 3); None without a model.
-        prediction: M's prediction of the next frame, likewise.
+        prediction: M's prediction of the next frame, in the same form.
     """
 
     number: int
@@ -75,7 +75,7 @@ class StepView:
 
 def main() -> None:
     """Render the episode that the request names."""
-    request = RenderRequest(**json.loads(sys.argv[1]))
+    request = RenderRequest(**json_argument(__doc__))
     views, problem = open_views(request.pretrained)
     integration = Path(request.integration) if request.integration else None
     with movies.replaying(Path(request.movie), integration) as replay:
@@ -178,7 +178,7 @@ def draw(view: StepView, steps: int, every: int) -> Frame:
 
 
 def _action(names: Sequence[str], buttons: Frame) -> Frame:
-    """Convert a gamepad's buttons to the agent's four; those that the console lacks are 0."""
+    """Convert a gamepad's buttons to the agent's four; buttons that the console lacks are 0."""
     held = {name for name, pressed in zip(names, buttons, strict=True) if pressed}
     return from_genesis(np.array([name in held for name in GENESIS_BUTTONS], np.uint8))
 

@@ -1,6 +1,7 @@
 """Writes RGB frames to a video file. This is the only module that runs ffmpeg.
 
-The binary is imageio-ffmpeg's, or the system's where that package has none for the platform.
+It uses the ffmpeg of the package imageio-ffmpeg, or the system's if that package has none for the
+platform.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Endpoint:
     def close(self) -> None:
         """Remove the files. A second call does nothing.
 
-        What a client has put in the place of a file stays, and is no error of the session.
+        If a client has replaced a file, the replacement stays, and this is no error.
         """
         if self._array >= 0:
             os.close(self._array)
@@ -128,7 +128,7 @@ def _refuse_if_served(path: Path) -> None:
             probe.connect(os.fspath(path))
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
-                return  # no file, or one that a killed run left
+                return  # there is no file, or a killed run left it
             if error.errno not in (errno.EPROTOTYPE, errno.EACCES):
                 raise
     raise EndpointError(f"another server listens at {path}: stop it, or give another folder")

@@ -96,9 +96,9 @@ class FrameRingWriter:
                 return
             sequence = self._sequence
             step = _STEP.pack(sequence, timesteps, episode, _bits(buttons), episode_return)
-            place = _HEAD.size + sequence % SLOTS * self._slot
+            offset = _HEAD.size + sequence % SLOTS * self._slot
             end = _SEQUENCE.pack(sequence)
-            os.pwritev(self._file, [step, np.ascontiguousarray(frame).data, end], place)
+            os.pwritev(self._file, [step, np.ascontiguousarray(frame).data, end], offset)
             os.pwrite(self._file, end, _REQUEST.size)
         except OSError:  # a full disk
             self._works = False
@@ -130,7 +130,7 @@ class FrameRingReader:
         self._n_buttons = 0
         self._requests = 0
         self._requested_at = -math.inf
-        self._outdated = 0  # the last step of requests before a pause
+        self._outdated = 0  # steps up to this one were requested before a pause
 
     def request(self, steps: int) -> None:
         """Ask the server to write its next steps, 1 or more."""
@@ -149,7 +149,7 @@ class FrameRingReader:
         return newest if newest > self._outdated else 0
 
     def read(self, count: int) -> list[Step]:
-        """The last steps written: at most `count`, consecutive, of one episode; possibly none."""
+        """Return the last steps written: at most `count` consecutive steps of one episode."""
         steps: list[Step] = []
         newest = self.newest()
         # The oldest slots are overwritten next: they are not read.
@@ -188,7 +188,7 @@ class FrameRingReader:
         return False
 
     def _step(self, sequence: int) -> Step | None:
-        """A step of the ring; None if it was never written, was overwritten or is being written."""
+        """Return a step; None if it was never written, was overwritten or is being written."""
         slot = _slot_bytes(self._shape)
         data = os.pread(self._file, slot, _HEAD.size + sequence % SLOTS * slot)
         if len(data) != slot:

@@ -1,7 +1,7 @@
 """The contest's monitor: `monitor.csv`, a row per episode, and `log.csv`, a row per 1,000 steps.
 
-The contest's score is computed from them, so they are written as its own code wrote them: the row
-of an episode at the *next* reset, hence no row for the episode that the end of the budget cuts off.
+The contest's score is computed from them, so they are written as its own code wrote them. The row
+of an episode is written at the *next* reset, so an episode that the budget's end cuts has no row.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Monitor:
     Call `reset` before the environment's `reset`, and `step` after its `step`.
 
     Attributes:
-        episodes: number of episodes that have a row, that is, count for the score.
+        episodes: number of episodes that have a row, which are those that count for the score.
     """
 
     def __init__(self, folder: Path | None, progress_file: int | None = None) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import command_line
+from agent.command_line.parser import json_argument
 from agent.errors import UserError
 from agent.files import write_atomically
 from agent.guarded_files import read_guarded
@@ -62,11 +63,11 @@ class ServerConfig:
     frame_ring: Path | None = None
 
     def command(self) -> list[str]:
-        """The command line of the process."""
+        """Return the command line of the process."""
         return [sys.executable, "-m", "arena.server.process", json.dumps(self.to_json())]
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
+        """Return the fields as JSON values."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         paths = {name: str(value) for name, value in values.items() if isinstance(value, Path)}
         return values | paths | {"level": self.level.to_json()}
@@ -83,10 +84,10 @@ class ServerConfig:
 
 
 def read_result(level_dir: Path) -> SessionResult | None:
-    """How the server of a level ended; None if it has not ended, or ended without a result.
+    """Read how the server of a level ended; None if it has not ended, or ended without a result.
 
     Raises:
-        ServerResultError: the file was altered: only the server may write it.
+        ServerResultError: the file was altered; only the server may write it.
     """
     path = level_dir / RESULT_NAME
     try:
@@ -101,7 +102,7 @@ def read_result(level_dir: Path) -> SessionResult | None:
 
 def main() -> None:
     """Serve the level that the configuration names, and write how the session ended."""
-    config = ServerConfig.from_json(json.loads(sys.argv[1]))
+    config = ServerConfig.from_json(json_argument(__doc__))
     end_with(config.parent)
     result = serve(
         config.level,
@@ -120,7 +121,7 @@ def main() -> None:
 
 
 def end_with(parent: int) -> None:
-    """Let the kernel send SIGTERM when the evaluation's thread that waits for this process ends.
+    """Let the kernel send SIGTERM to this process when the thread that started it ends.
 
     Args:
         parent: process id of the evaluation; if it has ended already, this process ends too.

@@ -3,7 +3,8 @@
 A reset costs a timestep. A reset in mid-episode and a step after done are refused. The session ends
 at a limit. Every session ends with a `SessionResult`, whatever the agent sends.
 
-To legal messages it answers with the same bytes as OpenAI's server, which keeps two things:
+To legal messages it answers with the same bytes as OpenAI's server. Therefore it remembers two
+things, as that server does:
 
 - A request to reset is kept until a reset happens or the client withdraws it (`"reset": false`).
   After a refused reset, every request is therefore a reset in mid-episode, and is refused.
@@ -62,7 +63,7 @@ SEND_SECONDS = 10.0  # an agent that reads no answer for this long counts as dis
 
 
 class _End(Exception):
-    """The session has ended: the error for the client, and the reason for the result."""
+    """The session has ended. It holds the error for the client, and the reason for the result."""
 
     def __init__(self, error: GymRemoteError | None, reason: str, detail: str = "") -> None:
         super().__init__(reason)
@@ -142,7 +143,7 @@ class Session:
                     raise _End(TimestepTimeoutError(), TIMESTEP_LIMIT)
 
     def _requests(self, data: bytes) -> list[dict[str, Any] | NDArray[np.uint8]]:
-        """The messages that have arrived; a message in the plain form as its action."""
+        """Return the messages that have arrived; for one in the plain form, return its action."""
         plain = None if self._reader.pending else PLAIN_ACTION.fullmatch(data)
         action = self._actions.get(int(plain[1])) if plain else None
         if action is not None:
@@ -171,7 +172,7 @@ class Session:
         self._play_timestep()
 
     def _play_timestep(self) -> None:
-        """Reset or step, or refuse to. An old action may accompany a reset, and is ignored."""
+        """Reset or step, or refuse the request. An action that comes with a reset is ignored."""
         if self._reset_requested and self._done:
             self._reset()
         elif not (self._reset_requested or self._done):
@@ -237,7 +238,7 @@ class Session:
             raise _End(WallClockTimeoutError(), WALL_CLOCK_LIMIT)
 
     def _receive(self) -> bytes:
-        """What the client has sent; b"" if it sent nothing within the timeout."""
+        """Receive what the client has sent; b"" if it sent nothing within the timeout."""
         left = self._limits.seconds_left()
         if left < SEND_SECONDS:
             self._connection.settimeout(max(left, SHORTEST_WAIT_SECONDS))
@@ -277,7 +278,7 @@ class Session:
         self._send_last({"reason": error.reason, "exception": error.id})
 
     def _send_last(self, content: object) -> None:
-        with contextlib.suppress(OSError):  # the client may be gone already
+        with contextlib.suppress(OSError):  # the client may have disconnected already
             self._connection.send(encode("close", content), socket.MSG_DONTWAIT)
 
 
@@ -286,6 +287,6 @@ def _end_of(error: ProtocolError) -> _End:
 
 
 def _reason(content: object) -> str:
-    """The reason in a client's last message, as one line."""
+    """Return the reason in a client's last message, as one line."""
     reason = content.get("reason") if isinstance(content, dict) else None
     return printable(reason) if isinstance(reason, str) else ""

@@ -40,7 +40,7 @@ class SessionResult:
         """Check the types and ranges of a result that was read from a file.
 
         Raises:
-            ValueError: names the first value that no session has.
+            ValueError: a value is impossible; the message names the first one.
         """
         for name, value in vars(self).items():
             kind = {"reason": str, "detail": str, "timesteps": int, "episodes": int}.get(name)
@@ -59,11 +59,11 @@ class SessionLimits:
     started: float = field(default_factory=time.monotonic)
 
     def seconds_left(self) -> float:
-        """Seconds until the wall-clock limit; infinite without one."""
+        """Return the seconds until the wall-clock limit; infinite without one."""
         if self.wall_clock_seconds is None:
             return math.inf
         return self.started + self.wall_clock_seconds - time.monotonic()
 
     def budget_is_used(self, timesteps: int) -> bool:
-        """Whether this number of timesteps uses up the budget."""
+        """Return whether this number of timesteps uses up the budget."""
         return self.timesteps is not None and timesteps >= self.timesteps

@@ -1,4 +1,4 @@
-"""A pool of worker processes for episodes: one emulator and one thread each.
+"""A pool of worker processes for episodes; each process has one emulator and one thread.
 
 A worker that dies is replaced. multiprocessing.Pool hangs when a worker is killed, and the pool of
 concurrent.futures loses all other tasks with it.
@@ -142,7 +142,7 @@ class _WorkerProcess:
         theirs.close()  # so that the pipe ends when the process dies
 
     def receive(self) -> Outcome | None:
-        """The outcome of the task; None if the worker died or hung."""
+        """Return the outcome of the task; None if the worker died or hung."""
         if not self.connection.poll():
             return None  # past its deadline
         try:
@@ -174,7 +174,7 @@ def _next_job(source: Iterator[TaskT]) -> PendingTask[TaskT] | None:
 
 
 def _ready(busy: list[_WorkerProcess]) -> list[_WorkerProcess]:
-    """Workers that sent an outcome, died, or are past their deadline; waits for the first."""
+    """Wait until workers have sent an outcome, died, or passed their deadline; return them."""
     while True:
         now = time.monotonic()
         soonest = min(worker.job.deadline for worker in busy)

@@ -1,8 +1,8 @@
 """Workers on a Ray cluster: they do the same tasks as `arena.workers.pool`, on several machines.
 
-A worker is an actor with one CPU and its own process, so it can have one emulator. The task of a
-worker or node that died is given to another worker. Every node needs the project at the same path,
-and the folders that a task names: use a shared file system.
+A worker is an actor with one CPU and its own process, so it can have one emulator. If a worker or a
+node dies, its task is given to another worker. Every node needs the project at the same path, and
+access to the folders that a task names: use a shared file system.
 
 Ray sends Python objects by pickle: use only machines that you trust.
 """
@@ -55,7 +55,7 @@ def check_address(executor: str, address: str | None) -> None:
 
 
 def connect(address: str | None, cpus: int) -> Any:
-    """Connect to a cluster, or start one on this machine; returns the module `ray`.
+    """Connect to a cluster, or start one on this machine; return the module `ray`.
 
     Ray's dashboard and usage statistics are off.
 
@@ -225,7 +225,7 @@ class Cluster(Generic[TaskT, ResultT]):
         self._workers[self._workers.index(worker)] = self._new_worker()
 
     def _wait(self) -> list[_ClusterWorker]:
-        """Workers that have an outcome, died, or are past their deadline; waits for the first."""
+        """Wait until workers have an outcome, died, or passed their deadline; return them."""
         expected = [worker for worker in self._workers if worker.job or not worker.ready]
         soonest = min(self._deadline(worker) for worker in expected)
         outcomes = {worker.outcome: worker for worker in expected}
@@ -249,7 +249,7 @@ class Cluster(Generic[TaskT, ResultT]):
         return worker.created + WORKER_SECONDS
 
     def _receive(self, worker: _ClusterWorker) -> Outcome | None:
-        """The outcome of a worker's task; None if the worker died or is late."""
+        """Return the outcome of a worker's task; None if the worker died or is late."""
         if not self._ray.wait([worker.outcome], timeout=0)[0]:
             return None
         try:

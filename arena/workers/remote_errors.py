@@ -20,7 +20,7 @@ THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "OPENCV_FOR_THREADS_NUM",
 )
-ATTEMPTS = 3  # per task or level, before a run gives up
+ATTEMPTS = 3  # number of times that a task or level is tried before the run ends with an error
 
 TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")

@@ -57,7 +57,7 @@ class AblationRuns:
 
     @classmethod
     def open(cls, path: Path, settings: Mapping[str, Any]) -> AblationRuns:
-        """Returns the runs of an earlier start to continue with; no runs if there is no file.
+        """Return the runs of an earlier start to continue with; no runs if there is no file.
 
         Raises:
             StoreError: the file has other settings, or can't be read.
@@ -111,7 +111,7 @@ def _from_row(row: Values) -> EvolvedRun:
 
 
 def table(results: AblationRuns, variants: Mapping[str, str]) -> str:
-    """Returns Markdown: for each variant the score of each seed, their mean, and the difference.
+    """Return Markdown: for each variant the score of each seed, their mean, and the difference.
 
     The difference from the first variant is computed over the seeds that both have: with the same
     seed, both were evolved and measured on the same levels with the same sticky actions. Its 95%

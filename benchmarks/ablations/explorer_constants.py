@@ -18,7 +18,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -82,6 +82,8 @@ class Options:
 
     If the measurement was interrupted, the same command continues it.
     """
+
+    extra: ClassVar[str] = "train"
 
     levels: str = option("levels or a level set; validation and test levels are refused", LEVELS)
     steps: int = option("timesteps of each play, resets included", 20_000, within=COUNT)
@@ -184,18 +186,18 @@ def load_plays(path: Path) -> list[DrawnPlay]:
 
 
 def drawn(level: str, seed: int) -> tuple[bool, ...]:
-    """Returns, for each entry of CONSTANTS, whether a play uses the higher value."""
+    """Return, for each entry of CONSTANTS, whether a play uses the higher value."""
     random = np.random.default_rng([seed, *level.encode()])
     return tuple(bool(one) for one in random.integers(2, size=len(CONSTANTS)))
 
 
 def constants(higher: Sequence[bool]) -> dict[str, Any]:
-    """Returns the values of the constants of a play."""
+    """Return the values of the constants of a play."""
     return {name: pair[one] for (name, pair), one in zip(CONSTANTS.items(), higher, strict=True)}
 
 
 def effects(plays: Sequence[DrawnPlay]) -> list[tuple[str, float, float]]:
-    """Returns each constant with its effect and half the width of its 95% interval, in points.
+    """Return each constant with its effect and half the width of its 95% interval, in points.
 
     Least squares with one intercept per level and one effect per constant. The interval treats the
     plays as independent of each other. The list is empty if there are too few plays for the fit.
@@ -219,7 +221,7 @@ def effects(plays: Sequence[DrawnPlay]) -> list[tuple[str, float, float]]:
 
 
 def table(plays: Sequence[DrawnPlay]) -> str:
-    """Returns Markdown: each constant with both values and its effect, the largest effect first."""
+    """Return Markdown: each constant with both values and its effect, the largest effect first."""
     if not (found := effects(plays)):
         return f"{len(plays)} plays are too few to separate the effects: measure more."
     rows = [
@@ -240,7 +242,7 @@ def table(plays: Sequence[DrawnPlay]) -> str:
 
 
 def _value(value: Any) -> str:
-    """Returns a constant's value as the table shows it; a range with its last value included."""
+    """Return a constant's value as the table shows it; a range with its last value included."""
     return f"{value[0]} to {value[1] - 1}" if isinstance(value, tuple) else f"{value:g}"
 
 

@@ -52,7 +52,7 @@ class BudgetPlayer:
         self._world_model = load_world_model(load(pretrained))
 
     def __call__(self, task: BudgetTask) -> list[float]:
-        """Returns the returns of the episodes that finish within the budget."""
+        """Return the returns of the episodes that finish within the budget."""
         evolution = Evolution.load(self._pretrained)
         evolution.reseed(task.seed)
         candidates = Candidates(evolution)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from agent.command_line import option, parse, run
 from agent.command_line.ranges import COUNT, PROCESSES
@@ -62,6 +63,8 @@ class Options(SearchBudget):
     The same command continues an interrupted measurement.
     """
 
+    extra: ClassVar[str] = "train"
+
     models: str = option("models to measure, separated by commas", ",".join(MODELS))
     data_levels: str = option(
         "levels to record; validation and test levels are refused", "pangolin-train"
@@ -108,9 +111,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def tables(results: AblationRuns) -> str:
-    """Returns Markdown: the scores of C, then the results of training V and M."""
+    """Return Markdown: the scores of C, then the results of training V and M."""
     measured = {name: results.models[name] for name in MODELS if name in results.models}
-    head = ["model", "V: minutes", "error of V, of 255", "active dimensions", "M: minutes"]
+    head = ["model", "minutes for V", "V's pixel error, of 255", "active dimensions of z"]
+    head += ["minutes for M", 'M\'s error / error of "z stays the same"']
     rows = [
         [
             MODELS[name].about,
@@ -123,8 +127,7 @@ def tables(results: AblationRuns) -> str:
         for name, facts in measured.items()
     ]
     scores = table(results, {name: model.about for name, model in MODELS.items()})
-    models = markdown_table([*head, 'error of M / error of "z stays the same"'], rows)
-    return "\n\n".join([scores, models])
+    return "\n\n".join([scores, markdown_table(head, rows)])
 
 
 def train(options: Options, name: str) -> tuple[ModelSpec, Path, dict[str, float]]:

@@ -69,7 +69,9 @@ class SearchBudget:
         "limit of an episode in agent steps; the contest's is 4500", 4500, within=COUNT
     )
     early_stop_reward: float = option(
-        "end an episode once the mean reward of its last 300 steps is lower", 1.0, within=RETURN
+        "mean reward of the last 300 steps below which an episode is ended early",
+        1.0,
+        within=RETURN,
     )
     sigma0: float = option(
         "initial standard deviation of a candidate's logits", 1.0, within=(1e-6, 1e6)
@@ -88,7 +90,7 @@ class SearchBudget:
             check_available(level)
 
     def settings(self) -> dict[str, Any]:
-        """Returns the settings that are the same for all runs in a file, as JSON values."""
+        """Return the settings that are the same for all runs in a file, as JSON values."""
         levels, measured = select(self.levels), select(self.measure)
         return {
             "levels": [level.name for level in levels],

@@ -36,23 +36,23 @@ TRAINED, UNTRAINED, ZEROED, ALONE, SAMPLED = "trained", "untrained", "zeroed", "
 CURRICULUM = "curriculum"
 CURRICULUM_RETURN = 1500.0  # return at which the curriculum adds its next level
 VARIANTS = {
-    TRAINED: "trained M, z is the mean: the agent",
+    TRAINED: "trained M, z is V's mean, as the agent plays",
     UNTRAINED: "untrained M of the same sizes, a different one for each seed",
-    ZEROED: "no M: h and c are zero, C has the same number of parameters",
+    ZEROED: "no M: h and c are zero, and C has the same number of parameters",
     ALONE: "no M: C sees only z and has parameters only for z",
     SAMPLED: "trained M, z sampled from V's Gaussian",
-    CURRICULUM: "trained M, a curriculum: the next level is added at a return of"
+    CURRICULUM: "trained M, with a curriculum that adds the next level at a return of"
     f" {CURRICULUM_RETURN:,.0f}",
 }
 
 
 def untrained_memory(seed: int) -> str:
-    """Returns the file name of the untrained M of a seed."""
+    """Return the file name of the untrained M of a seed."""
     return f"untrained-{seed}.onnx"
 
 
 def n_features(variant: str, spec: ModelSpec) -> int:
-    """Returns the number of features that the controller of a variant sees."""
+    """Return the number of features that the controller of a variant sees."""
     return spec.latent if variant == ALONE else spec.n_features
 
 
@@ -113,7 +113,7 @@ class SampledLatents:
         return np.concatenate((self._z, self._h, self._c))
 
     def sample(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns a sample of z, float32 (Z,), for a frame."""
+        """Return a sample of z, float32 (Z,), for a frame."""
         mean = self._mean.encode(frame)
         deviation = np.exp(self._log_variance.encode(frame) / 2)
         noise = self._random.standard_normal(mean.shape)
@@ -129,7 +129,7 @@ class SampledLatents:
 
 
 def open_variant(networks: Path, variant: str, seed: int) -> EpisodeModel:
-    """Returns the world model of a variant.
+    """Return the world model of a variant.
 
     Args:
         networks: folder with vision.onnx, memory.onnx, spec.json, and the files that
@@ -166,15 +166,15 @@ class VariantPlayer:
             variant: one of VARIANTS.
             seed: random seed of the run.
             max_steps: limit of an episode in agent steps.
-            early_stop_reward: the episode ends once the mean reward of its last 300 steps is
-                lower; None: no episode is ended early.
+            early_stop_reward: mean reward of the last 300 steps below which an episode is ended
+                early; None: no episode is ended early.
         """
         self._world_model = open_variant(networks, variant, seed)
         self._max_steps = max_steps
         self._early_stop_reward = early_stop_reward
 
     def scale(self, levels: Sequence[Level], seed: int) -> NDArray[np.float64]:
-        """Returns the deviations that move a logit by 1, (n_parameters,): the search's start."""
+        """Return the deviations that move a logit by 1, (n_parameters,): the search's start."""
         self._reseed(seed)
         return logit_scale(feature_sizes(self._world_model, levels, seed))
 

@@ -14,6 +14,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from agent.command_line import option, parse, run
 from agent.world_model.packed_model import NETWORKS, ModelSpec
@@ -38,6 +39,8 @@ TABLE = "world model parts"  # its name in the documents
 @dataclass(frozen=True)
 class Options(SearchBudget):
     """Evolve C without parts of the world model. The same command continues a measurement."""
+
+    extra: ClassVar[str] = "train"
 
     pretrained: Path = option(
         "folder of the packed model with the trained V and M", Path("pretrained")
@@ -81,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def players(
     budget: SearchBudget, networks: Path, variant: str
 ) -> Callable[[int], Callable[[], object]]:
-    """Returns a function that takes a run's seed and returns a factory of the workers' players."""
+    """Return a function that takes a run's seed and returns a factory of the workers' players."""
 
     def for_seed(seed: int) -> Callable[[], object]:
         return functools.partial(

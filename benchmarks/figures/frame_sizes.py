@@ -75,7 +75,7 @@ class Survival:
 
 
 def shrinkers() -> dict[str, Shrink]:
-    """Returns the compared methods; `nearest` and `area` are the agent's code."""
+    """Return the compared methods; `nearest` and `area` are the agent's code."""
 
     def ours(interpolation: str) -> Shrink:
         spec = replace(PRESETS["compact"], interpolation=interpolation)
@@ -87,7 +87,7 @@ def shrinkers() -> dict[str, Shrink]:
         )
 
     def half_nearest(frame: Frame) -> Frame:
-        """Returns the mean of 2 x 2 pixels of a frame of twice the size, resized with nearest."""
+        """Return the mean of 2 x 2 pixels of a frame of twice the size, resized with nearest."""
         twice = cv2.resize(frame, (2 * SIZE, 2 * SIZE), interpolation=cv2.INTER_NEAREST)
         return np.asarray(cv2.resize(twice, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -100,14 +100,14 @@ def shrinkers() -> dict[str, Shrink]:
 
 
 def contrast(shrink: Shrink, frame: Frame, without: Frame) -> tuple[float, NDArray[np.float64]]:
-    """Returns the contrast of a thing and its changes in the small frame, (S, S)."""
+    """Return the contrast of a thing and its changes in the small frame, (S, S)."""
     change = np.abs(shrink(frame).astype(float) - shrink(without)).max(2)
     own = np.abs(frame.astype(float) - without).max()
     return float(change.max() / own), change
 
 
 def centre(change: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Returns the centre of a change (S, S) in the frame's pixels, (row, column), or None."""
+    """Return the centre of a change (S, S) in the frame's pixels, (row, column), or None."""
     if not change.any():
         return None
     position = (np.indices(change.shape) + 0.5).reshape(2, -1) @ change.ravel() / change.sum()
@@ -136,7 +136,7 @@ def survival(
 
 
 def drawn_things() -> dict[str, list[tuple[Frame, Frame, NDArray[np.float64]]]]:
-    """Returns white rectangles and a ring at every position in the pattern."""
+    """Return white rectangles and a ring at every position in the pattern."""
     things: dict[str, list[tuple[Frame, Frame, NDArray[np.float64]]]] = {}
     dark: Frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     for height, width in ((2, 2), (3, 3), (5, 5), (3, 8), (8, 3), (8, 8)):
@@ -154,7 +154,7 @@ def drawn_things() -> dict[str, list[tuple[Frame, Frame, NDArray[np.float64]]]]:
 
 
 def played_frames(steps: int, seed: int) -> list[Frame]:
-    """Returns frames of Airstriker, played with random actions that are held for some steps."""
+    """Return frames of Airstriker, played with random actions that are held for some steps."""
     random = np.random.default_rng(seed)
     env = ContestEnv(select("Airstriker-Genesis-v0:Level1")[0], seed=seed)
     buttons = np.zeros(env.n_buttons, np.uint8)
@@ -172,7 +172,7 @@ def played_frames(steps: int, seed: int) -> list[Frame]:
 
 
 def real_things(frames: Sequence[Frame]) -> list[tuple[Frame, Frame, NDArray[np.float64]]]:
-    """Returns every small thing: its frame, the same frame with a black thing, and its centre."""
+    """Return every small thing: its frame, the same frame with a black thing, and its centre."""
     things = []
     for frame in frames:
         bright = (frame.max(2) > BACKGROUND).astype(np.uint8)
@@ -189,7 +189,7 @@ def real_things(frames: Sequence[Frame]) -> list[tuple[Frame, Frame, NDArray[np.
 
 
 def microseconds(shrink: Shrink, frame: Frame, rounds: int = 300) -> float:
-    """Returns the median time of one call."""
+    """Return the median time of one call."""
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -199,7 +199,7 @@ def microseconds(shrink: Shrink, frame: Frame, rounds: int = 300) -> float:
 
 
 def measure(options: Options) -> tuple[dict[str, Any], Frame]:
-    """Returns all numbers, and a frame beside its small versions."""
+    """Return all numbers, and a frame beside its small versions."""
     cv2.setNumThreads(1)
     frames = played_frames(options.steps, options.seed)
     real = real_things(frames[:: options.every])
@@ -223,7 +223,7 @@ def measure(options: Options) -> tuple[dict[str, Any], Frame]:
 
 
 def picture(frame: Frame) -> Frame:
-    """Returns the frame beside the result of each method, enlarged to the same size."""
+    """Return the frame beside the result of each method, enlarged to the same size."""
     parts = [frame]
     for shrink in shrinkers().values():
         small = shrink(frame)

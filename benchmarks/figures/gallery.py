@@ -22,7 +22,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,6 @@ from arena.evaluation.run_folder import PROJECT_DIR
 from arena.replay.decoded_views import DecodedViews
 from arena.replay.movies import replaying
 from benchmarks.figures.gallery_film import write_gif
-from benchmarks.figures.gallery_plots import draw_curve
 from benchmarks.identity import model_digest
 from training.pictures.rows import write_rows
 
@@ -58,6 +57,8 @@ DREAM_STEPS_APART = 4  # a quarter of a second
 @dataclass(frozen=True)
 class Options:
     """Make the documents' pictures from a recorded run and the packed model."""
+
+    extra: ClassVar[str] = "train"
 
     run: Path = option("run folder of local_eval.py, with movies")
     pretrained: Path = option(
@@ -102,6 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(recordings) > 1:
         made["interpolations.png"] = interpolate(options.out, recordings, views)
     if options.tuning is not None:
+        from benchmarks.figures.gallery_plots import draw_curve  # --help does not need matplotlib
+
         made["lock_in_curve.png"] = draw_curve(options.out / "lock_in_curve.png", options.tuning)
     about = {
         "command": shlex.join(
@@ -121,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def chosen_levels(run: Path) -> list[LevelResult]:
-    """Returns the level with the highest return in each zone, in the order played.
+    """Return the level with the highest return in each zone, in the order played.
 
     Raises:
         UserError: no level of the run has a movie.
@@ -139,7 +142,7 @@ def chosen_levels(run: Path) -> list[LevelResult]:
 
 
 def zone_of(level: LevelResult) -> str:
-    """Returns the zone of "GAME:ZONE.ACT"."""
+    """Return the zone of "GAME:ZONE.ACT"."""
     return level.level.partition(":")[2].partition(".")[0]
 
 
@@ -192,12 +195,12 @@ def interpolate(out: Path, recordings: Sequence[ReplayedEpisode], views: Decoded
 
 
 def middle(recording: ReplayedEpisode) -> int:
-    """Returns the step in the middle of an episode's first `FIRST_STEPS` steps."""
+    """Return the step in the middle of an episode's first `FIRST_STEPS` steps."""
     return min(len(recording.frames) - 1, FIRST_STEPS) // 2
 
 
 def middle_latent(recording: ReplayedEpisode, views: DecodedViews) -> NDArray[np.float32]:
-    """Returns the latent of the frame at that step."""
+    """Return the latent of the frame at that step."""
     views.encode(recording.frames[middle(recording)])
     return views.latent
 

@@ -78,7 +78,7 @@ def write_gif(
 
 
 def liveliest(frames: NDArray[np.uint8], steps: int) -> tuple[int, int]:
-    """Returns the window of `steps` steps whose pictures change most: first, last + 1."""
+    """Return the window of `steps` steps whose pictures change most: first, last + 1."""
     small = frames[:, ::8, ::8].astype(np.int16)
     changes = np.abs(np.diff(small, axis=0)).mean((1, 2, 3))  # changes[t]: from t to t + 1
     sums = np.convolve(changes, np.ones(min(steps, len(changes))), "valid")
@@ -92,7 +92,7 @@ def compose(
     expected: NDArray[np.uint8],
     buttons: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """Returns one picture: the game on the left, V above M on the right, the buttons below."""
+    """Return one picture: the game on the left, V above M on the right, the buttons below."""
     height, width = frame.shape[:2]
     half = (width // 2, height // 2)
     small = []
@@ -127,7 +127,7 @@ def draw_key(bar: NDArray[np.uint8], name: str, pressed: bool, x: int) -> int:
 
 
 def encode(pictures: Sequence[NDArray[np.uint8]], rate: float, colours: int) -> bytes:
-    """Returns a GIF of RGB pictures of one size, with one palette for all."""
+    """Return a GIF of RGB pictures of one size, with one palette for all."""
     height, width = pictures[0].shape[:2]
     palette = f"split[a][b];[a]palettegen=max_colors={colours}[p]"
     with tempfile.TemporaryDirectory() as folder:

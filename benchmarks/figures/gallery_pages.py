@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -49,6 +49,8 @@ SHOWS = """steps => {
 @dataclass(frozen=True)
 class Options:
     """Take the documents' pictures of the report and of the live view."""
+
+    extra: ClassVar[str] = "dev"
 
     run: Path = option("run folder with a report.html")
     watch_steps: int = option(
@@ -83,12 +85,10 @@ def chromium() -> Iterator[Any]:
     """Open a browser without a window.
 
     Raises:
-        UserError: Chromium or its driver is missing.
+        UserError: Chromium is missing.
     """
-    try:
-        from playwright.sync_api import sync_playwright  # part of the extra `dev`
-    except ImportError:
-        raise UserError("playwright takes the pictures: pip install playwright") from None
+    from playwright.sync_api import sync_playwright  # --help does not need it
+
     if not CHROMIUM.exists():
         raise UserError(f"there is no {CHROMIUM}: run `make chromium`")
     with sync_playwright() as driver:
@@ -98,7 +98,7 @@ def chromium() -> Iterator[Any]:
 
 
 def opened(browser: Any, address: str, size: tuple[int, int]) -> Any:
-    """Opens a page in this size and in the light colours; returns it."""
+    """Open a page in this size and in the light colours; return it."""
     viewport = {"width": size[0], "height": size[1]}
     page = browser.new_context(viewport=viewport, color_scheme="light").new_page()
     page.set_default_timeout(PATIENCE_SECONDS * 1000)
@@ -132,7 +132,7 @@ def save(path: Path, page: Any, element: str | None = None) -> None:
 
 
 def palette_png(picture: np.ndarray) -> bytes:
-    """Returns a BGR picture, uint8 (height, width, 3), as a PNG with few colours."""
+    """Return a BGR picture, uint8 (height, width, 3), as a PNG with few colours."""
     from PIL import Image
 
     with tempfile.NamedTemporaryFile(suffix=".png") as file:

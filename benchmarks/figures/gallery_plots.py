@@ -46,15 +46,9 @@ def draw_curve(path: Path, tuning: Path) -> dict[str, Any]:
         linewidth=1.2,
         label="original 2018 agent: 2,000",
     )
-    best = int(np.argmax(scores))
-    axes.plot(thresholds[best], scores[best], "o", color=LINE, markersize=8)
-    axes.annotate(
-        f"{thresholds[best]:,.0f}: {scores[best]:,.0f}",
-        (thresholds[best], scores[best]),
-        xytext=(6, 8),
-        textcoords="offset points",
-        color=INK,
-    )
+    index = int(np.argmax(scores))
+    best = float(thresholds[index]), float(scores[index])
+    _mark(axes, *best)
     axes.set_xlabel("threshold of the rule first-above")
     axes.set_ylabel("score on the held-out level")
     axes.set_title(title, fontsize=10, color=INK)
@@ -62,7 +56,19 @@ def draw_curve(path: Path, tuning: Path) -> dict[str, Any]:
     axes.legend(frameon=False, fontsize=9)
     figure.savefig(path)
     pyplot.close(figure)
-    return {"best_threshold": float(thresholds[best]), "score": float(scores[best])}
+    return {"best_threshold": best[0], "score": best[1]}
+
+
+def _mark(axes: Any, threshold: float, score: float) -> None:
+    """Mark a point of the curve, and write its values beside it."""
+    axes.plot(threshold, score, "o", color=LINE, markersize=8)
+    axes.annotate(
+        f"{threshold:,.0f}: {score:,.0f}",
+        (threshold, score),
+        xytext=(6, 8),
+        textcoords="offset points",
+        color=INK,
+    )
 
 
 def _read_curve(tuning: Path) -> tuple[Curve, Curve, Curve, Curve, str]:

@@ -17,6 +17,7 @@ from game import art
 from game.format import ZONES, Picture, SharedArt, ZoneArt
 
 RING = "ring"
+ELSEWHERE = "elsewhere"  # outside of all things
 ENEMIES = ("patroller", "flyer", "shooter", "hopper")
 # Largest root mean square difference of a thing's pixels, of 255. The same thing differs by 14,
 # because the emulator's colours are a little darker than the art's; others differ by 40 or more.
@@ -55,7 +56,7 @@ class Finder:
         }
 
     def find(self, frame: NDArray[np.uint8], state: str) -> list[Thing]:
-        """Returns the things that are completely on a screen, uint8 (224, 320, 3) RGB.
+        """Return the things that are completely on a screen, uint8 (224, 320, 3) RGB.
 
         Args:
             frame: screen of the game.
@@ -73,7 +74,7 @@ class Finder:
 
 
 def _matches(frame: NDArray[np.uint8], template: _Template) -> list[tuple[int, int]]:
-    """Returns left and top of each match of a template."""
+    """Return left and top of each match of a template."""
     green = [np.ascontiguousarray(a[:, :, GREEN]) for a in (frame, template.colours, template.mask)]
     squares = cv2.matchTemplate(green[0], green[1], cv2.TM_SQDIFF, mask=green[2])
     matches = np.argwhere(squares <= (1.5 * MATCH) ** 2 * int(green[2].sum()))
@@ -88,7 +89,7 @@ def _difference(frame: NDArray[np.uint8], template: _Template, left: int, top: i
 
 
 def _same(thing: Thing, other: Thing) -> bool:
-    """Returns whether two matches are one thing: frames of an animation match nearby."""
+    """Return whether two matches are one thing: frames of an animation match nearby."""
     return (
         thing.kind == other.kind
         and abs(thing.left - other.left) < 8
@@ -108,7 +109,7 @@ def _enemies(shared: SharedArt, zone: ZoneArt) -> list[_Template]:
 
 
 def _palette(shared: SharedArt, zone: ZoneArt | None) -> NDArray[np.uint8]:
-    """Returns all 64 colours, uint8 (64, 3); without a zone only those of the shared line."""
+    """Return all 64 colours, uint8 (64, 3); without a zone only those of the shared line."""
     colours = np.zeros((4 * LINE, 3), np.uint8)
     colours[:LINE] = shared.palette
     if zone is not None:

@@ -80,7 +80,7 @@ class BaselineTask:
 
 
 def make_play_baseline() -> Callable[[BaselineTask], Play]:
-    """Returns the function that a worker process calls for each task."""
+    """Return the function that a worker process calls for each task."""
     return play_baseline
 
 
@@ -116,7 +116,7 @@ def play_budget(environment: BaselineEnv, task: BaselineTask) -> Play:
 def read_play(
     folder: Path, timesteps: int, seconds: float, locked_in_at: int | None = None
 ) -> Play:
-    """Returns a play whose episodes are read from the contest's monitor.csv in a folder."""
+    """Return a play whose episodes are read from the contest's monitor.csv in a folder."""
     episodes = read_monitor(folder / MONITOR_FILE)
     returns = [episode.episode_return for episode in episodes]
     return Play(returns, [one.length for one in episodes], timesteps, seconds, locked_in_at)

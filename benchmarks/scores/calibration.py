@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import stable_retro
@@ -24,6 +25,7 @@ from agent.command_line.ranges import COUNT, PROCESSES, SEED
 from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
+from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
 from arena.workers.pool import Pool
 from baselines.jerk import Jerk
@@ -53,9 +55,9 @@ class CalibrationError(UserError):
 class Options:
     """Measure how hard the levels are. The same command continues a measurement."""
 
-    levels: str = option(
-        "level set, GAME:STATE or folder, separated by commas", "pangolin-validation"
-    )
+    extra: ClassVar[str] = "train"
+
+    levels: str = option(LEVELS_HELP, "pangolin-validation")
     agents: str = option("agents to measure, separated by commas", ",".join(AGENTS))
     episodes: int = option("episodes of each simple policy on each level", 5, within=COUNT)
     jerk_steps: int = option("timesteps of JERK's budget on each level", 100_000, within=COUNT)
@@ -82,7 +84,7 @@ class CalibrationTask:
 
 
 def make_measure() -> Callable[[CalibrationTask], LevelReturns]:
-    """Returns the function that a worker process calls for each task."""
+    """Return the function that a worker process calls for each task."""
     return measure
 
 

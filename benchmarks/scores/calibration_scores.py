@@ -78,7 +78,7 @@ class CalibrationScores:
     def open(
         cls, path: Path, settings: CalibrationSettings, order: Iterable[str]
     ) -> CalibrationScores:
-        """Returns the scores of an earlier run to continue with; no scores if there is no file.
+        """Return the scores of an earlier run to continue with; no scores if there is no file.
 
         Raises:
             StoreError: the file was measured with other settings, or can't be read.

@@ -15,7 +15,7 @@ TARGETS = {HOLD_RIGHT: (500.0, 2000.0), JERK: (1500.0, 4000.0), PLANNER: (9000.0
 
 
 def table(scores: CalibrationScores) -> str:
-    """Returns a plain text table: a row for each level, a column for each agent, the means last.
+    """Return a plain text table: a row for each level, a column for each agent, the means last.
 
     "-" means that nothing was measured.
     """
@@ -29,7 +29,7 @@ def table(scores: CalibrationScores) -> str:
 
 
 def summary(scores: CalibrationScores) -> str:
-    """Returns Markdown: for each agent its mean over the levels, its worst and its best level."""
+    """Return Markdown: for each agent its mean over the levels, its worst and its best level."""
     rows = []
     for agent in scores.agents:
         means = [result.mean for result in scores.scores[agent].values()]
@@ -42,18 +42,18 @@ def summary(scores: CalibrationScores) -> str:
 
 
 def by_level(scores: CalibrationScores) -> str:
-    """Returns Markdown: a row for each level, a column for each agent."""
+    """Return Markdown: a row for each level, a column for each agent."""
     rows = ([_short(level), *_row(scores, level)] for level in scores.levels)
     return markdown_table(["level", *scores.agents], rows)
 
 
 def document_tables(scores: CalibrationScores) -> dict[str, str]:
-    """Returns the tables by their names in the documents."""
+    """Return the tables by their names in the documents."""
     return {"calibration summary": summary(scores), "calibration levels": by_level(scores)}
 
 
 def findings(scores: CalibrationScores) -> list[str]:
-    """Returns lines that say which targets are met, and on which levels others are missed."""
+    """Return lines that say which targets are met, and on which levels others are missed."""
     return [*_targets(scores), *_simple_policies(scores), *_unfinished(scores)]
 
 
@@ -99,7 +99,7 @@ def _row(scores: CalibrationScores, level: str) -> list[str]:
 
 
 def _mean(scores: CalibrationScores, agent: str) -> float | None:
-    """Returns the mean over all levels; None if a level was not played yet."""
+    """Return the mean over all levels; None if a level was not played yet."""
     results = scores.scores.get(agent, {})
     if not results or len(results) < len(scores.levels):
         return None

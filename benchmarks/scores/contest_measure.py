@@ -35,7 +35,7 @@ class MeasurementFile:
         self._lock = threading.Lock()
 
     def count(self, keys: Sequence[PlayKey]) -> int:
-        """Returns how many of these plays are measured."""
+        """Return how many of these plays are measured."""
         return sum(key in self.plays.plays for key in keys)
 
     def add(self, key: PlayKey, play: Play) -> None:
@@ -68,7 +68,7 @@ class MeasurementFile:
 
 
 def chosen_levels(text: str) -> list[Level]:
-    """Returns the levels to play; all exist and all have the contest's reward.
+    """Return the levels to play; all exist and all have the contest's reward.
 
     Raises:
         UserError: a level is missing or has another reward; the message names it.
@@ -151,13 +151,13 @@ def measure_ours(
 
 
 def baseline_folder(folder: Path, key: PlayKey) -> Path:
-    """Returns the folder for the contest's files of a baseline's budget."""
+    """Return the folder for the contest's files of a baseline's budget."""
     level = slug(key.level)
     return folder / f"{slug(key.agent)}-{key.budget_steps}-seed{key.seed}" / level
 
 
 def slug(text: str) -> str:
-    """Returns a text as a folder's name."""
+    """Return a text as a folder's name."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")
 
 

@@ -76,7 +76,7 @@ def draw_all(folder: Path, plays: ContestPlays, levels: Sequence[Level]) -> list
 
 
 def map_of(level: Level | None) -> Map | None:
-    """Returns the map of a level of our own games; None for other games or a missing ROM."""
+    """Return the map of a level of our own games; None for other games or a missing ROM."""
     if level is None or level.integration is None:
         return None
     try:

@@ -20,10 +20,9 @@ from agent.settings import PLAY_SETTINGS, Settings
 from agent.world_model.packed_model import PackedModel, PackedModelError, load
 from arena.environment.levels import Level
 from arena.evaluation.agents import AgentOptions, LocalAgent
-from arena.evaluation.evaluate import EvaluationPlan, evaluate
-from arena.evaluation.level_run import LevelLimits, LevelRun
+from arena.evaluation.evaluate import EvaluationPlan
+from arena.evaluation.level_run import LevelRun
 from arena.evaluation.results import LevelResult
-from arena.evaluation.run_folder import RunFolder, current_command, open_run
 from arena.server.session_result import TIMESTEP_LIMIT
 from benchmarks.identity import digest, model_digest
 from benchmarks.scores.baseline_plays import (
@@ -35,6 +34,7 @@ from benchmarks.scores.baseline_plays import (
     read_play,
 )
 from benchmarks.scores.contest_plays import Identity, Play
+from benchmarks.scores.contest_runs import contest_limits, play_plan
 
 UNTRAINED = "World Models, untrained"
 ORIGINAL_2018 = "original 2018 agent (our networks)"
@@ -58,12 +58,10 @@ ORIGINAL_2018_PLAY: dict[str, Any] = {
     "candidate_order": "distribution",
     "explore": False,
 }
-LEVEL_HOURS = 12.0  # the contest's limit
-SECONDS_TO_CONNECT, SECONDS_TO_HANG = 120.0, 900.0
 
 
 def identities(pretrained: Path) -> dict[str, Identity]:
-    """Returns what identifies each agent at present; plays of equal identities are comparable.
+    """Return what identifies each agent at present; plays of equal identities are comparable.
 
     An identity is plain data: the agent's name, its model, and what `play_identity` adds. It
     contains no hash of source code and no default value.
@@ -92,7 +90,7 @@ def identities(pretrained: Path) -> dict[str, Identity]:
 
 
 def play_identity(settings: Settings) -> dict[str, Any]:
-    """Returns the part of an identity that describes how an agent plays.
+    """Return the part of an identity that describes how an agent plays.
 
     It contains only settings that differ from their defaults. So a setting can be added, renamed
     or removed without excluding the plays of agents that leave it at its default. Before a default
@@ -111,7 +109,7 @@ def play_identity(settings: Settings) -> dict[str, Any]:
 def our_agent(
     name: str, pretrained: Path, budget_steps: int, seed: int, folder: Path
 ) -> LocalAgent:
-    """Returns one of our agents, ready to play.
+    """Return one of our agents, ready to play.
 
     Args:
         name: one of `OURS`.
@@ -134,7 +132,7 @@ def _settings(name: str, pretrained: Path, budget_steps: int, seed: int) -> Sett
 
 
 def untrained_model(folder: Path, model: PackedModel, evolution: Evolution, seed: int) -> Path:
-    """Returns the folder of a packed model with random weights and an initial distribution of C.
+    """Return the folder of a packed model with random weights and an initial distribution of C.
 
     Its sizes are those of `model`. It is written only once, because a run that continues needs the
     same files.
@@ -177,37 +175,30 @@ def play_ours(
         EvaluationInterrupted: Ctrl-C; `note` was called for the finished plays.
         UserError: a level failed.
     """
-    settings = agent.settings
-    limits = LevelLimits(budget_steps, LEVEL_HOURS * 3600, SECONDS_TO_CONNECT, SECONDS_TO_HANG)
-    plan = EvaluationPlan(levels, agent, limits, settings.seed, min(workers, len(levels)))
-    run = _open_run(plan, settings.seed, folder)
 
-    def enter(result: LevelResult) -> None:
-        if result.status == "finished" and result.ended_by == TIMESTEP_LIMIT:
-            assert result.timesteps is not None and result.seconds is not None
-            level_dir = folder / result.folder
-            play = read_play(level_dir, result.timesteps, result.seconds, result.locked_in_at)
+    def note_result(result: LevelResult) -> None:
+        if (play := _finished_play(result, folder)) is not None:
             note(result.level, play)
 
     class NotedLevelRun(LevelRun):
         def play(self, stop: threading.Event) -> LevelResult:
             result = super().play(stop)
-            enter(result)
+            note_result(result)
             return result
 
-    try:
-        results = evaluate(plan, run, console, level_run=NotedLevelRun)
-    finally:
-        run.close()
-    for level in results.levels:
-        enter(level)  # an earlier run may have been killed between a level's end and its entry
+    seed, limits = agent.settings.seed, contest_limits(budget_steps)
+    plan = EvaluationPlan(levels, agent, limits, seed, min(workers, len(levels)))
+    for level in play_plan(plan, folder, console, NotedLevelRun).levels:
+        note_result(level)  # an earlier run may have been killed before it noted this result
         _check_played_out(level, folder)
 
 
-def _open_run(plan: EvaluationPlan, seed: int | None, folder: Path) -> RunFolder:
-    plan.check()
-    seeds = {"stickiness": seed, "agent": seed}
-    return open_run(folder, plan.settings(), name=folder.name, seeds=seeds, argv=current_command())
+def _finished_play(result: LevelResult, folder: Path) -> Play | None:
+    if result.status != "finished" or result.ended_by != TIMESTEP_LIMIT:
+        return None
+    assert result.timesteps is not None and result.seconds is not None
+    level_dir = folder / result.folder
+    return read_play(level_dir, result.timesteps, result.seconds, result.locked_in_at)
 
 
 def _check_played_out(level: LevelResult, folder: Path) -> None:

@@ -94,7 +94,7 @@ class ContestPlays:
         roms: Mapping[str, str],
         levels: Iterable[str],
     ) -> ContestPlays:
-        """Returns the plays of an earlier run to continue with; no plays if there is no file.
+        """Return the plays of an earlier run to continue with; no plays if there is no file.
 
         Args:
             path: the JSON file.
@@ -151,7 +151,7 @@ class ContestPlays:
         save_rows(path, KIND, values, rows)
 
     def _player(self, identity: Identity) -> str:
-        """Returns the id of an identity; it is a new id if the identity has no play yet."""
+        """Return the id of an identity; it is a new id if the identity has no play yet."""
         for name, known in self.players.items():
             if known == identity:
                 return name
@@ -161,7 +161,7 @@ class ContestPlays:
         return new
 
     def key(self, budget_steps: int, agent: str, level: str, seed: int) -> PlayKey:
-        """Returns the key of a play by the agent's present identity, on the present ROM."""
+        """Return the key of a play by the agent's present identity, on the present ROM."""
         game = level.partition(":")[0]
         player, rom = self.current.get(agent, ""), self.roms.get(game, "")
         return PlayKey(budget_steps, agent, level, seed, player, rom)
@@ -173,21 +173,21 @@ class ContestPlays:
         )
 
     def is_current(self, key: PlayKey) -> bool:
-        """Returns whether a play's agent and ROM are the present ones."""
+        """Return whether a play's agent and ROM are the present ones."""
         return key == self.key(key.budget_steps, key.agent, key.level, key.seed)
 
     def excluded(self) -> str | None:
-        """Returns one line about the plays excluded from the tables; None if there are none."""
+        """Return sentences about the plays excluded from the tables; None if there are none."""
         excluded = [key for key in self.plays if not self.is_current(key)]
         if not excluded:
             return None
         agents = sorted({key.agent for key in excluded})
         found = (self.players.get(key.player, {}).get("model", "") for key in excluded)
         models = {str(model)[:12] for model in found} - {""}
-        named = f" (models {', '.join(sorted(models))})" if models else ""
+        named = f" Models: {', '.join(sorted(models))}." if models else ""
         return (
-            f"{len(excluded)} plays of another model, other settings or another ROM are excluded:"
-            f" {', '.join(agents)}{named}"
+            f"{len(excluded)} plays are excluded, because their model, settings or ROM are not the"
+            f" present ones. Agents: {'; '.join(agents)}.{named}"
         )
 
 

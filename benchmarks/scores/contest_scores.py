@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from rich.console import Console
 
@@ -22,6 +23,7 @@ from agent.command_line import option, parse, run
 from agent.command_line.ranges import COUNT, PROCESSES
 from agent.errors import INTERRUPTED_EXIT_CODE
 from agent.world_model.packed_model import MODEL_CARD, load
+from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
 from arena.evaluation.evaluate import EvaluationInterrupted
 from arena.server.signals import signals_as_interrupt
@@ -36,10 +38,10 @@ from benchmarks.scores.contest_measure import (
     measure_baselines,
     measure_ours,
 )
-from benchmarks.scores.contest_pictures import draw_all
 from benchmarks.scores.contest_players import NAMES, OURS, SHIPPED, identities, our_agent
 from benchmarks.scores.contest_plays import ContestPlays, PlayKey
 from benchmarks.scores.contest_tables import COMPARISON, TABLE, comparison, for_the_card, markdown
+from training.pack import write_new_card
 
 PICTURES = ROOT / "results" / "pictures"
 
@@ -51,9 +53,9 @@ class Options:
     The same command continues an interrupted measurement.
     """
 
-    levels: str = option(
-        "level set, GAME:STATE or folder, separated by commas", "pangolin-validation"
-    )
+    extra: ClassVar[str] = "train"
+
+    levels: str = option(LEVELS_HELP, "pangolin-validation")
     steps: int = option("timesteps of each budget, resets included", 100_000, within=COUNT)
     seeds: int = option(
         "budgets per agent and level, with the random seeds 1, 2, ...", 3, within=COUNT
@@ -138,6 +140,8 @@ def show(plays: ContestPlays, levels: Sequence[Level], pretrained: Path) -> None
     print(made)
     roms = rom_hashes(levels)
     drawn = [level for level in levels if plays.roms.get(level.game) == roms[level.game]]
+    from benchmarks.scores.contest_pictures import draw_all  # --help does not need matplotlib
+
     for path in draw_all(PICTURES, plays, drawn):
         print(f"drawn: {path}", file=sys.stderr)
     update_documents({TABLE: made, COMPARISON: comparison(plays)})
@@ -150,8 +154,6 @@ def update_card(plays: ContestPlays, pretrained: Path) -> None:
     Raises:
         UserError: there is no packed model, or it is damaged.
     """
-    from training.pack import write_new_card  # it imports torch, which nothing else here needs
-
     shipped = plays.players.get(plays.current.get(SHIPPED, ""), {})
     if shipped.get("model") != model_digest(load(pretrained)):
         print(

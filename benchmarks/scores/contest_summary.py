@@ -75,7 +75,7 @@ class AgentPlays:
 
 
 def how_ended(episode_return: float, length: int) -> str:
-    """Returns how an episode ended: at the end post, at the time limit, or by the loss of a life.
+    """Return how an episode ended: at the end post, at the time limit, or by the loss of a life.
 
     Progress to the end post gives 9,000, and the time left gives more: 9,000 means finished.
     """
@@ -85,7 +85,7 @@ def how_ended(episode_return: float, length: int) -> str:
 
 
 def budgets(plays: ContestPlays) -> list[int]:
-    """Returns the budgets of current plays, by number of levels and then by size, largest first."""
+    """Return the budgets of current plays, by number of levels and then by size, largest first."""
     levels: dict[int, set[str]] = {}
     for key in plays.plays:
         if plays.is_current(key):
@@ -94,7 +94,7 @@ def budgets(plays: ContestPlays) -> list[int]:
 
 
 def budget_of_ends(plays: ContestPlays) -> int | None:
-    """Returns the shipped agent's budget with the most levels; if several, the largest."""
+    """Return the shipped agent's budget with the most levels; if several, the largest."""
     levels = {
         steps: len(row.plays)
         for steps in budgets(plays)
@@ -107,7 +107,7 @@ def budget_of_ends(plays: ContestPlays) -> int | None:
 def summarize(
     plays: ContestPlays, budget_steps: int, agents: Sequence[str] = AGENTS
 ) -> list[AgentPlays]:
-    """Returns the current plays at a budget, by agent; agents without plays are omitted."""
+    """Return the current plays at a budget, by agent; agents without plays are omitted."""
     found = []
     for agent in agents:
         by_level: dict[str, dict[int, Play]] = {}
@@ -128,7 +128,7 @@ def summarize(
 def paired_scores(
     first: AgentPlays, second: AgentPlays
 ) -> tuple[list[list[float]], list[list[float]]]:
-    """Returns the scores of both, level by level, where both played the level and the seed."""
+    """Return the scores of both, level by level, where both played the level and the seed."""
     ones, others = [], []
     for level, plays in second.plays.items():
         before = first.plays.get(level, {})
@@ -141,7 +141,7 @@ def paired_scores(
 
 
 def ratio(first: AgentPlays, second: AgentPlays) -> tuple[float, Interval | None, int] | None:
-    """Returns the second's mean divided by the first's: value, interval, number of levels.
+    """Return the second's mean divided by the first's: value, interval, number of levels.
 
     Only levels and seeds that both played count; None if there are none, or the first has 0.
     """
@@ -155,7 +155,7 @@ def ratio(first: AgentPlays, second: AgentPlays) -> tuple[float, Interval | None
 
 
 def title(rows: Sequence[AgentPlays], budget_steps: int) -> str:
-    """Returns a table's title: "20,000 timesteps a level, 11 levels, 1 seed"."""
+    """Return a table's title: "20,000 timesteps a level, 11 levels, 1 seed"."""
     levels = {level for row in rows for level in row.plays}
     seeds = sorted({count for row in rows for count in row.seeds})
     return (
@@ -165,12 +165,12 @@ def title(rows: Sequence[AgentPlays], budget_steps: int) -> str:
 
 
 def count_of(number: int, what: str) -> str:
-    """Returns a number with its noun: "1 level", "3 levels"."""
+    """Return a number with its noun: "1 level", "3 levels"."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def zones(levels: Sequence[str]) -> dict[str, list[str]]:
-    """Returns zone -> its levels, for "GAME:ZONE.ACT"; another name counts as a zone."""
+    """Return zone -> its levels, for "GAME:ZONE.ACT"; another name counts as a zone."""
     found: dict[str, list[str]] = {}
     for level in levels:
         found.setdefault(level.rpartition(":")[2].partition(".")[0], []).append(level)

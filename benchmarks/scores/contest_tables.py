@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import numpy as np
 
@@ -39,7 +40,7 @@ LEVEL_HEAD = (
 
 
 def markdown(plays: ContestPlays) -> str:
-    """Returns the documents' text: a table for each budget, our levels, and the pictures."""
+    """Return the documents' text: a table for each budget, our levels, and the pictures."""
     known = budgets(plays)
     if not known:
         return "Nothing is measured yet."
@@ -48,11 +49,11 @@ def markdown(plays: ContestPlays) -> str:
     if (steps := budget_of_ends(plays)) is not None:
         parts.append(by_level(plays, steps))
     excluded = plays.excluded()
-    return "\n\n".join([*parts, *([f"{excluded}."] if excluded else [])])
+    return "\n\n".join([*parts, *([excluded] if excluded else [])])
 
 
 def comparison(plays: ContestPlays) -> str:
-    """Returns the README's table: the main agents at the budget with the most levels."""
+    """Return the README's table: the main agents at the budget with the most levels."""
     budget_steps = budget_of_ends(plays)
     if budget_steps is None:
         return "Nothing is measured yet."
@@ -64,7 +65,7 @@ def comparison(plays: ContestPlays) -> str:
 
 
 def for_the_card(plays: ContestPlays) -> str:
-    """Returns the model card's text: a table for each budget, and how our episodes end."""
+    """Return the model card's text: a table for each budget, and how our episodes end."""
     parts = [table(plays, steps) for steps in budgets(plays)]
     if (steps := budget_of_ends(plays)) is not None:
         (row,) = (row for row in summarize(plays, steps) if row.agent == SHIPPED)
@@ -75,7 +76,7 @@ def for_the_card(plays: ContestPlays) -> str:
 
 
 def table(plays: ContestPlays, budget_steps: int) -> str:
-    """Returns a table with a row for each agent; the ratios and the model are below it."""
+    """Return a table with a row for each agent; the ratios and the model are below it."""
     rows = summarize(plays, budget_steps)
     total = len({level for row in rows for level in row.plays})
     parts = [
@@ -89,12 +90,12 @@ def table(plays: ContestPlays, budget_steps: int) -> str:
         if other in agents and SHIPPED in agents:
             parts.append(_ratio_line(other, ratio(agents[other], agents[SHIPPED])))
     if SHIPPED in agents:
-        parts.append(_model_line(plays))
+        parts.append(_players_line(plays, agents))
     return "\n\n".join(parts)
 
 
 def by_level(plays: ContestPlays, budget_steps: int) -> str:
-    """Returns our progress on each level and how our episodes ended there."""
+    """Return our progress on each level and how our episodes ended there."""
     agents = {row.agent: row for row in summarize(plays, budget_steps)}
     jerk = agents[JERK].scores if JERK in agents else {}
     ours = agents[SHIPPED]
@@ -106,14 +107,14 @@ def by_level(plays: ContestPlays, budget_steps: int) -> str:
     heading = f"How the episodes of {SHIPPED} end, by level ({title([ours], budget_steps)})"
     return (
         f"<details><summary>{heading}</summary>\n\n{markdown_table(LEVEL_HEAD, rows)}\n\n"
-        "The last column shows, for each seed, the timesteps used when the agent locked in (-: it"
-        " did not). The other columns count the episodes of all seeds."
+        "The last column lists, for each seed, the timesteps used when the agent locked in a"
+        " candidate (-: it locked in none). The other columns combine the episodes of all seeds."
         f"\n\n{pictures}\n\n</details>"
     )
 
 
 def ends_picture(zone: str) -> str:
-    """Returns the file name of a zone's picture of ends, without unsafe characters."""
+    """Return the file name of a zone's picture of ends, without unsafe characters."""
     return f"ends_{re.sub(r'[^A-Za-z0-9_-]+', '-', zone)}.png"
 
 
@@ -150,27 +151,38 @@ def _row(row: AgentPlays, total: int) -> list[str]:
 
 def _ratio_line(other: str, found: tuple[float, Interval | None, int] | None) -> str:
     if found is None:
-        return f"{SHIPPED} / {other}: there is no level and seed that both played."
+        return f"{SHIPPED} and {other} played no level with the same seed."
     value, interval, levels = found
     return (
-        f"{SHIPPED} / {other}: **{value:.2f}** (95% interval {_range(interval, '.2f')}, levels"
-        f" are resampled for both agents together; {count_of(levels, 'level')})."
+        f"{SHIPPED} / {other}: the ratio of the mean returns is **{value:.2f}** (95% interval"
+        f" {_range(interval, '.2f')} over {count_of(levels, 'level')}, which are resampled for"
+        " both agents together)."
     )
 
 
-def _model_line(plays: ContestPlays) -> str:
+def _players_line(plays: ContestPlays, agents: Collection[str]) -> str:
+    """Return sentences that describe how those of our agents play that are in the table."""
     shipped = plays.players.get(plays.current.get(SHIPPED, ""), {})
     settings = {**vars(Settings()), **shipped.get("settings", {})}
     rule = settings["lock_in_rule"]
     if rule == "first-above":
         rule += f" {settings['lock_in_score']:,.0f}"
-    return (
-        f"{SHIPPED}: model {str(shipped.get('model', 'unknown'))[:12]}, lock-in rule {rule},"
-        f" candidate order {settings['candidate_order']},"
-        f" the explorer is {'on' if 'explorer' in shipped else 'off'}. {ORIGINAL_2018}: the same"
-        f" model, lock-in rule first-above 2,000, no explorer. {UNTRAINED}: V and M"
-        " with random weights, C from the start of its search."
-    )
+    sentences = [
+        f"{SHIPPED} plays the model {str(shipped.get('model', 'unknown'))[:12]} with the lock-in"
+        f" rule {rule} and the candidate order {settings['candidate_order']}; its explorer is"
+        f" {'on' if 'explorer' in shipped else 'off'}."
+    ]
+    if ORIGINAL_2018 in agents:
+        sentences.append(
+            f"The {ORIGINAL_2018} plays the same model with the lock-in rule first-above 2,000 and"
+            " without the explorer."
+        )
+    if UNTRAINED in agents:
+        sentences.append(
+            f"In {UNTRAINED}, V and M have random weights, and C is drawn from the distribution"
+            " with which a search starts."
+        )
+    return " ".join(sentences)
 
 
 def _number(value: float | None) -> str:

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from rich.console import Console
@@ -30,16 +30,15 @@ from agent.settings import Settings
 from agent.world_model.packed_model import load
 from arena.environment.levels import Level, select
 from arena.evaluation.agents import LocalAgent
-from arena.evaluation.evaluate import EvaluationInterrupted, EvaluationPlan, evaluate
-from arena.evaluation.level_run import LevelLimits
+from arena.evaluation.evaluate import EvaluationInterrupted, EvaluationPlan
 from arena.evaluation.results import RunResults
-from arena.evaluation.run_folder import current_command, open_run
 from arena.tuner.advice import advise
 from arena.tuner.grid import DEFAULT_RULE, RuleSettings, name_of, simulate_all
 from arena.tuner.recorded import read_recording
 from arena.tuner.simulate import SimulatedBudgets
 from benchmarks.identity import model_digest
 from benchmarks.measured import show_measured, write_measured
+from benchmarks.scores.contest_runs import contest_limits, play_plan
 from benchmarks.scores.contest_summary import count_of
 from benchmarks.tables import markdown_table
 
@@ -50,13 +49,13 @@ BEST_OF: RuleSettings = {"lock_in_rule": "best-of", "lock_in_candidates": 16}
 RANGE = (0.025, 0.975)  # quantiles of single simulated budgets
 RECORDING_SEED = 1
 FIRST_PLAY_SEED = 1001
-HOURS = 12.0
-SECONDS_TO_CONNECT, SECONDS_TO_HANG = 120.0, 900.0
 
 
 @dataclass(frozen=True)
 class Options:
     """Simulate and play lock-in rules on the same levels, and compare the scores."""
+
+    extra: ClassVar[str] = "train"
 
     levels: str = option(
         "training levels: a level set, or levels separated by commas", "pangolin-train"
@@ -171,21 +170,14 @@ def play(
         EvaluationInterrupted: Ctrl-C; finished plays are kept.
         UserError: a level failed.
     """
-    seed = settings.seed or RECORDING_SEED
     plan = EvaluationPlan(
         levels=levels,
         agent=LocalAgent(settings),
-        limits=LevelLimits(options.steps, HOURS * 3600, SECONDS_TO_CONNECT, SECONDS_TO_HANG),
-        seed=seed,
+        limits=contest_limits(options.steps),
+        seed=settings.seed or RECORDING_SEED,
         workers=min(options.workers, len(levels)),
     )
-    plan.check()
-    seeds = {"stickiness": seed, "agent": seed}
-    folder = open_run(out, plan.settings(), name=out.name, seeds=seeds, argv=current_command())
-    try:
-        results = evaluate(plan, folder, console)
-    finally:
-        folder.close()
+    results = play_plan(plan, out, console)
     for level in results.failed:
         reason = level.error.reason if level.error else "unknown reason"
         raise UserError(f"{out}: {level.level} failed ({reason}): repeat the command")
@@ -281,13 +273,14 @@ def table(content: dict[str, Any]) -> str:
         [
             markdown_table(HEAD, rows),
             "",
-            f"{count_of(len(content['levels']), 'level')}, {settings['steps']:,} timesteps each,"
-            f" {count_of(len(content['budgets']), 'budget')} played. {content['inside']:.0%} of"
-            f" these scores lie within the range that contains {content['expected_inside']:.0%} of"
-            f" the simulated ones. On average, the prediction differs by"
-            f" {content['mean_absolute_error_of_rules']:,.0f} points from the played mean of a"
-            f" rule, and by {content['mean_absolute_error_of_budgets']:,.0f} points from the score"
-            f" of a single budget; most of the latter is luck.{ranks}",
+            f"{count_of(len(content['budgets']), 'budget')} of {settings['steps']:,} timesteps were"
+            f" played, on {count_of(len(content['levels']), 'level')}. {content['inside']:.0%} of"
+            " the played scores lie within the range that contains"
+            f" {content['expected_inside']:.0%} of the simulated scores. On average, the prediction"
+            f" differs by {content['mean_absolute_error_of_rules']:,.0f} points from the mean score"
+            " of a rule's played budgets, and by"
+            f" {content['mean_absolute_error_of_budgets']:,.0f} points from the score of a single"
+            f" budget; most of the latter difference is luck.{ranks}",
         ]
     )
 

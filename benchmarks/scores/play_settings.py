@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from rich.console import Console
@@ -76,6 +76,8 @@ class Options:
 
     The same command continues an interrupted measurement.
     """
+
+    extra: ClassVar[str] = "train"
 
     levels: str = option("levels or a level set; validation and test levels are refused", LEVELS)
     steps: int = option("timesteps of each budget, resets included", 20_000, within=COUNT)
@@ -147,14 +149,14 @@ def measure(
 
 
 def player(variant: str, pretrained: Path, budget_steps: int, seed: int) -> LocalAgent:
-    """Returns the shipped agent with the variant's settings."""
+    """Return the shipped agent with the variant's settings."""
     # A score must not depend on the caller's environment variables: {} replaces them.
     shipped = LocalAgent.configure({}, pretrained, AgentOptions(budget_steps, seed, None))
     return LocalAgent(replace(shipped.settings, **VARIANTS[variant]))
 
 
 def identities(pretrained: Path) -> dict[str, Identity]:
-    """Returns what identifies each variant at present.
+    """Return what identifies each variant at present.
 
     Raises:
         UserError: there is no packed model, or its play.json can't be used.
@@ -168,7 +170,7 @@ def identities(pretrained: Path) -> dict[str, Identity]:
 
 
 def markdown(plays: ContestPlays) -> str:
-    """Returns Markdown with a table for each budget."""
+    """Return Markdown with a table for each budget."""
     parts = []
     for steps in budgets(plays):
         found = summarize(plays, steps, list(VARIANTS))
@@ -188,7 +190,7 @@ def markdown(plays: ContestPlays) -> str:
 
 
 def difference(first: AgentPlays | None, second: AgentPlays) -> str:
-    """Returns the second's mean minus the first's, with its interval.
+    """Return the second's mean minus the first's, with its interval.
 
     Only levels and seeds that both played count.
     """

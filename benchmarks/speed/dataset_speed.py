@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ FIGURES = {
 class Options:
     """Measure how fast a dataset is written and read."""
 
+    extra: ClassVar[str] = "train"
+
     levels: str = option(
         "levels whose frames are written, one episode for each",
         "PangolinDash-Genesis:MeadowZone.Act1,PangolinDash-Genesis:CavernZone.Act1,"
@@ -80,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """Returns the result as Markdown."""
+    """Return the result as Markdown."""
     rounds = result["frames_per_second"]
     rows = []
     for name, about in FIGURES.items():
@@ -96,7 +98,7 @@ def table(result: Mapping[str, Any]) -> str:
 
 
 def measure(levels: Sequence[Level], options: Options) -> dict[str, Any]:
-    """Returns the whole result."""
+    """Return the whole result."""
     load = round(os.getloadavg()[0], 1)  # load of other programs
     plays = [record(level, options.steps) for level in levels]
     rounds, sizes = [], []
@@ -118,7 +120,7 @@ def measure(levels: Sequence[Level], options: Options) -> dict[str, Any]:
 
 
 def record(level: Level, steps: int) -> list[NDArray[np.uint8]]:
-    """Returns frames of a level, played with held buttons."""
+    """Return frames of a level, played with held buttons."""
     policy = HeldButtons(np.random.default_rng(1), HELD_STEPS)
     env = ContestEnv(level, seed=1)
     try:
@@ -169,7 +171,7 @@ def one_round(
 
 
 def frames_of(episodes: Sequence[StoredEpisode]) -> int:
-    """Returns the number of frames of all episodes."""
+    """Return the number of frames of all episodes."""
     return sum(episode.steps for episode in episodes)
 
 

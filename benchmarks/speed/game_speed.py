@@ -111,7 +111,7 @@ def _serve(level: Level, connection: Connection) -> None:
 
 
 def _steps(env: Any, actions: Sequence[np.ndarray], count: int) -> float:
-    """Returns the seconds of env.step; resets at the end of an episode are not measured."""
+    """Return the seconds of env.step; resets at the end of an episode are not measured."""
     seconds, began = 0.0, time.perf_counter()
     for index in range(count):
         _, _, done, cut, _ = env.step(actions[index % len(actions)])
@@ -129,7 +129,7 @@ def _reset(env: Any) -> float:
 
 
 def measure(levels: Sequence[Level], options: Options) -> list[dict[str, Block]]:
-    """Returns the blocks of every round by level; each round begins with another level."""
+    """Return the blocks of every round by level; each round begins with another level."""
     with ExitStack() as stack:
         runners = {}
         for level in levels:
@@ -146,7 +146,7 @@ def measure(levels: Sequence[Level], options: Options) -> list[dict[str, Block]]
 
 
 def summary(rounds: Sequence[dict[str, Block]], steps: int, reference: str) -> dict[str, Any]:
-    """Returns the medians over the rounds.
+    """Return the medians over the rounds.
 
     Args:
         rounds: result of `measure`.
@@ -175,7 +175,7 @@ def summary(rounds: Sequence[dict[str, Block]], steps: int, reference: str) -> d
 
 
 def sizes(levels: Sequence[Level]) -> dict[str, int]:
-    """Returns the bytes of the ROMs and of all states of these levels' games, and their sum."""
+    """Return the bytes of the ROMs and of all states of these levels' games, and their sum."""
     folders = {level.integration / level.game for level in levels if level.integration}
     roms = {
         f"{folder.name}/rom.md": (folder / "rom.md").stat().st_size for folder in sorted(folders)
@@ -185,7 +185,7 @@ def sizes(levels: Sequence[Level]) -> dict[str, int]:
 
 
 def report(result: dict[str, Any]) -> str:
-    """Returns the result as text."""
+    """Return the result as text."""
     lines = [f"{'level':44} {'steps/s':>8} {'ratio':>6} {'reset ms':>8}"]
     for name, row in result["levels"].items():
         figures = f"{row['steps_per_second']:8.0f} {row['ratio']:6.2f}"

@@ -12,7 +12,7 @@ import torch
 
 from agent.buttons import ACTION_BUTTONS
 from agent.world_model.packed_model import ModelSpec
-from training import train_memory, train_vision
+from training import memory_trainer, train_memory, train_vision, vision_trainer
 from training.data.frames import Frames
 from training.data.latents import Sequences, cut_episodes
 from training.models.networks import MDNLSTM
@@ -48,19 +48,19 @@ def learning_speeds(
 
 
 def vision_speed(spec: ModelSpec, seconds: float, device: str) -> float:
-    """Returns frames/s of V's training, with player positions and expert actions."""
+    """Return frames/s of V's training, with player positions and expert actions."""
     options = train_vision.Options(data="", out=Path(), device=device)
     size, random = spec.frame_size, np.random.default_rng(1)
     pixels = random.integers(0, 256, (2 * options.batch, size, size, 3), np.uint8)
     expert_action = random.integers(0, 2, (len(pixels), len(ACTION_BUTTONS)), np.uint8)
     player = np.full((len(pixels), 2), 100, np.int16)
     frames = Frames(pixels, expert_action, player)
-    trainer = train_vision.VisionTrainer(options, spec, frames, frames)
+    trainer = vision_trainer.VisionTrainer(options, spec, frames, frames)
     return _speed(trainer, options.batch, seconds)
 
 
 def memory_speed(spec: ModelSpec, seconds: float, device: str) -> float:
-    """Returns frames/s of M's training on whole sequences, with expert actions."""
+    """Return frames/s of M's training on whole sequences, with expert actions."""
     options = train_memory.Options(data="", vision=Path(), out=Path(), device=device)
     lengths = [spec.sequence_steps] * options.batch
     generator = torch.Generator().manual_seed(1)
@@ -69,12 +69,12 @@ def memory_speed(spec: ModelSpec, seconds: float, device: str) -> float:
     buttons = torch.randint(0, 2, shape, generator=generator, dtype=torch.uint8)
     cuts = cut_episodes(lengths, spec.sequence_steps)
     sequences = Sequences(mu, torch.full_like(mu, -2.0), buttons, cuts, buttons)
-    trainer = train_memory.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
+    trainer = memory_trainer.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
     return _speed(trainer, len(mu), seconds)
 
 
 def _speed(trainer: Any, frames_a_step: int, seconds: float) -> float:
-    """Returns frames/s after one step of warm-up; at least one step is measured.
+    """Return frames/s after one step of warm-up; at least one step is measured.
 
     Each step waits for the GPU, because it reads its losses. After the loop, the GPU finishes the
     last backward pass before the time is taken.

@@ -55,13 +55,13 @@ def measure(name: str, level: Level, steps: int, models: dict[str, Path], seed: 
 
 
 def emulator_share(stderr: str) -> float:
-    """Returns the emulator's share of a run's time, from the last line of its server."""
+    """Return the emulator's share of a run's time, from the last line of its server."""
     seconds, emulator = re.findall(r"seconds=([\d.]+)", stderr.splitlines()[-1])
     return round(float(emulator) / float(seconds), 3)
 
 
 def agent_command(name: str) -> list[str]:
-    """Returns the command of a program that plays through the socket."""
+    """Return the command of a program that plays through the socket."""
     if name in PRESETS:
         return [sys.executable, "-m", "agent"]
     return [sys.executable, "-m", "benchmarks.speed.play_speed_agents", name]
@@ -74,7 +74,7 @@ def play(name: str, environment: dict[str, str]) -> None:
 
 
 def agent_environment(name: str, folder: Path, models: dict[str, Path]) -> dict[str, str]:
-    """Returns a program's environment variables: its socket, its output folder and its model."""
+    """Return a program's environment variables: its socket, its output folder and its model."""
     environment = {**os.environ, "SOCKET_DIR": str(folder), "OUTPUT_DIR": str(folder / "out")}
     if name in models:
         environment["PRETRAINED"] = str(models[name])
@@ -87,7 +87,7 @@ def served(level: Level, folder: Path, timesteps: int, seed: int) -> Iterator[Pa
 
     The server's socket and csv files are in the same folder.
     """
-    command = [sys.executable, "-m", "arena", "serve", level.game, level.state]
+    command = [sys.executable, "-m", "arena", "serve", level.name]
     command += ["--socket-dir", str(folder), "--monitor-dir", str(folder)]
     command += ["--timestep-limit", str(timesteps), "--seed", str(seed)]
     stderr = folder / "server.txt"
@@ -108,7 +108,7 @@ def served(level: Level, folder: Path, timesteps: int, seed: int) -> Iterator[Pa
 
 
 def seconds_to_first_action(level: Level, model: Path) -> float:
-    """Returns the seconds of a run with one reset and one action, as an upper bound."""
+    """Return the seconds of a run with one reset and one action, as an upper bound."""
     seconds = []
     for seed in range(1, 6):
         with tempfile.TemporaryDirectory(prefix="speed-") as text:
@@ -122,7 +122,7 @@ def seconds_to_first_action(level: Level, model: Path) -> float:
 
 
 def resident_memory(level: Level, model: Path, timesteps: int) -> dict[str, float]:
-    """Returns the agent's resident memory at a tenth and at the end of a run, and its peak."""
+    """Return the agent's resident memory at a tenth and at the end of a run, and its peak."""
     samples: list[float] = []
     with tempfile.TemporaryDirectory(prefix="speed-") as text:
         folder = Path(text)

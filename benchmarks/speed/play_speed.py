@@ -18,20 +18,19 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from agent import command_line
 from agent.command_line import option
 from agent.command_line.ranges import COUNT
 from agent.errors import UserError
 from agent.world_model.packed_model import PRESETS
-from arena.environment.levels import Level, select
+from arena.environment.levels import Level, select_one
 from benchmarks.measured import read_measured, show_measured, write_measured
 from benchmarks.names import chosen
 from benchmarks.speed.play_runs import measure, resident_memory, seconds_to_first_action
 from benchmarks.speed.rounds import median_ratio, medians, ratio_text
 from benchmarks.tables import markdown_table
-from training.models.untrained import write_untrained
 
 TABLE = "play speed"  # its name in the documents
 PROGRAMS = {
@@ -53,6 +52,8 @@ TARGETS = {
 @dataclass(frozen=True)
 class Options:
     """Measure steps/s of the emulator, a null agent, our agent in both presets, and eager torch."""
+
+    extra: ClassVar[str] = "train"
 
     level: str = option("level that all programs play", "airstriker")
     steps: int = option(
@@ -83,8 +84,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(
             f"--steps and --memory-steps must be {FEWEST_STEPS:,} or more, --rounds 1 or more"
         )
+    from training.models.untrained import write_untrained  # --help does not need torch
+
     parts = chosen("parts", options.parts, MEASUREMENTS)
-    level = select(options.level)[0]
+    level = select_one(options.level)
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
         models = {
             name: write_untrained(Path(folder) / name, spec) for name, spec in PRESETS.items()
@@ -96,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def speed(options: Options, level: Level, models: dict[str, Path]) -> dict[str, Any]:
-    """Returns the steps/s of all programs, round after round."""
+    """Return the steps/s of all programs, round after round."""
     rounds: list[dict[str, float]] = []
     shares: list[dict[str, float]] = []
     for seed in range(1, options.rounds + 1):
@@ -122,12 +125,12 @@ def speed(options: Options, level: Level, models: dict[str, Path]) -> dict[str, 
 
 
 def first_action(options: Options, level: Level, models: dict[str, Path]) -> dict[str, float]:
-    """Returns, by preset, an upper bound of the seconds until the agent's first action."""
+    """Return, by preset, an upper bound of the seconds until the agent's first action."""
     return {preset: seconds_to_first_action(level, model) for preset, model in models.items()}
 
 
 def memory(options: Options, level: Level, models: dict[str, Path]) -> dict[str, dict[str, float]]:
-    """Returns, by preset, the resident memory during a long run, in MiB."""
+    """Return, by preset, the resident memory during a long run, in MiB."""
     return {
         preset: resident_memory(level, model, options.memory_steps)
         for preset, model in models.items()
@@ -138,7 +141,7 @@ MEASUREMENTS = {"speed": speed, "first_action": first_action, "memory": memory}
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """Returns the result as Markdown: the programs' speeds, and memory and start by preset."""
+    """Return the result as Markdown: the programs' speeds, and memory and start by preset."""
     found = result["speed"]
     rows = []
     for name, about in PROGRAMS.items():
@@ -178,12 +181,12 @@ def _preset_table(result: Mapping[str, Any]) -> str:
 
 
 def steps_of(name: str, options: Options) -> int:
-    """Returns the timesteps of a program in a round."""
+    """Return the timesteps of a program in a round."""
     return FEWEST_STEPS if name == "eager" else options.steps
 
 
 def programs(seed: int) -> list[str]:
-    """Returns the programs in an order that rotates from round to round."""
+    """Return the programs in an order that rotates from round to round."""
     names = list(PROGRAMS)
     return names[seed % 5 :] + names[: seed % 5]
 

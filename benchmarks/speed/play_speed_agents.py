@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,13 +20,15 @@ from agent.command_line.ranges import COUNT, SEED
 from agent.gym_remote.client import GymRemoteClient
 from agent.gym_remote.messages import TimestepTimeoutError
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import select
+from arena.environment.levels import select_one
 from arena.server.monitor import Monitor
 
 
 @dataclass(frozen=True)
 class Options:
     """Run one of the programs that the agent is compared with."""
+
+    extra: ClassVar[str] = "train"
 
     program: str = option("name of the program", positional=True, choices=("bare", "null", "eager"))
     level: str = option("level of `bare`", "airstriker")
@@ -51,7 +54,7 @@ def main() -> None:
 
 def play_bare(options: Options) -> None:
     """Step the contest's environment in process, without pressing buttons."""
-    env = ContestEnv(select(options.level)[0], seed=options.seed)
+    env = ContestEnv(select_one(options.level), seed=options.seed)
     monitor = Monitor(options.monitor_dir)
     buttons = np.zeros(12, np.uint8)
     done = True

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -54,6 +54,8 @@ TARGETS = {
 @dataclass(frozen=True)
 class Options:
     """Measure the report and the tuner on a generated run of the contest's length."""
+
+    extra: ClassVar[str] = "dev"
 
     steps: int = option("timesteps of each level", 1_000_000, within=COUNT)
     levels: int = option("number of levels, 1 to 11", 11, within=(1, 11))
@@ -133,7 +135,7 @@ def make_run(folder: Path, options: Options) -> int:
 
 
 def long_level(level: Level, number: int, steps: int, movies: dict[str, bytes]) -> MadeLevel:
-    """Returns a level with episodes over the whole budget, of realistic lengths."""
+    """Return a level with episodes over the whole budget, of realistic lengths."""
     random = np.random.default_rng(number + 1)
     lengths = random.lognormal(np.log(USUAL_STEPS), 0.8, steps // LEAST_STEPS)
     lengths = lengths.clip(LEAST_STEPS, MOST_STEPS).astype(int)
@@ -157,7 +159,7 @@ def long_level(level: Level, number: int, steps: int, movies: dict[str, bytes]) 
 
 
 def record(level: Level, folder: Path) -> bytes:
-    """Returns the movie of a player that runs right and left and jumps."""
+    """Return the movie of a player that runs right and left and jumps."""
     env = ContestEnv(level, seed=1, movies=folder)
     try:
         env.reset()
@@ -211,7 +213,7 @@ def watching_memory(pid: int, cost: Cost) -> Iterator[None]:
 
 
 def family(pid: int) -> list[int]:
-    """Returns the ids of a process and of all its descendants that still run."""
+    """Return the ids of a process and of all its descendants that still run."""
     found = [pid]
     for one in found:  # the list grows during the loop
         try:
@@ -223,7 +225,7 @@ def family(pid: int) -> list[int]:
 
 
 def proportional_memory(pid: int) -> int:
-    """Returns the proportional set size of a process in bytes; 0 if it has ended."""
+    """Return the proportional set size of a process in bytes; 0 if it has ended."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -237,12 +239,10 @@ def open_page(page: Path, openings: int) -> dict[str, Any]:
     """Open the page in Chromium; return the seconds to its load event with the first plots.
 
     Raises:
-        UserError: Chromium or its driver is missing.
+        UserError: Chromium is missing.
     """
-    try:
-        from playwright.sync_api import sync_playwright  # part of the extra `dev`
-    except ImportError:
-        raise UserError("playwright opens the page: pip install playwright") from None
+    from playwright.sync_api import sync_playwright  # --help does not need it
+
     if not CHROMIUM.exists():
         raise UserError(f"there is no {CHROMIUM}: run `make chromium`")
     seconds, processor = [], []

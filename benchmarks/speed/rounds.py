@@ -14,23 +14,23 @@ Round = Mapping[str, float]  # program -> steps/s, or another number
 
 
 def medians(rounds: Sequence[Round]) -> dict[str, float]:
-    """Returns the median over the rounds for each program."""
+    """Return the median over the rounds for each program."""
     return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
 
 
 def median_ratio(rounds: Sequence[Round], pair: str) -> float:
-    """Returns the median over the rounds of `above / below`, with three decimals."""
+    """Return the median over the rounds of `above / below`, with three decimals."""
     return round(statistics.median(ratios(rounds, pair)), 3)
 
 
 def ratios(rounds: Sequence[Round], pair: str) -> list[float]:
-    """Returns `above / below` of each round."""
+    """Return `above / below` of each round."""
     above, below = pair.split(" / ")
     return [one[above] / one[below] for one in rounds]
 
 
 def ratio_text(measured: Mapping[str, Any], pair: str) -> str:
-    """Returns a ratio as text: `0.83 of bare (0.71 to 0.86)`, the median, lowest and highest.
+    """Return a ratio as text: `0.83 of bare (0.71 to 0.86)`, the median, lowest and highest.
 
     Args:
         measured: result with `steps_per_second`, the rounds, and `median_ratios` by pair.

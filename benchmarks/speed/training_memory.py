@@ -27,7 +27,7 @@ CMA_PARAMETERS, CMA_POPULATION, CMA_GENERATIONS = 9_000, 80, 5
 def memory_over_generations(
     folder: Path, networks: Path, level: Level, generations: int
 ) -> dict[str, Any]:
-    """Returns the resident MiB of the driver and of two workers, over generations of evolution."""
+    """Return the resident MiB of the driver and of two workers, over generations of evolution."""
     options = evolve.Options(
         vision=folder,
         memory=folder,
@@ -61,7 +61,7 @@ def memory_over_generations(
 
 
 def cma_memory() -> dict[str, Any]:
-    """Returns the peak resident MiB of a process that only runs CMA-ES, at the contest's size."""
+    """Return the peak resident MiB of a process that only runs CMA-ES, at the contest's size."""
     with Pool(Cma, 1) as pool:
         ((_, figures),) = pool.run([CMA_GENERATIONS])
     return figures
@@ -88,7 +88,7 @@ class Cma:
 
 
 def peak_mib() -> float:
-    """Returns the peak resident memory of this process.
+    """Return the peak resident memory of this process.
 
     It is not read with getrusage: on Linux that includes the parent's memory at the start.
     """
@@ -97,6 +97,6 @@ def peak_mib() -> float:
 
 
 def resident_mib(process: int) -> float:
-    """Returns the present resident memory of a process."""
+    """Return the present resident memory of a process."""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return round(pages * resource.getpagesize() / 2**20, 1)

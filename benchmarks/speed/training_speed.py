@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from agent.world_model.controller import n_parameters
 from agent.world_model.packed_model import PRESETS, ModelSpec
 from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
-from arena.environment.levels import Level, select
+from arena.environment.levels import Level, select_one
 from arena.workers.pool import Pool
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.speed.rounds import median_ratio, medians, ratio_text
@@ -71,6 +71,8 @@ EpisodeTask = tuple[int, Level, int]  # number, level, seed
 class Options:
     """Measure speed and memory of the training stages."""
 
+    extra: ClassVar[str] = "train"
+
     level: str = option("level that is played", "PangolinDash-Genesis:MeadowZone.Act1")
     steps: int = option("agent steps of an episode", 400, within=COUNT)
     episodes: int = option("episodes of each worker in a measurement", 3, within=COUNT)
@@ -96,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.show:
         show_measured(options.out, TABLE, table)
         return
-    level = select(options.level)[0]
+    level = select_one(options.level)
     check_available(level)
     result = measure(level, options)
     write_measured(options.out, result)
@@ -104,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """Returns the result as Markdown: speed of the stages that play, speed of V and M, memory."""
+    """Return the result as Markdown: speed of the stages that play, speed of V and M, memory."""
     rows = []
     for pair in TARGETS:
         name = pair.split(" / ")[0]
@@ -114,7 +116,7 @@ def table(result: Mapping[str, Any]) -> str:
     head = ["stage", f"steps/s (median of {len(result['steps_per_second'])})"]
     play = markdown_table([*head, "median ratio (lowest to highest)", "target"], rows)
     learning = markdown_table(
-        ["preset", "device", "V trains, frames/s", "M trains, frames/s"],
+        ["preset", "device", "training of V, frames/s", "training of M, frames/s"],
         [
             [
                 f"`{row['preset']}`",
@@ -137,7 +139,7 @@ def table(result: Mapping[str, Any]) -> str:
 
 
 def measure(level: Level, options: Options) -> dict[str, Any]:
-    """Returns the whole result."""
+    """Return the whole result."""
     from benchmarks.speed.learning_speed import learning_speeds
 
     load = round(os.getloadavg()[0], 1)  # load of other programs
@@ -178,7 +180,7 @@ def measure(level: Level, options: Options) -> dict[str, Any]:
 
 
 def play_all(folder: Path, networks: Path, level: Level, options: Options) -> dict[str, float]:
-    """Returns the steps/s of the emulator, of collecting and of evolving, measured in turn."""
+    """Return the steps/s of the emulator, of collecting and of evolving, measured in turn."""
     with tempfile.TemporaryDirectory(dir=folder) as data:
         create_dataset(Path(data))
         player = functools.partial(Evolve, networks, options.steps)
@@ -198,7 +200,7 @@ def play_all(folder: Path, networks: Path, level: Level, options: Options) -> di
 def steps_per_second(
     make: Callable[[], Callable[[EpisodeTask], int]], level: Level, episodes: int, workers: int
 ) -> float:
-    """Returns the steps/s of all workers together; each first plays one episode as warm-up."""
+    """Return the steps/s of all workers together; each first plays one episode as warm-up."""
     tasks = [(number, level, number + 1) for number in range(workers * (episodes + 1))]
     with Pool(make, workers) as pool:
         for _ in pool.run(tasks[:workers]):

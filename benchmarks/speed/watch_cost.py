@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def chosen(options: Options) -> list[str]:
-    """Returns the names of the played levels, one for each worker."""
+    """Return the names of the played levels, one for each worker."""
     levels = select(options.levels)[: options.workers]
     if len(levels) < options.workers:
         raise UserError(
@@ -101,7 +101,7 @@ def chosen(options: Options) -> list[str]:
 
 
 def ratio(rounds: list[dict[str, dict[str, float]]], pair: str, name: str) -> float:
-    """Returns the median, over the rounds, of one mode's value divided by another mode's."""
+    """Return the median, over the rounds, of one mode's value divided by another mode's."""
     above, below = pair.split(" / ")
     return round(statistics.median(one[above][name] / one[below][name] for one in rounds), 4)
 
@@ -199,7 +199,7 @@ def reading(address: str) -> Iterator[PageReader]:
 
 
 def speed_of(path: Path) -> float:
-    """Returns the steps/s of a level without its first 1,000 steps."""
+    """Return the steps/s of a level without its first 1,000 steps."""
     with path.open() as file:
         rows = [(int(row["l"]), float(row["t"])) for row in csv.DictReader(file)]
     (first_steps, first_seconds), (last_steps, last_seconds) = rows[0], rows[-1]

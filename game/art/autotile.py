@@ -37,7 +37,7 @@ DECOR_ODDS = 5  # one in this number of free positions gets a decoration
 
 
 def _noise(rows: int, columns: int, seed: int) -> npt.NDArray[np.uint32]:
-    """Return (rows, columns) pseudo-random numbers 0-65535 that depend on place and seed only."""
+    """Return (rows, columns) pseudo-random numbers 0-65535; position and seed determine them."""
     y, x = np.indices((rows, columns), dtype=np.uint64)
     value = x * np.uint64(0x9E3779B1) ^ y * np.uint64(0x85EBCA77) ^ np.uint64(seed * 0xC2B2AE3D)
     value = (value ^ value >> np.uint64(15)) * np.uint64(0x2C1B3C6D) & np.uint64(0xFFFFFFFF)
@@ -101,7 +101,7 @@ def _limited(cells: dict[int, Picture], limit: int, zone: ZoneArt, what: str) ->
 def _choose_solid(
     cells: Picture, noise: npt.NDArray[np.uint32], covered: npt.NDArray[np.bool_]
 ) -> Picture:
-    """Replace SOLID by edges, corners and fills that match its four neighbours."""
+    """Replace each SOLID cell by an edge, corner or fill that matches its four neighbours."""
     opened = np.pad(~covered, 1, constant_values=False)
     up, down = opened[:-2, 1:-1], opened[2:, 1:-1]
     left, right = opened[1:-1, :-2], opened[1:-1, 2:]

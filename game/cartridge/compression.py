@@ -23,8 +23,8 @@ def compress(data: bytes, stride: int) -> bytes:
     seen: dict[bytes, list[int]] = {}
     at = 0
     while at < len(data):
-        places = seen.get(data[at : at + 3], [])
-        start, length = _best_match(data, at, [*places[-4:], at - 1, at - stride, at - 8 * stride])
+        starts = seen.get(data[at : at + 3], [])
+        start, length = _best_match(data, at, [*starts[-4:], at - 1, at - stride, at - 8 * stride])
         if length < 4:
             literals.append(data[at])
             length = 1
@@ -33,8 +33,8 @@ def compress(data: bytes, stride: int) -> bytes:
         else:
             _flush(out, literals)
             out += bytes([128 + length - 3]) + struct.pack(">H", at - start)
-        for place in range(at, at + length, 1 if length < 16 else 4):
-            seen.setdefault(data[place : place + 3], []).append(place)
+        for known in range(at, at + length, 1 if length < 16 else 4):
+            seen.setdefault(data[known : known + 3], []).append(known)
         at += length
     _flush(out, literals)
     return bytes(out) + b"\0"
@@ -47,16 +47,16 @@ def _flush(out: bytearray, literals: bytearray) -> None:
         literals.clear()
 
 
-def _best_match(data: bytes, at: int, places: Sequence[int]) -> tuple[int, int]:
+def _best_match(data: bytes, at: int, starts: Sequence[int]) -> tuple[int, int]:
     best, length = 0, 0
-    for place in places:
+    for start in starts:
         longer = length + 1
-        if not (0 <= place < at and at - place < 65536):
+        if not (0 <= start < at and at - start < 65536):
             continue
-        if data[place : place + longer] == data[at : at + longer]:
-            common = _common(data, place, at)
+        if data[start : start + longer] == data[at : at + longer]:
+            common = _common(data, start, at)
             if common > length:
-                best, length = place, common
+                best, length = start, common
     return best, length
 
 

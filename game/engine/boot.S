@@ -106,7 +106,7 @@ horizontal:
         rte
 
 | void sleep_while(volatile u16 *variable, u16 value): until an interrupt changes the variable. The
-| emulator skips the cycles; interrupts are off between the look and the stop, so none is missed.
+| emulator skips these cycles. Interrupts are off between the test and the stop, so none is missed.
         .globl  sleep_while
 sleep_while:
         movea.l 4(%sp), %a0

@@ -2,7 +2,7 @@
 #include "state.h"
 
 #define REACH 76
-#define ANGLE_PER_SPEED 163 /* 65536 * 256 / (2 pi 64 * 256): angle for a whole pixel of way */
+#define ANGLE_PER_SPEED 163 /* 65536 * 256 / (2 pi 64 * 256): angle for a whole pixel along the path */
 
 static const struct packed_ring *near_loop(u16 *number)
 {

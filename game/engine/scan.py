@@ -7,6 +7,7 @@ two; it returns wrong data without an error.
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -40,10 +41,15 @@ def problems(listing: str) -> list[str]:
 
 def main() -> int:
     """Scan the listing named on the command line; print faulty lines, and return 1 if any."""
-    listing = Path(sys.argv[1]).read_text()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("listing", type=Path, help="listing that `objdump -d` printed")
+    path = parser.parse_args().listing
+    try:
+        listing = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        parser.error(f"{path} can't be read: {error}")
     if not any(LINE.match(line) for line in listing.splitlines()):
-        print(f"error: {sys.argv[1]} is not an objdump listing", file=sys.stderr)
-        return 2
+        parser.error(f"{path} is not an objdump listing")
     found = problems(listing)
     for line in found:
         print(line, file=sys.stderr)

@@ -73,7 +73,7 @@ def finish(
         name: name of the level's state.
         end_column: column of the end post.
         roof: whether the level is a cave.
-        water_row: row of the water line, from the floor of the start, or None.
+        water_row: row of the water line, counted from the floor of the start, or None.
 
     Raises:
         GeometryError: the level breaks a limit of the format, or its geometry is wrong.
@@ -164,7 +164,7 @@ def _check_crowd(objects: Sequence[Obj], name: str) -> None:
 def _extent(
     canvas: Canvas, cells: Picture, floor: Picture, water_row: int | None
 ) -> tuple[int, int]:
-    """Return the first row to keep and the row behind the last, from the floor of the start."""
+    """Return the first row to keep and the row behind the last one, from the start's floor."""
     ground = floor[floor < NO_GROUND]
     used = np.flatnonzero((cells != Cell.EMPTY).any(axis=1)) - ORIGIN
     top = int(used[0]) - AIR_ROWS
@@ -184,7 +184,7 @@ def _roof(canvas: Canvas, cells: Picture) -> int:
         used = np.flatnonzero(cells[:, column] != Cell.EMPTY)
         row = (
             int(used[0]) - ORIGIN if used.size else first[-1]
-        )  # over a pit: as in the column before
+        )  # over a pit: the same as in the column before
         first.append(canvas.sealed.get(column, row))
     free = np.minimum(np.array(first) - ROOF_ROWS, np.array(canvas.ceiling[:columns]))
     padded = np.pad(free, ROOF_REACH, mode="edge")

@@ -165,7 +165,11 @@ def _compose(canvas: Canvas, grammar: Grammar) -> None:
 
 
 def _draw(canvas: Canvas, grammar: Grammar, weights: Mapping[str, float]) -> bool:
-    """Draw one of the segments; if none fits, one that moves the floor, and return False."""
+    """Draw a segment; if none of the given ones fits, draw one that moves the floor.
+
+    Returns:
+        Whether one of the given segments fits.
+    """
     canvas.trend = -1 if canvas.row > grammar.low - 5 else 1 if canvas.row < 6 - grammar.high else 0
     fitting = _fitting(canvas, grammar, weights)
     name = _choose(canvas, fitting or {_correction(canvas, grammar): 1.0})
@@ -179,7 +183,7 @@ def _draw(canvas: Canvas, grammar: Grammar, weights: Mapping[str, float]) -> boo
 
 
 def _correction(canvas: Canvas, grammar: Grammar) -> str:
-    """Choose a segment that moves the floor where no other fits: usually down."""
+    """Choose a segment that moves the floor, usually down, where no other segment fits."""
     too_high = canvas.row < (grammar.low - grammar.high) // 2
     if not too_high:
         canvas.trend = -1
@@ -210,7 +214,7 @@ def _fitting(canvas: Canvas, grammar: Grammar, weights: Mapping[str, float]) -> 
 
 
 def _choose(canvas: Canvas, weights: Mapping[str, float]) -> str:
-    """Draw a name by weight; sorted, so that the order of the table does not matter."""
+    """Draw a name by weight; names are sorted, so that the order of the table does not matter."""
     at = canvas.rng.random() * sum(weights.values())
     for name in sorted(weights):
         at -= weights[name]

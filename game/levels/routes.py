@@ -1,4 +1,4 @@
-"""The file of routes beside a game's ROM: where each level starts and which waypoints lead through.
+"""The file of routes beside a game's ROM: each level's start, and the waypoints through it.
 
 The planner follows these routes, and a rebuild reads from them how each level was generated.
 """

@@ -19,6 +19,7 @@ import stable_retro
 from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, register_integration
+from arena.environment.recording import reserve_movie
 from game.ram import RAM, RAM_BASE
 
 FRAME_SKIP = 4
@@ -92,7 +93,7 @@ class Emulator:
             folder: folder that contains the game's integration folder.
             game: name of the game.
             state: name of the level's state.
-            record: folder for .bk2 movies; each reset begins one.
+            record: folder for .bk2 movies; each reset begins one. None is overwritten.
 
         Raises:
             LevelError: the game, the state or the scenario is missing.
@@ -114,6 +115,7 @@ class Emulator:
 
     def reset(self) -> PlayerState:
         """Restart the level, as at the beginning of an episode."""
+        reserve_movie(self.env)
         self.env.reset()
         return self.player_state()
 

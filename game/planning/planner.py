@@ -24,7 +24,7 @@ STEP_COST = 3.0  # for each step since the start
 TRY_COST = 14.0  # for each macro-action tried
 VISIT_COST = 2.0  # for each try made from about the same position
 SPEED_BONUS = 0.05  # for each unit of speed towards the next waypoint
-PLATFORM_BONUS = 200.0  # for standing on a platform: about the cost of one period of it
+PLATFORM_BONUS = 200.0  # for standing on a platform: about the cost of one period of its movement
 
 MAX_BEHIND = 2400.0  # pixels behind the best node at which a node is dropped
 MAX_NODES = 12_000  # upper limit of open nodes

@@ -16,6 +16,7 @@ from pathlib import Path
 from agent.command_line import option, parse, run
 from agent.command_line.ranges import SECONDS
 from agent.errors import UserError
+from arena.environment.level_names import find_level
 from game.levels.routes import ROUTES_FILE, Route, read_routes
 from game.planning.emulator import Emulator
 from game.planning.movies import record
@@ -56,18 +57,20 @@ def find_game(folder: Path, name: str) -> Path:
     return folder / games[0]
 
 
-def select_levels(known: Iterable[str], names: str) -> list[str]:
-    """Return the levels named in a list separated by commas; all levels for an empty list.
+def select_levels(game: str, known: Iterable[str], names: str) -> list[str]:
+    """Return the levels of a game that are named in a list; all levels for an empty list.
+
+    Args:
+        game: name of the game.
+        known: names of its levels' states.
+        names: levels separated by commas, named as for `arena.environment.levels.select`.
 
     Raises:
-        SolveError: a level does not exist.
+        LevelError: a level does not exist.
     """
-    known = list(known)
-    selected = [name.strip() for name in names.split(",") if name.strip()] or known
-    for name in selected:
-        if name not in known:
-            raise SolveError(f"no level is called {name!r}; the levels are {', '.join(known)}")
-    return selected
+    levels = {f"{game}:{state}": state for state in known}
+    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    return [levels[find_level(name, levels)] for name in chosen] or list(levels.values())
 
 
 def solve(emulator: Emulator, state: bytes, route: Route, seconds: float) -> SearchResult:
@@ -76,15 +79,29 @@ def solve(emulator: Emulator, state: bytes, route: Route, seconds: float) -> Sea
     return plan(emulator, route.start, route.waypoints, seconds)
 
 
+def _make_folder(out: Path, names: Iterable[str]) -> None:
+    """Create the folder of the movies.
+
+    Raises:
+        SolveError: it can't be created, or contains a movie of one of the levels already.
+    """
+    if existing := [name for name in names if (out / f"{name}.bk2").exists()]:
+        raise SolveError(f"--out {out} contains {existing[0]}.bk2 already: give another folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SolveError(f"--out {out} can't be created: {error.strerror}") from None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Solve the levels; return 0 if all are solved."""
     options = parse(Options, argv, prog="python -m game.planning.solve")
     folder = find_game(options.folder, options.game)
     routes = read_routes(folder)
-    names = select_levels(routes, options.levels)
+    names = select_levels(folder.name, routes, options.levels)
     out = Path(options.out) if options.out else None
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        _make_folder(out, names)
     emulator = Emulator(options.folder, folder.name, names[0])
     solved, returns = 0, []
     for name in names:

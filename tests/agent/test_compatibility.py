@@ -1,19 +1,26 @@
-"""The module gym_remote for agents of 2018: its interface, its errors, and an old Python."""
+"""The modules gym_remote and gym for agents of 2018: interface, errors, and an old Python."""
 
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from agent.compatibility.gym_remote import client, exceptions, spaces
+import agent.compatibility
+from agent.compatibility import gym
+from agent.compatibility.gym import spaces
+from agent.compatibility.gym_remote import exceptions
 from agent.compatibility.gym_remote.client import RemoteEnv
 from tests.helpers.served_game import SHAPE, Running
 
-SOURCES = sorted(Path(client.__file__).parent.glob("*.py"))
+FOLDER = Path(agent.compatibility.__file__).parent
+SOURCES = sorted(FOLDER.rglob("*.py"))
 
 
 @pytest.fixture
@@ -22,7 +29,7 @@ def base(tmp_path: Path) -> Path:
 
 
 def test_an_agent_plays_until_the_budget_is_used(base: Path) -> None:
-    running = Running(base, timestep_limit=8)
+    running = Running(base, timesteps=8)
     env = RemoteEnv(str(base))
     assert (env.action_space.n, env.action_space.shape) == (12, (12,))
     assert env.observation_space.shape == SHAPE
@@ -50,6 +57,8 @@ def test_a_reset_in_mid_episode_is_refused(base: Path) -> None:
     env.step([0] * 12)
     with pytest.raises(exceptions.ResetError, match="mid-episode"):
         env.reset()
+    with pytest.raises(exceptions.ResetError, match="refuses every request"):
+        env.step([0] * 12)
     env.close()
     env.close()
     running.result()
@@ -105,11 +114,69 @@ def test_random_actions_repeat_with_a_seed(monkeypatch: pytest.MonkeyPatch) -> N
     assert all(action in first for action in drawn) and [2] * 12 not in first
     monkeypatch.setenv("SEED", "3")
     assert spaces.MultiBinary(12).sample().tolist() != drawn[0].tolist()
-    box = spaces.Box((2, 3))
+    box = spaces.Box(0, 255, (2, 3), np.uint8)
     assert (box.low.max(), box.high.min(), box.dtype) == (0, 255, np.uint8)
+    assert np.zeros((2, 3)) in box and np.full((2, 3), 256) not in box and np.zeros(3) not in box
+    few = spaces.Discrete(3)
+    assert {few.sample() for _ in range(50)} == {0, 1, 2}
+    assert 2 in few and 3 not in few and 0.5 not in few
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=[source.name for source in SOURCES])
+class FewActions(gym.ActionWrapper):
+    """As the contest's agents had one: an action is one of a few combinations of buttons."""
+
+    def __init__(self, env: gym.Env) -> None:
+        super().__init__(env)
+        self.action_space = spaces.Discrete(2)
+
+    def action(self, action: int) -> list[int]:
+        return [0] * 7 + [action] + [0] * 4
+
+
+class SmallRewards(gym.RewardWrapper):
+    def reward(self, reward: float) -> float:
+        return reward * 0.01
+
+
+class FirstPixel(gym.ObservationWrapper):
+    def observation(self, observation: np.ndarray) -> int:
+        return int(observation[0, 0, 0])
+
+
+def test_wrappers_change_actions_rewards_and_observations(base: Path) -> None:
+    running = Running(base)
+    inner = RemoteEnv(str(base))
+    env = FirstPixel(SmallRewards(FewActions(inner)))
+    assert env.unwrapped is inner and env.action_space.n == 2
+    assert env.observation_space.shape == SHAPE
+    assert env.reset() == 1
+    assert env.step(1) == (2, 1.28, False, {})
+    assert running.env.actions == [[7]]
+    env.close()
+    running.result()
+
+
+# Runs `import gym` with the folder before a folder that is empty, or contains a gym.
+WHICH_GYM = "import gym; from gym import spaces; print(gym.__file__, hasattr(spaces, 'REAL'))"
+
+
+@pytest.mark.parametrize("installed", ["nothing", "a folder", "gym"])
+def test_an_installed_gym_is_used(tmp_path: Path, installed: str) -> None:
+    if installed != "nothing":
+        (tmp_path / "gym").mkdir()
+    if installed == "gym":
+        (tmp_path / "gym" / "__init__.py").touch()
+        (tmp_path / "gym" / "spaces.py").write_text("REAL = True")
+    path = os.pathsep.join([str(FOLDER), str(tmp_path)])
+    found = subprocess.run(
+        [sys.executable, "-c", WHICH_GYM], capture_output=True, text=True, env={"PYTHONPATH": path}
+    )
+    is_real = installed == "gym"
+    folder = tmp_path if is_real else FOLDER
+    assert found.stdout.split() == [f"{folder}/gym/__init__.py", str(is_real)], found.stderr
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=[str(file.relative_to(FOLDER)) for file in SOURCES])
 def test_it_runs_with_an_old_python_and_without_this_project(source: Path) -> None:
     """As in an environment with TensorFlow 1, where an agent may itself be called agent.py."""
     tree = ast.parse(source.read_text(encoding="utf-8"), feature_version=(3, 6))

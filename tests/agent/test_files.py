@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.files import sha256, write_atomically
+from agent.files import replacing_folder, sha256, write_atomically
 
 
 def test_a_file_is_written_and_replaced_without_leftovers(tmp_path: Path) -> None:
@@ -44,6 +44,19 @@ def test_a_file_system_without_modes_is_written(
     monkeypatch.setattr(os, "chmod", refuse)
     write_atomically(tmp_path / "state", b"new")
     assert (tmp_path / "state").read_bytes() == b"new"
+
+
+def test_a_folder_is_replaced_only_by_a_complete_one(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    for content in ("old", "new"):
+        with replacing_folder(folder) as building:
+            (building / content).touch()
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    with pytest.raises(OSError, match="No space left"), replacing_folder(folder) as building:
+        (building / "partial").touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_sha256_equals_hashlib(tmp_path: Path) -> None:

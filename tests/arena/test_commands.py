@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def start() -> Iterator[Start]:
 
 
 def serve(start: Start, base: Path, *more: object) -> subprocess.Popen[str]:
-    return start("serve", LEVEL.game, LEVEL.state, "--socket-dir", base, *more)
+    return start("serve", LEVEL.name, "--socket-dir", base, *more)
 
 
 def test_a_served_level_plays_as_a_local_one(start: Start, base: Path, tmp_path: Path) -> None:
@@ -85,6 +86,26 @@ def test_a_served_level_plays_as_a_local_one(start: Start, base: Path, tmp_path:
     assert [float(row.split(",")[0]) for row in rows] == returns[:-1]
     assert len(list((tmp_path / "movies").iterdir())) == len(returns)
     assert not list(base.iterdir())
+
+
+def test_a_second_session_overwrites_nothing(start: Start, base: Path, tmp_path: Path) -> None:
+    for session in (1, 2):
+        more = ["--movies", tmp_path / "movies", "--monitor-dir", tmp_path / str(session)]
+        process = serve(start, base, "--timestep-limit", 5, *more)
+        with closing(GymRemoteClient.connect(base, 60)) as env, suppress(TimestepTimeoutError):
+            env.reset()
+            while True:
+                env.step(np.zeros(12, np.uint8))
+        process.communicate(timeout=20)
+        written = {path.name: path.read_bytes() for path in (tmp_path / "movies").iterdir()}
+        assert len(written) == session and all(written.values())
+        if session == 1:
+            first = written
+    assert first.items() <= written.items()
+    process = serve(start, base, "--monitor-dir", tmp_path / "1")
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 2 and stderr.count("\n") == 1
+    assert "contains the monitor.csv of another session" in stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -140,13 +161,14 @@ def test_a_failed_run_is_reported_in_one_line(start: Start, base: Path) -> None:
     [
         (["play"], "'play' is not a command: use serve, roms, levels"),
         (["sreve"], "'sreve' is not a command: did you mean serve?"),
-        (["serve"], "arguments are required: GAME, STATE"),
-        (["serve", "Airstriker-Genesis-v0", "Level9"], "did you mean Level1?"),
-        (["serve", "Airstrikr", "Level1"], "no game is called 'Airstrikr'"),
-        (["serve", "Airstriker-Genesis-v0", "Level1", "--speed", "9"], "--speed"),
-        (["serve", "Airstriker-Genesis-v0", "Level1", "--seed", "-1"], "--seed is -1"),
-        (["serve", "Airstriker-Genesis-v0", "Level1", "--timestep-limit", "0"], "limit is 0"),
-        (["serve", "SonicTheHedgehog-Genesis-v0", "GreenHillZone.Act1"], "no ROM of Sonic"),
+        (["serve"], "arguments are required: LEVEL"),
+        (["serve", "Airstriker-Genesis-v0:Level9"], "did you mean Level1?"),
+        (["serve", "Airstrikr:Level1"], "no game is called 'Airstrikr'"),
+        (["serve", "airstriker", "--speed", "9"], "--speed"),
+        (["serve", "airstriker", "--seed", "-1"], "--seed is -1"),
+        (["serve", "airstriker", "--timestep-limit", "0"], "limit is 0"),
+        (["serve", "SonicTheHedgehog:GreenHillZone.Act1"], "no ROM of Sonic"),
+        (["serve", "sonic-final"], "'sonic-final' names 11 levels: name one, as in Sonic"),
         (["levels", "a", "b"], "unrecognized arguments: b"),
     ],
 )
@@ -208,3 +230,17 @@ def test_the_level_sets_are_listed(
     monkeypatch.setattr(sys, "argv", ["arena", "levels", "Airstriker-Genesis-v0:Level1"])
     assert main() == 0
     assert "Airstriker-Genesis-v0:Level1  [scenario]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "module", ["arena.server.process", "arena.evaluation.supervisor", "arena.replay.render_episode"]
+)
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("--nothing", 2), ("no JSON", 2)])
+def test_processes_that_an_evaluation_starts_explain_themselves(
+    module: str, argument: str, code: int
+) -> None:
+    command = [sys.executable, "-m", module, argument]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code and "Traceback" not in done.stderr
+    shown = done.stderr if code else done.stdout
+    assert shown.startswith("usage: ") and ("error: " in shown) == bool(code)

@@ -1,50 +1,99 @@
-"""Baselines through the socket press the same buttons as without it."""
+"""Baselines through the socket press the same buttons as without it; the learning ones learn."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.command_line import extras
 from agent.errors import UserError
-from arena.evaluation.agents import BASELINES
+from arena.evaluation.agents import AgentError, AgentOptions
+from arena.evaluation.baseline_agents import BASELINES, LEARNING, BaselineAgent
 from arena.server.monitor import Monitor
-from baselines import __main__ as program
-from baselines.__main__ import BaselineOptions
+from baselines.jerk import Jerk
+from baselines.jerk_mutating import JerkMutating
+from baselines.simple_agents import hold_right, play_policy, random_buttons
 from benchmarks.scores.baseline_plays import BudgetSpentError, CountedEnv
 from tests.helpers.served_game import CountingEnv, Running
 
 BUDGET_STEPS = 300
+PLAYS: dict[str, Callable[[Any], None]] = {
+    "random": lambda env: play_policy(random_buttons, env, 5),
+    "right": lambda env: play_policy(hold_right, env, 5),
+    "jerk": lambda env: Jerk(env, BUDGET_STEPS, 5).run(),
+    "jerk_mutating": lambda env: JerkMutating(env, BUDGET_STEPS, 5).run(),
+}
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["baselines", *arguments])
-    program.main()
+def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    importlib.import_module(f"baselines.{name}").main()
 
 
-@pytest.mark.parametrize("name", BASELINES)
+def test_every_baseline_is_a_program() -> None:
+    assert set(PLAYS) | set(LEARNING) == set(BASELINES)
+
+
+@pytest.mark.parametrize("name", PLAYS)
 def test_the_socket_changes_nothing(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = Running(tmp_path / "sock", timestep_limit=BUDGET_STEPS)
-    (_, baseline) = BASELINES[name][0].split()
+    served = Running(tmp_path / "sock", timesteps=BUDGET_STEPS)
     budget = ["--budget-steps", str(BUDGET_STEPS)]
-    run(monkeypatch, baseline, "--socket-dir", str(tmp_path / "sock"), "--seed", "5", *budget)
+    run(monkeypatch, name, "--socket-dir", str(tmp_path / "sock"), "--seed", "5", *budget)
     assert served.result().timesteps == BUDGET_STEPS
 
     alone: Any = CountingEnv()
-    counted = CountedEnv(alone, Monitor(None), BUDGET_STEPS)
     with contextlib.suppress(BudgetSpentError):
-        program.play(BaselineOptions(baseline, budget_steps=BUDGET_STEPS, seed=5), counted)
+        PLAYS[name](CountedEnv(alone, Monitor(None), BUDGET_STEPS))
     assert served.env.actions == alone.actions
     assert len(alone.actions) == BUDGET_STEPS * 4 // 5
 
 
-def test_mistakes_give_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="invalid choice: 'jerkk'"):
-        run(monkeypatch, "jerkk")
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_learning_agent_updates_and_plays_the_whole_budget(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = Running(tmp_path / "sock", timesteps=120)
+    sizes = ["--rollout-steps", "32", "--minibatches", "2", "--epochs", "1"]
+    run(monkeypatch, name, "--socket-dir", str(tmp_path / "sock"), *sizes, "--budget-steps", "120")
+    assert served.result().timesteps == 120
+    assert len({bytes(action) for action in served.env.actions}) > 2
+    assert "does not learn" not in capsys.readouterr().err
+
+
+def test_a_budget_shorter_than_an_update_is_said_and_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = Running(tmp_path / "sock", timesteps=40)
+    run(monkeypatch, "ppo2", "--socket-dir", str(tmp_path / "sock"), "--budget-steps", "40")
+    assert served.result().timesteps == 40
+    assert "fewer than the 4,096 before the first update" in capsys.readouterr().err
+
+
+def test_mistakes_give_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--seed.* is 0"):
         run(monkeypatch, "jerk", "--seed", "0")
+    with pytest.raises(AgentError, match="'jerkk'.*jerk_mutating"):
+        BaselineAgent("jerkk", AgentOptions(100, None, None)).check()
+    Running(tmp_path / "sock", timesteps=40)
+    with pytest.raises(UserError, match="rollout_steps is 33.*8 minibatches"):
+        run(
+            monkeypatch,
+            "ppo2",
+            *("--socket-dir", str(tmp_path / "sock"), "--rollout-steps", "33"),
+        )
+
+
+def test_a_learning_agent_without_its_packages_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extras, "_is_installed", lambda package: package != "stable-baselines3")
+    with pytest.raises(UserError, match=r"stable-baselines3.*\[baselines\]"):
+        BaselineAgent("ppo2", AgentOptions(100, None, None)).check()

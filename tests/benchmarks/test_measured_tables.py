@@ -74,7 +74,7 @@ def plays(name: str) -> contest_plays.ContestPlays:
 
 
 def plain(benchmark: Any) -> Callable[[], Mapping[str, str]]:
-    """Returns the table of a benchmark whose JSON file is its result."""
+    """Return the table of a benchmark whose JSON file is its result."""
     path = RESULTS / f"{benchmark.__name__.rpartition('.')[2]}.json"
     return lambda: {benchmark.TABLE: benchmark.table(read_measured(path))}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,44 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="contains other files"):
         build.main(["--out", str(tmp_path)])
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_another_game_is_replaced_only_if_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "fresh levels"
+
+    def build_fake(folder: Path, game: str, chosen: object, movies: Path) -> None:
+        assert folder != out  # an interrupted build leaves the earlier game alone
+        (folder / game).mkdir()
+        movies.mkdir()
+        if game == "Broken-Genesis":
+            raise BuildError("no level")
+
+    monkeypatch.setattr(build, "build", build_fake)
+    command = ["--levels", "2", "--out", str(out)]
+    assert build.main([*command, "--seed", "7"]) == 0
+    settings = json.loads((out / "build.json").read_text())
+    assert settings["seed"] == 7 and settings["levels"] == 2
+    with pytest.raises(UserError, match=r"another game \(seed: 7 -> 8\): .* --replace") as error:
+        build.main([*command, "--seed", "8"])
+    assert "\n" not in str(error.value)
+    assert json.loads((out / "build.json").read_text()) == settings
+    printed = capsys.readouterr().out
+    assert printed.endswith(f"run --levels '{out}'\n")
+    assert build.main([*command, "--seed", "7"]) == 0
+    assert "built earlier with the same options" in capsys.readouterr().out
+    with pytest.raises(BuildError, match="no level"):
+        build.main([*command, "--game", "Broken-Genesis", "--replace"])
+    assert json.loads((out / "build.json").read_text()) == settings
+    assert build.main([*command, "--seed", "8", "--game", "Other-Genesis", "--replace"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "Other-Genesis", "build.json", "levels.json", "movies",
+    ]  # fmt: skip
+    (out / "notes.txt").touch()
+    with pytest.raises(UserError, match="contains other files .notes.txt"):
+        build.main([*command, "--replace"])
+    assert (out / "notes.txt").exists() and [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
 def test_a_level_that_is_not_solved_is_generated_again(

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import stable_retro
 
+from agent.errors import UserError
+from arena.environment.recording import reserve_movie
 from game import play
 from game.planning.emulator import Emulator, PlayerState
 from game.shipped import FINAL_GAME, GAME, INTEGRATIONS, level_specs
@@ -172,7 +174,34 @@ def test_a_death_is_told_from_a_restart(emulator: Emulator) -> None:
     assert [life.end for life in lives] == ["died"] and last == 0
 
 
+def test_recordings_of_earlier_and_of_other_sessions_are_kept(tmp_path: Path) -> None:
+    def number(path: Path) -> int:
+        return int(path.stem[-6:])
+
+    (tmp_path / f"{GAME}-{LEVEL}-000001.bk2").write_bytes(b"an earlier life")
+    emulator = Emulator(INTEGRATIONS, GAME, LEVEL, record=tmp_path)
+    try:
+        other = type("Env", (), {"gamename": GAME, "statename": f"{LEVEL}.state"})()
+        other.movie_path, other.movie_id = str(tmp_path), 0
+        reserve_movie(other)  # a second session starts while the first one plays
+        emulator.reset()
+        emulator.env.stop_record()
+    finally:
+        emulator.close()
+    written = {number(path): path.read_bytes() for path in tmp_path.iterdir()}
+    assert written[1] == b"an earlier life"
+    assert written[0] and written[3] and other.movie_id == 2 and written[2] == b""
+
+
 def test_without_a_level_the_first_is_played() -> None:
-    assert play.find_level(play.Options()) == (INTEGRATIONS, GAME, "MeadowZone.Act1")
-    options = play.Options(folder=str(INTEGRATIONS), game=FINAL_GAME)
-    assert play.find_level(options)[1:] == (FINAL_GAME, level_specs()[FINAL_GAME][0].name)
+    assert play.find_level(play.Options().level).name == f"{GAME}:MeadowZone.Act1"
+    first = level_specs()[FINAL_GAME][0].name
+    assert play.find_level("pangolin-test").name == f"{FINAL_GAME}:{first}"
+
+
+def test_a_level_is_found_by_the_names_that_every_command_understands() -> None:
+    for name in ("MeadowZone.Act3", "pangolin:meadowzone.act3", f"{INTEGRATIONS}:MeadowZone.Act3"):
+        level = play.find_level(name)
+        assert (level.integration, level.name) == (INTEGRATIONS, f"{GAME}:MeadowZone.Act3")
+    with pytest.raises(UserError, match="is not a level of Pangolin Dash"):
+        play.find_level("airstriker")

@@ -184,6 +184,11 @@ def test_the_scan_finds_what_a_68000_cannot_do(tmp_path: Path) -> None:
         assert done.returncode == 1 and words in done.stderr
     path.write_text("     250:\t3039 00ff 0002 \tmovew #3,ff0002 <block+0x2>\n")
     assert not subprocess.run([sys.executable, ENGINE / "scan.py", path], check=False).returncode
+    for argument, code in (("--help", 0), ("--nothing", 2), ("nowhere.lst", 2)):
+        done = subprocess.run(
+            [sys.executable, ENGINE / "scan.py", argument], capture_output=True, text=True
+        )
+        assert done.returncode == code and "Traceback" not in done.stderr
 
 
 def test_the_build_of_the_engine_reports_a_missing_compiler() -> None:

@@ -30,6 +30,7 @@ from tests.helpers.segment_levels import finished, segment_level
 STILL = PlayerState(100, 85, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3)
 ROOT = Path(solve.__file__).parents[2]
 GAME = "PlannerTest-Genesis"
+SHIPPED = ["--game", "PangolinDash-Genesis"]
 
 
 def impossible() -> GeneratedLevel:
@@ -182,6 +183,10 @@ def test_playing_with_the_keyboard_moves_the_player(world: World) -> None:
     [
         (["nowhere"], "nowhere contains no game: build one"),
         (["game/integrations", "--game", "Sonic"], "no game is called 'Sonic'"),
+        (
+            ["game/integrations", *SHIPPED, "--out", "game/movies/PangolinDash-Genesis"],
+            "game/movies/PangolinDash-Genesis contains .* already: give another folder",
+        ),
     ],
 )
 def test_wrong_arguments_of_solve_give_one_line(argv: list[str], message: str) -> None:
@@ -204,7 +209,7 @@ def test_a_build_gives_the_same_bytes_twice_and_a_level_list(tmp_path: Path) -> 
         command += ["--zones", "Meadow,Skyline", "--difficulty", "0.1", "--out", str(folder)]
         subprocess.run(command, cwd=ROOT, check=True, timeout=280)
     files = sorted(p.relative_to(folders[0]) for p in folders[0].rglob("*") if p.is_file())
-    assert len(files) == 2 + 2 + 9  # states, movies and the other files of the game
+    assert len(files) == 2 + 2 + 10  # states, movies, the other files of the game, and build.json
     for path in files:
         if path.suffix != ".bk2":  # a zip file, which contains a time stamp
             assert (folders[0] / path).read_bytes() == (folders[1] / path).read_bytes(), path
@@ -218,5 +223,14 @@ def test_a_build_gives_the_same_bytes_twice_and_a_level_list(tmp_path: Path) -> 
 
 
 def test_an_unknown_level_gives_one_line() -> None:
-    with pytest.raises(UserError, match="no shipped level is called 'MeadowZone.Act99'"):
+    with pytest.raises(UserError, match="called 'MeadowZone.Act99': did you mean MeadowZone.Act"):
         play.main(["MeadowZone.Act99"])
+
+
+def test_levels_of_a_game_are_named_as_in_every_command() -> None:
+    known = ["MeadowZone.Act1", "MeadowZone.Act2", "CavernZone.Act1"]
+    assert solve.select_levels(GAME, known, "") == known
+    names = "cavernzone.act1, PlannerTest:MeadowZone.Act2"
+    assert solve.select_levels(GAME, known, names) == known[:0:-1]
+    with pytest.raises(UserError, match="'CavernZone.Act7': did you mean CavernZone.Act1"):
+        solve.select_levels(GAME, known, "CavernZone.Act7")

@@ -165,7 +165,7 @@ class Compo:
     @contextlib.contextmanager
     def server(self, timesteps: int) -> Iterator[None]:
         """Run the arena's contest server on the real emulator; it must exit with code 0."""
-        command = [sys.executable, "-m", "arena", "serve", "Airstriker-Genesis-v0", "Level1"]
+        command = [sys.executable, "-m", "arena", "serve", "airstriker"]
         command += [f"--socket-dir={self.tmp / 'sock'}", f"--monitor-dir={self.results}"]
         command += ["--seed=1", f"--timestep-limit={timesteps}"]
         process = subprocess.Popen(

@@ -15,7 +15,8 @@ from tests.helpers.small_models import TINY
 from training.data.dataset import create_dataset
 from training.data.episode_writer import EpisodeWriter
 from training.models.untrained import random_networks
-from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, save_network
+from training.models.weights import save_network
+from training.runs.stages import MEMORY_WEIGHTS, VISION_WEIGHTS
 
 # Bits of red, green and blue that the emulator uses.
 AS_DRAWN = np.array((0xF8, 0xFC, 0xF8), np.uint8)

@@ -61,13 +61,13 @@ class Running:
         self.base = base
         self.env = env or CountingEnv()
         self.ended: SessionResult | BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(monitor, limits), daemon=True)
+        arguments = (monitor, SessionLimits(**limits))
+        self._thread = threading.Thread(target=self._run, args=arguments, daemon=True)
         self._thread.start()
 
-    def _run(self, monitor: Path | None, limits: dict[str, Any]) -> None:
+    def _run(self, monitor: Path | None, limits: SessionLimits) -> None:
         try:
-            watched = Monitor(monitor)
-            self.ended = serve_environment(self.env, self.base, SessionLimits(**limits), watched)
+            self.ended = serve_environment(self.env, self.base, limits, Monitor(monitor))
         except BaseException as error:
             self.ended = error
 

@@ -109,7 +109,7 @@ def test_what_is_added_to_the_base_stays_small(engine: Engine, built: dict[str, 
 def test_the_image_contains_only_what_play_needs(engine: Engine, image: str) -> None:
     code = """
 import importlib.util, os
-absent = ["torch", "gym", "gymnasium", "retro", "stable_retro", "cv2", "arena", "training"]
+absent = ["torch", "gymnasium", "retro", "stable_retro", "cv2", "arena", "training"]
 print([name for name in absent if importlib.util.find_spec(name)])
 print(sorted(os.listdir()))
 print(sorted(os.listdir("pretrained")))
@@ -267,12 +267,14 @@ def test_an_image_built_on_ours_plays_an_agent_of_2018(
         str(ROOT / "examples"),
     )
     with (
-        compo.server(timesteps=1500),
+        compo.server(timesteps=4600),
         engine.container(example, *ISOLATED, *compo.mounts()) as agent,
     ):
         assert agent.wait() == 0, agent.output
     assert "the end: TimestepTimeoutError" in agent.output
     assert len(monitor_rows(compo.results)) >= 1
+    wraps = "import gym, gym_remote.client as grc; print(issubclass(grc.RemoteEnv, gym.Env))"
+    assert engine.python(example, wraps).strip() == "True"
 
 
 @pytest.mark.parametrize("whose", ["ours", "somebody else's"])

@@ -17,7 +17,7 @@ from agent.world_model.packed_model import EVOLUTION_ARRAYS
 from tests.helpers.datasets import same_arrays, write_dataset, write_trained
 from training import collect, evolve, train_memory, train_vision
 from training.data.dataset import list_episodes
-from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS
+from training.runs.stages import MEMORY_WEIGHTS, VISION_WEIGHTS
 
 ROOT = Path(__file__).parents[2]
 # Runs a stage, and kills the process before it renames the finished checkpoint `save`.

@@ -223,7 +223,7 @@ def test_a_killed_run_leaves_no_server_and_is_resumed(place: Path, temporary: Pa
         (["--lock-in-rule", "luck"], "invalid choice: 'luck'"),
         (["--repeats", "0"], "--repeats is 0"),
         (["tune"], "RUNS"),
-        (["tune", "no-such-run"], "no-such-run is not a folder"),
+        (["tune", "no-such-run"], "there is no folder no-such-run"),
         (["--wall-clock-hours", "nan"], "--wall-clock-hours is nan"),
         (["--hang-seconds", "0"], "--hang-seconds is 0"),
         (["--image-memory-gigabytes", "0"], "--image-memory-gigabytes is 0"),
@@ -243,7 +243,7 @@ def test_a_killed_run_leaves_no_server_and_is_resumed(place: Path, temporary: Pa
         (["evaluate"], "'evaluate' is not a command: did you mean run?"),
         (["rnu"], "'rnu' is not a command: did you mean run?"),
         (["compare", "a", "b"], "'compare' is not a command: did you mean report?"),
-        (["nothing"], "use run, report, movie, tune, completion"),
+        (["nothing"], "use run, report, leaderboard, movie, tune, completion"),
         (["--bugdet-steps", "3"], "did you mean --budget-steps?"),
     ],
 )
@@ -318,7 +318,9 @@ def test_reports_are_made_again_and_runs_compared(
     assert local_eval.main() == 0
     monkeypatch.setattr(sys, "argv", ["local_eval.py", "report", *runs])
     assert local_eval.main() == 0
-    pages = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    lines = capsys.readouterr().out.splitlines()
+    assert "A: a" in [line.strip() for line in lines]  # a comparison is printed as a table too
+    pages = [Path(lines[0]), Path(lines[-1])]
     assert pages == [tmp_path / "a" / "report.html", tmp_path / "a" / "comparison.html"]
     assert all(page.read_text().startswith("<!doctype html>") for page in pages)
 

@@ -1,12 +1,14 @@
 """One policy on the emulator gets one score, however it is connected.
 
-As an agent of 2018, as a program with the project's client, and as a Python function or object.
+As an agent of 2018, by name, and as a Python function or object.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import re
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -22,6 +24,7 @@ from arena.evaluation.score import read_monitor
 from baselines.simple_agents import Buttons
 from tests.helpers.agent_programs import script
 
+ROOT = Path(__file__).parents[2]
 LEVEL = "Airstriker-Genesis-v0:Level1"
 BUDGET_STEPS = 1500
 SEED = 4
@@ -50,25 +53,24 @@ if __name__ == '__main__':
     except gre.GymRemoteError as e:
         print('exception', e)
 """
-AGENT_WITH_OUR_CLIENT = """
-import random
-from pathlib import Path
-import numpy as np
-from agent.gym_remote.client import GymRemoteClient
-from agent.gym_remote.messages import TimestepTimeoutError
+# As OpenAI's JERK does: it imports gym, which is not installed here, and wraps the environment.
+SAMPLING_AGENT_OF_2018 = """
+import gym
+import gym_remote.client as grc
+import gym_remote.exceptions as gre
 
-env = GymRemoteClient.connect(Path("tmp/sock"))
-random.seed(7)
+class Tracked(gym.Wrapper):
+    def step(self, action):
+        return self.env.step(action.copy())
+
 try:
+    env = Tracked(grc.RemoteEnv('tmp/sock'))
     while True:
         env.reset()
-        done = False
-        while not done:
-            buttons = np.zeros(12, np.uint8)
-            buttons[0] = random.random() < 0.5
-            _, _, done = env.step(buttons)
-except TimestepTimeoutError:
-    pass
+        while not env.step(env.action_space.sample())[2]:
+            pass
+except gre.GymRemoteError as e:
+    print('exception', e)
 """
 
 
@@ -105,6 +107,16 @@ class Player:
                 frame, _, done, _ = env.step(policy(frame))  # type: ignore
 
 
+class Sampler:
+    """The policy of SAMPLING_AGENT_OF_2018."""
+
+    def play(self, env: object) -> None:
+        while True:
+            env.reset()  # type: ignore[attr-defined]
+            while not env.step(env.action_space.sample())[2]:  # type: ignore[attr-defined]
+                pass
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -134,20 +146,26 @@ def test_an_agent_of_2018_runs_unchanged_and_scores_what_the_same_policy_does(
     assert len(old) >= 2
     evaluation = from_python(press_sometimes())
     assert evaluation.returns == {LEVEL: old}
-    assert from_python(Shooter).returns == {LEVEL: old}
-    assert from_python(Player()).returns == {LEVEL: old}
     assert evaluation.score == pytest.approx(np.mean(old))
     stdout = next(Path("run").rglob("agent-stdout.txt")).read_text()
     assert stdout.startswith("connecting to remote environment\nepisode complete\n")
     assert "\nexception" in stdout
 
 
-def test_a_program_with_our_client_scores_the_same(
+def test_functions_classes_and_objects_score_the_same() -> None:
+    returns = from_python(press_sometimes()).returns
+    assert from_python(Shooter).returns == returns
+    assert from_python(Player()).returns == returns
+
+
+def test_the_seed_reaches_an_agent_that_samples_actions(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script(folder, "ours.py", AGENT_WITH_OUR_CLIENT)
-    returns = command_line(monkeypatch, "--agent-command", f"{sys.executable} ours.py")
-    assert from_python(press_sometimes()).returns == {LEVEL: returns}
+    script(folder, "sampler.py", SAMPLING_AGENT_OF_2018)
+    returns = command_line(monkeypatch, "--agent-command", f"{sys.executable} sampler.py")
+    assert from_python(Sampler).returns == {LEVEL: returns}
+    stdout = next(Path("run").rglob("agent-stdout.txt")).read_text()
+    assert stdout == "exception the budget of timesteps is used up\n"
 
 
 def test_a_named_agent_scores_the_same_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,11 +181,15 @@ def test_a_named_agent_scores_the_same_from_python(monkeypatch: pytest.MonkeyPat
 
 
 def test_results_are_a_table_csv_json_and_a_data_frame(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluation = from_python(press_sometimes(), out="mine")
     assert evaluation.folder == Path("mine")
     assert "mean score" in str(evaluation) and "Level1" in repr(evaluation)
+    shown = str(evaluation)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)  # as in a notebook
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert str(evaluation) == shown and capsys.readouterr().out == ""
     text = evaluation.to_csv(folder / "scores.csv")
     assert (folder / "scores.csv").read_text() == text
     (row,) = csv.DictReader(text.splitlines())
@@ -197,7 +219,8 @@ def test_an_error_of_the_agent_is_raised() -> None:
 
 
 def test_mistakes_leave_nothing_behind(folder: Path) -> None:
-    for player, problem in {3: "can't play", "jerkk": "there is no agent 'jerkk'"}.items():
+    agents = {3: "can't play", dict: "can't play", "jerkk": "there is no agent 'jerkk'"}
+    for player, problem in agents.items():
         with pytest.raises(UserError, match=problem):
             from_python(player)
     with pytest.raises(UserError, match="--budget-steps is 0"):
@@ -205,3 +228,24 @@ def test_mistakes_leave_nothing_behind(folder: Path) -> None:
     with pytest.raises(UserError, match="airstriker"):
         evaluate("jerk", "airstrikr")
     assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_hides_the_package_agent_is_named(folder: Path) -> None:
+    script(folder, "agent.py", AGENT_OF_2018)
+    command = [sys.executable, "-c", "from arena import evaluate"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stderr.splitlines()[-1].startswith(f"ImportError: {folder}/agent.py hides this")
+
+
+def test_the_page_shows_the_example_and_python_that_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "write-your-own-agent.md").read_text(encoding="utf-8")
+    example, from_python = re.findall("```python\n(.*?)```", page, re.DOTALL)
+    assert example == (ROOT / "examples" / "agent.py").read_text(encoding="utf-8")
+    frames = types.SimpleNamespace(DataFrame=lambda rows, columns: rows)
+    monkeypatch.setitem(sys.modules, "pandas", frames)
+    values: dict[str, object] = {}
+    exec(from_python.replace("5000", "2000"), values)
+    assert isinstance(values["results"], Evaluation)
+    assert {"runs", "scores.csv", "scores.json"} == {path.name for path in folder.iterdir()}

@@ -97,6 +97,38 @@ def test_other_agents_play(environment: Path, tmp_path: Path, agent: str) -> Non
 
 
 @pytest.mark.slow
+def test_python_plays_in_any_folder(environment: Path, tmp_path: Path) -> None:
+    code = f"from arena import evaluate; print(evaluate('right', {LEVEL!r}, budget_steps=500))"
+    command = [environment / "bin" / "python", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert "over 1 of 1 level" in done.stdout, done.stderr
+    assert [folder.name for folder in tmp_path.iterdir()] == ["runs"]
+
+
+# Completes the words of the arguments as bash does on Tab.
+COMPLETE = """
+eval "$(world-models-contest completion bash)"
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+function=$(complete -p "$1" | sed 's/.* -F \\([^ ]*\\).*/\\1/')
+$function "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+echo "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.slow
+def test_a_shell_completes_the_installed_command(environment: Path, tmp_path: Path) -> None:
+    words = ["world-models-contest", "run", "--agent", "j"]
+    done = subprocess.run(
+        ["bash", "-c", COMPLETE, "bash", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{environment / 'bin'}:/usr/bin:/bin"},
+    )
+    assert done.stdout.strip() == "jerk", done.stderr
+
+
+@pytest.mark.slow
 def test_movies_of_the_game_and_a_mistake(environment: Path, tmp_path: Path) -> None:
     python = environment / "bin" / "python"
     count = "from game.shipped import MOVIES; print(len(list(MOVIES.rglob('*.bk2'))))"

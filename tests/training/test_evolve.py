@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.errors import UserError
 from agent.evolution.cma_es import Evolution
+from agent.files import sha256
 from agent.world_model.controller import Controller, n_parameters
 from agent.world_model.packed_model import EVOLUTION_ARRAYS
 from arena.environment.levels import select
 from arena.evaluation.run_folder import RunFolderError
 from tests.helpers.datasets import write_trained
-from tests.helpers.small_models import TINY
 from training import evolve
 from training.runs.resume import TrainingError
 from training.search.features import feature_sizes, logit_scale
@@ -142,10 +143,51 @@ def test_ctrl_c_ends_a_run_after_the_current_generation(
 
 
 def test_a_search_can_start_at_the_controller_that_m_learned(trained: Path, tmp_path: Path) -> None:
-    run(trained, tmp_path, "--imitate", "--sigma0", "1e-6", "--generations", "1")
-    expected = read_imitation(trained / "memory", TINY)
-    np.testing.assert_allclose(Evolution.load(tmp_path).mean, expected, atol=1e-4)
+    shutil.copytree(trained, tmp_path / "trained")
+    out, path = tmp_path / "run", tmp_path / "trained/memory/result.json"
+    imitate = ["--imitate", "--sigma0", "1e-6", "--generations", "1"]
+    with pytest.raises(TrainingError, match="data without expert actions") as error:
+        run(tmp_path / "trained", out, *imitate)
+    assert "\n" not in str(error.value) and not out.exists()
+    result = json.loads(path.read_text())
+    result["held_out"]["expert_action_accuracy_held_out"] = 0.8
+    path.write_text(json.dumps(result))
+    run(tmp_path / "trained", out, *imitate)
+    expected = read_imitation(tmp_path / "trained/memory")
+    np.testing.assert_allclose(Evolution.load(out).mean, expected, atol=1e-4)
     assert np.abs(expected).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--memory", "{trained}/vision"], "is a run of 'train_vision'"),
+        (["--memory", "nowhere"], "nowhere holds no finished run"),
+        (["--vision", "{trained}/memory"], "is a run of 'train_memory'"),
+        (["--ray-address", "auto"], "--ray-address"),
+        (["--levels", "MeadowZone.Act99"], "Act99"),
+        (["--validation", "airstriker"], "is in --levels and in --validation"),
+    ],
+)
+def test_a_wrong_option_makes_no_folder(
+    arguments: list[str], message: str, trained: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=message):
+        run(trained, tmp_path / "a/run", *(text.format(trained=trained) for text in arguments))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["vision", "memory"])
+def test_damaged_weights_make_no_folder(name: str, trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "trained")
+    weights = tmp_path / "trained" / name / f"{name}.safetensors"
+    weights.write_bytes(b"cut")
+    for result in (tmp_path / "trained").glob("*/result.json"):  # damaged before it was hashed
+        text = result.read_text().replace(sha256(trained / name / weights.name), sha256(weights))
+        result.write_text(text)
+    with pytest.raises(TrainingError, match="holds no weights"):
+        run(tmp_path / "trained", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_hall_of_fame_of_another_model_is_refused(finished: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from agent.errors import UserError
 from agent.evolution.hall_of_fame import read_hall_of_fame
 from agent.world_model.packed_model import (
     DECODER,
@@ -76,7 +77,7 @@ def test_a_packed_model_holds_the_trained_networks(runs: Path, tmp_path: Path) -
 
 def test_the_last_state_can_be_packed_over_the_best(runs: Path, tmp_path: Path) -> None:
     run(runs, tmp_path / "pretrained")
-    run(runs, tmp_path / "pretrained", "--state", "last")
+    run(runs, tmp_path / "pretrained", "--state", "last", "--replace")
     last = runs / "evolution" / EVOLUTION_ARRAYS
     assert (tmp_path / "pretrained" / EVOLUTION_ARRAYS).read_bytes() == last.read_bytes()
     assert "of generation 3" in (tmp_path / "pretrained" / MODEL_CARD).read_text()
@@ -125,11 +126,21 @@ def test_missing_and_mismatched_runs_are_refused(runs: Path, tmp_path: Path) -> 
     assert not out.exists()
 
 
+def test_a_model_is_not_replaced_unasked(runs: Path, tmp_path: Path) -> None:
+    run(runs, tmp_path / "pretrained")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "pretrained").iterdir()}
+    with pytest.raises(TrainingError, match="contains a packed model.*or --replace to replace it"):
+        run(runs, tmp_path / "pretrained", "--state", "last")
+    with pytest.raises(UserError, match="required: --out"):
+        pack.main([f"--{name}={runs / name}" for name in ("vision", "memory", "evolution")])
+    assert before == {p.name: p.read_bytes() for p in (tmp_path / "pretrained").iterdir()}
+
+
 def test_a_folder_of_other_files_is_not_replaced(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/one.jpg").write_bytes(b"1")
     with pytest.raises(TrainingError, match="holds files that do not belong to a packed model"):
-        run(runs, tmp_path / "photos")
+        run(runs, tmp_path / "photos", "--replace")
     assert (tmp_path / "photos/one.jpg").read_bytes() == b"1"
 
 

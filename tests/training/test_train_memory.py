@@ -16,17 +16,18 @@ from hypothesis import strategies as st
 from agent.world_model.packed_model import NETWORKS
 from tests.helpers.datasets import same_arrays, write_dataset
 from tests.helpers.small_models import TINY
-from training import train_memory, train_vision
+from training import memory_trainer, train_memory, train_vision
 from training.data.dataset import Dataset
 from training.data.latents import Cut, Sequences, cut_episodes
 from training.models.checkpoint import load_networks
 from training.models.encode import LATENTS, encode_dataset
 from training.models.networks import MDNLSTM, VAE
 from training.models.untrained import random_networks
-from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
+from training.models.weights import load_network
 from training.pictures.dreams import dream
 from training.runs.loop import take_step
 from training.runs.resume import TrainingError
+from training.runs.stages import MEMORY_WEIGHTS, VISION_WEIGHTS
 
 MEMORY_OPTIONS = train_memory.Options(data="", vision=Path(), out=Path(), batch=4)
 
@@ -124,7 +125,7 @@ def test_training_learns_the_effect_of_the_actions(tmp_path: Path) -> None:
     sequences = Sequences(mu, torch.full_like(mu, -4.0), actions, cuts)
     options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02)
     torch.set_num_threads(1)
-    trainer = train_memory.MemoryTrainer(
+    trainer = memory_trainer.MemoryTrainer(
         options, MDNLSTM(replace(TINY, hidden=32)), sequences, sequences
     )
     for _ in range(150):
@@ -152,7 +153,7 @@ def test_training_learns_the_buttons_of_an_expert_with_memory(tmp_path: Path) ->
     found = {}
     for weight in (0.0, 10.0):
         options = replace(MEMORY_OPTIONS, batch=16, learning_rate=0.02, expert_action_weight=weight)
-        trainer = train_memory.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
+        trainer = memory_trainer.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
         for _ in range(100):
             take_step(tmp_path, trainer.state, trainer.losses)
         found[weight] = trainer.evaluate()["expert_action_accuracy_held_out"]
@@ -215,6 +216,7 @@ def test_a_run_can_start_from_the_weights_of_a_run(
         TrainingError, match="is a run of 'train_vision'.*Use a run of train_memory"
     ):
         run(data, vision, tmp_path / "other", "--start", str(vision))
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_run_can_start_from_a_packed_model(data: Path, vision: Path, tmp_path: Path) -> None:

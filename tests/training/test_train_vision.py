@@ -19,13 +19,14 @@ from agent.world_model.packed_model import NETWORKS, PRESETS
 from agent.world_model.preprocess import preprocess
 from arena.evaluation.run_folder import RunFolderError, open_run
 from tests.helpers.datasets import same_arrays, write_dataset
-from training import train_vision
+from training import train_vision, vision_trainer
 from training.data.dataset import DataError, Dataset
 from training.data.frames import read_frames
 from training.models.checkpoint import load_networks
 from training.models.networks import VAE
-from training.models.weights import VISION_WEIGHTS, load_network
+from training.models.weights import load_network
 from training.runs.resume import TrainingError
+from training.runs.stages import VISION_WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,7 @@ def test_a_run_can_start_from_the_weights_of_a_run(
         assert torch.allclose(ours, tensor, atol=1e-6), name
     with pytest.raises(TrainingError, match="has the sizes 'compact'.*same --model"):
         run(data, tmp_path / "other", "--model", "original2018", "--start", str(finished))
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_run_can_start_from_a_packed_model(data: Path, tmp_path: Path) -> None:
@@ -111,14 +113,14 @@ def test_it_resumes_bit_for_bit_with_decoded_and_shifted_frames(data: Path, tmp_
 def test_ctrl_c_saves_the_running_step(
     data: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = train_vision.VisionTrainer.losses
+    losses = vision_trainer.VisionTrainer.losses
 
-    def interrupted(trainer: train_vision.VisionTrainer, state: Any) -> Any:
+    def interrupted(trainer: vision_trainer.VisionTrainer, state: Any) -> Any:
         if state.step == 2:
             os.kill(os.getpid(), signal.SIGINT)
         return losses(trainer, state)
 
-    monkeypatch.setattr(train_vision.VisionTrainer, "losses", interrupted)
+    monkeypatch.setattr(vision_trainer.VisionTrainer, "losses", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(data, tmp_path)
     assert (tmp_path / "checkpoints/00000003/DONE").exists()
@@ -131,13 +133,13 @@ def test_ctrl_c_saves_the_running_step(
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = train_vision.VisionTrainer.losses
+    losses = vision_trainer.VisionTrainer.losses
 
-    def poisoned(trainer: train_vision.VisionTrainer, state: Any) -> Mapping[str, torch.Tensor]:
+    def poisoned(trainer: vision_trainer.VisionTrainer, state: Any) -> Mapping[str, torch.Tensor]:
         found = dict(losses(trainer, state))
         return found | {"loss": found["loss"] * (np.nan if state.step == 3 else 1)}
 
-    monkeypatch.setattr(train_vision.VisionTrainer, "losses", poisoned)
+    monkeypatch.setattr(vision_trainer.VisionTrainer, "losses", poisoned)
     with pytest.raises(
         TrainingError, match="loss is not finite at step 3.*00000002 is kept.*--learning-rate"
     ):
@@ -156,21 +158,21 @@ def test_training_lowers_the_reconstruction_loss(
         frames.pixels[7], preprocess(dataset.training[0].frames(7, 8)[0], spec)
     )
     torch.set_num_threads(1)
-    trainer = train_vision.VisionTrainer(options, spec, frames, frames.take(np.arange(8)))
+    trainer = vision_trainer.VisionTrainer(options, spec, frames, frames.take(np.arange(8)))
     before = trainer.evaluate()["reconstruction_loss_held_out"]
     for _ in range(20):
         train_vision_step(trainer, tmp_path)
     assert trainer.evaluate()["reconstruction_loss_held_out"] < 0.8 * before
 
 
-def train_vision_step(trainer: train_vision.VisionTrainer, folder: Path) -> None:
+def train_vision_step(trainer: vision_trainer.VisionTrainer, folder: Path) -> None:
     from training.runs.loop import take_step
 
     take_step(folder, trainer.state, trainer.losses)
 
 
 def test_a_folder_of_another_run_is_refused(data: Path, finished: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match="another command .batch is 8 there and 9 now"):
+    with pytest.raises(RunFolderError, match="another command .batch: 8 -> 9"):
         run(data, finished, "--batch", "9")
     shutil.copytree(finished, tmp_path / "copy")
     settings = json.loads((tmp_path / "copy/run.json").read_text())["settings"]
@@ -187,6 +189,7 @@ def test_a_damaged_dataset_or_checkpoint_is_refused(
     (tmp_path / "data/episode-00000000/frames/c/0/0/0").unlink()
     with pytest.raises(DataError, match="is missing"):
         run(tmp_path / "data", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
     shutil.copytree(finished, tmp_path / "copy")
     (tmp_path / "copy/checkpoints/00000004/arrays.safetensors").write_bytes(b"short")
     with pytest.raises(TrainingError, match="is damaged.*Delete it"):

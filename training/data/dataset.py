@@ -2,8 +2,8 @@
 
 Each episode is one folder, which is renamed to its final name once it is complete. A killed process
 therefore leaves no partial episode, and a dataset can be read while it grows. Frames are stored at
-the emulator's resolution, so that a model with another frame size needs no new data. The emulator
-draws 5 bits of red, 6 of green and 5 of blue; benchmarks/speed/dataset_speed.py measures the size.
+the emulator's resolution, so that a model with another frame size needs no new data. A pixel takes
+16 bits, because the emulator draws 5 bits of red, 6 of green and 5 of blue.
 
     DATASET/dataset.json            format, version, action buttons, fields of a step
     DATASET/episode-00000012/       a zarr group: frames (T, 224, 320) uint16, RGB565;
@@ -22,7 +22,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from agent.buttons import ACTION_BUTTONS
@@ -74,7 +73,7 @@ class StoredEpisode:
     def held_out(self) -> bool:
         """Whether the episode is for evaluation only.
 
-        The index alone decides, so that this never changes while the dataset grows.
+        Only the index decides this, so it never changes while the dataset grows.
         """
         return self.index % HELD_OUT_EVERY == 1
 
@@ -127,6 +126,8 @@ class StoredEpisode:
         return np.ascontiguousarray(rows.view(STEP)[:, 0][field])
 
     def _read(self, name: str, part: slice, dtype: str) -> NDArray[Any]:
+        import zarr  # --help does not need it
+
         # zarr reads a missing chunk as zeros: without this check it would become black frames
         for file, size in self.files.items():
             if file.startswith(f"{name}/"):

@@ -16,9 +16,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
 
 from agent.buttons import ACTION_BUTTONS
 from agent.files import write_atomically
@@ -147,6 +145,8 @@ class EpisodeWriter:
     def _flush(self) -> None:
         if self._store is None:
             shutil.rmtree(self._path, ignore_errors=True)
+            import zarr
+
             zarr.create_group(self._path)
             shape = (0, *self._frames.shape[1:])
             self._store = _create(self._path, "frames", shape, CHUNK_FRAMES, "<u2")
@@ -160,7 +160,7 @@ def commit_episode(episode: StoredEpisode) -> StoredEpisode:
     """Move an episode from its temporary folder into the dataset.
 
     Raises:
-        OSError: The folder can't be renamed; the dataset is unchanged.
+        OSError: the folder can't be renamed; the dataset is unchanged.
     """
     final = episode_path(episode.path.parent, episode.index)
     os.rename(episode.path, final)
@@ -169,6 +169,9 @@ def commit_episode(episode: StoredEpisode) -> StoredEpisode:
 
 
 def _create(group: Path, name: str, shape: Sequence[int], chunk: int, dtype: str) -> Any:
+    import zarr
+    from zarr.codecs import ZstdCodec
+
     return zarr.create_array(
         group / name,
         shape=tuple(shape),

@@ -44,7 +44,7 @@ class FrameBuffer:
         self._episodes, self._spec = episodes, spec
         self._most, self._epochs, self._share, self._seed = frames, epochs, share, seed
         self._held: list[tuple[StoredEpisode, Frames]] = []  # the oldest first
-        self._ends = np.zeros(0, np.int64)  # number of frames up to the end of each
+        self._ends = np.zeros(0, np.int64)  # number of frames up to the end of each episode
         self._drawn = 0  # frames drawn since the last replacement
         self._replacements = 0
 
@@ -87,7 +87,7 @@ class FrameBuffer:
         }
 
     def draw(self, random: np.random.Generator, size: int) -> Frames:
-        """Draw `size` frames at random from the buffer; replace episodes first if that is due.
+        """Draw `size` frames at random from the buffer; if it is due, replace episodes first.
 
         Raises:
             DataError: a file of the dataset is damaged.

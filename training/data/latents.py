@@ -96,7 +96,7 @@ class Sequences:
         return Batch(latents, actions, targets, mask, expert_action)
 
     def usual_change(self) -> Tensor:
-        """Return the root mean square of z[t + 1] - z[t], both sampled, by dimension: (Z,)."""
+        """Return the root mean square of z[t + 1] - z[t] by dimension, (Z,), with z sampled."""
         total, count = torch.zeros(self._mu.shape[1]), 0
         for cut in self._cuts:
             part = slice(cut.first, cut.targets_stop)
@@ -124,7 +124,7 @@ def sample_latent(
 
 
 def cut_episodes(lengths: Sequence[int], sequence_steps: int) -> list[Cut]:
-    """Cut concatenated episodes into sequences; a piece without a target is left out.
+    """Cut concatenated episodes into sequences; a piece without a target is excluded.
 
     Args:
         lengths: number of steps of each episode.

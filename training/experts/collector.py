@@ -50,7 +50,7 @@ class CollectedStep(NamedTuple):
 
 
 class CollectedEpisode(NamedTuple):
-    """An episode that is complete in its temporary folder, and how long that took."""
+    """An episode that is complete in its temporary folder, and how long its collection took."""
 
     stored: StoredEpisode
     seconds: float
@@ -140,7 +140,7 @@ class Collector:
             if self._demonstrations is None
             else self._expert_of(self._demonstrations, episode.level)
         )
-        # Steps that lead to a start on the path are not part of the episode: they do not count.
+        # The steps of the demonstration before the episode's start are not part of the episode.
         limit = MAX_STEPS if episode.policy in START_ON_PATH else self._max_steps
         env = ContestEnv(episode.level, seed=episode.seed, max_steps=limit)
         writer = EpisodeWriter(self._dataset, episode.index)

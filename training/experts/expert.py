@@ -18,13 +18,13 @@ from arena.environment.contest_env import FRAME_SKIP, ContestEnv
 from training.experts.demonstrations import Demonstration, DemonstrationError
 
 STEPS_BEHIND, STEPS_AHEAD = 8, 24  # steps of the path that are searched first
-SPEED_WEIGHT = 2.0  # weight of 1 pixel per step of speed against 1 pixel of distance
+SPEED_WEIGHT = 2.0  # weight of a difference of 1 pixel per step, relative to 1 pixel of distance
 LOST_PIXELS = 96.0  # distance from which on the whole path is searched
 STUCK_STEPS = 15  # steps without movement after which the expert has no action
 
 
 class Expert:
-    """Returns the demonstration's action at the nearest point of its path. One per level."""
+    """Return the demonstration's action at the nearest point of its path. One per level."""
 
     def __init__(self, demonstration: Demonstration, path: NDArray[np.float32]) -> None:
         """Take a demonstration and its path.

@@ -12,7 +12,7 @@ from agent.buttons import ACTION_BUTTONS, press
 POLICIES = ("random", "held", "runner", "agent", "demonstration", "perturbed", "alternating")
 NEED_DEMONSTRATION = ("demonstration", "perturbed", "alternating")
 NEED_AGENT = ("agent", "alternating")
-START_ON_PATH = ("perturbed", "alternating")  # at a random step of the demonstration
+START_ON_PATH = ("perturbed", "alternating")  # they start at a random step of the demonstration
 POLICIES_HELP = (
     "policies, separated by commas, from which one is drawn for each episode; a repeated name is "
     "drawn more often. random: new random buttons each step; held: random buttons kept for about "
@@ -159,9 +159,9 @@ class AgentPolicy:
 class Alternating:
     """Lets the agent and the expert play in turns.
 
-    An agent that plays alone and gets stuck gives data of only one place of the level. The expert
-    takes it past that place. This is DAgger (Ross et al. 2011, section 3) with the mixture of
-    expert and learner drawn for runs of steps instead of for each step.
+    An agent that plays alone and gets stuck yields data of only one part of the level. The expert
+    takes it past that part. This is DAgger (Ross et al. 2011, section 3), but whether the expert or
+    the learner acts is drawn for runs of steps, not for each step.
     """
 
     def __init__(self, random: np.random.Generator, agent: RecurrentAgent) -> None:

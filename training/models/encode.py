@@ -54,6 +54,12 @@ def encode_dataset(
             have a single step.
     """
     path = folder / LATENTS
+    for part, episodes in (("training", dataset.training), ("held_out", dataset.held_out)):
+        if all(episode.steps == 1 for episode in episodes):
+            raise TrainingError(
+                f"Every {part} episode has a single step, so that there is no next latent to "
+                "predict: collect longer episodes"
+            )
     if not path.exists():
         tensors = {
             **_encode("training", dataset.training, vae),
@@ -87,11 +93,6 @@ def _read_latents(path: Path, digest: str) -> dict[str, Tensor]:
 
 def _sequences(part: str, tensors: dict[str, Tensor], sequence_steps: int) -> Sequences:
     cuts = cut_episodes(tensors[f"{part}.lengths"].tolist(), sequence_steps)
-    if not cuts:
-        raise TrainingError(
-            f"Every {part} episode has a single step, so that there is no next latent to predict: "
-            "collect longer episodes"
-        )
     mu, log_variance, actions, expert_action = (tensors[f"{part}.{name}"] for name in FIELDS)
     return Sequences(mu, log_variance, actions, cuts, expert_action)
 

@@ -39,7 +39,7 @@ def evaluate_vision(vae: VAE, held_out: Frames, device: ComputeDevice) -> dict[s
             pixel values are not only 0 and 1.
         reconstruction_error_held_out: root mean square error of the pixels, on a scale of 255.
         player_error_held_out: the same around the player; None if its position is unknown.
-        player_flat_error_held_out: the same for a flat patch of the mean colour; None as above.
+        player_flat_error_held_out: the same for a flat patch of the mean colour, or None.
         expert_action_loss_held_out: cross-entropy of the expert's buttons, predicted from z, nats
             per frame.
         kl_held_out: KL divergence from N(0, 1), nats per frame.
@@ -76,7 +76,7 @@ def evaluate_vision(vae: VAE, held_out: Frames, device: ComputeDevice) -> dict[s
 def _player_errors(
     players: NDArray[np.int16], decoded: Tensor, targets: Tensor
 ) -> tuple[float | None, float | None]:
-    """Return the root mean square errors around the player, of V and of a flat patch, of 255."""
+    """Return the root mean square errors of V and of a flat patch around the player, of 255."""
     errors, flat_errors = [], []
     for player, reconstruction, frame in zip(players, decoded, targets, strict=True):
         if player[0] < 0:

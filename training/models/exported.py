@@ -1,4 +1,4 @@
-"""Exports V and M to ONNX in evolve's run folder, once: a resumed run uses the same files."""
+"""Exports V and M to ONNX in evolve's run folder. A resumed run uses the same files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from agent.world_model.packed_model import NETWORKS as PACKED
 from training.models.checkpoint import load_networks
 from training.models.export import export_memory, export_vision
 from training.models.networks import MDNLSTM, VAE
-from training.models.weights import MEMORY_WEIGHTS, VISION_WEIGHTS, load_network
+from training.models.weights import load_network
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.runs.stages import SPEC, TRAIN_MEMORY, TRAIN_VISION
+from training.runs.stages import MEMORY_WEIGHTS, SPEC, TRAIN_MEMORY, TRAIN_VISION, VISION_WEIGHTS
 
 
 def prepare_networks(
@@ -32,8 +32,22 @@ def prepare_networks(
         Specification of the networks, and the SHA-256 of the weights that they were exported from.
 
     Raises:
-        TrainingError: a run is not finished, M was trained with another V, or the folder holds
-            other networks.
+        TrainingError: see `check_runs`; or the weights are damaged, or the folder holds other
+            networks.
+    """
+    return _prepared(
+        folder,
+        check_runs(vision_run, memory_run),
+        lambda: load_network(vision_run / VISION_WEIGHTS, VAE),
+        lambda: load_network(memory_run / MEMORY_WEIGHTS, MDNLSTM),
+    )
+
+
+def check_runs(vision_run: Path, memory_run: Path) -> dict[str, str]:
+    """Check that two runs are finished and belong together; return the SHA-256 of their weights.
+
+    Raises:
+        TrainingError: a run is not finished or was altered, or M was trained with another V.
     """
     vision = read_result(vision_run, TRAIN_VISION)
     memory = read_result(memory_run, TRAIN_MEMORY)
@@ -46,12 +60,7 @@ def prepare_networks(
             f"{memory_run} was trained with another V than {vision_run}. Use the --vision that it "
             "was trained with, or train M again"
         )
-    return _prepared(
-        folder,
-        digests,
-        lambda: load_network(vision_run / VISION_WEIGHTS, VAE),
-        lambda: load_network(memory_run / MEMORY_WEIGHTS, MDNLSTM),
-    )
+    return digests
 
 
 def prepare_packed(model: Path, folder: Path) -> tuple[ModelSpec, dict[str, str]]:
@@ -78,11 +87,11 @@ def _prepared(
                 "--out, or delete that folder"
             )
         return ModelSpec.from_json(values["spec"]), digests
-    vae = vision()
+    v, m = vision(), memory()  # both before the folder is made: one may be damaged
     folder.mkdir(parents=True, exist_ok=True)
-    export_vision(vae, folder / VISION)
-    export_memory(memory(), folder / MEMORY)
-    values = {"spec": vae.spec.to_json(), "weights": digests}
+    export_vision(v, folder / VISION)
+    export_memory(m, folder / MEMORY)
+    values = {"spec": v.spec.to_json(), "weights": digests}
     # Written last: its presence marks the export as complete.
     write_atomically(path, json.dumps(values, indent=2).encode())
-    return vae.spec, digests
+    return v.spec, digests

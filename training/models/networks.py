@@ -38,8 +38,8 @@ class VAE(nn.Module):
     def __init__(self, spec: ModelSpec) -> None:
         """Build the encoder and the decoder for frames of 64 x 64 or 128 x 128 pixels.
 
-        The decoder for 64 x 64 is that of World Models (Ha and Schmidhuber 2018, appendix A.1),
-        the one for 128 x 128 that of the original 2018 agent. Both start from 1 x 1 pixel.
+        The decoder for 64 x 64 is that of World Models (Ha and Schmidhuber 2018, appendix A.1).
+        The one for 128 x 128 is that of the original 2018 agent. Both start from 1 x 1 pixel.
         """
         super().__init__()
         self.spec = spec
@@ -105,7 +105,7 @@ class VAE(nn.Module):
             beta: weight of the KL divergence.
             weights: float32 (B, S, S), weight of each pixel's error; None: 1 everywhere.
             decoded_frames: number of frames, from the first on, whose reconstruction is computed;
-                the KL divergence is of all frames. None: all.
+                the KL divergence is computed for all frames. None: all.
             generator: random generator of the latents.
         """
         mu, log_variance = self.encode(frames)
@@ -132,7 +132,7 @@ _DECODERS = {
 
 
 def kl_by_dimension(mu: Tensor, log_variance: Tensor) -> Tensor:
-    """KL divergence of N(mu, exp(log_variance)) from N(0, 1), batch mean: (B, Z) -> (Z,), nats."""
+    """Return the batch mean of the KL divergence from N(0, 1), in nats: (B, Z) twice -> (Z,)."""
     return (0.5 * (mu**2 + log_variance.exp() - 1 - log_variance)).mean(0)
 
 
@@ -157,7 +157,7 @@ class MDNLSTM(nn.Module):
         self.expert_action = nn.Linear(spec.latent + spec.hidden, len(ACTION_BUTTONS))
 
     def initial(self, batch: int) -> State:
-        """State before the first step of a sequence: h and c of zeros, float32 (B, H) each."""
+        """Return the state before the first step: h and c of zeros, float32 (B, H) each."""
         zeros = self.input.weight.new_zeros(batch, self.spec.hidden)
         return zeros, zeros.clone()
 
@@ -214,9 +214,9 @@ class MDNLSTM(nn.Module):
 
 
 def log_likelihood(mixture: Mixture, targets: Tensor) -> Tensor:
-    """Log density of the targets under the mixtures, independent dimensions, by logsumexp.
+    """Compute the log density of the targets under mixtures of independent dimensions.
 
-    Mixture density networks: Bishop (1994), eq. 22-29, with one-dimensional Gaussians.
+    See Bishop (1994), "Mixture density networks", eq. 22-29, here with one-dimensional Gaussians.
 
     Args:
         mixture: parameters, (T, B, Z, K).
@@ -233,7 +233,7 @@ def log_likelihood(mixture: Mixture, targets: Tensor) -> Tensor:
 
 
 def mdn_loss(mixture: Mixture, targets: Tensor, mask: Tensor) -> Tensor:
-    """Negative log-likelihood in nats per step: mean over the steps where the mask is True.
+    """Compute the negative log-likelihood in nats per step, over steps where the mask is True.
 
     Args:
         mixture: parameters, (T, B, Z, K).
@@ -246,7 +246,7 @@ def mdn_loss(mixture: Mixture, targets: Tensor, mask: Tensor) -> Tensor:
 
 
 def expert_action_loss(logits: Tensor, expert_action: Tensor) -> Tensor:
-    """Binary cross-entropy of the expert's buttons in nats per step, over steps with an expert.
+    """Compute the cross-entropy of the expert's buttons in nats per step, where they are known.
 
     Args:
         logits: float32 (..., 4).

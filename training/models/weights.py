@@ -15,10 +15,7 @@ from training.models.checkpoint import load_networks
 from training.models.networks import MDNLSTM, VAE
 from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.runs.stages import TRAIN_MEMORY, TRAIN_VISION
-
-VISION_WEIGHTS = "vision.safetensors"
-MEMORY_WEIGHTS = "memory.safetensors"
+from training.runs.stages import MEMORY_WEIGHTS, TRAIN_MEMORY, TRAIN_VISION, VISION_WEIGHTS
 
 Network = TypeVar("Network", VAE, MDNLSTM)
 

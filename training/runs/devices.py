@@ -1,17 +1,20 @@
 """The device and the precision that V and M are trained with.
 
 All random numbers are drawn on the CPU. A run therefore draws the same batches and latents on any
-device, and its checkpoints hold all random states.
+device, and its checkpoints hold all random states. torch is imported only where it is used:
+the options of the commands, and so --help, need this module.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from training.runs.resume import TrainingError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 DEVICES = ("cpu", "cuda", "auto")
 PRECISIONS = ("float32", "bfloat16")
@@ -31,6 +34,8 @@ class ComputeDevice:
 
     def autocast(self) -> torch.autocast:
         """Return the context in which a loss is computed; bfloat16 needs no gradient scaling."""
+        import torch
+
         enabled = self.precision == "bfloat16"
         return torch.autocast(self.torch_device.type, torch.bfloat16, enabled=enabled)
 
@@ -44,6 +49,8 @@ class ComputeDevice:
         """Return the device's name (the GPU's model, if it is a GPU) and the precision."""
         name = self.torch_device.type
         if name == "cuda":
+            import torch
+
             name = torch.cuda.get_device_name(self.torch_device)
         return {"device": name, "precision": self.precision}
 
@@ -58,6 +65,8 @@ def choose_device(device: str, precision: str | None) -> ComputeDevice:
     Raises:
         TrainingError: cuda was requested but is not available, or it does not support bfloat16.
     """
+    import torch
+
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise TrainingError(

@@ -23,9 +23,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
 from agent.errors import UserError
 from agent.files import write_atomically
@@ -69,6 +66,8 @@ def save_checkpoint(
     Raises:
         OSError: the disk is full; earlier checkpoints are unchanged.
     """
+    from safetensors.numpy import save as save_arrays  # --help does not need it
+
     final, partial = folder / f"{step:08d}", folder / f".{step:08d}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -95,6 +94,9 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     Raises:
         TrainingError: the newest checkpoint is damaged.
     """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as load_arrays
+
     complete = _complete(folder)
     if not complete:
         return None

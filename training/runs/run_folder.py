@@ -38,7 +38,7 @@ def stage_run(stage: str, options: Any, free: Sequence[str]) -> Iterator[Path]:
 
     Raises:
         RunFolderError: the folder belongs to another command, is in use, or can't be written.
-        TrainingError: replaces an OSError inside the block, such as a full disk.
+        TrainingError: an OSError, such as a full disk, was raised inside the block.
     """
     run = _open(stage, options, free)
     try:

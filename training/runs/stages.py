@@ -11,4 +11,6 @@ TRAIN_VISION = "train_vision"
 TRAIN_MEMORY = "train_memory"
 EVOLVE = "evolve"
 
+VISION_WEIGHTS = "vision.safetensors"  # weights of V in train_vision's run folder
+MEMORY_WEIGHTS = "memory.safetensors"  # weights of M in train_memory's run folder
 SPEC = "spec.json"  # specification of V and M beside their ONNX files, in evolve's run folder

@@ -58,7 +58,7 @@ def feature_sizes(
 
 
 def logit_scale(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the standard deviations of the parameters at which that of each logit is 1.
+    """Return standard deviations of the parameters that give each logit a deviation of 1.
 
     Every weight, and the bias, contributes the same share of the logit's variance.
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
 from agent.files import write_atomically
 from training.runs.resume import TrainingError
@@ -100,12 +98,12 @@ class SearchHistory:
 
 def save_champion(folder: Path, parameters: NDArray[np.float32]) -> None:
     """Write the parameters of the best candidate, float32 (n,), to the run folder."""
-    write_atomically(folder / CHAMPION, save_arrays({"parameters": parameters}))
+    _write(folder / CHAMPION, parameters)
 
 
 def save_hall_of_fame(folder: Path, parameters: list[NDArray[np.float32]]) -> None:
     """Write the parameters of the hall of fame, float32 (n,) each, the best first."""
-    write_atomically(folder / HALL_OF_FAME_FILE, save_arrays({"parameters": np.array(parameters)}))
+    _write(folder / HALL_OF_FAME_FILE, np.array(parameters))
 
 
 def read_hall_of_fame(run: Path, n_parameters: int) -> NDArray[np.float32]:
@@ -121,6 +119,8 @@ def read_hall_of_fame(run: Path, n_parameters: int) -> NDArray[np.float32]:
     Raises:
         TrainingError: the run is not finished, was altered, or is of another model.
     """
+    from safetensors.numpy import load as load_arrays  # --help does not need it
+
     read_result(run, EVOLVE)
     hall_of_fame = load_arrays((run / HALL_OF_FAME_FILE).read_bytes())["parameters"]
     if hall_of_fame.shape[1:] != (n_parameters,):
@@ -129,3 +129,9 @@ def read_hall_of_fame(run: Path, n_parameters: int) -> NDArray[np.float32]:
             f"this model's controller has {n_parameters}: run training.evolve for this model"
         )
     return hall_of_fame
+
+
+def _write(path: Path, parameters: NDArray[np.float32]) -> None:
+    from safetensors.numpy import save as save_arrays
+
+    write_atomically(path, save_arrays({"parameters": parameters}))

@@ -7,28 +7,38 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from agent.buttons import ACTION_BUTTONS
 from agent.world_model.packed_model import ModelSpec
-from training.models.weights import MEMORY_WEIGHTS
+from training.models.networks import MDNLSTM
+from training.models.weights import load_network
+from training.runs.resume import TrainingError
 from training.runs.run_folder import read_result
-from training.runs.stages import TRAIN_MEMORY
+from training.runs.stages import MEMORY_WEIGHTS, TRAIN_MEMORY
 
 
-def read_imitation(memory_run: Path, spec: ModelSpec) -> NDArray[np.float64]:
+def read_imitation(memory_run: Path) -> NDArray[np.float64]:
     """Read M's expert-action head as the parameters of a controller, float64 (n_parameters,).
 
     Args:
         memory_run: run folder of training.train_memory.
-        spec: sizes of M.
 
     Raises:
-        TrainingError: the run is not finished or was altered.
+        TrainingError: the run is not finished or was altered, or its data held no expert actions.
     """
-    read_result(memory_run, TRAIN_MEMORY)
-    weights = load_file(memory_run / MEMORY_WEIGHTS)
-    return as_controller(weights["expert_action.weight"], weights["expert_action.bias"], spec)
+    result = read_result(memory_run, TRAIN_MEMORY)
+    has_learned = result["held_out"]["expert_action_accuracy_held_out"] is not None
+    # A run that started from another one may have learned the expert's actions there.
+    if not has_learned and not result["options"]["start"]:
+        raise TrainingError(
+            f"{memory_run} was trained on data without expert actions, so --imitate has nothing to"
+            " start from. Collect with --policies demonstration or perturbed, or leave out"
+            " --imitate"
+        )
+    network = load_network(memory_run / MEMORY_WEIGHTS, MDNLSTM)
+    head = network.expert_action
+    weights, bias = (part.detach().numpy() for part in (head.weight, head.bias))
+    return as_controller(weights, bias, network.spec)
 
 
 def as_controller(

@@ -83,8 +83,8 @@ class CandidatePlayer:
         Args:
             networks: folder with vision.onnx, memory.onnx and spec.json.
             max_steps: maximum number of steps of an episode.
-            early_stop_reward: an episode ends once the mean reward of its last 300 steps is lower;
-                None for no early stop.
+            early_stop_reward: mean reward of the last 300 steps below which an episode is ended
+                early; None for no early stop.
         """
         self._world_model = open_world_model(networks)
         self._max_steps = max_steps
@@ -117,8 +117,8 @@ def play(
         env: environment of the level.
         world_model: encodes frames and keeps the hidden state, which is reset first.
         act: maps features, float32 (Z + 2H,), to an action, uint8 (4,).
-        early_stop_reward: the episode ends once the mean reward of its last 300 steps is lower;
-            None for no early stop.
+        early_stop_reward: mean reward of the last 300 steps below which the episode is ended
+            early; None for no early stop.
     """
     frame = env.reset()
     world_model.reset()

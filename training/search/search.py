@@ -1,6 +1,6 @@
 """The search for controllers: CMA-ES on returns of real episodes, and its checkpoints.
 
-CMA-ES (Hansen 2016, arXiv:1604.00772) with a diagonal covariance, sep-CMA-ES (Ros and Hansen 2008).
+CMA-ES (Hansen 2016, arXiv:1604.00772) is used with a diagonal covariance (Ros and Hansen 2008).
 All candidates of a generation play the same levels with the same seeds of the sticky actions, so
 that differences between their returns are not due to luck. The levels and random seeds of a
 generation depend only on the run's seed and the generation's number: a resumed run equals an

@@ -1,6 +1,6 @@
 """The client of OpenAI's `gym_remote`: `RemoteEnv("tmp/sock")` is a level of the contest.
 
-With gym installed it is a `gym.Env` with gym's spaces, so that wrappers of gym accept it.
+It is a `gym.Env` with gym's spaces, so that wrappers of gym accept it.
 """
 
 import contextlib
@@ -14,12 +14,11 @@ from typing import Any, Dict, Optional, Tuple
 import numpy as np
 
 from . import exceptions as gre
-from . import spaces
 
 try:
-    from gym import Env
-except ImportError:
-    Env = object
+    from gym import Env, spaces
+except ImportError:  # inside this project, where this folder's parent is not on the path
+    from ..gym import Env, spaces
 
 SECONDS_BETWEEN_TRIES = 0.1
 RECEIVE_BYTES = 1 << 16
@@ -39,8 +38,8 @@ class RemoteEnv(Env):  # type: ignore[misc]
 
         Args:
             directory: folder of the socket; `tmp/sock` in the contest.
-            tries: OpenAI's client waited 2, 4, 8, ... seconds between so many attempts. This one
-                waits as long in all, but connects as soon as it can.
+            tries: number of attempts of OpenAI's client, which waited 2, 4, 8, ... seconds between
+                them. This client waits for the same total time, but connects as soon as it can.
 
         Raises:
             OSError: no server listened in this time.
@@ -51,7 +50,8 @@ class RemoteEnv(Env):  # type: ignore[misc]
         channels = self._read()["content"]
         n_buttons = len(re.findall("[0-9]+", channels["ac"][1]))
         shape = tuple(int(size) for size in re.findall("[0-9]+", channels["ob"][1].split(")")[0]))
-        self.action_space, self.observation_space = _make_spaces(n_buttons, shape)
+        self.action_space = spaces.MultiBinary(n_buttons)
+        self.observation_space = spaces.Box(low=0, high=255, shape=shape, dtype=np.uint8)
         self._weights = 1 << np.arange(n_buttons)
         self._screen = np.memmap(os.path.join(directory, "ob"), np.uint8, "r", shape=shape)
         self._reward, self._done = 0.0, True
@@ -146,11 +146,3 @@ def _connect(path: str, seconds: float) -> socket.socket:
             if time.time() > deadline:
                 raise
         time.sleep(SECONDS_BETWEEN_TRIES)
-
-
-def _make_spaces(n_buttons: int, shape: Tuple[int, ...]) -> Tuple[Any, Any]:
-    if Env is object:
-        return spaces.MultiBinary(n_buttons), spaces.Box(shape)
-    from gym.spaces import Box, MultiBinary
-
-    return MultiBinary(n_buttons), Box(low=0, high=255, shape=shape, dtype=np.uint8)

@@ -18,6 +18,7 @@ from agent.command_line import option
 from agent.command_line.terminal import printable
 from agent.errors import UserError
 from agent.files import write_atomically
+from arena.evaluation.printed import output
 from arena.evaluation.run_folder import DEFAULT_ROOT
 from arena.evaluation.score import INTERVAL_METHOD
 from arena.pages.leaderboard.entries import Entry, read_entries
@@ -53,7 +54,7 @@ def leaderboard(options: LeaderboardOptions) -> int:
         )
     out = options.out or options.runs
     write(out, entries, notes)
-    console = Console()
+    console = output()
     for note in notes:
         console.print(Text(printable(f"note: {note}"), style="yellow"), soft_wrap=True)
     show(console, entries)

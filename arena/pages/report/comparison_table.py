@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.command_line.terminal import printable
+from arena.evaluation.progress import short_names
 from arena.pages.page import NOTHING, number, signed, signed_pair
 from arena.pages.report.comparison import ComparedLevel, Comparison, Difference
 from arena.pages.report.comparison_page import differing_settings
@@ -19,7 +20,7 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
     for run in comparison.runs:
         _say(console, run.label)
     for warning in comparison.warnings:
-        console.print(Text(printable(f"note: {warning}"), style="yellow"))
+        console.print(Text(printable(f"note: {warning}"), style="yellow"), soft_wrap=True)
     console.print()
     _print(console, _runs(comparison))
     _print(console, _levels(comparison))
@@ -58,12 +59,11 @@ def _levels(comparison: Comparison) -> Table:
     two = len(labels) == 2
     more = ("difference", "95% interval") if two else ()
     table = _table("level", *(run.letter for run in comparison.runs), *more)
-    games = {level.level.partition(":")[0] for level in comparison.levels}
+    names = short_names([level.level for level in comparison.levels])
     for level in comparison.levels:
-        name = level.level.partition(":")[2] if len(games) == 1 else level.level
         scores = [_score(level, label) for label in labels]
         table.add_row(
-            Text(printable(name)),
+            Text(names[level.level]),
             *scores,
             *(_difference(level.differences.get(labels[1])) if two else ()),
         )

@@ -173,7 +173,7 @@ def _level(folder: Path, result: LevelResult, level: Level | None) -> tuple[Leve
 
 
 def _episodes(place: Path) -> tuple[Floats, NDArray[np.int64], list[str]]:
-    """Returns and lengths from the contest's monitor file, and a note if it can't be read."""
+    """Return and lengths from the contest's monitor file, and a note if it can't be read."""
     try:
         episodes = read_monitor(place / MONITOR_FILE)
     except MonitorFileError as error:

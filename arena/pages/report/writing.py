@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +57,11 @@ class LevelSection:
 
 
 def write_report(
-    folder: Path, out: Path | None = None, draw_map: DrawMap = no_map, videos: bool = True
+    folder: Path,
+    out: Path | None = None,
+    draw_map: DrawMap = no_map,
+    videos: bool = True,
+    show: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write the report of a run; the file appears only when it is complete.
 
@@ -67,15 +71,20 @@ def write_report(
         draw_map: function that draws a level's map.
         videos: whether to render the best and a typical episode, which takes about ten
             seconds each.
+        show: function that is called with what is done from then on, to show it to the user.
 
     Raises:
         ReportError: the folder is not a run folder, or the page can't be written.
     """
     run = read_record(folder)
+    chosen = choose_episodes(run) if videos else []
     with ThreadPoolExecutor(1) as pool:  # videos and advice take about the same time
-        rendering = pool.submit(make_videos, run, choose_episodes(run) if videos else [])
+        rendering = pool.submit(make_videos, run, chosen)
+        show("simulating lock-in rules for the report")
         advice = summarize_advice(run)
+        show(f"rendering {len(chosen)} video{'s' if len(chosen) > 1 else ''} for the report")
         rendered = rendering.result()
+    show("writing the report")
     return write_page(out or folder / FILE_NAME, report(run, advice, draw_map, rendered))
 
 

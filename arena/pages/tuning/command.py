@@ -17,6 +17,7 @@ from agent.command_line.terminal import program
 from agent.errors import UserError
 from agent.files import write_atomically
 from agent.settings import CONTEST_STEPS, PLAY, read_play
+from arena.evaluation.printed import output, waiting
 from arena.evaluation.score import Interval
 from arena.pages.tuning.page import group_name, tuning_page
 from arena.tuner.advice import Advice, advise_on
@@ -71,12 +72,13 @@ def tune(options: TuneOptions) -> int:
     recording = read_recording(options.runs)
     model = _model_to_change(options, recording) if options.apply else None
     budget_steps = CONTEST_STEPS if options.full else options.budget_steps
-    advice = advise_on(recording, budget_steps or recording.budget_steps, options.seed)
+    with waiting("simulating lock-in rules"):
+        advice = advise_on(recording, budget_steps or recording.budget_steps, options.seed)
     out = options.out or options.runs[0] / FOLDER
     write(out, advice)
     if model is not None:
         applied = apply(model, advice.recommended.settings)
-    console = Console()
+    console = output()
     show(console, advice, options.rows)
     _say(console, f"numbers  {out / ADVICE}\npage     {out / PAGE}")
     if model is not None:

@@ -174,9 +174,9 @@ def ball(turn: float, squash: float = 0.0) -> Picture:
     angle = (np.arctan2(dy, dx) - np.deg2rad(turn)) / (2 * np.pi)
     # The scales form a spiral, with the tail outside and the head inside.
     winding = radius * 3.0 - angle % 1.0
-    place = np.floor(winding)
-    fraction = winding - place
-    plates = (angle * (7 - 2 * (place < 1)) + winding * 0.5) % 1.0
+    turn_number = np.floor(winding)
+    fraction = winding - turn_number
+    plates = (angle * (7 - 2 * (turn_number < 1)) + winding * 0.5) % 1.0
     seams = mask & (radius > 0.3)
     canvas.pixels[seams & (fraction < 0.2)] = RUST
     canvas.pixels[seams & (plates < 0.14) & (radius > 0.36)] = RUST

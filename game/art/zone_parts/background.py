@@ -1,4 +1,4 @@
-"""The background of a zone, 512x256 pixels: skies, ridges, clouds; and its limit of tiles."""
+"""Draws the background of a zone, 512x256 pixels: skies, ridges, clouds; limits its tiles."""
 
 from __future__ import annotations
 

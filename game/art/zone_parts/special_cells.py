@@ -60,9 +60,9 @@ def belt(arrows: Picture, metal: Picture, outline: int) -> dict[int, Picture]:
     out = {}
     for cell, side in ((Cell.CONVEYOR_R, 1), (Cell.CONVEYOR_L, -1)):
         bend = np.abs(y - 4)
-        place = (x * side + bend) // 2 % 8
+        phase = (x * side + bend) // 2 % 8
         # Half a period is dark, to separate the arrows.
-        picture = arrows[(-place // 2) % count]
+        picture = arrows[(-phase // 2) % count]
         picture = np.where((y <= 0) | (y == 9), outline, picture)
         picture = np.where(y == 1, metal[-1], picture)
         body = np.where((y == 10), metal[-1], metal[1])

@@ -98,8 +98,8 @@ def _background() -> Picture:
     art.ridge(floor, 192, TWO["rock"][::-1], 40, int(TWO["rock"][2]))
     for x, size in ((20, 34), (76, 38), (104, 24)):
         art.stamp(_crystal(TWO["crystal"], size, size // 2 + 8, int(TWO["near"][0])), x, 188, 128)
-    place = ((art.x[188:204] // 4 + art.y[188:204] * 3) % 8).astype(int)
-    art.pixels[188:204] = np.concatenate([TWO["lake"], TWO["deep"][1:2].repeat(6)])[place]
+    phase = ((art.x[188:204] // 4 + art.y[188:204] * 3) % 8).astype(int)
+    art.pixels[188:204] = np.concatenate([TWO["lake"], TWO["deep"][1:2].repeat(6)])[phase]
     near = wave(204, (4, 3, 1), (8, 2, 0))
     art.ridge(near, 256, TWO["near"][::-1], 40, int(TWO["rock"][1]))
     for x in (16, 60, 92):

@@ -77,8 +77,8 @@ def _background() -> Picture:
     art.peaks(far, 150, TWO["far"][1:], TWO["far"][:1], snow)
     art.ridge(wave(136, (4, 6, 0), (8, 3, 1)), 180, TWO["hill"][::-1], 40, int(TWO["hill"][2]))
     rows = np.s_[166:184]
-    place = ((art.x[rows] // 4 + art.y[rows] * 3) % 7).astype(int)
-    art.pixels[rows] = np.concatenate([TWO["lake"], TWO["sky"][1:2].repeat(5)])[place]
+    phase = ((art.x[rows] // 4 + art.y[rows] * 3) % 7).astype(int)
+    art.pixels[rows] = np.concatenate([TWO["lake"], TWO["sky"][1:2].repeat(5)])[phase]
     near = wave(186, (4, 3, 2), (8, 1, 0.5))
     art.ridge(near, 256, TWO["near"][::-1], 60, int(TWO["near"][2]))
     for x, y in ((14, 216), (58, 224), (100, 214)):

@@ -21,7 +21,7 @@ ORIGINAL_2018 = n_parameters(PRESETS["original2018"].n_features)
 
 
 def returns_of(candidates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns that rise towards 1, in coarse steps, so that some are equal."""
+    """Return that rise towards 1, in coarse steps, so that some are equal."""
     returns: NDArray[np.float64] = -np.round(np.abs(candidates - 1).mean(1), 2)
     return returns
 

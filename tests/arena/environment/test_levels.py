@@ -24,7 +24,7 @@ from arena.environment.availability import (
     describe_sets,
 )
 from arena.environment.level_files import LevelError
-from arena.environment.levels import SLUG_LENGTH, Level, level_sets, select
+from arena.environment.levels import SLUG_LENGTH, Level, level_sets, select, select_one
 
 DATA = Path(stable_retro.data.path())
 AIRSTRIKER = Level("Airstriker-Genesis-v0", "Level1", "scenario")
@@ -113,16 +113,60 @@ def test_select_returns_each_level_of_sets_and_mixtures_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("MeadowZone.Act3", "PangolinDash-Genesis:MeadowZone.Act3"),
+        ("meadowzone.act3", "PangolinDash-Genesis:MeadowZone.Act3"),
+        ("pangolin:MeadowZone.Act3", "PangolinDash-Genesis:MeadowZone.Act3"),
+        ("PangolinDash:MeadowZone.Act1", "PangolinDash-Genesis:MeadowZone.Act1"),
+        ("pangolindashfinal:MeadowZone.Act1", "PangolinDashFinal-Genesis:MeadowZone.Act1"),
+        ("sonic:GreenHillZone.Act1", f"{SONIC}:GreenHillZone.Act1"),
+        ("SonicTheHedgehog-Genesis:greenhillzone.act1", f"{SONIC}:GreenHillZone.Act1"),
+        ("game/integrations:MeadowZone.Act3", "PangolinDash-Genesis:MeadowZone.Act3"),
+        ("game/integrations:pangolindash:meadowzone.act1", "PangolinDash-Genesis:MeadowZone.Act1"),
+        ("Airstriker", "Airstriker-Genesis-v0:Level1"),
+        ("breakout:start", "Breakout-Atari2600-v0:Start"),
+    ],
+)
+def test_a_level_is_understood_as_people_write_it(
+    written: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[3])
+    level = select_one(written)
+    assert level.name == name
+    assert [level] == select(name) or level.integration  # the same data as by its whole name
+
+
+@pytest.mark.parametrize("text", ["MeadowZone.Act1", "pangolin:MeadowZone.Act1"])
+def test_a_name_that_means_several_levels_names_them(text: str) -> None:
+    both = "PangolinDash-Genesis:MeadowZone.Act1 or PangolinDashFinal-Genesis:MeadowZone.Act1"
+    with pytest.raises(LevelError, match=f"^'{text}' names 2 levels: use {both}$"):
+        select(text)
+    with pytest.raises(LevelError, match="'PANGOLIN-test' names 11 levels: name one, as in Pang"):
+        select_one("PANGOLIN-test")
+
+
+def test_every_level_is_found_by_its_state_where_it_is_unique() -> None:
+    states = Counter(level.state for level in {level.name: level for level in EVERY_LEVEL}.values())
+    for level in EVERY_LEVEL:
+        if states[level.state] == 1:
+            assert select(level.state.lower()) == select(level.name) == [level]
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("", "no level is named.*airstriker, sonic-train"),
         (" , ", "no level is named"),
         ("sonic-trian", "'sonic-trian': did you mean sonic-train"),
-        ("Airstriker", "did you mean airstriker"),
         ("qqqqqq", "choose from airstriker, sonic-train.* more"),
-        ("Airstriker-Genesis:Level1", "did you mean Airstriker-Genesis-v0"),
+        ("Airstrikr-Genesis:Level1", "did you mean Airstriker-Genesis-v0"),
+        ("MeadowZone.Act33", "'MeadowZone.Act33': did you mean MeadowZone.Act3"),
+        ("pangolin:Meadow.Act3", "PangolinDash-Genesis or PangolinDashFinal-.* MeadowZone.Act3"),
+        ("PangolinDash:CanyonZone.Act12", "no state of PangolinDash-Genesis is"),
+        ("PangolinDash-Genesis.MeadowZone.Act3", "did you mean PangolinDash-Genesis"),
         (SONIC, f"is a game: add a state of it, as in {SONIC}:GreenHillZone.Act1"),
-        (f"{SONIC}:greenhillzone.act1", "did you mean GreenHillZone.Act1"),
+        ("pangolindash", "PangolinDash-Genesis is a game: add a state of it, as in PangolinDash-"),
         (f"{SONIC}:GreenHill.Act9", "no state of .* did you mean GreenHillZone.Act"),
         (f"{SONIC}:", "no state of"),
         (":Level1", "':Level1' is not a level's name: give GAME:STATE"),

@@ -19,7 +19,7 @@ import pytest
 from agent.errors import UserError
 from arena.evaluation import agent_process
 from arena.evaluation.agent_process import AgentError, WorkingDirectory, tail
-from arena.evaluation.agents import AgentOptions, CommandAgent, LocalAgent
+from arena.evaluation.agents import COMPATIBILITY, AgentOptions, CommandAgent, LocalAgent
 from tests.helpers.agent_programs import RUN, play, script
 
 # An agent that records its arguments, working directory and environment.
@@ -49,7 +49,6 @@ def test_a_command_finds_the_contests_working_directory(
     assert environment["SEED"] == "3"
     assert environment["LOCK_IN_SCORE"] == "150.0"
     assert environment["BUDGET_STEPS"] == "1000"
-    assert environment["PYTHONPATH"].split(os.pathsep)[0] == str(tmp_path)
     assert not Path(given["cwd"]).exists()
 
 
@@ -66,8 +65,21 @@ def test_paths_of_the_callers_directory_are_found_from_the_agents(
     given = json.loads((level_dir / "out" / "given.json").read_text())
     assert given["argv"][1:] == [f"--pretrained={tmp_path / 'model'}", "--lr=0.1", "-x=model/none"]
     assert given["environment"]["PRETRAINED"] == str(tmp_path / "model")
-    expected = [str(tmp_path), str(tmp_path / "source"), "/elsewhere"]
+    expected = [str(tmp_path / "source"), "/elsewhere", str(COMPATIBILITY)]
     assert given["environment"]["PYTHONPATH"].split(os.pathsep) == expected
+
+
+def test_a_module_is_found_in_the_callers_directory(
+    level_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script is not affected by it: it may import OpenAI's package baselines, for example."""
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, "witness.py", WITNESS)
+    agent = CommandAgent.parse(f"{sys.executable} -m witness", RUN)
+    agent.check()
+    assert play(agent, level_dir) == 0
+    given = json.loads((level_dir / "out" / "given.json").read_text())
+    assert given["environment"]["PYTHONPATH"].split(os.pathsep)[0] == str(tmp_path)
 
 
 def test_the_run_folder_replaces_a_temporary_folder_that_is_not_writable(
@@ -109,7 +121,9 @@ def test_the_working_directory_has_a_path_short_enough_for_a_socket(
         ("", "is empty"),
         ("python 'agent.py", "can't be split"),
         ("no-such-program-here x", "was not found"),
-        ("./not-executable", "is not executable"),
+        ("./not-executable", "is not executable: give a program, for example .*python"),
+        ("not-executable", "is not executable"),
+        (f"{sys.executable} -u misspelled.py", "'misspelled.py' was not found in /"),
     ],
 )
 def test_a_command_that_cannot_start_gives_one_clear_error(

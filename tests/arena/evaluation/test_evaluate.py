@@ -178,8 +178,9 @@ def test_run_json_describes_the_run_without_environment_variables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_SECRET", "swordfish")
-    folder_of(plan(tmp_path), tmp_path / "run").close()
+    folder = folder_of(plan(tmp_path), tmp_path / "run")
     run = read_run(tmp_path / "run")
+    folder.close()
     assert run["settings"]["budget_steps"] == 100
     assert run["settings"]["levels"] == [level.to_json() for level in LEVELS]
     assert run["command"] == "the command"

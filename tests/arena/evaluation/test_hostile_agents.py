@@ -18,8 +18,8 @@ from arena.evaluation.agent_process import FOLDER_PREFIX, WorkingDirectory, remo
 from arena.evaluation.agents import AgentOptions, CommandAgent
 from arena.evaluation.level_run import PROJECT_DIR
 from arena.evaluation.results import LevelResult, read_results
-from tests.arena.test_agents import is_alive, wait_for
-from tests.arena.test_evaluate import (
+from tests.arena.evaluation.test_agents import is_alive, wait_for
+from tests.arena.evaluation.test_evaluate import (
     AGENT,
     LEVELS,
     LIMITS,

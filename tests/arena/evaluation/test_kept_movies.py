@@ -91,7 +91,9 @@ def test_the_folder_of_a_movies_game_is_read_from_the_run_folder(tmp_path: Path)
     levels = (Level("Own", "A", integration=tmp_path / "game"), Level("Made", "B"))
     settings = {"levels": [level.to_json() for level in levels]}
     out = tmp_path / "run"
-    open_run(out, settings, name="x", seeds={}, argv=["command"]).close()
+    run = open_run(out, settings, name="x", seeds={}, argv=["command"])
+    (out / "levels").mkdir()
+    run.close()
     assert integration_of(out / "levels" / "Own.A" / "movies" / "best.bk2") == tmp_path / "game"
     assert integration_of(out / "levels" / "Made.B" / "movies" / "best.bk2") is None
     assert integration_of(tmp_path / "best.bk2") is None

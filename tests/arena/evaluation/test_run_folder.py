@@ -16,11 +16,32 @@ def open_folder(out: Path, settings: dict[str, object] = SETTINGS) -> RunFolder:
     return open_run(out, settings, name="x", seeds={}, argv=["the", "command"])
 
 
+def finish(run: RunFolder) -> None:
+    (run.path / "results.json").touch()
+    run.close()
+
+
+def test_a_run_without_any_result_leaves_no_folder(tmp_path: Path) -> None:
+    run = open_folder(tmp_path / "a" / "b")
+    run.close()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    open_folder(tmp_path / "mine").close()
+    assert list((tmp_path / "mine").iterdir()) == []
+    finish(open_folder(tmp_path / "a"))
+    open_folder(tmp_path / "a").close()
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {
+        "run.json",
+        ".lock",
+        "results.json",
+    }
+
+
 def test_the_folder_of_another_command_is_left_alone(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    open_folder(out).close()
+    finish(open_folder(out))
     before = (out / "run.json").read_bytes()
-    with pytest.raises(RunFolderError, match="budget_steps is 100 there and 200 now.*the command"):
+    with pytest.raises(RunFolderError, match="budget_steps: 100 -> 200.*the command"):
         open_folder(out, SETTINGS | {"budget_steps": 200})
     assert (out / "run.json").read_bytes() == before
 

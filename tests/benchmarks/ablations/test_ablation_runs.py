@@ -16,7 +16,7 @@ SETTINGS = {"generations": 2, "levels": ["Game:State"]}
 
 
 def made(**runs: list[float]) -> AblationRuns:
-    """Returns AblationRuns with these scores for the seeds 1, 2, ..."""
+    """Return AblationRuns with these scores for the seeds 1, 2, ..."""
     results = AblationRuns(dict(SETTINGS))
     for name, scores in runs.items():
         results.runs[name] = {

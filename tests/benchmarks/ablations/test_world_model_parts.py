@@ -132,7 +132,7 @@ def test_the_first_variant_is_the_agent(networks: Path, monkeypatch: pytest.Monk
 
 
 def fake_rollout(task: RolloutRequest) -> Rollout:
-    """Returns a result that depends on the parameters, the level and the seed."""
+    """Return a result that depends on the parameters, the level and the seed."""
     return Rollout(float(task.parameters.sum()) + task.seed % 100 + len(task.level.state), 10)
 
 
@@ -187,7 +187,7 @@ def test_an_interrupted_measurement_continues(
     assert made[0] == made[1]
     pool.played.clear()
     assert world_model_parts.main(cut) == 0 and not pool.played
-    with pytest.raises(StoreError, match="generations 3, not 4"):
+    with pytest.raises(StoreError, match="generations: 3 -> 4"):
         world_model_parts.main([*cut, "--generations", "4"])
 
 

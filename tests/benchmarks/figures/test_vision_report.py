@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.figures import vision_report
 from benchmarks.figures.things import Finder, Thing
-from benchmarks.figures.vision_report import errors_of_things
+from benchmarks.figures.vision_measures import errors_of_things
 from game import art
 from tests.helpers.datasets import AS_DRAWN, write_trained
 from tests.helpers.small_models import TINY

@@ -30,7 +30,7 @@ LEVELS = ["G:ZoneA", "G:ZoneB"]
 
 
 def results(**agents: list[list[float]]) -> CalibrationScores:
-    """Returns scores with these returns: name (with _ for a space) -> level -> episodes."""
+    """Return scores with these returns: name (with _ for a space) -> level -> episodes."""
     made = CalibrationScores(SETTINGS, LEVELS)
     for name, rows in agents.items():
         for level, returns in zip(LEVELS, rows, strict=False):
@@ -65,7 +65,7 @@ def test_the_file_names_levels_in_their_order_whichever_was_finished_first(tmp_p
 @pytest.mark.parametrize(
     ("other", "name"),
     [
-        (replace(SETTINGS, jerk_steps=7), "jerk_steps 1000, not 7"),
+        (replace(SETTINGS, jerk_steps=7), "jerk_steps: 1000 -> 7"),
         (replace(SETTINGS, roms={"G": "another"}), "roms"),
     ],
 )

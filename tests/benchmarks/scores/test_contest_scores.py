@@ -94,7 +94,7 @@ def test_a_new_model_is_measured_again(
     packed(tmp_path / "model", seed=2)
     assert contest_scores.main(command) == 0
     said = capsys.readouterr().err
-    assert "4 plays of another model" in said and "4 of 8 plays" in said
+    assert "4 plays are excluded" in said and "4 of 8 plays" in said
     assert len(our_plays) == 8 and len(pool.played) == 4
 
 
@@ -129,7 +129,7 @@ def test_show_updates_the_documents(
     assert contest_scores.main(arguments(tmp_path, "--show")) == 0
     printed = capsys.readouterr().out.strip()
     assert readme.read_text() == f"a\n<!-- contest scores -->\n{printed}\n<!-- end -->\nb\n"
-    assert f"{SHIPPED} / {JERK}: **12.50**" in printed
+    assert f"{SHIPPED} / {JERK}: the ratio of the mean returns is **12.50**" in printed
     linked = {path.name for path in (tmp_path / "pictures").iterdir()}
     assert linked == {"contest_scores.png", "ends_MeadowZone.png", "ends_CanyonZone.png"}
     assert all(f"(results/pictures/{name})" in printed for name in linked)

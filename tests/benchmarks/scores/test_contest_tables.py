@@ -71,7 +71,7 @@ def test_a_ratio_needs_common_plays_and_a_positive_first_score() -> None:
     assert ratio(jerk, ours) is None
     add(results, SHIPPED, [[], [[5.0]]])
     assert ratio(*summarize(results, 1000)) is None
-    assert "no level and seed that both played" in table(results, 1000)
+    assert "played no level with the same seed" in table(results, 1000)
 
 
 def test_each_budget_has_its_own_table_with_a_title() -> None:
@@ -90,7 +90,7 @@ def test_each_budget_has_its_own_table_with_a_title() -> None:
     assert second[0] == "**1,000 timesteps a level, 2 levels, 1 seed**"
     assert words(second[4])[1] == "200" and words(second[5])[4] == "1 of 2"
     assert "A mean over fewer levels can't be compared with the others." in second
-    assert any(line.startswith(f"{SHIPPED} / {JERK}: **4.00**") for line in second)
+    assert any(line.startswith(f"{SHIPPED} / {JERK}:") and "**4.00**" in line for line in second)
     assert any("model abcdef012345" in line for line in second)
     assert third[0] == "**1,000,000 timesteps a level, 1 level, 1 seed**"
     assert "7,000" in third[4] and words(third[4])[2] == "-"

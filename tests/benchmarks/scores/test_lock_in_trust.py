@@ -90,8 +90,8 @@ def test_show_writes_what_was_measured_into_the_readme(
         "| best of the first 16 (recommended) | 1,200 | 990 | 0% |",
         "| first above 2,000 | 1,000 | 1,050 | 100% |",
     ]
-    assert "1 level, 5,000 timesteps each, 2 budgets played. 50% of these" in lines[6]
-    assert "by 130 points from the played mean of a rule, and by 130 points from" in lines[6]
+    assert "2 budgets of 5,000 timesteps were played, on 1 level. 50% of the" in lines[6]
+    assert "by 130 points from the mean score of a rule's played budgets, and by 130" in lines[6]
 
 
 def test_ranks_are_compared() -> None:

@@ -18,8 +18,8 @@ from tests.helpers.datasets import same_arrays, write_dataset
 from training import train_vision
 from training.data.episode_writer import EpisodeWriter
 from training.data.frame_buffer import FrameBuffer
-from training.models.weights import VISION_WEIGHTS
 from training.runs.resume import TrainingError
+from training.runs.stages import VISION_WEIGHTS
 
 LENGTHS = (40, 30, 25, 20, 35, 30, 15)  # the second one is held out
 MOST, SHARE = 90, 0.2

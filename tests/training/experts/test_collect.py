@@ -151,14 +151,18 @@ def test_only_the_game_ends_an_episode(tmp_path: Path) -> None:
 
 
 def test_invalid_arguments_are_refused(tmp_path: Path) -> None:
+    out = tmp_path / "data"
     with pytest.raises(UserError, match="'human'.* demonstration, perturbed, alternating"):
         read_policies("random,human")
     with pytest.raises(UserError, match="--frames is 0"):
-        run(tmp_path, "--frames", "0")
+        run(out, "--frames", "0")
     with pytest.raises(UserError, match="manifest.json"):
-        run(tmp_path, "--policies", "agent", "--pretrained", str(tmp_path))
+        run(out, "--policies", "agent", "--pretrained", str(tmp_path))
     with pytest.raises(UserError, match="Airstrike"):
-        run(tmp_path, "--levels", "Airstrike:Level1")
+        run(out, "--levels", "Airstrike:Level1")
+    with pytest.raises(UserError, match="--ray-address"):
+        run(out, "--ray-address", "auto")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_number_of_workers_does_not_change_the_dataset(tmp_path: Path) -> None:

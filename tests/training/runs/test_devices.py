@@ -17,15 +17,17 @@ from tests.helpers.small_models import TINY
 from training import train_memory, train_vision
 from training.data.frames import Frames
 from training.data.latents import Sequences, cut_episodes
+from training.memory_trainer import MemoryTrainer
 from training.models.networks import MDNLSTM
 from training.runs.devices import ComputeDevice, choose_device
 from training.runs.loop import take_step
+from training.vision_trainer import VisionTrainer
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
-def vision_trainer(device: str, precision: str | None) -> train_vision.VisionTrainer:
+def vision_trainer(device: str, precision: str | None) -> VisionTrainer:
     """Tiny V on random frames with the player's position and expert actions."""
     random = np.random.default_rng(1)
     frames = Frames(
@@ -34,10 +36,10 @@ def vision_trainer(device: str, precision: str | None) -> train_vision.VisionTra
         np.full((24, 2), 100, np.int16),
     )
     options = train_vision.Options(data="", out=Path(), batch=8, device=device, precision=precision)
-    return train_vision.VisionTrainer(options, TINY, frames, frames)
+    return VisionTrainer(options, TINY, frames, frames)
 
 
-def memory_trainer(device: str, precision: str | None) -> train_memory.MemoryTrainer:
+def memory_trainer(device: str, precision: str | None) -> MemoryTrainer:
     """Tiny M on random latents."""
     generator = torch.Generator().manual_seed(1)
     mu = torch.randn((160, TINY.latent), generator=generator)
@@ -48,7 +50,7 @@ def memory_trainer(device: str, precision: str | None) -> train_memory.MemoryTra
     options = train_memory.Options(
         data="", vision=Path(), out=Path(), batch=4, device=device, precision=precision
     )
-    return train_memory.MemoryTrainer(options, MDNLSTM(TINY), sequences, sequences)
+    return MemoryTrainer(options, MDNLSTM(TINY), sequences, sequences)
 
 
 Maker = Callable[[str, str | None], Any]

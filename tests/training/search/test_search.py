@@ -16,7 +16,7 @@ from training.search.rollouts import Rollout, RolloutRequest
 from training.search.search import BEST_MEAN, Search, SearchSettings
 
 
-class FakePool:
+class ScoringPool:
     """Scores tasks with a function in this process, and records the tasks."""
 
     def __init__(self, score: Callable[[RolloutRequest], float]) -> None:
@@ -34,7 +34,7 @@ def search(folder: Path, levels: list[Level], **changes: Any) -> Search:
 
 def test_all_candidates_of_a_generation_play_the_same_episodes(tmp_path: Path) -> None:
     levels = [Level("Game", f"State{number}") for number in range(6)]
-    pool = FakePool(lambda task: 0.0)
+    pool = ScoringPool(lambda task: 0.0)
     trial = search(
         tmp_path, levels, population=5, episodes=3, levels_per_generation=2, mean_every=100
     )
@@ -62,7 +62,7 @@ def test_a_curriculum_opens_the_next_level_once_one_is_beaten(tmp_path: Path) ->
         return worth[task.level.name] + (lucky.get(task.level.name, 0.0) if task.seed % 2 else 0.0)
 
     changes: dict[str, Any] = {"population": 4, "levels_per_generation": 3, "mean_every": 100}
-    pool = FakePool(score)
+    pool = ScoringPool(score)
     trial = search(tmp_path, levels, curriculum=500.0, **changes)
 
     def generation() -> list[str]:
@@ -87,7 +87,7 @@ def test_a_curriculum_opens_the_next_level_once_one_is_beaten(tmp_path: Path) ->
     assert others == {"0", "1", "2"}
 
 
-def generation_without_times(trial: Search, pool: FakePool) -> dict[str, Any]:
+def generation_without_times(trial: Search, pool: ScoringPool) -> dict[str, Any]:
     values = trial.run_generation(pool)  # type: ignore[arg-type]
     return {
         name: value
@@ -104,7 +104,7 @@ def test_validation_levels_do_not_change_the_search(tmp_path: Path) -> None:
         folder.mkdir()
         settings = SearchSettings(mean_every=2)
         trials.append(Search(folder, settings, levels, 5, validation=validation))
-    pool = FakePool(lambda task: -1.0 if task.level in kept else float(task.parameters.sum()))
+    pool = ScoringPool(lambda task: -1.0 if task.level in kept else float(task.parameters.sum()))
     lines = [[generation_without_times(trial, pool) for _ in range(4)] for trial in trials]
     assert [line.pop("return_of_mean_validation", None) for line in lines[1]] == [None, -1.0] * 2
     assert lines[0] == lines[1]
@@ -114,7 +114,7 @@ def test_validation_levels_do_not_change_the_search(tmp_path: Path) -> None:
 
 
 def test_the_search_improves_and_keeps_the_best(tmp_path: Path) -> None:
-    pool = FakePool(lambda task: -float(np.square(task.parameters - 2).sum()))
+    pool = ScoringPool(lambda task: -float(np.square(task.parameters - 2).sum()))
     trial = search(tmp_path, [Level("Game", "State")], population=16, mean_every=1)
     first = trial.run_generation(pool)["return_of_mean"]  # type: ignore[arg-type]
     means = [trial.run_generation(pool)["return_of_mean"] for _ in range(60)]  # type: ignore[arg-type]
@@ -138,7 +138,7 @@ def test_the_search_improves_and_keeps_the_best(tmp_path: Path) -> None:
 
 def test_the_champion_is_the_best_when_measured_again(tmp_path: Path) -> None:
     """A candidate whose first return was lucky is no longer the champion."""
-    pool = FakePool(lambda task: float(task.parameters[0]))
+    pool = ScoringPool(lambda task: float(task.parameters[0]))
     trial = search(tmp_path, [Level("Game", "State")], mean_every=100, episodes=1)
     for _ in range(3):
         trial.run_generation(pool)  # type: ignore[arg-type]

@@ -1,0 +1,56 @@
+"""The baselines that come with the project, as agents that can be evaluated."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from agent.command_line.extras import check_extra
+from arena.evaluation.agent_process import AgentError, AgentProcess, WorkingDirectory
+from arena.evaluation.agents import OURS, AgentOptions, python_path
+from arena.evaluation.run_folder import PROJECT_DIR
+
+# Name of the module in `baselines` -> what the agent does. Such a program plays through gym_remote;
+# its settings are the environment variables of `AgentOptions`.
+BASELINES = {
+    "random": "presses B, DOWN, LEFT and RIGHT at random",
+    "right": "holds RIGHT",
+    "jerk": "JERK: runs right with random jumps, repeats its best episode",
+    "jerk_mutating": "JERK by gardenermike: repeats its best episode with mutations",
+    "ppo2": "PPO2 of OpenAI's baselines, which learns while it plays",
+    "aborghi": "aborghi's PPO, third in the contest, from random weights",
+    "ppo_course": "PPO of a course about the contest, with one environment in place of 13",
+}
+LEARNING = ("ppo2", "aborghi", "ppo_course")  # they need the extra `baselines`
+
+
+@dataclass(frozen=True)
+class BaselineAgent:
+    """An agent of `BASELINES`, started with the Python of this process."""
+
+    name: str
+    options: AgentOptions
+
+    def check(self) -> None:
+        if self.name not in BASELINES:
+            known = ", ".join((OURS, *BASELINES))
+            raise AgentError(f"there is no agent {self.name!r}: use one of {known}")
+        if self.name in LEARNING:
+            check_extra("baselines")
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "baseline", "baseline": self.name, **self.options.describe()}
+
+    def start(self, directory: WorkingDirectory) -> AgentProcess:
+        environment = {
+            **os.environ,
+            "SEED": "",  # an empty variable counts as unset
+            **self.options.environment(),
+            "SOCKET_DIR": str(directory.socket_dir),
+            "OUTPUT_DIR": str(directory.output_dir),
+            "PYTHONPATH": python_path(PROJECT_DIR),
+        }
+        command = [sys.executable, "-m", f"baselines.{self.name}"]
+        return AgentProcess(command, directory, environment)

@@ -1,0 +1,129 @@
+"""Joint training: PPO on many levels at once, with checkpoints, on several emulators."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor
+
+from agent.errors import UserError
+from arena.environment.gymnasium_env import LevelsEnv
+from arena.environment.levels import Level
+from baselines.learning.contest_wrappers import wrap
+from baselines.learning.ppo import make_learner
+from baselines.learning.ppo_options import PpoOptions
+from baselines.learning.weights import load_training, save_training, save_weights
+
+WEIGHTS, CHECKPOINT, TENSORBOARD = "weights.safetensors", "checkpoint.safetensors", "tensorboard"
+
+
+def train(
+    agent: PpoOptions, levels: Sequence[Level], folder: Path, steps: int, envs: int, seed: int
+) -> Path:
+    """Train until the timesteps are used, resuming from the folder's checkpoint.
+
+    A resumed training has the weights and the optimiser of the checkpoint, but begins new episodes.
+
+    Args:
+        agent: hyperparameters.
+        levels: levels of one game; each episode draws one.
+        folder: folder of the run.
+        steps: timesteps in all.
+        envs: number of emulators.
+        seed: random seed.
+
+    Returns:
+        The path of the weights.
+
+    Raises:
+        UserError: the training diverged, or the checkpoint is of another network.
+    """
+    torch.set_num_threads(1)
+    vector = VecMonitor(SubprocVecEnv([_Maker(tuple(levels), agent)] * envs))
+    try:
+        learner = make_learner(agent, vector, seed, tensorboard_log=str(folder / TENSORBOARD))
+        checkpoint = folder / CHECKPOINT
+        done = load_training(learner.policy, checkpoint) if checkpoint.exists() else 0
+        vector.seed(seed + done)
+        learner.num_timesteps = done
+        if done < steps:
+            _learn(learner, steps, folder)
+    finally:
+        vector.close()
+    save_weights(learner.policy, folder / WEIGHTS)
+    return folder / WEIGHTS
+
+
+class Checkpoints(BaseCallback):
+    """Stores the training after each update, and stops if the weights are no longer finite."""
+
+    def __init__(self, folder: Path, steps: int) -> None:
+        super().__init__()
+        self._folder, self._steps = folder, steps
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        self.store()
+        print(f"{self.num_timesteps:,} of {self._steps:,} timesteps", file=sys.stderr)
+
+    def store(self) -> None:
+        """Write the checkpoint.
+
+        Raises:
+            UserError: a weight is not finite.
+        """
+        policy = self.model.policy
+        assert isinstance(policy, ActorCriticPolicy)
+        if not all(bool(torch.isfinite(value).all()) for value in policy.parameters()):
+            raise self.diverged()
+        save_training(policy, self.model.num_timesteps, self._folder / CHECKPOINT)
+
+    def diverged(self) -> UserError:
+        """Return the error that says what is kept."""
+        return UserError(
+            "training diverged: a value is no longer finite after"
+            f" {self.model.num_timesteps:,} timesteps; the last good checkpoint is kept in"
+            f" {self._folder}. Lower the learning rate"
+        )
+
+
+def _learn(learner: PPO, steps: int, folder: Path) -> None:
+    checkpoints = Checkpoints(folder, steps)
+    try:
+        learner.learn(
+            steps - learner.num_timesteps,
+            callback=checkpoints,
+            reset_num_timesteps=False,
+            tb_log_name="training",
+        )
+    except ValueError as error:
+        if "invalid values" in str(error):  # torch refuses a distribution with NaN
+            raise checkpoints.diverged() from None
+        raise
+    checkpoints.store()
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes an environment in a process of its own; a closure could not be sent there."""
+
+    levels: tuple[Level, ...]
+    agent: PpoOptions
+
+    def __call__(self) -> gym.Env[Any, Any]:
+        return wrap(
+            LevelsEnv(self.levels),
+            frame_size=self.agent.frame_size,
+            allow_backtracking=self.agent.allow_backtracking,
+        )

@@ -1,0 +1,118 @@
+"""PPO as agents of the contest used it, on Stable-Baselines3: networks, learner, playing."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import gymnasium as gym
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import nn
+
+from agent.compatibility.gym_remote.client import RemoteEnv
+from agent.errors import UserError
+from baselines.learning.contest_wrappers import wrap
+from baselines.learning.ppo_options import PpoOptions
+from baselines.learning.socket_env import SocketEnv
+from baselines.learning.weights import load_weights
+
+LEARN_FOREVER = 10**12  # the server ends the run
+
+
+class SeparableCNN(BaseFeaturesExtractor):
+    """Aborghi's network: three depthwise separable convolutions and 512 units."""
+
+    def __init__(self, observation_space: gym.spaces.Box, features_dim: int = 512) -> None:
+        """Build the network.
+
+        Args:
+            observation_space: frames, (channels, height, width).
+            features_dim: number of features.
+        """
+        super().__init__(observation_space, features_dim)
+        channels, height, width = observation_space.shape
+        self.convolutions = nn.Sequential(
+            *_separable(channels, 32, 8, 4),
+            *_separable(32, 64, 4, 2),
+            *_separable(64, 48, 3, 1),
+            nn.Flatten(),
+        )
+        with torch.no_grad():
+            n_inputs = self.convolutions(torch.zeros(1, channels, height, width)).shape[1]
+        self.linear = nn.Sequential(nn.Linear(n_inputs, features_dim), nn.ReLU())
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        """Return the features, (batch, features_dim), of frames in 0-1."""
+        features: torch.Tensor = self.linear(self.convolutions(observations))
+        return features
+
+
+def make_learner(options: PpoOptions, env: Any, seed: int, **more: Any) -> PPO:
+    """Make Stable-Baselines3's PPO with these options.
+
+    Args:
+        options: hyperparameters; `rollout_steps` counts the steps of all environments.
+        env: wrapped environment, or a vector environment of Stable-Baselines3.
+        seed: random seed of the weights and of the actions.
+        more: further arguments of PPO, such as `tensorboard_log`.
+
+    Raises:
+        UserError: a rollout can't be divided among the environments or the minibatches.
+    """
+    n_envs = getattr(env, "num_envs", 1)
+    for number, what in ((n_envs, "environments"), (options.minibatches, "minibatches")):
+        if options.rollout_steps % number:
+            raise UserError(
+                f"rollout_steps is {options.rollout_steps}, which is not a multiple of the"
+                f" {number} {what}: give a multiple"
+            )
+    extractor = {"features_extractor_class": SeparableCNN} if options.separable else {}
+    return PPO(
+        "CnnPolicy",
+        env,
+        learning_rate=options.learning_rate,
+        n_steps=options.rollout_steps // n_envs,
+        batch_size=options.rollout_steps // options.minibatches,
+        n_epochs=options.epochs,
+        gamma=options.discount,
+        gae_lambda=options.gae_lambda,
+        clip_range=options.clip,
+        clip_range_vf=options.clip,
+        ent_coef=options.entropy,
+        vf_coef=options.value,
+        max_grad_norm=options.max_gradient,
+        policy_kwargs=extractor,
+        seed=seed,
+        device="cpu",
+        **more,
+    )
+
+
+def play_ppo(options: PpoOptions, env: RemoteEnv) -> None:
+    """Learn and play on a connected level until it raises an exception, as it does at its limit.
+
+    Raises:
+        UserError: the weights can't be used, or the game has other buttons.
+    """
+    torch.set_num_threads(1)  # more threads are slower for these small networks
+    level = SocketEnv(env, env.observation_space.shape, env.action_space.n)
+    wrapped = wrap(
+        level, frame_size=options.frame_size, allow_backtracking=options.allow_backtracking
+    )
+    learner = make_learner(options, wrapped, options.seed)
+    if options.weights is not None:
+        load_weights(learner.policy, options.weights)
+    if options.budget_steps < options.rollout_steps:
+        print(
+            f"note: {options.budget_steps:,} timesteps are fewer than the {options.rollout_steps:,}"
+            " before the first update: the policy plays, but does not learn",
+            file=sys.stderr,
+        )
+    learner.learn(LEARN_FOREVER)
+
+
+def _separable(inputs: int, outputs: int, size: int, stride: int) -> list[nn.Module]:
+    depthwise = nn.Conv2d(inputs, inputs, size, stride, groups=inputs)
+    return [depthwise, nn.Conv2d(inputs, outputs, 1), nn.ReLU()]

@@ -1,0 +1,70 @@
+"""Hyperparameters of PPO, and the command line of the agents that play with it.
+
+Each agent is a dataclass with its own defaults. Nothing here needs torch, so that --help works
+without it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from agent import command_line
+from agent.command_line import option
+from baselines.playing import PlayOptions, play_level
+
+
+@dataclass(frozen=True)
+class PpoOptions(PlayOptions):
+    """Play an agent that learns with PPO; the defaults are those of OpenAI's PPO2."""
+
+    extra: ClassVar[str] = "baselines"
+
+    weights: Path | None = option("weights to begin with (.safetensors) [random weights]", None)
+    frame_size: int = option("width and height of a frame in pixels", 84, within=(36, 224))
+    rollout_steps: int = option("timesteps between two updates", 4096, within=(8, 10**6))
+    minibatches: int = option("minibatches of an update", 8, within=(1, 10**4))
+    epochs: int = option("passes over the timesteps of an update", 3, within=(1, 1000))
+    learning_rate: float = option("learning rate of Adam", 2e-4, within=(0.0, 1.0))
+    discount: float = option("discount factor of rewards", 0.99, within=(0.0, 1.0))
+    gae_lambda: float = option("lambda of the advantage estimates", 0.95, within=(0.0, 1.0))
+    clip: float = option("clip range of the policy and of the value", 0.1, within=(1e-6, 100.0))
+    entropy: float = option("weight of the entropy in the loss", 0.01, within=(0.0, 10.0))
+    value: float = option("weight of the value in the loss", 0.5, within=(0.0, 10.0))
+    max_gradient: float = option("largest norm of the gradient", 0.5, within=(1e-6, 1e6))
+    allow_backtracking: bool = option("reward only progress beyond the farthest point", False)
+    separable: bool = option("use aborghi's separable convolutions", False)
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """Return what defines the agent: all fields but those that say where and what to play."""
+        others = {field.name for field in dataclasses.fields(PlayOptions)} | {"weights"}
+        return {name: v for name, v in dataclasses.asdict(self).items() if name not in others}
+
+
+def default(name: str, value: Any) -> Any:
+    """Declare a field of `PpoOptions` again with another default.
+
+    Args:
+        name: name of the field.
+        value: the default.
+    """
+    field = PpoOptions.__dataclass_fields__[name]
+    return dataclasses.field(default=value, metadata=field.metadata)
+
+
+def play(options_class: type[PpoOptions], prog: str) -> None:
+    """Play an agent until the server ends the run.
+
+    Args:
+        options_class: options of the agent.
+        prog: the program's name in messages.
+
+    Raises:
+        UserError: an option is wrong, the weights can't be used, or there is no server.
+    """
+    options = command_line.parse(options_class, prog=prog)
+    from baselines.learning.ppo import play_ppo  # loads torch, which --help does not need
+
+    play_level(options, lambda env: play_ppo(options, env))

@@ -1,0 +1,95 @@
+"""Weights and training states as safetensors: unlike a pickle, they contain no code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from stable_baselines3.common.policies import ActorCriticPolicy
+from torch import nn
+
+from agent.errors import UserError
+from agent.files import write_atomically
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write the weights of a network; a reader sees the old file or the new one."""
+    write_atomically(path, save(_parameters(network)))
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load weights that `save_weights` wrote.
+
+    Raises:
+        UserError: the file is missing, is no safetensors file, or is of another network.
+    """
+    found = _read(path)
+    _load(network, found, path)
+
+
+def save_training(policy: ActorCriticPolicy, steps: int, path: Path) -> None:
+    """Write the weights and the state of Adam of a policy in training.
+
+    Args:
+        policy: the policy.
+        steps: timesteps of training so far.
+        path: the file.
+    """
+    tensors = {f"policy.{name}": tensor for name, tensor in _parameters(policy).items()}
+    for number, state in policy.optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{number}.{name}": value for name, value in state.items()}
+    tensors["steps"] = torch.tensor(steps)
+    write_atomically(path, save(tensors))
+
+
+def load_training(policy: ActorCriticPolicy, path: Path) -> int:
+    """Load what `save_training` wrote, and return the timesteps of training.
+
+    Raises:
+        UserError: the file can't be read or is of another network.
+    """
+    found = _read(path)
+    steps = int(found.pop("steps", torch.tensor(0)))
+    weights = {n.removeprefix("policy."): t for n, t in found.items() if n.startswith("policy.")}
+    _load(policy, weights, path)
+    optimizer = policy.optimizer.state_dict()
+    for name, value in found.items():
+        if name.startswith("adam."):
+            _, number, key = name.split(".")
+            optimizer["state"].setdefault(int(number), {})[key] = value
+    policy.optimizer.load_state_dict(optimizer)
+    return steps
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return dict(load_file(path))
+    except FileNotFoundError:
+        raise UserError(
+            f"there are no weights at {path}: train them with `python -m baselines.pretrain`,"
+            " or omit the option to begin with random weights"
+        ) from None
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"the weights {path} can't be read: {error}") from None
+
+
+def _parameters(network: nn.Module) -> dict[str, torch.Tensor]:
+    # A state_dict would name the parameters that policy and value share three times.
+    return {name: value.detach().contiguous() for name, value in network.named_parameters()}
+
+
+def _load(network: nn.Module, found: dict[str, torch.Tensor], path: Path) -> None:
+    expected = _parameters(network)
+    for name in sorted({*expected, *found}):
+        shapes = [tuple(t[name].shape) if name in t else None for t in (expected, found)]
+        if shapes[0] != shapes[1]:
+            raise UserError(
+                f"the weights {path} are of another network: {name} has the shape {shapes[1]},"
+                f" expected {shapes[0]}"
+            )
+    if not all(bool(torch.isfinite(value).all()) for value in found.values()):
+        raise UserError(f"the weights {path} contain a value that is not finite: train them again")
+    for name, value in expected.items():
+        value.copy_(found[name])

@@ -1,0 +1,26 @@
+"""PPO2 of OpenAI's retro-baselines (Nichol et al. 2018): `python -m baselines.ppo2`.
+
+With the weights of `python -m baselines.pretrain ppo2` it is joint PPO, the best learner of their
+report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent import command_line
+from baselines.learning.ppo_options import PpoOptions, play
+
+
+@dataclass(frozen=True)
+class Ppo2Options(PpoOptions):
+    """Play PPO2 of OpenAI's baselines, which learns while it plays."""
+
+
+def main() -> None:
+    """Play until the server ends the run."""
+    play(Ppo2Options, "python -m baselines.ppo2")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

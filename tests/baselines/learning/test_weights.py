@@ -1,0 +1,87 @@
+"""Weights and trainings are stored exactly, and other files are refused in a line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import PPO
+
+from agent.errors import UserError
+from baselines.learning.contest_wrappers import wrap
+from baselines.learning.ppo import make_learner
+from baselines.learning.ppo_options import PpoOptions
+from baselines.learning.weights import (
+    load_training,
+    load_weights,
+    save_training,
+    save_weights,
+)
+from tests.baselines.learning.test_contest_wrappers import Scripted
+
+SMALL = PpoOptions(rollout_steps=16, minibatches=2, epochs=1)
+
+
+def learner(seed: int, **changes: Any) -> PPO:
+    settings = replace(SMALL, **changes)
+    env = wrap(Scripted([1.0] * 1000), frame_size=settings.frame_size, allow_backtracking=False)
+    return make_learner(settings, env, seed)
+
+
+def values(made: PPO) -> dict[str, np.ndarray]:
+    return {name: p.detach().numpy().copy() for name, p in made.policy.named_parameters()}
+
+
+def test_weights_come_back_exactly(tmp_path: Path) -> None:
+    one, other = learner(1), learner(2)
+    save_weights(one.policy, tmp_path / "w.safetensors")
+    load_weights(other.policy, tmp_path / "w.safetensors")
+    before, after = values(one), values(other)
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_a_training_goes_on_with_the_same_weights_and_the_same_adam(tmp_path: Path) -> None:
+    one, other = learner(1), learner(2)
+    one.learn(32)
+    save_training(one.policy, 32, tmp_path / "t.safetensors")
+    assert load_training(other.policy, tmp_path / "t.safetensors") == 32
+    states = [made.policy.optimizer.state_dict()["state"] for made in (one, other)]
+    assert states[0].keys() == states[1].keys() and states[0]
+    for number, state in states[0].items():
+        for key, value in state.items():
+            assert torch.equal(torch.as_tensor(value), torch.as_tensor(states[1][number][key]))
+
+
+def test_other_files_are_refused_and_leave_the_weights(tmp_path: Path) -> None:
+    made = learner(1)
+    before = values(made)
+    with pytest.raises(UserError, match=r"no weights at .*missing.*pretrain"):
+        load_weights(made.policy, tmp_path / "missing.safetensors")
+    (tmp_path / "text.safetensors").write_text("no weights")
+    with pytest.raises(UserError, match="text.safetensors can't be read"):
+        load_weights(made.policy, tmp_path / "text.safetensors")
+    save_weights(learner(1, frame_size=96).policy, tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match="of another network: .* has the shape"):
+        load_weights(made.policy, tmp_path / "other.safetensors")
+    broken = learner(3)
+    next(broken.policy.parameters()).data.fill_(float("nan"))
+    save_weights(broken.policy, tmp_path / "nan.safetensors")
+    with pytest.raises(UserError, match="not finite"):
+        load_weights(made.policy, tmp_path / "nan.safetensors")
+    assert all(np.array_equal(before[name], value) for name, value in values(made).items())
+
+
+def test_aborghis_network_has_the_sizes_of_its_source() -> None:
+    made = learner(1, frame_size=96, separable=True)
+    extractor = made.policy.features_extractor
+    shapes = [tuple(p.shape) for p in extractor.convolutions.parameters() if p.dim() == 4]
+    assert shapes == [
+        *((4, 1, 8, 8), (32, 4, 1, 1)),
+        *((32, 1, 4, 4), (64, 32, 1, 1)),
+        *((64, 1, 3, 3), (48, 64, 1, 1)),
+    ]
+    assert extractor.linear[0].in_features == 48 * 8 * 8 and extractor.features_dim == 512
