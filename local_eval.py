@@ -9,7 +9,7 @@
     python local_eval.py tune runs/...           choose the lock-in rule from recorded runs
     python local_eval.py movie runs/.../best.bk2 render a recorded episode to an mp4
     python local_eval.py report RUN              write RUN/report.html again
-    python local_eval.py report RUN RUN          compare runs
+    python local_eval.py report RUN OTHER        compare runs
     python local_eval.py leaderboard             rank all runs in runs/
 
 Exit code: 0; 1 if a level failed; 2 for a user's mistake (one line on stderr); 130 after Ctrl-C.
@@ -105,7 +105,7 @@ def movie(options: MovieOptions) -> int:
 
 
 def report(options: ReportOptions) -> int:
-    """Write a page and print its path; print a comparison too."""
+    """Write a page and print its path; with several runs, also print their comparison."""
     with waiting("reading the runs") as show:
         if len(options.runs) == 1:
             run = options.runs[0]

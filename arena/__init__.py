@@ -21,7 +21,7 @@ if _agent is not None and _agent.submodule_search_locations is None:
         " folder"
     )
 
-# The entry points are text, because their module loads the emulator, which few modules need.
+# The entry points are strings, because their module loads the emulator, which few modules need.
 for _name, _make in (
     ("PangolinDash-v0", "make_pangolin_dash"),
     ("RetroContest-v0", "make_retro_contest"),

@@ -1,1 +1,1 @@
-"""Agents without a model, to compare ours with. They play in the process of the benchmark."""
+"""Other agents of the contest, to compare ours with. They have no model of the game."""

@@ -1,7 +1,7 @@
 """Aborghi's agent, third in the contest: `python -m baselines.aborghi`.
 
-PPO with separable convolutions, in which going back costs no reward. In the contest it began with
-the weights of joint training (`python -m baselines.pretrain aborghi`).
+PPO with separable convolutions; going back costs no reward. In the contest it began with the
+weights of joint training (`python -m baselines.pretrain aborghi`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """JERK with mutation, by gardenermike (2018): `python -m baselines.jerk_mutating`.
 
 After its first random run it no longer starts anew: it plays its best sequence with mutations, and
-runs on at the end of it. Repeating the best sequence unchanged becomes more probable with its
-return, and near the end of the budget.
+runs on at the end of the sequence. It repeats its best sequence unchanged with a probability that
+grows with the sequence's return, and near the end of the contest's budget.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from baselines.jerk import Jerk, Solution
 from baselines.playing import PlayOptions, play_level
 from baselines.simple_agents import DOWN, LEFT, RIGHT, B, Buttons, press
 
-FULL_RETURN = 10_000.0  # of an episode that finishes its level at once
+FULL_RETURN = 10_000.0  # return of an episode that finishes its level at once
 CONTEST_STEPS = 1_000_000.0
 EXCISED = 0.2  # largest share of the sequence that is cut out
-# Probability of a mutation at the end of the sequence, of a sequence without any return.
+# Range of the probability that the last action is replaced, in a sequence without any return.
 MUTATION = (0.2, 0.3)
-MUTATION_STEPS = 100.0  # steps before the end, in which the probability falls by the factor e
+MUTATION_STEPS = 100.0  # distance from the end at which the probability is 1/e of this
 TRIMMED = 20  # largest number of actions that are trimmed from the end
-# What a mutated step presses: JERK's own actions, and those that it lacks.
+# Buttons of an action that replaces another: JERK's four, and two that JERK does not press.
 MUTATED = ((RIGHT,), (RIGHT, B), (LEFT,), (LEFT, B), (DOWN,), (RIGHT, DOWN))
 
 
@@ -54,7 +54,7 @@ def mutate(solution: Solution, random: np.random.Generator) -> list[Buttons]:
         random: random generator.
 
     Returns:
-        Actions without a stretch of up to a fifth and without the last ones; each remaining action
+        Actions without a part of up to a fifth and without the last ones; each remaining action
         is replaced with a probability that grows towards the end, and falls with the return.
     """
     actions = list(solution.actions)

@@ -1,4 +1,4 @@
-"""Connects a baseline to the contest's socket, and ends it when the server does.
+"""Connects a baseline to the contest's socket, and ends it when the server ends the run.
 
 `local_eval.py run --agent NAME` starts a baseline like this, with its settings in environment
 variables.
@@ -24,7 +24,7 @@ from agent.settings import CONTEST_STEPS
 
 @dataclass(frozen=True)
 class PlayOptions:
-    """Play a baseline on the level of the contest's socket, until a limit is reached."""
+    """Play a baseline on the level that the contest's socket serves, until a limit is reached."""
 
     socket_dir: Path = option(
         "folder that contains the contest's socket `sock`", Path("tmp/sock"), env="SOCKET_DIR"

@@ -23,8 +23,8 @@ from baselines.aborghi import AborghiOptions
 from baselines.learning.ppo_options import PpoOptions
 from baselines.ppo2 import Ppo2Options
 
-# Joint training's own values; the rest is as in the contest. Aborghi's workers played 2,048 steps
-# of a level each; here an update has four times as many, of all levels.
+# The values of joint training; all others are those of play in the contest. Each of aborghi's
+# workers played 2,048 steps of one level; here an update has four times as many, of all levels.
 AGENTS: dict[str, PpoOptions] = {
     "ppo2": Ppo2Options(),
     "aborghi": AborghiOptions(rollout_steps=8192, minibatches=16, learning_rate=2e-4),
@@ -35,7 +35,7 @@ AGENTS: dict[str, PpoOptions] = {
 class PretrainOptions:
     """Pretrain an agent on all levels of a set at once.
 
-    Each episode draws a level at random. OpenAI trained joint PPO for 50 million timesteps and
+    Each episode draws a level at random. OpenAI trained joint PPO for 50 million timesteps or
     more; the default is what two cores can do in some hours.
     """
 
@@ -44,8 +44,8 @@ class PretrainOptions:
     agent: str = option("agent to train", positional=True, choices=tuple(AGENTS))
     out: Path = option("folder of the run; an interrupted run in it is resumed")
     levels: str = option(LEVELS_HELP, "pangolin-train")
-    steps: int = option("timesteps in all", 4_000_000, within=COUNT)
-    envs: int = option("number of emulators, each in a process", 2, within=(1, 256))
+    steps: int = option("total timesteps", 4_000_000, within=COUNT)
+    envs: int = option("number of emulators, each in its own process", 2, within=(1, 256))
     seed: int = option("random seed, 1 or more", 1, env="SEED", within=SEED)
 
 

@@ -1,8 +1,8 @@
 """Says which extra of this project a command needs, if its packages are not installed.
 
 An options dataclass names its extra in the class attribute `extra`, and its module imports the
-packages of the extra only after `parse`. So --help works everywhere, and a missing package is one
-line.
+packages of the extra only after `parse`. So --help works everywhere, and a missing package gives an
+error of one line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def check_extra(extra: str) -> None:
     """Check that the packages of an extra of pyproject.toml are installed.
 
     Raises:
-        UserError: some are not; the message names them and the command that installs them.
+        UserError: a package is missing; the message names it and the command that installs it.
     """
     try:
         missing = [name for name in packages_of(extra) if not _is_installed(name)]

@@ -143,7 +143,7 @@ def make_parser(
 
 
 def described(field: dataclasses.Field[Any], default: Any) -> tuple[str, str]:
-    """Split the help of an option into its meaning and its default; the latter "" if it has none.
+    """Split the help of an option into its meaning and its default, which is "" if it has none.
 
     Args:
         field: the option.

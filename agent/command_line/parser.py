@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def json_argument(description: str) -> dict[str, Any]:
-    """Read the only argument of a process that another one of this project starts: a JSON object.
+    """Read the only argument of a process that this project starts: a JSON object.
 
     Args:
         description: text of --help, for people who start the process by hand.

@@ -29,7 +29,7 @@ def check_ranges(options: Any) -> None:
 
     Raises:
         UserError: a number is NaN, infinite without a range that contains it, or out of its range;
-            names the option, its value and the range.
+            the message names the option, its value and the range.
     """
     for field in dataclasses.fields(options):
         value, within = getattr(options, field.name), field.metadata.get("within")

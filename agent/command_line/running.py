@@ -1,4 +1,4 @@
-"""Runs a command, and turns what its user can mend into one line and an exit code."""
+"""Runs a command, and turns an error that its user can correct into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NoReturn
 from agent.command_line.terminal import degrade_output, printable
 from agent.errors import INTERRUPTED_EXIT_CODE, USER_ERROR_EXIT_CODE, UserError
 
-# Reasons for which the system refuses a path that the user has given.
+# Reasons why the system refuses a path that the user has given.
 REFUSALS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
@@ -21,7 +21,7 @@ REFUSALS = {
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Call a command and exit with its code.
 
-    A `UserError`, and an `OSError` that refuses a path, become one line and exit code 2.
+    A `UserError`, or an `OSError` about a path (`REFUSALS`), prints one line; the exit code is 2.
     """
     degrade_output()
     try:

@@ -1,6 +1,6 @@
 """The contest's levels as Gymnasium environments: PangolinDash-v0 and RetroContest-v0.
 
-`import arena` registers them. They train agents; `local_eval.py` scores agents through the
+`import arena` registers them. They are for training; `local_eval.py` scores agents through the
 contest's socket instead.
 """
 
@@ -101,6 +101,7 @@ class LevelsEnv(gym.Env[NDArray[np.uint8], NDArray[np.int8]]):
 
         Raises:
             EpisodeError: no episode was started, or it has ended.
+            UserError: the environment is closed.
             ValueError: the number of buttons is wrong.
         """
         contest = self._contest

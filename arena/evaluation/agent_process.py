@@ -100,9 +100,9 @@ class AgentProcess:
         Raises:
             OSError: the command can't be started.
         """
-        # The files stay open, so that they are the ones to trim even if the agent replaces them.
+        # The files stay open, so that they can be trimmed even if the agent replaces their paths.
         self._logs = [_new_log(directory.level_dir / name) for name in (STDOUT_NAME, STDERR_NAME)]
-        # Messages keep their bounds, even if an agent ends before its start was reported.
+        # SEQPACKET keeps messages apart, even if an agent ends before its start was reported.
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         job = {
             "command": list(command),
@@ -181,7 +181,7 @@ def remove_abandoned_folders() -> None:
 
 
 def is_abandoned(folder: Path) -> bool:
-    """Return whether no living run uses a working directory, or it does not exist."""
+    """Return whether a working directory does not exist, or no living run uses it."""
     try:
         with _lock_if_free(folder) as is_free:
             return is_free
@@ -190,7 +190,7 @@ def is_abandoned(folder: Path) -> bool:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder with everything in it, also with folders that their owner can't enter."""
+    """Remove a folder with everything in it, including folders that their owner can't enter."""
     shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         return

@@ -46,7 +46,7 @@ class AgentOptions:
     repeats: int | None = None
 
     def environment(self) -> dict[str, str]:
-        """Environment variables for an agent of another project, without those of None."""
+        """Environment variables for an agent of another project; an option of None sets none."""
         values = {
             "BUDGET_STEPS": self.budget_steps,
             "SEED": self.seed,
@@ -64,7 +64,7 @@ class AgentOptions:
 
 
 class RunningAgent(Protocol):
-    """A started agent, as `AgentProcess` is one."""
+    """A started agent, such as an `AgentProcess`."""
 
     def exit_code(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""

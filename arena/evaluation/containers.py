@@ -1,5 +1,5 @@
 """Runs a contest image as the contest did, with more isolation: no network, no privileges, and
-nothing writable except its output.
+nothing writable except its output, its socket's folder and /tmp.
 
 A contest image has its agent in /root/compo and runs as root, and many base images close /root to
 other users (mode 0700). The user is chosen in this order:
@@ -170,8 +170,8 @@ class ImageAgent:
     def start(self, directory: WorkingDirectory) -> AgentProcess:
         out = directory.folder / "out"
         out.mkdir()
-        # The container's user is another user outside, or root that can't override a file's mode.
-        # These may be open to every user: only the caller may enter the folder around them.
+        # The container's user may be another user outside, or a root that can't override a file's
+        # mode. So these are open to every user; only the caller may enter the folder around them.
         out.chmod(0o777)
         for folder in (directory.socket_dir.parent, directory.socket_dir):
             folder.chmod(0o755)

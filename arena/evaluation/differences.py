@@ -22,7 +22,7 @@ def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """
     there, now = _flat(there), _flat(now)
     common = [name for name in there if name in now and there[name] != now[name]]
-    # Another kind of agent has other settings; the kind says enough.
+    # An agent of another kind has other settings too; it is enough to show the two kinds.
     different = common or sorted(there.keys() ^ now.keys())
     shown = []
     for name in different[:MAX_SHOWN]:

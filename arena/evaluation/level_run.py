@@ -59,8 +59,8 @@ class LevelLimits:
     Attributes:
         budget_steps: budget in timesteps, resets included.
         wall_clock_seconds: time limit; reaching it is a normal end.
-        connect_seconds: an agent that has not connected by then has failed.
-        hang_seconds: an agent that takes no step for this time has failed.
+        connect_seconds: time limit for an agent to connect; after it the level has failed.
+        hang_seconds: time without a step after which the level has failed.
     """
 
     budget_steps: int

@@ -1,6 +1,6 @@
 """Evaluates an agent from Python, in a script or a notebook: `from arena import evaluate`.
 
-The levels are played as `local_eval.py run` plays them, with the same numbers.
+The levels are played as `local_eval.py run` plays them, so the scores are the same.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Evaluation:
 
     @property
     def score(self) -> float | None:
-        """Mean score over the levels that have one; None if none has one."""
+        """Mean score over the levels that have one; None if no level has one."""
         return self.results.mean
 
     @property

@@ -109,7 +109,7 @@ class RunResults:
 
     @property
     def mean(self) -> float | None:
-        """Mean over the levels that have a score; None if none has one."""
+        """Mean over the levels that have a score; None if no level has one."""
         return mean_score([level.score for level in self.levels])
 
     @property

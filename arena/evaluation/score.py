@@ -19,7 +19,7 @@ from agent.guarded_files import read_guarded
 
 MAX_MONITOR_BYTES = 1 << 26  # a million rows; a full budget of 1,000,000 timesteps has fewer
 CONFIDENCE = 0.95
-FULL_PROGRESS_RETURN = 9000.0  # of the contest's reward, from a level's start to its end
+FULL_PROGRESS_RETURN = 9000.0  # sum of the contest's rewards from a level's start to its end
 RESAMPLES = 10_000
 RESAMPLES_AT_ONCE = 500  # bounds the memory: 2,700 episodes x 500 x 8 bytes = 11 MB
 BOOTSTRAP_SEED = 1

@@ -2,8 +2,8 @@
 
 `AgentProcess` starts this file as a script between itself and the agent. Its standard input is a
 socket to the evaluation. When the evaluation closes it or is killed, this script ends the agent and
-its descendants, also those in sessions of their own. It uses only the standard library, exits with
-the agent's exit code, and needs Linux.
+its descendants, including those that have started a new process session. It uses only the standard
+library, exits with the agent's exit code, and needs Linux.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
         if agent is not None:
             select.select([control.fileno(), os.pidfd_open(agent.pid)], [], [])
     except SystemExit:
-        pass  # somebody stops this process: the agent must end too
+        pass  # a signal ends this process: the agent must end too
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
@@ -68,13 +68,13 @@ def main() -> None:
 def _start(
     command: Sequence[str], control: socket.socket, libc: ctypes.CDLL
 ) -> subprocess.Popen[bytes] | None:
-    """Start the agent, and tell the evaluation; None if it can't be started."""
+    """Start the agent, and report this to the evaluation; None if it can't be started."""
     try:
         agent = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            # The agent ends with this process, even if this is killed.
+            # The agent ends with this process, even if this process is killed.
             preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
         )
     except OSError as error:
@@ -87,7 +87,7 @@ def _start(
 
 def _end(agent: subprocess.Popen[bytes], at_end: Sequence[str], seconds: float) -> int:
     """End the agent and all its descendants; return the agent's exit code."""
-    if at_end:  # also if the engine's client has ended, because its container may still run
+    if at_end:  # even if the engine's client has ended: its container may still run
         _run(at_end)
     if agent.poll() is None:
         if not at_end:
@@ -97,7 +97,7 @@ def _end(agent: subprocess.Popen[bytes], at_end: Sequence[str], seconds: float) 
             agent.wait(seconds)
     was_killed = agent.poll() is None
     _kill_descendants(agent)
-    if at_end and was_killed:  # the client may have created its container only now
+    if at_end and was_killed:  # the client may have created its container after the first call
         _run(at_end)
     return agent.wait()
 

@@ -19,7 +19,7 @@ from arena.pages.report.time_spent import TimeSpent
 from arena.pages.traces import Figure
 
 LINE_COLOURS = ("--accent", "--second", "--third", "--fourth", "--fifth", "--sixth")
-DASHES = ("solid", "dash", "dot")  # of the first six runs, the next six, and further ones
+DASHES = ("solid", "dash", "dot")  # for the first six runs, the next six, and all others
 FAR_ABOVE = 1.3  # a line higher than the highest value times this would flatten the plot
 AGENT_HEIGHT = 36  # pixels per row of a plot of agents
 ROW_HEIGHT = 46  # pixels per row of a plot with names on its left
@@ -101,7 +101,7 @@ def runs_of_level(records: Mapping[int, tuple[str, LevelRecord]]) -> Figure:
     """Plot the score so far of several runs on one level.
 
     Args:
-        records: Number of a run in the comparison -> its label and its record of the level.
+        records: number of a run in the comparison -> its label and its record of the level.
     """
     data = [
         traces.curve(record, label, colour_of(number), _dash(number))
@@ -117,7 +117,7 @@ def runs_of_level(records: Mapping[int, tuple[str, LevelRecord]]) -> Figure:
 
 
 def share_axes(plots: Sequence[Figure]) -> None:
-    """Give plots a common y-axis, and each its own one, to which the page's switch changes.
+    """Give plots a common y-axis, and each plot an axis of its own for the page's switch.
 
     A plot's own axis contains 0, its values, and a horizontal line that is not far above them.
     """

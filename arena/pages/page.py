@@ -44,7 +44,7 @@ def render(template: str, figures: Mapping[str, Figure], **values: Any) -> bytes
         written=datetime.now(UTC).isoformat(timespec="minutes").replace("+00:00", " UTC"),
         **values,
     )
-    # No control characters, and no bytes of a path that is not UTF-8: both are no valid HTML.
+    # No control characters, and no bytes of a path that is not UTF-8: neither is valid HTML.
     return printable(text).encode(errors="replace")
 
 

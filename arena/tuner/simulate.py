@@ -1,4 +1,4 @@
-"""Simulates lock-in rules in whole budgets, thousands at once, from recordings and not an emulator.
+"""Simulates lock-in rules in whole budgets, thousands at once, without an emulator.
 
 A level's candidates are draws from a distribution of mean returns, and each has its own spread of
 episodes around its mean. So a candidate with a single return of 3,000 may well have a lower

@@ -37,7 +37,7 @@ def train(
         agent: hyperparameters.
         levels: levels of one game; each episode draws one.
         folder: folder of the run.
-        steps: timesteps in all.
+        steps: total timesteps.
         envs: number of emulators.
         seed: random seed.
 
@@ -45,7 +45,7 @@ def train(
         The path of the weights.
 
     Raises:
-        UserError: the training diverged, or the checkpoint is of another network.
+        UserError: the training diverged, or the checkpoint belongs to another network.
     """
     torch.set_num_threads(1)
     vector = VecMonitor(SubprocVecEnv([_Maker(tuple(levels), agent)] * envs))
@@ -64,7 +64,7 @@ def train(
 
 
 class Checkpoints(BaseCallback):
-    """Stores the training after each update, and stops if the weights are no longer finite."""
+    """Writes a checkpoint after each update, and stops if the weights are no longer finite."""
 
     def __init__(self, folder: Path, steps: int) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Checkpoints(BaseCallback):
         save_training(policy, self.model.num_timesteps, self._folder / CHECKPOINT)
 
     def diverged(self) -> UserError:
-        """Return the error that says what is kept."""
+        """Return the error for training that diverged; it names the folder of the checkpoint."""
         return UserError(
             "training diverged: a value is no longer finite after"
             f" {self.model.num_timesteps:,} timesteps; the last good checkpoint is kept in"
@@ -116,7 +116,7 @@ def _learn(learner: PPO, steps: int, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Maker:
-    """Makes an environment in a process of its own; a closure could not be sent there."""
+    """Makes one of the environments, in the process of its emulator."""
 
     levels: tuple[Level, ...]
     agent: PpoOptions

@@ -91,7 +91,7 @@ def make_learner(options: PpoOptions, env: Any, seed: int, **more: Any) -> PPO:
 
 
 def play_ppo(options: PpoOptions, env: RemoteEnv) -> None:
-    """Learn and play on a connected level until it raises an exception, as it does at its limit.
+    """Learn and play on a connected level until it raises an exception, for example at a limit.
 
     Raises:
         UserError: the weights can't be used, or the game has other buttons.

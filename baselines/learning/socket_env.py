@@ -14,7 +14,7 @@ EPISODE_STEPS = 4500  # the contest's time limit of an episode
 
 
 class SocketEnv(gym.Env[NDArray[np.uint8], NDArray[np.int8]]):
-    """A level of the contest, behind OpenAI's old interface.
+    """A level of the contest, with Gymnasium's interface in place of OpenAI's old one.
 
     The contest says only that an episode is done. An episode of `EPISODE_STEPS` steps was cut by
     the time limit (`truncated`), so a learner may bootstrap from its last frame; any other was

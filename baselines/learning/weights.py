@@ -23,7 +23,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """Load weights that `save_weights` wrote.
 
     Raises:
-        UserError: the file is missing, is no safetensors file, or is of another network.
+        UserError: the file is missing, is not a safetensors file, or belongs to another network.
     """
     found = _read(path)
     _load(network, found, path)
@@ -48,7 +48,7 @@ def load_training(policy: ActorCriticPolicy, path: Path) -> int:
     """Load what `save_training` wrote, and return the timesteps of training.
 
     Raises:
-        UserError: the file can't be read or is of another network.
+        UserError: the file can't be read or belongs to another network.
     """
     found = _read(path)
     steps = int(found.pop("steps", torch.tensor(0)))
@@ -76,7 +76,7 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _parameters(network: nn.Module) -> dict[str, torch.Tensor]:
-    # A state_dict would name the parameters that policy and value share three times.
+    # In a state_dict, the parameters that policy and value share would appear three times.
     return {name: value.detach().contiguous() for name, value in network.named_parameters()}
 
 

@@ -15,12 +15,12 @@ class Space:
     def __init__(self, shape: Tuple[int, ...], dtype: Any) -> None:
         self.shape = shape
         self.dtype = np.dtype(dtype)
-        # As with gym in 2018, an agent that sets no seed of its own repeats itself. The contest
-        # did not set SEED; a local evaluation sets it to the value of --seed.
+        # As with gym in 2018, an agent that sets no seed plays the same actions in every run. The
+        # contest did not set SEED; a local evaluation sets it to the value of --seed.
         self.seed(int(os.environ.get("SEED") or 0))
 
     def seed(self, seed: Optional[int] = None) -> List[Optional[int]]:
-        """Set the random seed of `sample`; None for a random one."""
+        """Set the random seed of `sample`; None chooses a random one."""
         self.np_random = np.random.RandomState(seed)
         return [seed]
 

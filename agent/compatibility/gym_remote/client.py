@@ -57,7 +57,7 @@ class RemoteEnv(Env):  # type: ignore[misc]
         self._reward, self._done = 0.0, True
 
     def reset(self) -> Any:
-        """Start an episode, which is allowed only when the last one is done; costs a timestep.
+        """Start an episode; this is allowed only when the last one is done, and costs a timestep.
 
         Returns:
             The frame, uint8 (224, 320, 3) RGB.

@@ -104,7 +104,7 @@ def _results(
 
 
 def _rebuilt(folder: Path, level: str, place: str) -> LevelResult:
-    """Compute a level's entry from its files; it is finished if the server wrote so."""
+    """Compute a level's entry from its files; the server's file says whether it is finished."""
     returns = _episodes(folder / place)[0]
     end = _server_end(folder / place)
     finished = end is not None and end.reason in LIMITS_REACHED
@@ -127,10 +127,10 @@ def _rebuilt(folder: Path, level: str, place: str) -> LevelResult:
 
 
 def _level_folders(folder: Path) -> dict[str, str]:
-    """The levels' folders by a name guessed from theirs, where run.json does not name the levels.
+    """Map guessed names of levels to their folders, for a run.json that does not name the levels.
 
-    A slug does not show where the name of the game ends: the guess may be wrong, but the folder is
-    right.
+    A name is guessed from its folder's, which does not show where the name of the game ends. So the
+    name may be wrong, but the folder is right.
     """
     place = folder / "levels"
     found = sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
@@ -173,7 +173,7 @@ def _level(folder: Path, result: LevelResult, level: Level | None) -> tuple[Leve
 
 
 def _episodes(place: Path) -> tuple[Floats, NDArray[np.int64], list[str]]:
-    """Return and lengths from the contest's monitor file, and a note if it can't be read."""
+    """Returns and lengths from the contest's monitor file, and a note if it can't be read."""
     try:
         episodes = read_monitor(place / MONITOR_FILE)
     except MonitorFileError as error:

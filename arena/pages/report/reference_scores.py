@@ -57,7 +57,7 @@ def read_reference_scores(
         file: the file of scores.
 
     Returns:
-        The scores, and a sentence on why there are none although the file exists, or None.
+        The scores; and None, or a sentence that says why a file that exists gives no scores.
     """
     if not file.exists():
         return [], None

@@ -149,7 +149,7 @@ def check_page(path: Path) -> None:
     """Check that a page would not replace a file of another kind, such as a run's results.
 
     Raises:
-        ReportError: it would.
+        ReportError: the path is a file of another kind.
     """
     if path.exists() and path.suffix.lower() not in (".html", ".htm"):
         raise ReportError(f"{path} exists and is not a page (.html): give another --out")

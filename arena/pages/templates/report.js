@@ -5,7 +5,7 @@
   const places = [...document.querySelectorAll("[data-figure]")];
   const drawn = new Set();
 
-  // Replaces "--accent" by its value in the style sheet, light or dark.
+  // Replaces "--accent" with its value in the style sheet, light or dark.
   function coloured(value, style) {
     if (typeof value === "string") {
       return value.startsWith("--") ? style.getPropertyValue(value).trim() : value;
@@ -19,7 +19,7 @@
     return value;
   }
 
-  // The script has five megabytes: it runs when the first plot is drawn, after the page is shown.
+  // The script is five megabytes long, so it runs only when the first plot is drawn.
   function plotly() {
     if (!window.Plotly) {
       const script = document.createElement("script");

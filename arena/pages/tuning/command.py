@@ -184,7 +184,7 @@ def apply(folder: Path, rule_settings: RuleSettings) -> Path:
 def _shown(advice: Advice, rows: int) -> list[tuple[RuleScore, ...]]:
     """Return the rules with the highest scores, the best of each kind, and the default.
 
-    Rules that did the same in every budget are one row.
+    Rules that did the same in every budget share a row.
     """
     kinds: dict[str, RuleScore] = {}
     for rule in advice.rules:
