@@ -1,7 +1,7 @@
 """PPO2 of OpenAI's retro-baselines (Nichol et al. 2018): `python -m baselines.ppo2`.
 
-With the weights of `python -m baselines.pretrain ppo2` it is joint PPO, the best learner of their
-report.
+With the weights of `python -m baselines.pretrain ppo2` it is joint PPO, the best learning agent
+of that report.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The command line of every program: options of a dataclass, subcommands, ranges, output.
 
-The names below are what a command needs; `ranges` has the ranges of its numbers, and `terminal`
-what it prints.
+The names below are what a command needs. `ranges` has the ranges of its numbers, and `terminal` has
+functions for what it prints.
 """
 
 from agent.command_line.options import (

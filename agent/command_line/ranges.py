@@ -12,13 +12,13 @@ from typing import Any
 from agent.errors import UserError
 
 # Ranges that several options share.
-COUNT = (1, 10**9)  # of steps, frames or episodes
+COUNT = (1, 10**9)  # number of steps, frames or episodes
 COUNT_OR_ZERO = (0, 10**9)
-PROCESSES = (1, 1024)  # or threads
-SEED = (1, 2**32 - 1)  # pycma takes 0 for the clock; numpy's RandomState takes no larger seed
+PROCESSES = (1, 1024)  # number of processes or threads
+SEED = (1, 2**32 - 1)  # with 0, pycma uses the clock; numpy's RandomState takes no larger seed
 SECONDS = (0.001, 366 * 86400.0)  # a year: longer timeouts overflow in some system calls
 SECONDS_OR_ZERO = (0.0, SECONDS[1])
-RETURN = (-1e9, 1e9)  # of an episode, or its mean reward
+RETURN = (-1e9, 1e9)  # return of an episode, or its mean reward
 
 
 def check_ranges(options: Any) -> None:

@@ -23,7 +23,7 @@ _LOOKALIKES = {"✓": "+", "✗": "x", "–": "-", "−": "-", "…": "...", "β
 
 
 def printable(text: str) -> str:
-    r"""Write control characters of a text as escapes: the byte ESC becomes the four letters \x1b.
+    r"""Write control characters of a text as escapes: ESC becomes the four characters \x1b.
 
     Tabs and line ends are kept.
     """

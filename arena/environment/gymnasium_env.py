@@ -151,7 +151,7 @@ def make_pangolin_dash(
     """Make PangolinDash-v0; call it through `gymnasium.make`.
 
     Args:
-        levels: levels to draw from; a text is read as `local_eval.py run --levels` reads it.
+        levels: levels to draw from; a string is read as by `local_eval.py run --levels`.
         frame_stack: None for RGB frames; a number N for the observation of OpenAI's baselines for
             the contest: the last N frames in grey, uint8 (N, 84, 84).
         options: the other arguments of `LevelsEnv`.

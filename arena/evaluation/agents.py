@@ -46,7 +46,7 @@ class AgentOptions:
     repeats: int | None = None
 
     def environment(self) -> dict[str, str]:
-        """Environment variables for an agent of another project; an option of None sets none."""
+        """Environment variables for an agent of another project; None sets no variable."""
         values = {
             "BUDGET_STEPS": self.budget_steps,
             "SEED": self.seed,
@@ -232,12 +232,12 @@ class CommandAgent:
             raise AgentError(f"{self.words[0]!r} can't be started: {error.strerror}") from error
 
     def _script(self) -> str:
-        """The first argument that is no option; "" if there is none."""
+        """The first argument that is not an option; "" if there is none."""
         return next((word for word in self.words[1:] if not word.startswith("-")), "")
 
     def _import_dirs(self) -> tuple[Path, ...]:
-        # `python -m my_agent` imports from the caller's directory. For a script, which does not,
-        # this project's own folder would hide packages with the names of its folders: `baselines`.
+        # `python -m my_agent` imports from the caller's directory, but a script does not. If this
+        # project is there, its `baselines` would hide the script's package of the same name.
         return () if self._script().endswith(".py") else (self.caller_dir,)
 
     def _command(self) -> list[str]:
@@ -253,7 +253,7 @@ class CommandAgent:
 
 
 def python_path(*first: Path, last: Path | None = None) -> str:
-    """The caller's PYTHONPATH between folders; absolute, for an agent in another directory."""
+    """Return the PYTHONPATH of an agent: `first`, the caller's with absolute paths, and `last`."""
     callers = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     folders = [*map(str, first), *map(os.path.abspath, callers), str(last or "")]
     return os.pathsep.join(filter(None, folders))

@@ -17,11 +17,11 @@ from arena.evaluation.run_folder import PROJECT_DIR
 BASELINES = {
     "random": "presses B, DOWN, LEFT and RIGHT at random",
     "right": "holds RIGHT",
-    "jerk": "JERK: runs right with random jumps, repeats its best episode",
+    "jerk": "JERK: runs right with random jumps, and repeats its best episode",
     "jerk_mutating": "JERK by gardenermike: repeats its best episode with mutations",
     "ppo2": "PPO2 of OpenAI's baselines, which learns while it plays",
     "aborghi": "aborghi's PPO, third in the contest, from random weights",
-    "ppo_course": "PPO of a course about the contest, with one environment in place of 13",
+    "ppo_course": "PPO of a course about the contest, with one environment instead of 13",
 }
 LEARNING = ("ppo2", "aborghi", "ppo_course")  # they need the extra `baselines`
 

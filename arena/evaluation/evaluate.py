@@ -214,7 +214,7 @@ class _ResultsFile:
                 finite_returns(self._folder / level.folder / MONITOR_FILE) for level in scored
             ]
             interval = bootstrap_interval(returns)
-        except MonitorFileError:  # of a finished level, which keeps its score
+        except MonitorFileError:  # the file of a finished level was altered; its score is kept
             interval = None
         self._results = replace(self._results, interval=interval)
         self.write()

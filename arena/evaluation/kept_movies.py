@@ -23,7 +23,7 @@ from arena.evaluation.run_folder import RunFolderError, read_run
 # While a level is played, its final median is not known, but will be near one of these quantiles.
 QUANTILES = np.linspace(0.1, 0.9, 9)
 KEPT_MOVIES = ("first", "best", "typical")  # FOLDER/NAME.bk2 of a level that has ended
-MAX_MOVIE_BYTES = 1 << 24  # an episode has some kilobytes
+MAX_MOVIE_BYTES = 1 << 24  # an episode takes a few kilobytes
 EPISODE_NUMBER = re.compile(r"-(\d{6,})\.bk2$")
 
 

@@ -2,7 +2,7 @@
 
 The level's folder in the run folder:
 
-    monitor.csv, log.csv               the contest's files; a row per episode, per 1,000 steps
+    monitor.csv, log.csv               the contest's files: a row per episode; a row per 1,000 steps
     agent-stdout.txt, agent-stderr.txt, server-stderr.txt
     server.json                        how the session ended
     out/                               the agent's own output, such as our agent's journal.jsonl

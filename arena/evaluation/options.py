@@ -25,7 +25,7 @@ from arena.evaluation.evaluate import EvaluationPlan
 from arena.evaluation.level_run import LevelLimits
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS, check_address
 
-DEFAULT_LEVELS = "pangolin-validation"  # the bundled game: needs no ROM of the user's
+DEFAULT_LEVELS = "pangolin-validation"  # the bundled game, which needs no ROM from the user
 # An episode that reaches the time limit takes 4,500 steps. It counts only after the next reset.
 DEFAULT_BUDGET_STEPS = 5_000
 FULL_BUDGET_STEPS = 1_000_000

@@ -49,7 +49,7 @@ def say(console: Console, *parts: str | tuple[str, str], prose: bool = False) ->
 
 @contextmanager
 def waiting(what: str) -> Iterator[Callable[[str], None]]:
-    """Show on stderr what the block does: with its seconds on a terminal, else as lines.
+    """Show on stderr what the block does: with the elapsed time on a terminal, else as lines.
 
     Args:
         what: what is done, such as "writing the report".

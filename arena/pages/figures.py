@@ -167,7 +167,7 @@ def time_parts(spent: TimeSpent) -> Figure:
         "hovertemplate": "%{y}: %{x:.2f} ms<extra></extra>",
     }
     layout = traces.layout(100 + ROW_HEIGHT * len(parts), "milliseconds per step")
-    longest = max(value for _, value in parts)  # beside it is room for its label
+    longest = max(value for _, value in parts)  # its label needs room beside its bar
     layout["xaxis"] |= {"range": [0, 1.35 * longest], "showgrid": False}
     layout["yaxis"]["showgrid"] = False
     return {"data": [data], "layout": layout}
@@ -252,7 +252,7 @@ def _score(row: ScoreRow) -> Figure:
 def _lines(
     locked_in_at: int | None, threshold: float | None, recommended: float | None
 ) -> list[Figure]:
-    """Lines for the lock-in, the threshold and the recommended one."""
+    """Lines for the lock-in, the threshold and the recommended threshold."""
     lines = []
     if locked_in_at is not None:
         name = f"lock-in at {locked_in_at:,}"
@@ -282,7 +282,7 @@ def _dash(number: int) -> str:
 
 
 def _boxes(rows: Sequence[tuple[str, Mapping[str, float]]], name: str, colour: str) -> Figure:
-    """Box plots from quartiles, one row a level."""
+    """Box plots from quartiles, one row per level."""
     parts = {"lowerfence": "low", "q1": "first", "median": "median", "q3": "third"}
     parts["upperfence"] = "high"
     return {

@@ -21,6 +21,6 @@ def held_out_caution(held_out: Mapping[str, str]) -> str:
     sets = " and ".join(dict.fromkeys(held_out.values()))
     levels = "1 level is" if len(held_out) == 1 else f"{len(held_out)} levels are"
     return (
-        f"{levels} of {sets}, which is for evaluation only: do not choose a rule by this advice,"
-        " record training levels"
+        f"{levels} for evaluation only ({sets}): do not choose a rule by this advice; record"
+        " training levels"
     )

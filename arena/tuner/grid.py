@@ -36,7 +36,7 @@ def grid(levels: Sequence[RecordedLevel]) -> list[RuleSettings]:
 def candidate_thresholds(levels: Sequence[RecordedLevel]) -> list[float]:
     """Return at most `THRESHOLDS` round numbers, from low returns to above the highest.
 
-    One half are quantiles of the returns; the other half is evenly spaced, because the best
+    One half are quantiles of the returns. The others are evenly spaced, because the best
     threshold often lies in a gap between returns. Every level has the same weight.
     """
     pooled = np.concatenate([level.returns for level in levels])
@@ -78,7 +78,7 @@ def simulate_all(
 
 
 def _as_batch(rules: Sequence[Any], batch_size: int) -> Any:
-    """Join rules of one kind into one whose settings are arrays (rules * batch_size,)."""
+    """Join rules of one kind into one rule whose settings are arrays (rules * batch_size,)."""
     values = {
         field.name: np.concatenate(
             [per_row(getattr(rule, field.name), batch_size) for rule in rules]
@@ -110,7 +110,7 @@ def name_of(rule_settings: RuleSettings) -> str:
 def name_of_all(rules: Sequence[RuleSettings]) -> str:
     """Return a name of several rules with the same results, such as "first above 2,000 to 3,000".
 
-    All thresholds between two with the same results have the same results too.
+    If two thresholds give the same results, all thresholds between them do so too.
     """
     kinds: dict[str, list[RuleSettings]] = {}
     for rule_settings in rules:

@@ -1,11 +1,11 @@
 """Simulates lock-in rules in whole budgets, thousands at once, without an emulator.
 
 A level's candidates are draws from a distribution of mean returns, and each has its own spread of
-episodes around its mean. So a candidate with a single return of 3,000 may well have a lower
-mean: for every simulated budget, its mean is drawn from its posterior, given its episodes (in a
-normal model whose two variances are estimated by the method of moments). The episodes scatter
-around that mean as the recorded ones do. Episodes have the recorded lengths, counted as the contest
-counts them.
+episodes around its mean. A candidate with a single return of 3,000 may well have a lower mean. So
+for every simulated budget, the mean of each candidate is drawn from its posterior given its
+episodes, in a normal model whose two variances are estimated by the method of moments. The episodes
+scatter around that mean as the recorded ones do. Episodes have the recorded lengths, counted as the
+contest counts them.
 
 Every level has several resampled recordings (bootstrap): another recording would have contained
 other candidates. The spread of their scores shows the uncertainty of a score.

@@ -33,7 +33,7 @@ STACKED_FRAMES = 4
 
 
 class SonicActions(gym.ActionWrapper[NDArray[np.uint8], np.int64, NDArray[np.int8]]):
-    """Discrete(7): the index of a row of `SONIC_ACTIONS`."""
+    """Takes actions of Discrete(7): the index of a row of `SONIC_ACTIONS`."""
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         """Wrap an environment with the contest's buttons.
@@ -88,7 +88,8 @@ def wrap(
         scale_reward: whether rewards are multiplied by `REWARD_SCALE`.
 
     Returns:
-        An environment of the last 4 frames, uint8 (4, frame_size, frame_size), and 7 actions.
+        An environment with 7 actions, whose observation is the last 4 frames, uint8
+        (4, frame_size, frame_size).
     """
     env = SonicActions(env)
     if scale_reward:

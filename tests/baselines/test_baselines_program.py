@@ -1,4 +1,4 @@
-"""Baselines through the socket press the same buttons as without it; the learning ones learn."""
+"""Baselines press the same buttons through the socket as without it; those that learn do learn."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _THIS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _others = [folder for folder in sys.path if os.path.abspath(folder) != _THIS]
 _installed = PathFinder.find_spec("gym", _others) if __name__ == "gym" else None
 
-if _installed is not None and _installed.has_location:  # a folder without __init__.py has none
+if _installed is not None and _installed.has_location:  # false for a folder without __init__.py
     sys.modules["gym"] = importlib.util.module_from_spec(_installed)
     _installed.loader.exec_module(sys.modules["gym"])  # type: ignore[union-attr]
 else:

@@ -15,7 +15,7 @@ class Space:
     def __init__(self, shape: Tuple[int, ...], dtype: Any) -> None:
         self.shape = shape
         self.dtype = np.dtype(dtype)
-        # As with gym in 2018, an agent that sets no seed plays the same actions in every run. The
+        # As with gym in 2018, an agent that sets no seed draws the same samples in every run. The
         # contest did not set SEED; a local evaluation sets it to the value of --seed.
         self.seed(int(os.environ.get("SEED") or 0))
 

@@ -111,7 +111,7 @@ def _order(entry: Entry) -> tuple[int, str, int, float, str]:
 
 
 def _levels(names: Sequence[str]) -> str:
-    """Name the level set, or all levels that are no set."""
+    """Name the level set, or list the levels if they are not a whole set."""
     for name, levels in level_sets().items():
         if sorted(names) == sorted(level.name for level in levels):
             return name

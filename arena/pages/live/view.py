@@ -29,7 +29,7 @@ from arena.replay.decoded_views import DecodedViews
 
 FRAME_SECONDS = 1 / 15  # the contest's agents act 15 times per second of game time
 BUSY_SHARE = 0.015  # share of all cores together
-WAKE_SECONDS = 1.0  # longest time without a message, which finds out whether a page is gone
+WAKE_SECONDS = 1.0  # longest time between two messages; a message shows whether a page is gone
 GOODBYE_SECONDS = 2.0  # time for open pages to receive the last state
 REPORT_SECONDS = 10.0  # time for open pages to receive the last state and the report
 LOWEST_PRIORITY = 19

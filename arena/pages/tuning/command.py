@@ -68,7 +68,7 @@ class TuneOptions:
 
 
 def tune(options: TuneOptions) -> int:
-    """Run the command; a mistake is reported before the simulation, and nothing is written."""
+    """Run the command; unusable runs or an unusable model end it before the simulation."""
     recording = read_recording(options.runs)
     model = _model_to_change(options, recording) if options.apply else None
     budget_steps = CONTEST_STEPS if options.full else options.budget_steps
@@ -106,8 +106,8 @@ def _model_to_change(options: TuneOptions, recording: Recording) -> Path:
     """
     if recording.held_out:
         raise UserError(
-            f"the runs contain levels of {' and '.join(recording.held_out)}, which is for"
-            " evaluation only: record training levels, or leave out --apply"
+            f"the runs contain levels for evaluation only ({' and '.join(recording.held_out)}):"
+            " record training levels, or leave out --apply"
         )
     folder = options.pretrained or recording.pretrained
     if folder is None:

@@ -41,7 +41,7 @@ def make() -> Iterator[Any]:
 
 
 def play(env: gym.Env[Any, Any], seed: int, steps: int = 30) -> list[Any]:
-    """Play RIGHT for some steps from a seeded reset: level, then rewards, then the last frame."""
+    """Hold RIGHT after a seeded reset; return the level, the rewards and the last frame."""
     _, info = env.reset(seed=seed)
     steps_played = [env.step(RIGHT) for _ in range(steps)]
     return [info["level"], [step[1] for step in steps_played], steps_played[-1][0].tobytes()]

@@ -1,4 +1,4 @@
-"""The game of a recording is found: by its name of 2018, in a folder above, among the shipped."""
+"""Finding the game of a recording: by its name of 2018, in a folder above, in the shipped one."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def integer(value: int) -> bytes:
 def window(
     instructions: bytes, data: bytes = b"", addresses: bytes = b"", length: int = 0, head: int = 0
 ) -> bytes:
-    """One window without a checksum; a source of 4 bytes at 0 if `head` has one."""
+    """One window without a checksum; with `head`, it has a source of 4 bytes at 0."""
     source = integer(4) + integer(0) if head else b""
     body = integer(length) + b"\0"
     body += integer(len(data)) + integer(len(instructions)) + integer(len(addresses))

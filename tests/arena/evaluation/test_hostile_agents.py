@@ -1,4 +1,4 @@
-"""An evaluation of agents that replace the files of their level: by pipes, links, devices, folders
+"""An evaluation of agents that replace the files of their level with pipes, links, devices, folders
 and huge files. Nothing hangs, nothing outside is read, and a finished level keeps its score.
 """
 

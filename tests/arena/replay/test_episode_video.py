@@ -51,7 +51,7 @@ class MadeReplay:
 
 
 class MadeViews:
-    """Reconstructs the frame's own number, predicts the action's."""
+    """Reconstructs a frame of the frame's number, and predicts a frame of the button's."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []

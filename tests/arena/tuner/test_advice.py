@@ -373,7 +373,7 @@ def test_held_out_levels_are_marked(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", {level: GOOD_JOURNAL, train: GOOD_JOURNAL})
     recording = read_recording([run])
     assert recording.held_out == ("pangolin-validation",)
-    assert "1 level is of pangolin-validation, which is for evaluation only" in recording.notes[0]
+    assert "1 level is for evaluation only (pangolin-validation)" in recording.notes[0]
     assert read_recording([write_run(tmp_path / "b", {train: GOOD_JOURNAL})]).held_out == ()
 
 
@@ -386,7 +386,7 @@ def test_held_out_levels_are_never_applied(
     level = "PangolinDash-Genesis:MeadowZone.Act3"
     run = write_run(tmp_path / "run", {level: GOOD_JOURNAL}, budget_steps=2_000)
     (tmp_path / "manifest.json").write_text("{}")
-    with pytest.raises(UserError, match="pangolin-validation, which is for evaluation only"):
+    with pytest.raises(UserError, match=r"evaluation only \(pangolin-validation\)"):
         command(monkeypatch, str(run), "--apply", "--pretrained", str(tmp_path))
     assert not (run / "tune").exists() and not (tmp_path / "play.json").exists()
     assert command(monkeypatch, str(run)) == 0

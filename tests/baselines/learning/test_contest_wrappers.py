@@ -1,4 +1,4 @@
-"""Actions, rewards and frames of OpenAI's baselines, worked by hand on a made-up level."""
+"""Actions, rewards and frames of OpenAI's baselines, computed by hand for a made-up level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights and trainings are stored exactly, and other files are refused in a line."""
+"""Weights and training states are stored exactly; other files give an error of one line."""
 
 from __future__ import annotations
 
