@@ -30,7 +30,7 @@ def check_extra(extra: str) -> None:
         return  # the project is used without being installed: its packages are not known
     if missing:
         raise UserError(
-            f"this command needs packages that this Python lacks ({', '.join(missing)}):"
+            f"this command needs packages that this Python lacks ({', '.join(missing)}): run"
             f" {shown_path(sys.executable)} -m pip install '{PROJECT}[{extra}]'"
         )
 

@@ -221,7 +221,7 @@ def no_episode(budget_steps: int, levels: Sequence[LevelResult]) -> str:
     """Say on how many levels no episode finished, and which budget is enough."""
     text = f"No episode finished on {len(levels)} level{'s' if len(levels) > 1 else ''}"
     if any(level.ended_by == WALL_CLOCK_LIMIT for level in levels):
-        return f"{text} within the time limit. Use --wall-clock-hours with more hours."
+        return f"{text} within the time limit. Use a larger --wall-clock-hours."
     text += f" in {budget_steps:,} timesteps. "
     if budget_steps < STEPS_OF_ANY_EPISODE:
         return (

@@ -86,7 +86,7 @@ def _load(network: nn.Module, found: dict[str, torch.Tensor], path: Path) -> Non
         shapes = [tuple(t[name].shape) if name in t else None for t in (expected, found)]
         if shapes[0] != shapes[1]:
             raise UserError(
-                f"the weights {path} are of another network: {name} has the shape {shapes[1]},"
+                f"the weights {path} belong to another network: {name} has the shape {shapes[1]},"
                 f" expected {shapes[0]}"
             )
     if not all(bool(torch.isfinite(value).all()) for value in found.values()):

@@ -80,7 +80,7 @@ def test_a_level_without_an_episode_says_so_when_it_ends() -> None:
             "in 2,000 timesteps. Use --budget-steps 5000 or more: an episode",
         ),
         (9_000, "timestep-limit", "in 9,000 timesteps. An episode counts when the agent resets"),
-        (9_000, WALL_CLOCK_LIMIT, "within the time limit. Use --wall-clock-hours with more hours."),
+        (9_000, WALL_CLOCK_LIMIT, "within the time limit. Use a larger --wall-clock-hours."),
     ],
 )
 def test_a_run_without_an_episode_names_the_budget(

@@ -65,7 +65,7 @@ def test_other_files_are_refused_and_leave_the_weights(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="text.safetensors can't be read"):
         load_weights(made.policy, tmp_path / "text.safetensors")
     save_weights(learner(1, frame_size=96).policy, tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match="of another network: .* has the shape"):
+    with pytest.raises(UserError, match="belong to another network: .* has the shape"):
         load_weights(made.policy, tmp_path / "other.safetensors")
     broken = learner(3)
     next(broken.policy.parameters()).data.fill_(float("nan"))
