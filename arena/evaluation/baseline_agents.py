@@ -21,9 +21,10 @@ BASELINES = {
     "jerk_mutating": "JERK by gardenermike: repeats its best episode with mutations",
     "ppo2": "PPO2 of OpenAI's baselines, which learns while it plays",
     "aborghi": "aborghi's PPO, third in the contest, from random weights",
+    "rainbow": "Rainbow of OpenAI's baselines, with one update in four timesteps",
     "ppo_course": "PPO of a course about the contest, with one environment in place of 13",
 }
-LEARNING = ("ppo2", "aborghi", "ppo_course")  # they need the extra `baselines`
+LEARNING = ("ppo2", "aborghi", "rainbow", "ppo_course")  # they need the extra `baselines`
 
 
 @dataclass(frozen=True)
