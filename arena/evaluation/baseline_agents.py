@@ -23,8 +23,15 @@ BASELINES = {
     "aborghi": "aborghi's PPO, third in the contest, from random weights",
     "rainbow": "Rainbow of OpenAI's baselines, with one update in four timesteps",
     "ppo_course": "PPO of a course about the contest, with one environment in place of 13",
+    "a2c_course": "A2C of the same course: its PPO without clipping",
 }
-LEARNING = ("ppo2", "aborghi", "rainbow", "ppo_course")  # they need the extra `baselines`
+LEARNING = (
+    "ppo2",
+    "aborghi",
+    "rainbow",
+    "ppo_course",
+    "a2c_course",
+)  # they need the extra `baselines`
 
 
 @dataclass(frozen=True)
