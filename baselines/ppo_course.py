@@ -19,6 +19,7 @@ class PpoCourseOptions(PpoOptions):
     frame_size: int = default("frame_size", 96)
     rollout_steps: int = default("rollout_steps", 2048)
     epochs: int = default("epochs", 4)
+    optimizer: str = default("optimizer", "rmsprop")
     allow_backtracking: bool = default("allow_backtracking", True)
 
 

@@ -5,6 +5,8 @@ It is the environment of `make eval`: the packages of the extras are not install
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import os
 import re
 import subprocess
@@ -37,8 +39,9 @@ def commands() -> dict[str, str | None]:
         source = path.read_text(encoding="utf-8")
         if 'if __name__ == "__main__":' in source:
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            extra = re.search(r'extra: ClassVar\[str\] = "(\w+)"', source)
-            found[name] = extra[1] if extra else None
+            values = vars(importlib.import_module(name)).values()
+            options = [value for value in values if dataclasses.is_dataclass(value)]
+            found[name] = next(filter(None, (getattr(o, "extra", None) for o in options)), None)
     return found
 
 

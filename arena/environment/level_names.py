@@ -19,7 +19,7 @@ def meant_level(text: str, levels: Iterable[str]) -> str | None:
 
     Args:
         text: STATE or GAME:STATE. GAME may lack the endings -Genesis and -v0, or be only the
-            beginning of the game's name: pangolin:MeadowZone.Act3.
+            first words of the game's name: pangolin:MeadowZone.Act3.
         levels: names of the existing levels, GAME:STATE.
 
     Raises:
@@ -40,13 +40,15 @@ def meant_games(text: str, games: Iterable[str]) -> list[str]:
     """Return the games whose names are closest to a name; [] if no game's name begins like this.
 
     From the closest on: the same name; the same in upper or lower case; the name without its
-    ending, -Genesis or -v0; any other beginning of the name.
+    ending, -Genesis or -v0; the first words of the name. A name that ends in the middle of a word
+    counts as misspelled.
     """
-    games, start = list(dict.fromkeys(games)), text.casefold()
+    games = list(dict.fromkeys(games))
     same = [game for game in games if game == text]
     same = same or [game for game in games if _equal(game, text)]
-    same = same or [game for game in games if game.casefold().startswith(f"{start}-")]
-    return same or [game for game in games if game.casefold().startswith(start)]
+    begun = [game for game in games if _equal(game[: len(text)], text)]
+    same = same or [game for game in begun if game[len(text) :].startswith("-")]
+    return same or [game for game in begun if not text or not game[len(text)].islower()]
 
 
 def meant_set(text: str, sets: Iterable[str]) -> str | None:

@@ -21,9 +21,17 @@ BASELINES = {
     "jerk_mutating": "JERK by gardenermike: repeats its best episode with mutations",
     "ppo2": "PPO2 of OpenAI's baselines, which learns while it plays",
     "aborghi": "aborghi's PPO, third in the contest, from random weights",
+    "rainbow": "Rainbow of OpenAI's baselines, with one update per four timesteps",
     "ppo_course": "PPO of a course about the contest, with one environment instead of 13",
+    "a2c_course": "A2C of the same course: its PPO without clipping",
 }
-LEARNING = ("ppo2", "aborghi", "ppo_course")  # they need the extra `baselines`
+LEARNING = (
+    "ppo2",
+    "aborghi",
+    "rainbow",
+    "ppo_course",
+    "a2c_course",
+)  # they need the extra `baselines`
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
+from torch.optim import RMSprop
 
 from agent.compatibility.gym_remote.client import RemoteEnv
 from agent.errors import UserError
@@ -19,6 +20,7 @@ from baselines.learning.socket_env import SocketEnv
 from baselines.learning.weights import load_weights
 
 LEARN_FOREVER = 10**12  # the server ends the run
+RMSPROP_DECAY, EPSILON = 0.99, 1e-5  # as in OpenAI's A2C
 
 
 class SeparableCNN(BaseFeaturesExtractor):
@@ -68,7 +70,12 @@ def make_learner(options: PpoOptions, env: Any, seed: int, **more: Any) -> PPO:
                 f"rollout_steps is {options.rollout_steps}, which is not a multiple of the"
                 f" {number} {what}: give a multiple"
             )
-    extractor = {"features_extractor_class": SeparableCNN} if options.separable else {}
+    policy: dict[str, Any] = {}
+    if options.separable:
+        policy["features_extractor_class"] = SeparableCNN
+    if options.optimizer == "rmsprop":
+        policy["optimizer_class"] = RMSprop
+        policy["optimizer_kwargs"] = {"alpha": RMSPROP_DECAY, "eps": EPSILON}
     return PPO(
         "CnnPolicy",
         env,
@@ -83,7 +90,8 @@ def make_learner(options: PpoOptions, env: Any, seed: int, **more: Any) -> PPO:
         ent_coef=options.entropy,
         vf_coef=options.value,
         max_grad_norm=options.max_gradient,
-        policy_kwargs=extractor,
+        normalize_advantage=options.normalise_advantages,
+        policy_kwargs=policy,
         seed=seed,
         device="cpu",
         **more,

@@ -30,7 +30,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
 
 def save_training(policy: ActorCriticPolicy, steps: int, path: Path) -> None:
-    """Write the weights and the state of Adam of a policy in training.
+    """Write the weights and the state of the optimizer of a policy in training.
 
     Args:
         policy: the policy.
@@ -39,7 +39,7 @@ def save_training(policy: ActorCriticPolicy, steps: int, path: Path) -> None:
     """
     tensors = {f"policy.{name}": tensor for name, tensor in _parameters(policy).items()}
     for number, state in policy.optimizer.state_dict()["state"].items():
-        tensors |= {f"adam.{number}.{name}": value for name, value in state.items()}
+        tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
     tensors["steps"] = torch.tensor(steps)
     write_atomically(path, save(tensors))
 
@@ -56,7 +56,7 @@ def load_training(policy: ActorCriticPolicy, path: Path) -> int:
     _load(policy, weights, path)
     optimizer = policy.optimizer.state_dict()
     for name, value in found.items():
-        if name.startswith("adam."):
+        if name.startswith("optimizer."):
             _, number, key = name.split(".")
             optimizer["state"].setdefault(int(number), {})[key] = value
     policy.optimizer.load_state_dict(optimizer)

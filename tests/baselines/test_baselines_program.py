@@ -62,19 +62,27 @@ def test_a_learning_agent_updates_and_plays_the_whole_budget(
 ) -> None:
     served = Running(tmp_path / "sock", timesteps=120)
     sizes = ["--rollout-steps", "32", "--minibatches", "2", "--epochs", "1"]
+    if name == "rainbow":
+        sizes = ["--learning-starts", "50", "--batch", "4", "--target-steps", "60"]
     run(monkeypatch, name, "--socket-dir", str(tmp_path / "sock"), *sizes, "--budget-steps", "120")
     assert served.result().timesteps == 120
     assert len({bytes(action) for action in served.env.actions}) > 2
     assert "does not learn" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "first"), [("ppo2", "4,096"), ("rainbow", "20,000")])
 def test_a_budget_shorter_than_an_update_is_said_and_played(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str,
+    first: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     served = Running(tmp_path / "sock", timesteps=40)
-    run(monkeypatch, "ppo2", "--socket-dir", str(tmp_path / "sock"), "--budget-steps", "40")
+    run(monkeypatch, name, "--socket-dir", str(tmp_path / "sock"), "--budget-steps", "40")
     assert served.result().timesteps == 40
-    assert "fewer than the 4,096 before the first update" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert first in said and "does not learn" in said
 
 
 def test_mistakes_give_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ def test_every_level_is_found_by_its_state_where_it_is_unique() -> None:
         ("sonic-trian", "'sonic-trian': did you mean sonic-train"),
         ("qqqqqq", "choose from airstriker, sonic-train.* more"),
         ("Airstrikr-Genesis:Level1", "did you mean Airstriker-Genesis-v0"),
+        ("Airstrike:Level1", "no game is called 'Airstrike': did you mean Airstriker"),
         ("MeadowZone.Act33", "'MeadowZone.Act33': did you mean MeadowZone.Act3"),
         ("pangolin:Meadow.Act3", "PangolinDash-Genesis or PangolinDashFinal-.* MeadowZone.Act3"),
         ("PangolinDash:CanyonZone.Act12", "no state of PangolinDash-Genesis is"),

@@ -105,7 +105,8 @@ def test_a_finished_level_keeps_its_score(
     assert level.locked_in_at is None
     if trick == "huge files":
         log = tmp_path / "run" / level.folder / "agent-stderr.txt"
-        assert log.read_bytes().startswith(b"[earlier output was dropped]\nxxx")
+        # What the agent writes while its log is cut may stand before this line.
+        assert b"[earlier output was dropped]\nxxx" in log.read_bytes()
         assert log.stat().st_size < 2 << 20
 
 

@@ -12,6 +12,7 @@ import torch
 from stable_baselines3 import PPO
 
 from agent.errors import UserError
+from baselines.a2c_course import A2cCourseOptions
 from baselines.learning.contest_wrappers import wrap
 from baselines.learning.ppo import make_learner
 from baselines.learning.ppo_options import PpoOptions
@@ -21,6 +22,8 @@ from baselines.learning.weights import (
     save_training,
     save_weights,
 )
+from baselines.ppo2 import Ppo2Options
+from baselines.ppo_course import PpoCourseOptions
 from tests.baselines.learning.test_contest_wrappers import Scripted
 
 SMALL = PpoOptions(rollout_steps=16, minibatches=2, epochs=1)
@@ -44,8 +47,11 @@ def test_weights_come_back_exactly(tmp_path: Path) -> None:
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
-def test_a_training_goes_on_with_the_same_weights_and_the_same_adam(tmp_path: Path) -> None:
-    one, other = learner(1), learner(2)
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_a_training_goes_on_with_the_same_weights_and_optimizer(
+    optimizer: str, tmp_path: Path
+) -> None:
+    one, other = learner(1, optimizer=optimizer), learner(2, optimizer=optimizer)
     one.learn(32)
     save_training(one.policy, 32, tmp_path / "t.safetensors")
     assert load_training(other.policy, tmp_path / "t.safetensors") == 32
@@ -85,3 +91,15 @@ def test_aborghis_network_has_the_sizes_of_its_source() -> None:
         *((64, 1, 3, 3), (48, 64, 1, 1)),
     ]
     assert extractor.linear[0].in_features == 48 * 8 * 8 and extractor.features_dim == 512
+
+
+def test_each_agent_has_the_hyperparameters_of_its_source() -> None:
+    ppo2, course, a2c = Ppo2Options(), PpoCourseOptions(), A2cCourseOptions()
+    assert (ppo2.rollout_steps, ppo2.minibatches, ppo2.epochs) == (4096, 8, 3)
+    assert (ppo2.learning_rate, ppo2.clip, ppo2.entropy) == (2e-4, 0.1, 0.01)
+    assert (course.rollout_steps, course.minibatches, course.epochs) == (2048, 8, 4)
+    made = learner(1, **{**a2c.hyperparameters(), "rollout_steps": 16, "minibatches": 2})
+    assert isinstance(made.policy.optimizer, torch.optim.RMSprop)
+    assert made.policy.optimizer.defaults["lr"] == course.learning_rate == 2e-4
+    assert made.clip_range(1.0) == 1e6 and not made.normalize_advantage
+    assert learner(1).normalize_advantage
