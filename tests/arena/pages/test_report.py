@@ -367,7 +367,7 @@ def test_the_tuners_advice_is_in_the_page_and_in_the_plots(
     assert "Lock in at <700>. That is clear." in text_of(page)
     lines = figures_of(page)["level-0"]["layout"]["shapes"]
     assert [line["y0"] for line in lines] == [2000.0, 700.0]
-    assert "Caution: 1 level is of pangolin-validation" in text_of(page)
+    assert "Caution: 1 level is for evaluation only (pangolin-validation)" in text_of(page)
     assert "Caution: the agent" not in text_of(page)
     record = json.loads((run / "run.json").read_text())
     record["settings"]["agent"] |= {"explore": True, "lock_in_score": 700.0}
