@@ -27,7 +27,7 @@ from agent.settings import Settings
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "settings.md"
 PACKAGES = (arena, training, game, baselines, benchmarks)
-# Commands that are not started as `python -m MODULE`.
+# Commands that are not started as `python -m MODULE` with the module that defines their options.
 PROGRAMS = {
     "RunOptions": "python local_eval.py run",
     "TuneOptions": "python local_eval.py tune",
@@ -37,6 +37,7 @@ PROGRAMS = {
     "ServeOptions": "python -m arena serve",
     "RomsOptions": "python -m arena roms",
     "LevelsOptions": "python -m arena levels",
+    "RainbowOptions": "python -m baselines.rainbow",
 }
 INTRODUCTION = """\
 # Settings

@@ -13,9 +13,9 @@ from baselines.playing import PlayOptions
 
 @dataclass(frozen=True)
 class RainbowOptions(PlayOptions):
-    """Play Rainbow, which learns while it plays; the defaults are those of OpenAI's baseline.
+    """Play Rainbow, which learns while it plays; the defaults are OpenAI's, two scaled down.
 
-    Two are scaled down: OpenAI updated after every timestep and replayed 500,000 timesteps.
+    OpenAI updated the network after every timestep, and kept 500,000 timesteps in the replay.
     """
 
     extra: ClassVar[str] = "baselines"
