@@ -142,7 +142,8 @@ push_image() {
   local flags repository=$push_to
   read -ra flags <<<"${CONTAINER_PUSH_FLAGS:-}"
   [[ ${push_to##*/} != *:* ]] || repository=${push_to%:*}
-  "$engine" tag "$tag" "$push_to"
+  "$engine" tag "$tag" "$push_to" ||
+    fail "'$push_to' is not a valid name of an image: use lowercase, REGISTRY/NAME:TAG"
   if "$engine" push --help 2>/dev/null | grep -e --digestfile >/dev/null; then
     digest_file=$(mktemp)
     trap 'rm -f "$digest_file"' EXIT

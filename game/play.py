@@ -37,6 +37,9 @@ class PlayError(UserError):
     """No window can be opened, or the level does not exist."""
 
 
+KEYS_HINT = "arrow keys: run; SPACE: jump; R: restart; ESC: end"
+
+
 @dataclass(frozen=True)
 class Options:
     """Play a level with the keyboard: arrow keys, SPACE to jump, R to restart, ESC to end."""
@@ -207,6 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parse(Options, argv, prog="python -m game.play")
     level = find_level(options.level)
     window = Window(320, 224, options.scale, f"Pangolin Dash: {level.state}")
+    print(KEYS_HINT, flush=True)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

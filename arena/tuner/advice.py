@@ -24,7 +24,6 @@ from arena.tuner.simulate import SimulatedBudgets
 
 RECORDINGS = 16  # resampled recordings per level
 BUDGETS = 4  # per resampled recording
-SURE = 0.95  # a rule is clearly better if it gains in at least this share of the resamples
 OTHER_SCALES = (0.5, 2.0)  # returns of a different level, as multiples of the recorded returns
 METHOD = (
     f"{RECORDINGS} resampled recordings per level, {BUDGETS} budgets each; intervals: 95%"
@@ -74,8 +73,8 @@ class Advice:
 
     @property
     def clear(self) -> bool:
-        """Whether chosen rules are clearly better than the default on levels not used to choose."""
-        return self.held_out is not None and self.held_out.better >= SURE
+        """Whether the recommended rule is clearly better than the default; see `is_clear`."""
+        return is_clear(self.held_out, self.recommended, self.default)
 
     def to_json(self) -> dict[str, Any]:
         """Return all attributes as JSON values."""
@@ -83,6 +82,15 @@ class Advice:
         values["pretrained"] = str(self.pretrained) if self.pretrained else None
         values["cost_at_scale"] = {str(key): cost for key, cost in self.cost_at_scale.items()}
         return {"clear": self.clear, **values}
+
+
+def is_clear(held_out: HeldOut | None, recommended: RuleScore, default: RuleScore) -> bool:
+    """Return whether a recommended rule other than the default is clearly better.
+
+    It is if its gain on levels that were not used to choose it has a 95% interval above 0.
+    """
+    gains = held_out is not None and held_out.gain_interval[0] > 0
+    return gains and recommended != default
 
 
 def advise(runs: Sequence[Path], budget_steps: int | None = None, seed: int = 1) -> Advice:
@@ -136,7 +144,7 @@ def advise_on(recording: Recording, budget_steps: int, seed: int = 1) -> Advice:
         cost_at_scale=costs,
         sentences=(
             *_recommendation(best, default, rules[0], budget_steps),
-            _how_sure(held_out),
+            _how_sure(held_out, is_clear(held_out, best, default)),
             _costs(best, rules, levels, costs),
         ),
         notes=(*recording.notes, *_too_long(len(recording.levels) - len(levels))),
@@ -196,18 +204,18 @@ def _recommendation(
     return sentences
 
 
-def _how_sure(held_out: HeldOut | None) -> str:
+def _how_sure(held_out: HeldOut | None, clear: bool) -> str:
     record_more = "record more levels and repeats before you change the default."
     if held_out is None:
         return "The gain on other levels can't be estimated from one level: record more levels."
     if held_out.gain_interval == (0.0, 0.0):
         return (
-            "On levels that were not used to choose it, a rule chosen in this way scores as much as"
-            f" the default: {record_more}"
+            "Choosing the highest-scoring rule on some levels and playing it on the others scores"
+            f" as much as the default: {record_more}"
         )
-    sure = "That is clear." if held_out.better >= SURE else f"That is not clear: {record_more}"
+    sure = "That is clear." if clear else f"That is not clear: {record_more}"
     return (
-        "On levels that were not used to choose it, a rule chosen in this way gains"
+        "Choosing the highest-scoring rule on some levels and playing it on the others gains"
         f" {_with_interval(held_out.gain, held_out.gain_interval)} over the default, and it is"
         f" better in {held_out.better:.0%} of the resamples. {sure}"
     )

@@ -20,7 +20,7 @@ from agent.errors import UserError
 from agent.settings import read_play
 from arena.pages.tuning.command import show
 from arena.pages.tuning.page import tuning_page
-from arena.tuner.advice import BUDGETS, RECORDINGS, Advice, advise, advise_on
+from arena.tuner.advice import BUDGETS, RECORDINGS, Advice, advise, advise_on, is_clear
 from arena.tuner.grid import DEFAULT_RULE, rule_from, scaled, simulate_all
 from arena.tuner.recorded import RecordedLevel, read_recording
 from arena.tuner.score_table import merged
@@ -81,6 +81,17 @@ def test_the_known_optimum_is_found(known_advice: Advice) -> None:
     said = " ".join(known_advice.sentences)
     assert known_advice.recommended.name in said and "That is clear." in said
     assert "the default never locks in" in said
+
+
+def test_clear_means_an_interval_above_zero_and_another_rule(known_advice: Advice) -> None:
+    recommended, default = known_advice.recommended, known_advice.default
+    held_out = known_advice.held_out
+    assert held_out is not None
+    doubtful = replace(held_out, gain_interval=(-1.0, 549.0), better=0.97)
+    assert is_clear(held_out, recommended, default)
+    assert not is_clear(doubtful, recommended, default)
+    assert not is_clear(held_out, default, default)
+    assert not is_clear(None, recommended, default)
 
 
 def test_equal_candidates_give_no_gain(tmp_path: Path) -> None:
