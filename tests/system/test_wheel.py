@@ -117,7 +117,7 @@ echo "${COMPREPLY[@]}"
 
 @pytest.mark.slow
 def test_a_shell_completes_the_installed_command(environment: Path, tmp_path: Path) -> None:
-    words = ["world-models-contest", "run", "--agent", "j"]
+    words = ["world-models-contest", "run", "--agent", "rai"]
     done = subprocess.run(
         ["bash", "-c", COMPLETE, "bash", *words],
         cwd=tmp_path,
@@ -125,7 +125,7 @@ def test_a_shell_completes_the_installed_command(environment: Path, tmp_path: Pa
         text=True,
         env={"PATH": f"{environment / 'bin'}:/usr/bin:/bin"},
     )
-    assert done.stdout.strip() == "jerk", done.stderr
+    assert done.stdout.strip() == "rainbow", done.stderr
 
 
 @pytest.mark.slow
