@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from agent import command_line
+from agent.settings import CONTEST_STEPS
 from baselines.jerk import Jerk, Solution
 from baselines.playing import PlayOptions, play_level
 from baselines.simple_agents import DOWN, LEFT, RIGHT, B, Buttons, press
 
 FULL_RETURN = 10_000.0  # return of an episode that finishes its level at once
-CONTEST_STEPS = 1_000_000.0
 EXCISED = 0.2  # largest share of the sequence that is cut out
 # Range of the probability that the last action is replaced, in a sequence without any return.
 MUTATION = (0.2, 0.3)

@@ -8,15 +8,14 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from arena.environment.contest_env import MAX_STEPS
 from baselines.simple_agents import BaselineEnv
-
-EPISODE_STEPS = 4500  # the contest's time limit of an episode
 
 
 class SocketEnv(gym.Env[NDArray[np.uint8], NDArray[np.int8]]):
     """A level of the contest, with Gymnasium's interface in place of OpenAI's old one.
 
-    The contest says only that an episode is done. An episode of `EPISODE_STEPS` steps was cut by
+    The contest says only that an episode is done. An episode of `MAX_STEPS` steps was cut by
     the time limit (`truncated`), so a learner may bootstrap from its last frame; any other was
     ended by the game (`terminated`).
     """
@@ -48,5 +47,5 @@ class SocketEnv(gym.Env[NDArray[np.uint8], NDArray[np.int8]]):
         """Play a step."""
         frame, reward, done, _ = self._env.step(np.asarray(action, np.uint8))
         self._steps += 1
-        truncated = done and self._steps >= EPISODE_STEPS
+        truncated = done and self._steps >= MAX_STEPS
         return np.array(frame), float(reward), done and not truncated, truncated, {}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
+from arena.environment.contest_env import MAX_STEPS
 from baselines.learning.contest_wrappers import AllowBacktracking, wrap
-from baselines.learning.socket_env import EPISODE_STEPS, SocketEnv
+from baselines.learning.socket_env import SocketEnv
 from baselines.simple_agents import DOWN, LEFT, RIGHT, B
 
 
@@ -80,7 +81,7 @@ class Timed:
         return np.zeros((2, 2, 3), np.uint8), 1.0, self.steps == self.length, {}
 
 
-@pytest.mark.parametrize(("length", "ends"), [(30, (True, False)), (EPISODE_STEPS, (False, True))])
+@pytest.mark.parametrize(("length", "ends"), [(30, (True, False)), (MAX_STEPS, (False, True))])
 def test_only_the_time_limit_truncates(length: int, ends: tuple[bool, bool]) -> None:
     env = SocketEnv(Timed(length), (2, 2, 3), 12)
     for _ in range(2):  # the second episode counts anew
