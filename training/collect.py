@@ -40,7 +40,7 @@ from training.experts.demonstrations import (
 from training.experts.episode_order import EpisodeOrder
 from training.experts.policies import NEED_AGENT, NEED_DEMONSTRATION, POLICIES, POLICIES_HELP
 from training.runs.executors import FREE, Executor, open_executor
-from training.runs.progress import ProgressBar
+from arena.progress_bar import ProgressBar
 from training.runs.resume import stopping_softly
 from training.runs.run_folder import Metrics, stage_run, write_result
 from training.runs.stages import COLLECT

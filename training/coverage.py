@@ -34,7 +34,7 @@ from training.experts.demonstrations import (
     read_folders,
 )
 from training.experts.policies import START_ON_PATH
-from training.runs.progress import ProgressBar
+from arena.progress_bar import ProgressBar
 
 TENTHS = 10
 LEVEL_REWARD = 9000.0  # sum of the rewards of a whole level, by the contest's scenario

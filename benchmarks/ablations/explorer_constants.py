@@ -36,7 +36,7 @@ from benchmarks.scores.play_settings import LEVELS
 from benchmarks.store import Values, check_same, load_rows, save_rows
 from benchmarks.tables import markdown_table
 from training.data.held_out import refuse_held_out
-from training.runs.progress import ProgressBar
+from arena.progress_bar import ProgressBar
 
 TABLE = "explorer constants"  # its name in the documents
 KIND = "explorer-constants"

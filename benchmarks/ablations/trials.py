@@ -26,7 +26,7 @@ from benchmarks.identity import rom_hashes
 from training import evolve
 from training.data.held_out import check_levels
 from training.runs.executors import FREE
-from training.runs.progress import ProgressBar
+from arena.progress_bar import ProgressBar
 from training.runs.run_folder import Metrics, stage_run
 from training.search.rollouts import Rollout, RolloutRequest
 from training.search.search import Search, SearchSettings

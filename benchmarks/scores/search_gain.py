@@ -35,7 +35,7 @@ from arena.workers.pool import Pool
 from benchmarks.identity import model_digest
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.tables import markdown_table
-from training.runs.progress import ProgressBar
+from arena.progress_bar import ProgressBar
 from training.search.rollouts import Rollout, RolloutRequest, play
 
 # torch is imported where it is needed: the worker processes import this file too.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
 from training.data.dataset import StoredEpisode
-from training.runs.progress import ProgressBar
+from arena.progress_bar import ProgressBar
 
 
 @dataclass(frozen=True)

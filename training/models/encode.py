@@ -20,7 +20,7 @@ from agent.world_model.preprocess import preprocess
 from training.data.dataset import Dataset, StoredEpisode
 from training.data.latents import Sequences, cut_episodes
 from training.models.networks import VAE
-from training.runs.progress import ProgressBar
+from arena.progress_bar import ProgressBar
 from training.runs.resume import TrainingError
 
 LATENTS = "latents.safetensors"
