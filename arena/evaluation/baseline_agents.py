@@ -34,7 +34,8 @@ BASELINES = {
 ARGUMENTS = {
     "ppo2_pretrained": ("ppo2", "--weights", "pretrained"),
     "aborghi_pretrained": ("aborghi", "--weights", "pretrained"),
-    "rainbow_pretrained": ("rainbow", "--weights", "pretrained"),
+    # The exponent is gardenermike's.
+    "rainbow_pretrained": ("rainbow", "--weights", "pretrained", "--priority-exponent", "0.2"),
 }
 LEARNING = (
     "ppo2",

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
-from training.data.dataset import StoredEpisode
 from arena.progress_bar import ProgressBar
+from training.data.dataset import StoredEpisode
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from agent.errors import UserError
 from baselines.learning.rainbow import Rainbow
 from baselines.learning.rainbow_network import NoisyLinear, project
 from baselines.learning.rainbow_options import RainbowOptions
+from baselines.learning.weights import DivergedError
 
 ATOMS = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0])
 SMALL = RainbowOptions(
@@ -153,5 +153,5 @@ def test_a_loss_that_is_not_finite_stops_it() -> None:
     learner = Rainbow(SMALL, n_actions=2)
     walk(learner, 63)
     next(learner.network.parameters()).data.fill_(float("nan"))
-    with pytest.raises(UserError, match="diverged"):
+    with pytest.raises(DivergedError, match="diverged"):
         learner.update()
