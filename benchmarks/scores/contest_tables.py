@@ -9,8 +9,7 @@ import numpy as np
 
 from agent.settings import Settings
 from arena.evaluation.score import FULL_PROGRESS_RETURN, Interval, mean_score
-from benchmarks.scores.baseline_plays import JERK, RANDOM
-from benchmarks.scores.contest_players import ORIGINAL_2018, SHIPPED, UNTRAINED
+from benchmarks.scores.contest_players import JERK, ORIGINAL_2018, RANDOM, SHIPPED, UNTRAINED
 from benchmarks.scores.contest_plays import ContestPlays, Play
 from benchmarks.scores.contest_summary import (
     DIED,
@@ -22,6 +21,7 @@ from benchmarks.scores.contest_summary import (
     budgets,
     count_of,
     how_ended,
+    not_measured,
     ratio,
     summarize,
     title,
@@ -45,9 +45,14 @@ def markdown(plays: ContestPlays) -> str:
     if not known:
         return "Nothing is measured yet."
     parts = [table(plays, steps) for steps in known]
+    if missing := not_measured(plays, known[0]):
+        names = ", ".join(missing)
+        parts.append(f"Not measured yet with {known[0]:,} timesteps a level: {names}.")
     parts.append(f"![Scores with their 95% intervals](results/pictures/{PICTURE})")
     if (steps := budget_of_ends(plays)) is not None:
         parts.append(by_level(plays, steps))
+    hashes = ", ".join(f"{game} {rom[:12]}" for game, rom in plays.roms.items())
+    parts.append(f"The plays were made with the ROM {hashes} (SHA-1).")
     excluded = plays.excluded()
     return "\n\n".join([*parts, *([excluded] if excluded else [])])
 

@@ -1,0 +1,55 @@
+"""Measures the peak memory of a program and its child processes, read from /proc once a second.
+
+The kernel keeps the peak of each process, so a peak between two readings is not missed.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+
+from arena.evaluation.supervisor import descendants
+
+SECONDS = 1.0  # between two readings
+PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
+
+
+class PeakMemory:
+    """Measures the descendants of a process, without the process itself, in a thread.
+
+    Attributes:
+        mib: highest sum so far of the peaks of processes that lived at the same time, in MiB. A
+            page that two processes share counts twice.
+    """
+
+    def __init__(self, pid: int) -> None:
+        """Start to measure.
+
+        Args:
+            pid: the process whose descendants are measured, such as the supervisor of an agent.
+        """
+        self.mib = 0.0
+        self._pid = pid
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the measurement; `mib` keeps its value."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self.mib = max(self.mib, sum(map(_peak, descendants(self._pid))))
+            if self._stop.wait(SECONDS):
+                return
+
+
+def _peak(pid: int) -> float:
+    try:
+        found = PEAK.search(Path(f"/proc/{pid}/status").read_text())
+    except OSError:  # it has ended
+        return 0.0
+    return int(found[1]) / 1024 if found else 0.0
