@@ -51,6 +51,11 @@ def colour_of(number: int) -> str:
     return LINE_COLOURS[number % len(LINE_COLOURS)]
 
 
+def dash_of(number: int) -> str:
+    """Return the dashes of a run's line."""
+    return DASHES[min(number // len(LINE_COLOURS), len(DASHES) - 1)]
+
+
 def agents(rows: Sequence[ScoreRow]) -> Figure:
     """Plot mean scores with their intervals, the first row at the bottom."""
     layout = traces.layout(90 + AGENT_HEIGHT * len(rows), "score")
@@ -104,7 +109,7 @@ def runs_of_level(records: Mapping[int, tuple[str, LevelRecord]]) -> Figure:
         records: number of a run in the comparison -> its label and its record of the level.
     """
     data = [
-        traces.curve(record, label, colour_of(number), _dash(number))
+        traces.curve(record, label, colour_of(number), dash_of(number))
         for number, (label, record) in records.items()
     ]
     # Runs of one seed begin alike: the shorter curve is drawn over the longer one.
@@ -275,10 +280,6 @@ def _own_range(plot: Figure) -> list[float]:
     bottom = min([*values, 0.0])
     margin = 0.05 * (top - bottom)
     return [round(bottom - margin, 2), round(top + margin, 2)]
-
-
-def _dash(number: int) -> str:
-    return DASHES[min(number // len(LINE_COLOURS), len(DASHES) - 1)]
 
 
 def _boxes(rows: Sequence[tuple[str, Mapping[str, float]]], name: str, colour: str) -> Figure:

@@ -172,8 +172,9 @@ def show(plays: ContestPlays, levels: Sequence[Level], pretrained: Path) -> None
         print(f"note: the plays are of another ROM of {game} than the present one", file=sys.stderr)
     drawn = [level for level in levels if plays.roms.get(level.game) == roms[level.game]]
     from benchmarks.scores.contest_pictures import draw_all  # --help does not need matplotlib
+    from benchmarks.scores.curve_pictures import draw_curves
 
-    for path in draw_all(PICTURES, plays, drawn):
+    for path in [*draw_all(PICTURES, plays, drawn), *draw_curves(PICTURES, plays)]:
         print(f"drawn: {path}", file=sys.stderr)
     update_documents({TABLE: made, COMPARISON: comparison(plays)})
     update_card(plays, pretrained)

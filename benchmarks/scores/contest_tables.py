@@ -49,6 +49,10 @@ def markdown(plays: ContestPlays) -> str:
         names = ", ".join(missing)
         parts.append(f"Not measured yet with {known[0]:,} timesteps a level: {names}.")
     parts.append(f"![Scores with their 95% intervals](results/pictures/{PICTURE})")
+    parts += [
+        f"![Learning curves with {steps:,} timesteps](results/pictures/{curve_picture(steps)})"
+        for steps in curve_budgets(plays)
+    ]
     if (steps := budget_of_ends(plays)) is not None:
         parts.append(by_level(plays, steps))
     hashes = ", ".join(f"{game} {rom[:12]}" for game, rom in plays.roms.items())
@@ -116,6 +120,17 @@ def by_level(plays: ContestPlays, budget_steps: int) -> str:
         " candidate (-: it locked in none). The other columns combine the episodes of all seeds."
         f"\n\n{pictures}\n\n</details>"
     )
+
+
+def curve_budgets(plays: ContestPlays) -> list[int]:
+    """Return the budgets with a picture of curves: the one with the most levels, the largest."""
+    known = budgets(plays)
+    return list(dict.fromkeys([known[0], max(known)])) if known else []
+
+
+def curve_picture(budget_steps: int) -> str:
+    """Return the file name of a budget's picture of learning curves."""
+    return f"learning_curves_{budget_steps}.png"
 
 
 def ends_picture(zone: str) -> str:

@@ -169,7 +169,8 @@ def test_show_updates_the_documents(
     assert readme.read_text() == f"a\n<!-- contest scores -->\n{printed}\n<!-- end -->\nb\n"
     assert f"{SHIPPED} / {JERK}: the ratio of the mean returns is **12.50**" in printed
     linked = {path.name for path in (tmp_path / "pictures").iterdir()}
-    assert linked == {"contest_scores.png", "ends_MeadowZone.png", "ends_CanyonZone.png"}
+    ends = {"ends_MeadowZone.png", "ends_CanyonZone.png"}
+    assert linked == {"contest_scores.png", "learning_curves_1000.png", *ends}
     assert all(f"(results/pictures/{name})" in printed for name in linked)
 
 
