@@ -48,7 +48,7 @@ class LearningCurve:
     intervals: list[Interval] | None
 
 
-def episode_ends(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+def timesteps_at_ends(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the timesteps used at the end of each episode; a reset is one timestep.
 
     Args:

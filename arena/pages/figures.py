@@ -19,7 +19,7 @@ from arena.pages.report.time_spent import TimeSpent
 from arena.pages.traces import Figure
 
 LINE_COLOURS = ("--accent", "--second", "--third", "--fourth", "--fifth", "--sixth")
-DASHES = ("solid", "dash", "dot")  # for the first six runs, the next six, and all others
+DASHES = ("solid", "dash", "dot")  # of the first six runs, the next six, and all others
 FAR_ABOVE = 1.3  # a line higher than the highest value times this would flatten the plot
 AGENT_HEIGHT = 36  # pixels per row of a plot of agents
 ROW_HEIGHT = 46  # pixels per row of a plot with names on its left

@@ -13,7 +13,7 @@ from arena.pages.figures import colour_of, dash_of
 from arena.pages.report.records import LevelRecord
 from arena.pages.traces import Figure
 
-BAND_OPACITY = 0.16
+BAND_OPACITY = "29"  # hexadecimal, 0.16
 
 
 def curve_of(levels: Sequence[LevelRecord]) -> LearningCurve | None:
@@ -55,10 +55,9 @@ def _band(number: int, curve: LearningCurve) -> list[Figure]:
     edge: Figure = {
         **{"type": "scatter", "mode": "lines", "x": curve.timesteps, "hoverinfo": "skip"},
         **{"line": {"width": 0, "color": colour_of(number)}, "showlegend": False},
-        "opacity": BAND_OPACITY,
     }
     low, high = zip(*curve.intervals, strict=True)
-    fill = {"fill": "tonexty", "fillcolor": colour_of(number)}
+    fill = {"fill": "tonexty", "fillcolor": f"{colour_of(number)} {BAND_OPACITY}"}
     return [
         {**edge, "y": [traces.rounded(value) for value in low]},
         {**edge, "y": [traces.rounded(value) for value in high], **fill},

@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import pyplot
 
-from arena.evaluation.learning_curve import Episodes, LearningCurve, episode_ends, learning_curve
-from benchmarks.scores.contest_pictures import INK, OTHERS, OURS, pyplot, write_png
+from arena.evaluation.learning_curve import (
+    Episodes,
+    LearningCurve,
+    learning_curve,
+    timesteps_at_ends,
+)
+from benchmarks.scores.contest_pictures import INK, OTHERS, OURS, write_png
 from benchmarks.scores.contest_players import SHIPPED
 from benchmarks.scores.contest_plays import ContestPlays, Play
 from benchmarks.scores.contest_summary import AgentPlays, summarize, title
@@ -82,7 +88,7 @@ def curve_of(row: AgentPlays) -> LearningCurve | None:
 
 
 def _episodes(play: Play) -> Episodes:
-    return Episodes(episode_ends(play.lengths), np.array(play.returns))
+    return Episodes(timesteps_at_ends(play.lengths), np.array(play.returns))
 
 
 def _draw_panel(axes: Any, agent: str, curves: Mapping[str, LearningCurve]) -> None:
@@ -90,8 +96,9 @@ def _draw_panel(axes: Any, agent: str, curves: Mapping[str, LearningCurve]) -> N
         if other not in (agent, SHIPPED):
             axes.plot(curve.timesteps, curve.scores, color=OTHERS, linewidth=0.6, alpha=0.5)
     for name, colour in {agent: AGENT, SHIPPED: OURS}.items():
-        if (curve := curves.get(name)) is None:
+        if name not in curves:
             continue
+        curve = curves[name]
         if curve.intervals is not None:
             low, high = zip(*curve.intervals, strict=True)
             axes.fill_between(curve.timesteps, low, high, color=colour, alpha=0.15, linewidth=0)

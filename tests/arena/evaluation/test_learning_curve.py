@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from arena.evaluation.learning_curve import Episodes, episode_ends, learning_curve
+from arena.evaluation.learning_curve import Episodes, learning_curve, timesteps_at_ends
 from arena.evaluation.score import bootstrap_interval
 
 
 def play(lengths: list[int], returns: list[float]) -> Episodes:
-    return Episodes(episode_ends(lengths), np.array(returns))
+    return Episodes(timesteps_at_ends(lengths), np.array(returns))
 
 
 def test_a_reset_is_a_timestep() -> None:
-    assert episode_ends([9, 19, 4]).tolist() == [10, 30, 35]
-    assert episode_ends([]).tolist() == []
+    assert timesteps_at_ends([9, 19, 4]).tolist() == [10, 30, 35]
+    assert timesteps_at_ends([]).tolist() == []
 
 
 def test_the_score_so_far_is_the_mean_over_levels_of_the_mean_over_plays() -> None:
