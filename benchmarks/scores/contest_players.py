@@ -6,21 +6,30 @@ those of `arena.evaluation.baseline_agents`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 from pathlib import Path
 from typing import Any
 
+from agent.command_line import parse
+from agent.errors import UserError
 from agent.evolution.cma_es import Evolution
 from agent.explore.explorer import EXPLORER_VERSION
 from agent.settings import PLAY_SETTINGS, Settings
 from agent.world_model.packed_model import PackedModel, PackedModelError, load
 from arena.evaluation.agents import AgentOptions, LocalAgent
-from arena.evaluation.baseline_agents import BASELINES, LEARNING, BaselineAgent
+from arena.evaluation.baseline_agents import ARGUMENTS, BASELINES, LEARNING, BaselineAgent
 from baselines.playing import PlayOptions
 from benchmarks.identity import digest, model_digest
 from benchmarks.scores.contest_plays import Identity
 from benchmarks.scores.contest_runs import Player
+
+
+def _is_simple(name: str) -> bool:
+    """Return whether a baseline has no network."""
+    return ARGUMENTS.get(name, (name,))[0] not in LEARNING
+
 
 RANDOM, HOLD_RIGHT, JERK = "random buttons", "hold RIGHT", "JERK"
 UNTRAINED = "World Models, untrained"
@@ -30,12 +39,11 @@ OURS = (UNTRAINED, ORIGINAL_2018, SHIPPED)
 LABELS = {"random": RANDOM, "right": HOLD_RIGHT, "jerk": JERK}
 # Name in an option -> name in tables and files. Plays are made in this order: cheap ones first.
 NAMES = {
-    **{name: LABELS.get(name, name) for name in BASELINES if name not in LEARNING},
+    **{name: LABELS.get(name, name) for name in BASELINES if _is_simple(name)},
     **{"untrained": UNTRAINED, "original-2018": ORIGINAL_2018, "ours": SHIPPED},
-    **{name: name for name in BASELINES if name in LEARNING},
+    **{name: name for name in BASELINES if not _is_simple(name)},
 }
 AGENTS = (*(NAMES[name] for name in BASELINES), *OURS)  # the order of tables
-PRETRAINED = "_pretrained"  # end of the name of a baseline with pretrained weights
 # How the original 2018 agent plays, whatever a packed play.json contains: it locks in the first
 # candidate above 2000, and does not explore.
 ORIGINAL_2018_PLAY: dict[str, Any] = {
@@ -49,13 +57,18 @@ ORIGINAL_2018_PLAY: dict[str, Any] = {
 def identities(pretrained: Path) -> dict[str, Identity]:
     """Return what identifies each agent at present; plays of equal identities are comparable.
 
+    Baselines whose packages or weights are missing are omitted.
+
     An identity is plain data: the agent's name, its model, and what `play_identity` adds. It
     contains no hash of source code and no default value.
 
     Raises:
         UserError: there is no packed model, or its play.json can't be used.
     """
-    known = {NAMES[name]: baseline_identity(name) for name in BASELINES}
+    known: dict[str, Identity] = {}
+    for name in BASELINES:
+        with contextlib.suppress(UserError):
+            known[NAMES[name]] = baseline_identity(name)
     model = load(pretrained)
     for name in (ORIGINAL_2018, SHIPPED):
         settings = _settings(name, pretrained, 1, 1)
@@ -72,7 +85,7 @@ def identities(pretrained: Path) -> dict[str, Identity]:
         "sigma0": evolution.sigma0,
         **play_identity(Settings()),
     }
-    return {name: known[name] for name in AGENTS}
+    return {name: known[name] for name in AGENTS if name in known}
 
 
 def play_identity(settings: Settings) -> dict[str, Any]:
@@ -97,29 +110,36 @@ def baseline_identity(name: str) -> Identity:
 
     Args:
         name: name in `BASELINES`.
+
+    Raises:
+        UserError: its packages or weights are missing.
     """
     agent = BaselineAgent(name, AgentOptions(1, None, None))
+    agent.check()
     plain = {"kind", "baseline", *agent.options.describe()}
     more = {key: value for key, value in agent.describe().items() if key not in plain}
     return {"agent": NAMES[name], **hyperparameters(name), **more}
 
 
 def hyperparameters(name: str) -> dict[str, Any]:
-    """Return the options of a baseline's program and their defaults; {} if it has none.
+    """Return the options with which a baseline's program is started; {} if it has none.
 
     Options that say where and what to play are not included, and the weights neither, because a
     path does not identify them.
+
+    Raises:
+        UserError: the packages that the program needs are missing.
     """
-    module = importlib.import_module(f"baselines.{name.removesuffix(PRETRAINED)}")
+    module, *arguments = ARGUMENTS.get(name, (name,))
     known = [
         value
-        for value in vars(module).values()
+        for value in vars(importlib.import_module(f"baselines.{module}")).values()
         if isinstance(value, type) and issubclass(value, PlayOptions)
     ]
-    options = max(known, key=lambda value: len(value.__mro__))  # the module's own class
+    own = max(known, key=lambda value: len(value.__mro__))
+    options = dataclasses.asdict(parse(own, arguments, prog=name, environment={}))
     others = {field.name for field in dataclasses.fields(PlayOptions)} | {"weights"}
-    found = {field.name: field.default for field in dataclasses.fields(options)}
-    values = {key: value for key, value in found.items() if key not in others}
+    values = {key: value for key, value in options.items() if key not in others}
     return {"hyperparameters": values} if values else {}
 
 

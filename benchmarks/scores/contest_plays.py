@@ -107,7 +107,7 @@ class ContestPlays:
 
         Args:
             path: the JSON file.
-            identities: agent -> its present identity.
+            identities: agent -> its present identity; other agents keep the one of the file.
             roms: game -> SHA-1 of its present ROM.
             levels: levels that the caller plays.
             setup: what new plays are measured with: JSON values.
@@ -116,9 +116,8 @@ class ContestPlays:
             StoreError: the file can't be read.
         """
         plays = cls.load(path) if path.exists() else cls()
-        plays.current = {
-            name: _id_of(identity, plays.players, "p") for name, identity in identities.items()
-        }
+        for name, identity in identities.items():
+            plays.current[name] = _id_of(identity, plays.players, "p")
         plays.setup = _id_of(setup, plays.setups, "s")
         plays.roms |= roms
         plays.levels = list(dict.fromkeys([*plays.levels, *levels]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from agent.errors import UserError
 from agent.explore.explorer import EXPLORER_VERSION
 from agent.settings import PLAY_SETTINGS, Settings
 from agent.world_model.packed_model import MEMORY, MODEL_CARD, load
+from arena.evaluation import shipped_weights
 from benchmarks.identity import model_digest
 from benchmarks.measured_tables import ROOT
 from benchmarks.scores import contest_players, play_settings
@@ -25,6 +28,7 @@ from benchmarks.scores.contest_players import (
     RANDOM,
     SHIPPED,
     UNTRAINED,
+    baseline_identity,
     identities,
     our_agent,
     play_identity,
@@ -40,8 +44,8 @@ def test_our_agents_and_their_identities(tmp_path: Path, monkeypatch: pytest.Mon
     play = {"lock_in_rule": "best-of", "lock_in_candidates": 4, "candidate_order": "mean-first"}
     (pretrained / "play.json").write_text(json.dumps(play))
     tuned = identities(pretrained)
-    assert list(tuned) == list(AGENTS)
-    assert [name for name in AGENTS if tuned[name] != bare[name]] == [SHIPPED]
+    assert list(tuned) == [name for name in AGENTS if name in tuned]
+    assert [name for name in tuned if tuned[name] != bare[name]] == [SHIPPED]
 
     agents = {name: our_agent(name, pretrained, 1000, 2, tmp_path / "models") for name in OURS}
     for name, agent in agents.items():
@@ -84,6 +88,21 @@ def test_an_identity_is_data(tmp_path: Path) -> None:
         "settings": {"explore": False},
     }
     assert known == json.loads(json.dumps(known))
+
+
+def test_pretrained_baselines_are_identified_by_their_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped_weights, "FOLDER", tmp_path)
+    with pytest.raises(UserError, match="no weights"):
+        baseline_identity("rainbow_pretrained")
+    assert "rainbow_pretrained" not in identities(packed(tmp_path / "model"))
+    (tmp_path / "rainbow.safetensors").write_bytes(b"weights")
+    found, plain = baseline_identity("rainbow_pretrained"), baseline_identity("rainbow")
+    assert found["weights"] == hashlib.sha256(b"weights").hexdigest() and "weights" not in plain
+    # Arguments that the agent is started with are hyperparameters too.
+    priorities = [one["hyperparameters"]["priority_exponent"] for one in (found, plain)]
+    assert priorities == [0.2, 0.5]
 
 
 def test_settings_at_their_defaults_leave_an_identity_as_it_is(
