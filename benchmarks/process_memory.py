@@ -1,4 +1,4 @@
-"""Measures the peak memory of a program and its child processes, read from /proc once a second.
+"""Measures the peak memory of processes, read from /proc once a second.
 
 The kernel keeps the peak of each process, so a peak between two readings is not missed.
 """
@@ -7,30 +7,29 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
-
-from arena.evaluation.supervisor import descendants
 
 SECONDS = 1.0  # between two readings
 PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 class PeakMemory:
-    """Measures the descendants of a process, without the process itself, in a thread.
+    """Measures processes in a thread.
 
     Attributes:
         mib: highest sum so far of the peaks of processes that lived at the same time, in MiB. A
             page that two processes share counts twice.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, processes: Callable[[], Iterable[int]]) -> None:
         """Start to measure.
 
         Args:
-            pid: the process whose descendants are measured, such as the supervisor of an agent.
+            processes: function that returns the ids of the processes that live at present.
         """
         self.mib = 0.0
-        self._pid = pid
+        self._processes = processes
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
         self._thread.start()
@@ -42,7 +41,7 @@ class PeakMemory:
 
     def _run(self) -> None:
         while True:
-            self.mib = max(self.mib, sum(map(_peak, descendants(self._pid))))
+            self.mib = max(self.mib, sum(map(_peak, self._processes())))
             if self._stop.wait(SECONDS):
                 return
 

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib
 from pathlib import Path
 from typing import Any
 
-from agent.command_line import parse
 from agent.errors import UserError
 from agent.evolution.cma_es import Evolution
 from agent.explore.explorer import EXPLORER_VERSION
 from agent.settings import PLAY_SETTINGS, Settings
 from agent.world_model.packed_model import PackedModel, PackedModelError, load
 from arena.evaluation.agents import AgentOptions, LocalAgent
-from arena.evaluation.baseline_agents import ARGUMENTS, BASELINES, LEARNING, BaselineAgent
-from baselines.playing import PlayOptions
+from arena.evaluation.baseline_agents import BASELINES, LEARNING, BaselineAgent
+from benchmarks.baseline_options import hyperparameters, module_and_arguments
 from benchmarks.identity import digest, model_digest
 from benchmarks.scores.contest_plays import Identity
 from benchmarks.scores.contest_runs import Player
@@ -28,7 +26,7 @@ from benchmarks.scores.contest_runs import Player
 
 def _is_simple(name: str) -> bool:
     """Return whether a baseline has no network."""
-    return ARGUMENTS.get(name, (name,))[0] not in LEARNING
+    return module_and_arguments(name)[0] not in LEARNING
 
 
 RANDOM, HOLD_RIGHT, JERK = "random buttons", "hold RIGHT", "JERK"
@@ -119,28 +117,6 @@ def baseline_identity(name: str) -> Identity:
     plain = {"kind", "baseline", *agent.options.describe()}
     more = {key: value for key, value in agent.describe().items() if key not in plain}
     return {"agent": NAMES[name], **hyperparameters(name), **more}
-
-
-def hyperparameters(name: str) -> dict[str, Any]:
-    """Return the options with which a baseline's program is started; {} if it has none.
-
-    Options that say where and what to play are not included, and the weights neither, because a
-    path does not identify them.
-
-    Raises:
-        UserError: the packages that the program needs are missing.
-    """
-    module, *arguments = ARGUMENTS.get(name, (name,))
-    known = [
-        value
-        for value in vars(importlib.import_module(f"baselines.{module}")).values()
-        if isinstance(value, type) and issubclass(value, PlayOptions)
-    ]
-    own = max(known, key=lambda value: len(value.__mro__))
-    options = dataclasses.asdict(parse(own, arguments, prog=name, environment={}))
-    others = {field.name for field in dataclasses.fields(PlayOptions)} | {"weights"}
-    values = {key: value for key, value in options.items() if key not in others}
-    return {"hyperparameters": values} if values else {}
 
 
 def player(name: str, pretrained: Path, budget_steps: int, seed: int, folder: Path) -> Player:

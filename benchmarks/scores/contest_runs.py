@@ -23,6 +23,7 @@ from arena.evaluation.level_run import LevelLimits, LevelRun
 from arena.evaluation.results import RunResults
 from arena.evaluation.run_folder import current_command, open_run
 from arena.evaluation.score import read_monitor
+from arena.evaluation.supervisor import descendants
 from arena.server.monitor import MONITOR_FILE
 from arena.server.session_result import TIMESTEP_LIMIT
 from benchmarks.process_memory import PeakMemory
@@ -56,7 +57,7 @@ class MeasuredAgent:
 
     def start(self, directory: WorkingDirectory) -> AgentProcess:
         process = self.agent.start(directory)
-        self.memory = PeakMemory(process.supervisor_pid)
+        self.memory = PeakMemory(lambda: descendants(process.supervisor_pid))
         return process
 
 

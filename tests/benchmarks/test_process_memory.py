@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from arena.evaluation.supervisor import descendants
 from benchmarks import process_memory
 from benchmarks.process_memory import PeakMemory
 
@@ -28,7 +29,7 @@ def test_the_peaks_of_all_descendants_are_added(monkeypatch: pytest.MonkeyPatch)
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", STARTER], stdin=pipe, stdout=pipe) as started:
         assert started.stdout is not None and started.stdout.readline() == b"child\n"
-        memory = PeakMemory(started.pid)
+        memory = PeakMemory(lambda: descendants(started.pid))
         time.sleep(0.2)
         started.communicate(b"\n", timeout=30)
         time.sleep(0.1)
