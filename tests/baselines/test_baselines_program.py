@@ -19,7 +19,7 @@ from arena.server.monitor import Monitor
 from baselines.jerk import Jerk
 from baselines.jerk_mutating import JerkMutating
 from baselines.simple_agents import hold_right, play_policy, random_buttons
-from benchmarks.scores.baseline_plays import BudgetSpentError, CountedEnv
+from tests.helpers.counted_env import BudgetSpentError, CountedEnv
 from tests.helpers.served_game import CountingEnv, Running
 
 BUDGET_STEPS = 300
