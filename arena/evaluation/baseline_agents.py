@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.command_line.extras import check_extra
+from agent.files import sha256
 from arena.evaluation.agent_process import AgentError, AgentProcess, WorkingDirectory
 from arena.evaluation.agents import OURS, AgentOptions, python_path
 from arena.evaluation.run_folder import PROJECT_DIR
+from arena.evaluation.shipped_weights import shipped_weights
 
 # Name of the module in `baselines` -> what the agent does. Such a program plays through gym_remote;
 # its settings are the environment variables of `AgentOptions`.
@@ -24,6 +26,15 @@ BASELINES = {
     "rainbow": "Rainbow of OpenAI's baselines, with one update per four timesteps",
     "ppo_course": "PPO of a course about the contest, with one environment instead of 13",
     "a2c_course": "A2C of the same course: its PPO without clipping",
+    "ppo2_pretrained": "joint PPO: ppo2 from weights of all training levels (scaled down)",
+    "aborghi_pretrained": "aborghi from weights of all training levels (scaled down)",
+    "rainbow_pretrained": "rainbow from weights and frames of all training levels (scaled down)",
+}
+# Module and arguments of the agents that are a module with other arguments.
+ARGUMENTS = {
+    "ppo2_pretrained": ("ppo2", "--weights", "pretrained"),
+    "aborghi_pretrained": ("aborghi", "--weights", "pretrained"),
+    "rainbow_pretrained": ("rainbow", "--weights", "pretrained"),
 }
 LEARNING = (
     "ppo2",
@@ -45,11 +56,24 @@ class BaselineAgent:
         if self.name not in BASELINES:
             known = ", ".join((OURS, *BASELINES))
             raise AgentError(f"there is no agent {self.name!r}: use one of {known}")
-        if self.name in LEARNING:
+        if self._argv[0] in LEARNING:
             check_extra("baselines")
+        if self._pretrained:
+            shipped_weights(self._argv[0])
+
+    @property
+    def _argv(self) -> tuple[str, ...]:
+        return ARGUMENTS.get(self.name, (self.name,))
+
+    @property
+    def _pretrained(self) -> bool:
+        return "pretrained" in self._argv
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "baseline", "baseline": self.name, **self.options.describe()}
+        described = {"kind": "baseline", "baseline": self.name, **self.options.describe()}
+        if self._pretrained:
+            described["weights"] = sha256(shipped_weights(self._argv[0]))
+        return described
 
     def start(self, directory: WorkingDirectory) -> AgentProcess:
         environment = {
@@ -60,5 +84,6 @@ class BaselineAgent:
             "OUTPUT_DIR": str(directory.output_dir),
             "PYTHONPATH": python_path(PROJECT_DIR),
         }
-        command = [sys.executable, "-m", f"baselines.{self.name}"]
+        module, *arguments = self._argv
+        command = [sys.executable, "-m", f"baselines.{module}", *arguments]
         return AgentProcess(command, directory, environment)

@@ -21,14 +21,13 @@ from arena.environment.levels import Level
 from baselines.learning.contest_wrappers import wrap
 from baselines.learning.ppo import make_learner
 from baselines.learning.ppo_options import PpoOptions
+from baselines.learning.pretraining import CHECKPOINT, TENSORBOARD, Clock, Trained, weights_path
 from baselines.learning.weights import load_training, save_training, save_weights
-
-WEIGHTS, CHECKPOINT, TENSORBOARD = "weights.safetensors", "checkpoint.safetensors", "tensorboard"
 
 
 def train(
     agent: PpoOptions, levels: Sequence[Level], folder: Path, steps: int, envs: int, seed: int
-) -> Path:
+) -> Trained:
     """Train until the timesteps are used, resuming from the folder's checkpoint.
 
     A resumed training has the weights and the optimiser of the checkpoint, but begins new episodes.
@@ -41,9 +40,6 @@ def train(
         envs: number of emulators.
         seed: random seed.
 
-    Returns:
-        The path of the weights.
-
     Raises:
         UserError: the training diverged, or the checkpoint belongs to another network.
     """
@@ -52,23 +48,27 @@ def train(
     try:
         learner = make_learner(agent, vector, seed, tensorboard_log=str(folder / TENSORBOARD))
         checkpoint = folder / CHECKPOINT
-        done = load_training(learner.policy, checkpoint) if checkpoint.exists() else 0
+        done, seconds = 0, 0.0
+        if checkpoint.exists():
+            done, seconds = load_training(learner.policy, checkpoint)
+        clock = Clock(seconds)
         vector.seed(seed + done)
         learner.num_timesteps = done
         if done < steps:
-            _learn(learner, steps, folder)
+            _learn(learner, steps, folder, clock)
     finally:
         vector.close()
-    save_weights(learner.policy, folder / WEIGHTS)
-    return folder / WEIGHTS
+    weights = weights_path(folder, agent)
+    save_weights(learner.policy, weights)
+    return Trained(weights, learner.num_timesteps, clock.seconds)
 
 
 class Checkpoints(BaseCallback):
     """Writes a checkpoint after each update, and stops if the weights are no longer finite."""
 
-    def __init__(self, folder: Path, steps: int) -> None:
+    def __init__(self, folder: Path, steps: int, clock: Clock) -> None:
         super().__init__()
-        self._folder, self._steps = folder, steps
+        self._folder, self._steps, self._clock = folder, steps, clock
 
     def _on_step(self) -> bool:
         return True
@@ -87,7 +87,8 @@ class Checkpoints(BaseCallback):
         assert isinstance(policy, ActorCriticPolicy)
         if not all(bool(torch.isfinite(value).all()) for value in policy.parameters()):
             raise self.diverged()
-        save_training(policy, self.model.num_timesteps, self._folder / CHECKPOINT)
+        path = self._folder / CHECKPOINT
+        save_training(policy, self.model.num_timesteps, self._clock.seconds, path)
 
     def diverged(self) -> UserError:
         """Return the error for training that diverged; it names the folder of the checkpoint."""
@@ -98,8 +99,8 @@ class Checkpoints(BaseCallback):
         )
 
 
-def _learn(learner: PPO, steps: int, folder: Path) -> None:
-    checkpoints = Checkpoints(folder, steps)
+def _learn(learner: PPO, steps: int, folder: Path, clock: Clock) -> None:
+    checkpoints = Checkpoints(folder, steps, clock)
     try:
         learner.learn(
             steps - learner.num_timesteps,

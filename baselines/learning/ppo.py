@@ -110,8 +110,9 @@ def play_ppo(options: PpoOptions, env: RemoteEnv) -> None:
         level, frame_size=options.frame_size, allow_backtracking=options.allow_backtracking
     )
     learner = make_learner(options, wrapped, options.seed)
-    if options.weights is not None:
-        load_weights(learner.policy, options.weights)
+    weights = options.weights_file()
+    if weights is not None:
+        load_weights(learner.policy, weights)
     if options.budget_steps < options.rollout_steps:
         print(
             f"note: {options.budget_steps:,} timesteps are fewer than the {options.rollout_steps:,}"

@@ -253,8 +253,9 @@ def play_rainbow(options: RainbowOptions, env: RemoteEnv) -> None:
         level, frame_size=options.frame_size, allow_backtracking=True, scale_reward=False
     )
     learner = Rainbow(options)
-    if options.weights is not None:
-        load_weights(learner.network, options.weights)
+    weights = options.weights_file()
+    if weights is not None:
+        load_weights(learner.network, weights)
         learner.copy_to_target()
     frames, _ = wrapped.reset()
     while True:

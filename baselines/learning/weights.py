@@ -29,29 +29,30 @@ def load_weights(network: nn.Module, path: Path) -> None:
     _load(network, found, path)
 
 
-def save_training(policy: ActorCriticPolicy, steps: int, path: Path) -> None:
+def save_training(policy: ActorCriticPolicy, steps: int, seconds: float, path: Path) -> None:
     """Write the weights and the state of the optimizer of a policy in training.
 
     Args:
         policy: the policy.
         steps: timesteps of training so far.
+        seconds: seconds of training so far.
         path: the file.
     """
     tensors = {f"policy.{name}": tensor for name, tensor in _parameters(policy).items()}
     for number, state in policy.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
-    tensors["steps"] = torch.tensor(steps)
+    tensors |= {"steps": torch.tensor(steps), "seconds": torch.tensor(seconds)}
     write_atomically(path, save(tensors))
 
 
-def load_training(policy: ActorCriticPolicy, path: Path) -> int:
-    """Load what `save_training` wrote, and return the timesteps of training.
+def load_training(policy: ActorCriticPolicy, path: Path) -> tuple[int, float]:
+    """Load what `save_training` wrote, and return the timesteps and seconds of training.
 
     Raises:
         UserError: the file can't be read or belongs to another network.
     """
     found = _read(path)
-    steps = int(found.pop("steps", torch.tensor(0)))
+    steps, seconds = (found.pop(name, torch.tensor(0)) for name in ("steps", "seconds"))
     weights = {n.removeprefix("policy."): t for n, t in found.items() if n.startswith("policy.")}
     _load(policy, weights, path)
     optimizer = policy.optimizer.state_dict()
@@ -60,7 +61,7 @@ def load_training(policy: ActorCriticPolicy, path: Path) -> int:
             _, number, key = name.split(".")
             optimizer["state"].setdefault(int(number), {})[key] = value
     policy.optimizer.load_state_dict(optimizer)
-    return steps
+    return int(steps), float(seconds)
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

@@ -14,7 +14,7 @@ import pytest
 from agent.command_line import extras
 from agent.errors import UserError
 from arena.evaluation.agents import AgentError, AgentOptions
-from arena.evaluation.baseline_agents import BASELINES, LEARNING, BaselineAgent
+from arena.evaluation.baseline_agents import ARGUMENTS, BASELINES, LEARNING, BaselineAgent
 from arena.server.monitor import Monitor
 from baselines.jerk import Jerk
 from baselines.jerk_mutating import JerkMutating
@@ -37,7 +37,8 @@ def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> None:
 
 
 def test_every_baseline_is_a_program() -> None:
-    assert set(PLAYS) | set(LEARNING) == set(BASELINES)
+    assert set(PLAYS) | set(LEARNING) | set(ARGUMENTS) == set(BASELINES)
+    assert {argv[0] for argv in ARGUMENTS.values()} <= set(LEARNING)
 
 
 @pytest.mark.parametrize("name", PLAYS)
