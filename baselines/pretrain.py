@@ -22,11 +22,18 @@ from arena.environment.levels import select
 from arena.evaluation.run_folder import current_command, open_run, read_run
 from baselines.aborghi import AborghiOptions
 from baselines.learning.pretraining import Recipe, Train, write_card
+from baselines.learning.world_model_options import JointWorldModelTraining
 from baselines.ppo2 import Ppo2Options
 
 
 def _load_joint_ppo() -> Train:
     from baselines.learning.joint_training import train
+
+    return train
+
+
+def _load_joint_world_model() -> Train:
+    from baselines.learning.world_model_training import train
 
     return train
 
@@ -48,6 +55,13 @@ RECIPES = (
         envs=2,
         scaled_down="aborghi trained a worker per level, and shifted the brightness at random",
         load=_load_joint_ppo,
+    ),
+    Recipe(
+        options=JointWorldModelTraining(),
+        steps=1_600_000,
+        envs=8,
+        scaled_down="the source used larger frames and networks (see the help), and a GPU for days",
+        load=_load_joint_world_model,
     ),
 )
 AGENTS = {recipe.options.agent: recipe for recipe in RECIPES}

@@ -43,7 +43,7 @@ class Curiosity(BaseCallback):
         """
         super().__init__()
         self._learner = WorldModelLearner(
-            copy.deepcopy(model).requires_grad_(True), options.curiosity_rate, options.seed
+            copy.deepcopy(model).requires_grad_(True), options.world_model_rate, options.seed
         )
         self._memory, self._options = memory, options
         self._drops = RunningMeanStd()

@@ -50,12 +50,12 @@ def train(
         checkpoint = folder / CHECKPOINT
         done, seconds = 0, 0.0
         if checkpoint.exists():
-            done, seconds = load_training(learner.policy, checkpoint)
+            done, seconds = load_training(learner.policy, learner.policy.optimizer, checkpoint)
         clock = Clock(seconds)
         vector.seed(seed + done)
         learner.num_timesteps = done
         if done < steps:
-            _learn(learner, steps, folder, clock)
+            learn(learner, steps, folder, clock)
     finally:
         vector.close()
     weights = weights_path(folder, agent)
@@ -88,7 +88,8 @@ class Checkpoints(BaseCallback):
         if not all(bool(torch.isfinite(value).all()) for value in policy.parameters()):
             raise self.diverged()
         path = self._folder / CHECKPOINT
-        save_training(policy, self.model.num_timesteps, self._clock.seconds, path)
+        steps, seconds = self.model.num_timesteps, self._clock.seconds
+        save_training(policy, policy.optimizer, steps, seconds, path)
 
     def diverged(self) -> UserError:
         """Return the error for training that diverged; it names the folder of the checkpoint."""
@@ -99,12 +100,24 @@ class Checkpoints(BaseCallback):
         )
 
 
-def _learn(learner: PPO, steps: int, folder: Path, clock: Clock) -> None:
+def learn(learner: PPO, steps: int, folder: Path, clock: Clock, *callbacks: BaseCallback) -> None:
+    """Train a learner, with a checkpoint after each update.
+
+    Args:
+        learner: the learner; its `num_timesteps` are those so far.
+        steps: total timesteps.
+        folder: folder of the run.
+        clock: time of the training.
+        callbacks: further callbacks, which come before the checkpoint.
+
+    Raises:
+        UserError: the training diverged.
+    """
     checkpoints = Checkpoints(folder, steps, clock)
     try:
         learner.learn(
             steps - learner.num_timesteps,
-            callback=checkpoints,
+            callback=[*callbacks, checkpoints],
             reset_num_timesteps=False,
             tb_log_name="training",
         )

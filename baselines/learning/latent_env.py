@@ -64,9 +64,7 @@ class LatentVecEnv(VecEnvWrapper):
         self._state = reset(self._state, torch.from_numpy(dones))
         return self._observe(frames, dones), rewards, dones, infos
 
-    def _observe(
-        self, frames: NDArray[np.uint8], starts: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
+    def _observe(self, frames: NDArray[np.uint8], starts: NDArray[np.bool_]) -> NDArray[np.float32]:
         if self._memory is not None:
             self._memory.add_frames(frames, starts, self._state)
         self._latents = self._encode(frames)

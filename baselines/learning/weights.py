@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import nn
+from torch.optim import Optimizer
 
 from agent.errors import UserError
 from agent.files import write_atomically
@@ -29,23 +29,26 @@ def load_weights(network: nn.Module, path: Path) -> None:
     _load(network, found, path)
 
 
-def save_training(policy: ActorCriticPolicy, steps: int, seconds: float, path: Path) -> None:
-    """Write the weights and the state of the optimizer of a policy in training.
+def save_training(
+    network: nn.Module, optimizer: Optimizer, steps: int, seconds: float, path: Path
+) -> None:
+    """Write the weights and the state of the optimizer of a network in training.
 
     Args:
-        policy: the policy.
+        network: the network.
+        optimizer: its optimizer.
         steps: timesteps of training so far.
         seconds: seconds of training so far.
         path: the file.
     """
-    tensors = {f"policy.{name}": tensor for name, tensor in _parameters(policy).items()}
-    for number, state in policy.optimizer.state_dict()["state"].items():
+    tensors = {f"network.{name}": tensor for name, tensor in _parameters(network).items()}
+    for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
     tensors |= {"steps": torch.tensor(steps), "seconds": torch.tensor(seconds)}
     write_atomically(path, save(tensors))
 
 
-def load_training(policy: ActorCriticPolicy, path: Path) -> tuple[int, float]:
+def load_training(network: nn.Module, optimizer: Optimizer, path: Path) -> tuple[int, float]:
     """Load what `save_training` wrote, and return the timesteps and seconds of training.
 
     Raises:
@@ -53,14 +56,14 @@ def load_training(policy: ActorCriticPolicy, path: Path) -> tuple[int, float]:
     """
     found = _read(path)
     steps, seconds = (found.pop(name, torch.tensor(0)) for name in ("steps", "seconds"))
-    weights = {n.removeprefix("policy."): t for n, t in found.items() if n.startswith("policy.")}
-    _load(policy, weights, path)
-    optimizer = policy.optimizer.state_dict()
+    weights = {n.removeprefix("network."): t for n, t in found.items() if n.startswith("network.")}
+    _load(network, weights, path)
+    restored = optimizer.state_dict()
     for name, value in found.items():
         if name.startswith("optimizer."):
             _, number, key = name.split(".")
-            optimizer["state"].setdefault(int(number), {})[key] = value
-    policy.optimizer.load_state_dict(optimizer)
+            restored["state"].setdefault(int(number), {})[key] = value
+    optimizer.load_state_dict(restored)
     return int(steps), float(seconds)
 
 

@@ -28,14 +28,14 @@ class WorldModelLearner:
         """Learn from sequences once, and return the losses before that.
 
         Raises:
-            UserError: the loss is not finite.
+            UserError: the loss is not finite; nothing was learnt.
         """
         losses = joint_loss(self.model, sequences, self._generator)
         total = losses.total.mean()
         if not bool(torch.isfinite(total)):
             raise UserError(
                 "training diverged: the loss of the world model is not finite. Lower its learning"
-                " rate"
+                " rate (--world-model-rate)"
             )
         self.adam.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]

@@ -47,8 +47,8 @@ class Sequences:
     def split(self, count: int) -> list[Sequences]:
         """Return parts of `count` sequences or fewer."""
         parts = (self.frames, self.actions, self.starts)
-        split = [tensor.split(count, 1) for tensor in parts]
-        states = [tensor.split(count) for tensor in self.state]
+        split = [torch.split(tensor, count, 1) for tensor in parts]
+        states = [torch.split(tensor, count) for tensor in self.state]
         return [
             Sequences(frames, actions, starts, (h, c))
             for frames, actions, starts, h, c in zip(*split, *states, strict=True)
