@@ -58,7 +58,7 @@ RECIPES = (
     ),
     Recipe(
         options=JointWorldModelTraining(),
-        steps=1_600_000,
+        steps=2_400_000,
         envs=8,
         scaled_down="the source used larger frames and networks (see the help), and a GPU for days",
         load=_load_joint_world_model,

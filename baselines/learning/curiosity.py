@@ -24,6 +24,8 @@ from baselines.learning.world_model_loss import Sequences, joint_loss
 from baselines.learning.world_model_networks import JointWorldModel
 from baselines.learning.world_model_options import JointWorldModelOptions
 
+TINY = 1e-12  # against a division by 0
+
 
 class Curiosity(BaseCallback):
     """Adds the reward to each rollout, before PPO learns from it.
@@ -46,7 +48,7 @@ class Curiosity(BaseCallback):
             copy.deepcopy(model).requires_grad_(True), options.world_model_rate, options.seed
         )
         self._memory, self._options = memory, options
-        self._drops = RunningMeanStd()
+        self._drops = RunningMeanStd(epsilon=1e-20)  # begins with no drop, not with its guess
 
     def _on_step(self) -> bool:
         return True
@@ -105,4 +107,4 @@ def curiosity_reward(
     Returns:
         Rewards, of the shape of `drops`.
     """
-    return np.asarray(weight * ((drops - mean) / (deviation + 1e-8) - boredom), np.float32)
+    return np.asarray(weight * ((drops - mean) / (deviation + TINY) - boredom), np.float32)

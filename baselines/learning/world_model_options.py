@@ -62,7 +62,7 @@ class JointWorldModelTraining(JointWorldModelOptions):
 
     world_model_rate: float = 3e-4
     world_model_steps: int = option(
-        "timesteps in which the world model learns", 400_000, within=COUNT_OR_ZERO
+        "timesteps in which the world model learns", 600_000, within=COUNT_OR_ZERO
     )
     passes: int = option("times that the world model sees a frame, on average", 2, within=COUNT)
     memory_steps: int = option(

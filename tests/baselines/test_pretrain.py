@@ -30,7 +30,7 @@ def test_it_trains_stores_and_resumes(tmp_path: Path) -> None:
     assert resumed.seconds > float(first["seconds"]) > 0
     second = load_file(tmp_path / CHECKPOINT)
     assert int(second["steps"]) == 128
-    name = "policy.action_net.weight"
+    name = "network.action_net.weight"
     assert (first[name] != second[name]).any()
     assert (load_file(trained.weights)["action_net.weight"] == second[name]).all()
     assert list((tmp_path / "tensorboard").rglob("events.*"))
