@@ -16,18 +16,25 @@ from typing import ClassVar
 from agent import command_line
 from agent.command_line import option
 from agent.command_line.ranges import COUNT, SEED
-from agent.errors import INTERRUPTED_EXIT_CODE
+from agent.errors import INTERRUPTED_EXIT_CODE, UserError
 from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import select
 from arena.evaluation.run_folder import current_command, open_run, read_run
 from baselines.aborghi import AborghiOptions
 from baselines.learning.pretraining import Recipe, Train, write_card
+from baselines.learning.rainbow_options import RainbowOptions
 from baselines.learning.world_model_options import JointWorldModelTraining
 from baselines.ppo2 import Ppo2Options
 
 
 def _load_joint_ppo() -> Train:
     from baselines.learning.joint_training import train
+
+    return train
+
+
+def _load_rainbow() -> Train:
+    from baselines.learning.rainbow_training import train
 
     return train
 
@@ -63,6 +70,16 @@ RECIPES = (
         scaled_down="the source used larger frames and networks (see the help), and a GPU for days",
         load=_load_joint_world_model,
     ),
+    Recipe(
+        options=RainbowOptions(priority_exponent=0.2),
+        steps=600_000,
+        envs=1,
+        scaled_down=(
+            "gardenermike trained for 5 million timesteps, and shipped 100,000 frames of the replay"
+            " (here 10,000)"
+        ),
+        load=_load_rainbow,
+    ),
 )
 AGENTS = {recipe.options.agent: recipe for recipe in RECIPES}
 
@@ -97,6 +114,8 @@ def main() -> None:
     train = recipe.load()  # loads torch, which --help does not need
     steps, envs = options.steps or recipe.steps, options.envs or recipe.envs
     names = [level.name for level in levels]
+    if len({level.game for level in levels}) > 1:
+        raise UserError(f"the levels of {options.levels} are of several games: give those of one")
     identity = {
         "agent": options.agent,
         "levels": names,

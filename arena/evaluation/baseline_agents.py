@@ -38,7 +38,8 @@ ARGUMENTS = {
     "joint_world_model_curious": ("joint_world_model", "--weights", "pretrained", "--curiosity"),
     "ppo2_pretrained": ("ppo2", "--weights", "pretrained"),
     "aborghi_pretrained": ("aborghi", "--weights", "pretrained"),
-    "rainbow_pretrained": ("rainbow", "--weights", "pretrained"),
+    # The exponent is gardenermike's.
+    "rainbow_pretrained": ("rainbow", "--weights", "pretrained", "--priority-exponent", "0.2"),
 }
 LEARNING = (
     "ppo2",

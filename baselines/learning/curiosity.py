@@ -82,7 +82,7 @@ class Curiosity(BaseCallback):
         drops = []
         for part in sequences.split(self._options.sequences):
             before = self._loss(part)
-            self._learner.update(part)
+            self._learner.update(part, self.num_timesteps)
             drops.append(before - self._loss(part))
         return np.concatenate(drops, 1)
 

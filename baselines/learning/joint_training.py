@@ -15,14 +15,26 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor
 
-from agent.errors import UserError
 from arena.environment.gymnasium_env import LevelsEnv
 from arena.environment.levels import Level
 from baselines.learning.contest_wrappers import wrap
-from baselines.learning.ppo import make_learner
+from baselines.learning.ppo import learn, make_learner
 from baselines.learning.ppo_options import PpoOptions
-from baselines.learning.pretraining import CHECKPOINT, TENSORBOARD, Clock, Trained, weights_path
-from baselines.learning.weights import load_training, save_training, save_weights
+from baselines.learning.pretraining import (
+    CHECKPOINT,
+    TENSORBOARD,
+    Clock,
+    Trained,
+    diverged,
+    weights_path,
+)
+from baselines.learning.weights import (
+    DivergedError,
+    all_finite,
+    load_training,
+    save_training,
+    save_weights,
+)
 
 
 def train(
@@ -55,7 +67,7 @@ def train(
         vector.seed(seed + done)
         learner.num_timesteps = done
         if done < steps:
-            learn(learner, steps, folder, clock)
+            learn_with_checkpoints(learner, steps, folder, clock)
     finally:
         vector.close()
     weights = weights_path(folder, agent)
@@ -85,22 +97,16 @@ class Checkpoints(BaseCallback):
         """
         policy = self.model.policy
         assert isinstance(policy, ActorCriticPolicy)
-        if not all(bool(torch.isfinite(value).all()) for value in policy.parameters()):
-            raise self.diverged()
+        if not all_finite(policy):
+            raise diverged(self.model.num_timesteps, self._folder)
         path = self._folder / CHECKPOINT
-        steps, seconds = self.model.num_timesteps, self._clock.seconds
-        save_training(policy, policy.optimizer, steps, seconds, path)
-
-    def diverged(self) -> UserError:
-        """Return the error for training that diverged; it names the folder of the checkpoint."""
-        return UserError(
-            "training diverged: a value is no longer finite after"
-            f" {self.model.num_timesteps:,} timesteps; the last good checkpoint is kept in"
-            f" {self._folder}. Lower the learning rate"
-        )
+        done, seconds = self.model.num_timesteps, self._clock.seconds
+        save_training(policy, policy.optimizer, done, seconds, path)
 
 
-def learn(learner: PPO, steps: int, folder: Path, clock: Clock, *callbacks: BaseCallback) -> None:
+def learn_with_checkpoints(
+    learner: PPO, steps: int, folder: Path, clock: Clock, *callbacks: BaseCallback
+) -> None:
     """Train a learner, with a checkpoint after each update.
 
     Args:
@@ -115,16 +121,15 @@ def learn(learner: PPO, steps: int, folder: Path, clock: Clock, *callbacks: Base
     """
     checkpoints = Checkpoints(folder, steps, clock)
     try:
-        learner.learn(
+        learn(
+            learner,
             steps - learner.num_timesteps,
             callback=[*callbacks, checkpoints],
             reset_num_timesteps=False,
             tb_log_name="training",
         )
-    except ValueError as error:
-        if "invalid values" in str(error):  # torch refuses a distribution with NaN
-            raise checkpoints.diverged() from None
-        raise
+    except DivergedError:
+        raise diverged(learner.num_timesteps, folder) from None
     checkpoints.store()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.errors import UserError
 from agent.files import write_atomically
 from arena.environment.levels import Level
 from baselines.learning.options import LearningOptions
@@ -66,6 +67,19 @@ class Recipe:
     envs: int
     scaled_down: str
     load: Callable[[], Train]
+
+
+def diverged(timesteps: int, folder: Path) -> UserError:
+    """Return the error for a training that diverged.
+
+    Args:
+        timesteps: timesteps so far.
+        folder: folder of the run, which contains the checkpoint.
+    """
+    return UserError(
+        f"training diverged: a value is no longer finite after {timesteps:,} timesteps; the last"
+        f" good checkpoint is kept in {folder}: repeat the command with another --seed"
+    )
 
 
 def weights_path(folder: Path, agent: LearningOptions) -> Path:

@@ -20,7 +20,9 @@ class RainbowOptions(LearningOptions):
     agent: ClassVar[str] = "rainbow"
 
     frame_size: int = option("width and height of a frame in pixels", 84, within=(36, 224))
-    learning_starts: int = option("timesteps before the first update", 20_000, within=COUNT)
+    learning_starts: int = option(
+        "timesteps before the first update, without --weights", 20_000, within=COUNT
+    )
     update_steps: int = option("timesteps per update (OpenAI: 1)", 4, within=COUNT)
     target_steps: int = option("timesteps per copy to the target network", 8192, within=COUNT)
     batch: int = option("transitions per update", 32, within=(1, 10**5))

@@ -14,6 +14,16 @@ from agent.errors import UserError
 from agent.files import write_atomically
 
 
+class DivergedError(UserError):
+    """Training diverged: a value is no longer finite."""
+
+    def __init__(self, timesteps: int) -> None:
+        super().__init__(
+            f"training diverged: a value is no longer finite after {timesteps:,} timesteps: give a"
+            " lower --learning-rate"
+        )
+
+
 def save_weights(network: nn.Module, path: Path) -> None:
     """Write the weights of a network; a reader sees the old file or the new one."""
     write_atomically(path, save(_parameters(network)))
@@ -32,7 +42,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
 def save_training(
     network: nn.Module, optimizer: Optimizer, steps: int, seconds: float, path: Path
 ) -> None:
-    """Write the weights and the state of the optimizer of a network in training.
+    """Write the weights of a network in training, and the state of its optimizer.
 
     Args:
         network: the network.
@@ -43,7 +53,8 @@ def save_training(
     """
     tensors = {f"network.{name}": tensor for name, tensor in _parameters(network).items()}
     for number, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
+        for name, value in state.items():
+            tensors[f"optimizer.{number}.{name}"] = value.contiguous()
     tensors |= {"steps": torch.tensor(steps), "seconds": torch.tensor(seconds)}
     write_atomically(path, save(tensors))
 
@@ -64,7 +75,17 @@ def load_training(network: nn.Module, optimizer: Optimizer, path: Path) -> tuple
             _, number, key = name.split(".")
             restored["state"].setdefault(int(number), {})[key] = value
     optimizer.load_state_dict(restored)
+    for parameter, state in optimizer.state.items():
+        # The fused optimizer needs the parameter's order in memory, which a file does not keep.
+        for key, value in state.items():
+            if value.shape == parameter.shape:
+                state[key] = torch.empty_like(parameter).copy_(value)
     return int(steps), float(seconds)
+
+
+def all_finite(network: nn.Module) -> bool:
+    """Return whether all weights are finite."""
+    return all(bool(torch.isfinite(value).all()) for value in network.parameters())
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

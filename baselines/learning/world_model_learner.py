@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from agent.errors import UserError
+from baselines.learning.weights import DivergedError
 from baselines.learning.world_model_loss import Sequences, StepLosses, joint_loss
 from baselines.learning.world_model_networks import JointWorldModel
 
@@ -24,19 +24,20 @@ class WorldModelLearner:
         self.adam = torch.optim.Adam(model.parameters(), learning_rate)
         self._generator = torch.Generator().manual_seed(seed)
 
-    def update(self, sequences: Sequences) -> StepLosses:
+    def update(self, sequences: Sequences, timesteps: int) -> StepLosses:
         """Learn from sequences once, and return the losses before that.
 
+        Args:
+            sequences: what to learn from.
+            timesteps: timesteps of training so far, which the error names.
+
         Raises:
-            UserError: the loss is not finite; nothing was learnt.
+            DivergedError: the loss is not finite; nothing was learnt.
         """
         losses = joint_loss(self.model, sequences, self._generator)
         total = losses.total.mean()
         if not bool(torch.isfinite(total)):
-            raise UserError(
-                "training diverged: the loss of the world model is not finite. Lower its learning"
-                " rate (--world-model-rate)"
-            )
+            raise DivergedError(timesteps)
         self.adam.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         self.adam.step()

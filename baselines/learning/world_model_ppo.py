@@ -18,7 +18,7 @@ from baselines.learning.contest_wrappers import SONIC_ACTIONS, DiscreteActions
 from baselines.learning.curiosity import Curiosity
 from baselines.learning.frame_memory import FrameMemory
 from baselines.learning.latent_env import LatentVecEnv
-from baselines.learning.ppo import LEARN_FOREVER, make_ppo, say_if_it_never_learns
+from baselines.learning.ppo import LEARN_FOREVER, learn, make_ppo, say_if_it_never_learns
 from baselines.learning.socket_env import SocketEnv
 from baselines.learning.weights import load_weights
 from baselines.learning.world_model_networks import JointWorldModel
@@ -107,4 +107,4 @@ def play_joint_world_model(options: JointWorldModelOptions, env: RemoteEnv) -> N
     model.requires_grad_(False)
     say_if_it_never_learns(options.budget_steps, steps)
     callback = None if memory is None else Curiosity(model, memory, options)
-    learner.learn(LEARN_FOREVER, callback=callback)
+    learn(learner, LEARN_FOREVER, callback=callback)

@@ -19,10 +19,16 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor
 from arena.environment.gymnasium_env import LevelsEnv
 from arena.environment.levels import Level
 from baselines.learning.frame_memory import FrameMemory
-from baselines.learning.joint_training import learn
+from baselines.learning.joint_training import learn_with_checkpoints
 from baselines.learning.latent_env import LatentVecEnv
 from baselines.learning.pretraining import CHECKPOINT, TENSORBOARD, Clock, Trained, weights_path
-from baselines.learning.weights import load_training, save_training, save_weights
+from baselines.learning.weights import (
+    DivergedError,
+    all_finite,
+    load_training,
+    save_training,
+    save_weights,
+)
 from baselines.learning.world_model_learner import WorldModelLearner
 from baselines.learning.world_model_options import JointWorldModelTraining
 from baselines.learning.world_model_ppo import (
@@ -80,7 +86,7 @@ def train(
         learner.num_timesteps = done
         if done < steps:
             training = WorldModelTraining(world_model, memory, agent, folder, threads, seed + done)
-            learn(learner, steps, folder, clock, training)
+            learn_with_checkpoints(learner, steps, folder, clock, training)
     finally:
         vector.close()
     weights = weights_path(folder, agent)
@@ -127,11 +133,13 @@ class WorldModelTraining(BaseCallback):
         means: dict[str, list[float]] = {}
         for _ in range(max(1, frames // (agent.sequences * agent.sequence_steps))):
             sequences = self._memory.sample(agent.sequences, agent.sequence_steps, self._random)
-            for name, value in self._learner.update(sequences).means().items():
+            for name, value in self._learner.update(sequences, self.num_timesteps).means().items():
                 means.setdefault(name, []).append(value)
         torch.set_num_threads(1)
         for name, values in means.items():
             self.logger.record(f"world_model/{name}", float(np.mean(values)))
+        if not all_finite(self._learner.model):
+            raise DivergedError(self.num_timesteps)
         path = self._folder / WORLD_MODEL
         save_training(self._learner.model, self._learner.adam, self.num_timesteps, 0.0, path)
 

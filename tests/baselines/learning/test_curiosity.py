@@ -45,7 +45,7 @@ def test_the_rewards_are_the_drops_of_the_loss_through_one_update() -> None:
     other = Curiosity(small_model(), memory_of_play(8), OPTIONS)
     sequences = memory_of_play(8).last(8, 4)
     before = other._loss(sequences)
-    other._learner.update(sequences)
+    other._learner.update(sequences, 0)
     drops = (before - other._loss(sequences)).T.reshape(-1)
     expected = curiosity_reward(
         drops,

@@ -53,9 +53,9 @@ def test_a_training_goes_on_with_the_same_weights_and_optimizer(
 ) -> None:
     one, other = learner(1, optimizer=optimizer), learner(2, optimizer=optimizer)
     one.learn(32)
-    save_training(one.policy, one.policy.optimizer, 32, 1.5, tmp_path / "t.safetensors")
-    policy = other.policy
-    assert load_training(policy, policy.optimizer, tmp_path / "t.safetensors") == (32, 1.5)
+    path = tmp_path / "t.safetensors"
+    save_training(one.policy, one.policy.optimizer, 32, 1.5, path)
+    assert load_training(other.policy, other.policy.optimizer, path) == (32, 1.5)
     states = [made.policy.optimizer.state_dict()["state"] for made in (one, other)]
     assert states[0].keys() == states[1].keys() and states[0]
     for number, state in states[0].items():

@@ -39,7 +39,7 @@ def test_every_loss_falls_in_a_toy_world() -> None:
     with torch.no_grad():
         before = joint_loss(model, held_out).means()
     for _ in range(300):
-        learner.update(toy_play(model, random))
+        learner.update(toy_play(model, random), 0)
     with torch.no_grad():
         after = joint_loss(model, held_out).means()
     assert after["total"] < 0.5 * before["total"]
@@ -54,7 +54,7 @@ def test_every_loss_falls_in_a_toy_world() -> None:
 def test_it_comes_back_from_its_files_exactly(tmp_path: Path) -> None:
     one, other = (WorldModelLearner(small_model(seed), 1e-3, 1) for seed in (1, 2))
     batch = sequences(one.model)
-    one.update(batch)
+    one.update(batch, 0)
     save_weights(one.model, tmp_path / "weights.safetensors")
     load_weights(other.model, tmp_path / "weights.safetensors")
     assert torch.equal(joint_loss(one.model, batch).total, joint_loss(other.model, batch).total)
@@ -63,7 +63,7 @@ def test_it_comes_back_from_its_files_exactly(tmp_path: Path) -> None:
     assert load_training(third.model, third.adam, tmp_path / "training.safetensors") == (5, 2.0)
     third._generator.set_state(one._generator.get_state())
     for learner in (one, third):
-        learner.update(batch)
+        learner.update(batch, 0)
     assert torch.equal(joint_loss(one.model, batch).total, joint_loss(third.model, batch).total)
 
 
@@ -72,6 +72,6 @@ def test_a_loss_that_is_not_finite_stops_before_the_update() -> None:
     with torch.no_grad():
         learner.model.lstm.output.bias.fill_(float("nan"))
     before = learner.model.vae.mu.weight.clone()
-    with pytest.raises(UserError, match="training diverged"):
-        learner.update(sequences(learner.model))
+    with pytest.raises(UserError, match="training diverged.* 3,000 timesteps"):
+        learner.update(sequences(learner.model), 3000)
     assert torch.equal(before, learner.model.vae.mu.weight)
