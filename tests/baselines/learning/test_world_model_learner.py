@@ -38,7 +38,7 @@ def test_every_loss_falls_in_a_toy_world() -> None:
     held_out = toy_play(model, torch.Generator().manual_seed(2))
     with torch.no_grad():
         before = joint_loss(model, held_out).means()
-    for _ in range(300):
+    for _ in range(200):
         learner.update(toy_play(model, random), 0)
     with torch.no_grad():
         after = joint_loss(model, held_out).means()
