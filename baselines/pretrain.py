@@ -17,12 +17,14 @@ from agent import command_line
 from agent.command_line import option
 from agent.command_line.ranges import COUNT, SEED
 from agent.errors import INTERRUPTED_EXIT_CODE, UserError
+from arena.environment.availability import check_available
 from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import select
 from arena.evaluation.run_folder import current_command, open_run, read_run
 from baselines.aborghi import AborghiOptions
 from baselines.learning.pretraining import Recipe, Train, write_card
 from baselines.learning.rainbow_options import RainbowOptions
+from baselines.learning.world_model_options import JointWorldModelTraining
 from baselines.ppo2 import Ppo2Options
 
 
@@ -34,6 +36,12 @@ def _load_joint_ppo() -> Train:
 
 def _load_rainbow() -> Train:
     from baselines.learning.rainbow_training import train
+
+    return train
+
+
+def _load_joint_world_model() -> Train:
+    from baselines.learning.world_model_training import train
 
     return train
 
@@ -55,6 +63,13 @@ RECIPES = (
         envs=2,
         scaled_down="aborghi trained a worker per level, and shifted the brightness at random",
         load=_load_joint_ppo,
+    ),
+    Recipe(
+        options=JointWorldModelTraining(),
+        steps=2_400_000,
+        envs=8,
+        scaled_down="the source used larger frames and networks (see the help), and a GPU for days",
+        load=_load_joint_world_model,
     ),
     Recipe(
         options=RainbowOptions(priority_exponent=0.2),
@@ -102,6 +117,8 @@ def main() -> None:
     names = [level.name for level in levels]
     if len({level.game for level in levels}) > 1:
         raise UserError(f"the levels of {options.levels} are of several games: give those of one")
+    for level in levels:
+        check_available(level)
     identity = {
         "agent": options.agent,
         "levels": names,

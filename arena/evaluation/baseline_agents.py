@@ -26,12 +26,16 @@ BASELINES = {
     "rainbow": "Rainbow of OpenAI's baselines, with one update per four timesteps",
     "ppo_course": "PPO of a course about the contest, with one environment instead of 13",
     "a2c_course": "A2C of the same course: its PPO without clipping",
+    "joint_world_model": "PPO on a world model of all training levels, by wassname (scaled down)",
+    "joint_world_model_curious": "joint_world_model with a reward for curiosity (scaled down)",
     "ppo2_pretrained": "joint PPO: ppo2 from weights of all training levels (scaled down)",
     "aborghi_pretrained": "aborghi from weights of all training levels (scaled down)",
     "rainbow_pretrained": "rainbow from weights and frames of all training levels (scaled down)",
 }
 # Module and arguments of the agents that are a module with other arguments.
 ARGUMENTS = {
+    "joint_world_model": ("joint_world_model", "--weights", "pretrained"),
+    "joint_world_model_curious": ("joint_world_model", "--weights", "pretrained", "--curiosity"),
     "ppo2_pretrained": ("ppo2", "--weights", "pretrained"),
     "aborghi_pretrained": ("aborghi", "--weights", "pretrained"),
     # The exponent is gardenermike's.
@@ -43,6 +47,7 @@ LEARNING = (
     "rainbow",
     "ppo_course",
     "a2c_course",
+    "joint_world_model",
 )  # they need the extra `baselines`
 
 

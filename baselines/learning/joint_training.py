@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor
 
 from arena.environment.gymnasium_env import LevelsEnv
 from arena.environment.levels import Level
+from arena.progress_bar import ProgressBar
 from baselines.learning.contest_wrappers import wrap
 from baselines.learning.ppo import learn, make_learner
 from baselines.learning.ppo_options import PpoOptions
@@ -53,11 +54,15 @@ def train(
         seed: random seed.
 
     Raises:
-        UserError: the training diverged, or the checkpoint belongs to another network.
+        UserError: the training diverged, a level can't be played, or the checkpoint belongs to
+            another network.
     """
     torch.set_num_threads(1)
-    vector = VecMonitor(SubprocVecEnv([_Maker(tuple(levels), agent)] * envs))
+    maker = _Maker(tuple(levels), agent)
+    maker.make().close()  # an error in it is one line here, and a traceback in a worker
+    workers = SubprocVecEnv([maker] * envs)
     try:
+        vector = VecMonitor(workers)
         learner = make_learner(agent, vector, seed, tensorboard_log=str(folder / TENSORBOARD))
         checkpoint = folder / CHECKPOINT
         done, seconds = 0, 0.0
@@ -67,9 +72,10 @@ def train(
         vector.seed(seed + done)
         learner.num_timesteps = done
         if done < steps:
-            _learn(learner, steps, folder, clock)
+            learn_with_checkpoints(learner, steps, folder, clock)
     finally:
-        vector.close()
+        for process in workers.processes:
+            process.terminate()  # after an interruption, `close` would wait for an answer forever
     weights = weights_path(folder, agent)
     save_weights(learner.policy, weights)
     return Trained(weights, learner.num_timesteps, clock.seconds)
@@ -78,16 +84,16 @@ def train(
 class Checkpoints(BaseCallback):
     """Writes a checkpoint after each update, and stops if the weights are no longer finite."""
 
-    def __init__(self, folder: Path, steps: int, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, bar: ProgressBar) -> None:
         super().__init__()
-        self._folder, self._steps, self._clock = folder, steps, clock
+        self._folder, self._clock, self._bar = folder, clock, bar
 
     def _on_step(self) -> bool:
+        self._bar.update(self.num_timesteps)
         return True
 
     def _on_rollout_start(self) -> None:
         self.store()
-        print(f"{self.num_timesteps:,} of {self._steps:,} timesteps", file=sys.stderr)
 
     def store(self) -> None:
         """Write the checkpoint.
@@ -104,29 +110,53 @@ class Checkpoints(BaseCallback):
         save_training(policy, policy.optimizer, done, seconds, path)
 
 
-def _learn(learner: PPO, steps: int, folder: Path, clock: Clock) -> None:
-    checkpoints = Checkpoints(folder, steps, clock)
-    try:
-        learn(
-            learner,
-            steps - learner.num_timesteps,
-            callback=checkpoints,
-            reset_num_timesteps=False,
-            tb_log_name="training",
-        )
-    except DivergedError:
-        raise diverged(learner.num_timesteps, folder) from None
-    checkpoints.store()
+def learn_with_checkpoints(
+    learner: PPO, steps: int, folder: Path, clock: Clock, *callbacks: BaseCallback
+) -> None:
+    """Train a learner, with a progress bar and a checkpoint after each update.
+
+    Args:
+        learner: the learner; its `num_timesteps` are those so far.
+        steps: total timesteps.
+        folder: folder of the run.
+        clock: time of the training.
+        callbacks: further callbacks, which come before the checkpoint.
+
+    Raises:
+        UserError: the training diverged.
+    """
+    with ProgressBar("timesteps", steps, learner.num_timesteps) as bar:
+        checkpoints = Checkpoints(folder, clock, bar)
+        try:
+            learn(
+                learner,
+                steps - learner.num_timesteps,
+                callback=[*callbacks, checkpoints],
+                reset_num_timesteps=False,
+                tb_log_name="training",
+            )
+        except DivergedError:
+            raise diverged(learner.num_timesteps, folder) from None
+        checkpoints.store()
 
 
 @dataclass(frozen=True)
 class _Maker:
-    """Makes one of the environments, in the process of its emulator."""
+    """Makes one of the environments; called in the process of its emulator."""
 
     levels: tuple[Level, ...]
     agent: PpoOptions
 
     def __call__(self) -> gym.Env[Any, Any]:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that trains
+        return self.make()
+
+    def make(self) -> gym.Env[Any, Any]:
+        """Make an environment in this process.
+
+        Raises:
+            UserError: the first level can't be played, or its game has other buttons.
+        """
         return wrap(
             LevelsEnv(self.levels),
             frame_size=self.agent.frame_size,
