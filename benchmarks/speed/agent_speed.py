@@ -155,8 +155,10 @@ def command(name: str) -> list[str]:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """Return the result as Markdown, one row for each agent."""
+    """Return the result as Markdown, one row for each agent; only complete rounds count."""
     rounds = [one for one in result["rounds"] if one.keys() == result["timesteps"].keys()]
+    if not rounds:
+        return "No round is complete yet."
     speeds = [{name: run["steps_per_cpu_second"] for name, run in one.items()} for one in rounds]
     middle = medians(speeds)
     rows = []

@@ -34,7 +34,7 @@ from benchmarks.scores import (
     play_settings,
     search_gain,
 )
-from benchmarks.speed import dataset_speed, play_speed, training_speed
+from benchmarks.speed import agent_speed, dataset_speed, play_speed, training_speed
 
 RESULTS = ROOT / "results"
 CARD = ROOT / "pretrained" / MODEL_CARD
@@ -108,6 +108,7 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
         play_settings.TABLE: play_settings.markdown(plays("play_settings.json"))
     },
     "scores.search_gain": plain(search_gain),
+    "speed.agent_speed": plain(agent_speed),
     "speed.dataset_speed": plain(dataset_speed),
     "speed.play_speed": plain(play_speed),
     "speed.training_speed": plain(training_speed),
