@@ -20,7 +20,7 @@ from training.experts.demonstrations import (
     find_demonstration,
     read_demonstration,
 )
-from training.experts.expert import make_expert, position_of
+from training.experts.demonstration_expert import make_expert, position_of
 
 MEADOW = "PangolinDash-Genesis:MeadowZone.Act1"
 RECORDINGS = Path("game/movies")
