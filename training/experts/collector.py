@@ -17,12 +17,12 @@ from arena.environment.contest_env import MAX_STEPS, ContestEnv
 from arena.environment.levels import Level
 from training.data.dataset import SCREEN, StoredEpisode
 from training.data.episode_writer import EpisodeWriter
+from training.experts.demonstration_expert import DemonstrationExpert, make_expert, position_of
 from training.experts.demonstrations import (
     Demonstration,
     find_demonstration,
     read_demonstration,
 )
-from training.experts.demonstration_expert import DemonstrationExpert, make_expert, position_of
 from training.experts.packed_agent import PackedAgent
 from training.experts.policies import (
     HELD_STEPS,
