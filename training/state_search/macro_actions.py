@@ -8,7 +8,11 @@ from agent.buttons import ACTION_BUTTONS
 
 B, DOWN, LEFT, RIGHT = (1 << bit for bit in range(len(ACTION_BUTTONS)))
 MEAN_STEPS = 8.0  # mean length: half a second, long enough for a jump
-DIRECTIONS = ((RIGHT, 0.55), (LEFT, 0.2), (0, 0.25))  # in the contest, a level's end is to the right
+DIRECTIONS = (
+    (RIGHT, 0.55),
+    (LEFT, 0.2),
+    (0, 0.25),
+)  # in the contest, a level's end is to the right
 B_PROBABILITY = 0.4
 DOWN_PROBABILITY = 0.12
 TAP_PROBABILITY = 0.06

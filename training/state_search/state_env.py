@@ -27,6 +27,12 @@ BLOCK = 64  # words in a block of a state; only the blocks that differ from the 
 FASTEST = 1  # zlib's level
 
 
+def action_buttons(action: int) -> NDArray[np.uint8]:
+    """Return the buttons of an action without REPEATED, uint8 (12,) of 0 and 1."""
+    held = [name for bit, name in enumerate(ACTION_BUTTONS) if action >> bit & 1]
+    return to_genesis(press(*held))
+
+
 class StepResult(NamedTuple):
     """What a step of four frames gave."""
 
@@ -69,7 +75,7 @@ class StateEnv:
         self.steps = 0
         self._start_state = bytes(self._env.em.get_state())
         self._start_blocks = _blocks(self._start_state)
-        self._blocks = self._start_blocks.copy()  # reused: allocating a megabyte takes as long as a step
+        self._blocks = self._start_blocks.copy()  # reused, because allocating a megabyte is slow
         self.start = self.save()
 
     def step(self, action: int, before: int) -> StepResult:
@@ -155,9 +161,8 @@ class StateEnv:
 
 
 def _mask(action: int, env: Any) -> NDArray[np.uint8]:
-    """Return the buttons of an action, uint8 (12,), without combinations that the game refuses."""
-    held = [name for bit, name in enumerate(ACTION_BUTTONS) if action >> bit & 1]
-    bits = sum(int(pressed) << index for index, pressed in enumerate(to_genesis(press(*held))))
+    """Return the buttons of an action without combinations that the game refuses, uint8 (12,)."""
+    bits = sum(int(pressed) << index for index, pressed in enumerate(action_buttons(action)))
     filtered = env.data.filter_action(bits)
     return np.array([filtered >> index & 1 for index in range(env.num_buttons)], np.uint8)
 
