@@ -6,12 +6,14 @@ picture of the frame elsewhere (Ecoffet et al. 2021, Methods). The progress is a
 
 from __future__ import annotations
 
+import functools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from training.state_search.state_env import StateEnv
 
@@ -20,10 +22,24 @@ CELL_PIXELS = 48  # side of a position cell
 FAST_PIXELS = 10  # movement per step from which the player counts as fast: 150 pixels per second
 LEVEL_PIXELS = 2  # vertical movement per step up to which the player counts as neither up nor down
 CELL_POINTS = 100.0  # length of a cell in points of progress; a contest level has 9,000
-PICTURE_SIZE = (8, 6)  # width and height of a picture cell
-PICTURE_GREYS = 8
+CELLS_PER_FRAME = 0.125  # target of `choose_picture_size`, as in Go-Explore
 
 Position = tuple[int, int]  # x and y in pixels; (0, 0) where the game gives none
+
+
+class PictureSize(NamedTuple):
+    """Width and height of a picture cell, and its number of shades of grey."""
+
+    width: int
+    height: int
+    shades: int
+
+
+PICTURE_SIZES = tuple(
+    PictureSize(width, height, shades)
+    for width, height in ((3, 2), (4, 3), (6, 4), (8, 6), (11, 8), (16, 11), (24, 17), (40, 28))
+    for shades in (4, 8, 16)
+)
 
 
 class CellKey(NamedTuple):
@@ -57,12 +73,38 @@ def position_key(env: StateEnv, before: Position, progress: float) -> CellKey:
     return CellKey(struct.pack("<3q2b", *place, *movement), (x, y))
 
 
-def picture_key(env: StateEnv, before: Position, progress: float) -> CellKey:
-    """Return the cell by a picture of 8 x 6 pixels in 8 shades of grey, and progress.
+def picture_key_of(size: PictureSize) -> KeyOf:
+    """Return the function that gives the cell by a picture of this size, and progress.
 
-    The arguments are those of `position_key`; `before` is ignored.
+    Its arguments are those of `position_key`; it ignores the position.
     """
-    grey = cv2.cvtColor(env.frame(), cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, PICTURE_SIZE, interpolation=cv2.INTER_AREA)
-    shades = (small // (256 // PICTURE_GREYS)).astype(np.uint8)
-    return CellKey(struct.pack("<q", int(progress // CELL_POINTS)) + shades.tobytes(), (0, 0))
+    return functools.partial(_picture_key, size)
+
+
+def _picture_key(size: PictureSize, env: StateEnv, before: Position, progress: float) -> CellKey:
+    picture = small_picture(env.frame(), size)
+    return CellKey(struct.pack("<q", int(progress // CELL_POINTS)) + picture.tobytes(), (0, 0))
+
+
+def small_picture(frame: NDArray[np.uint8], size: PictureSize) -> NDArray[np.uint8]:
+    """Shrink a frame, (H, W, 3) uint8 RGB, to (height, width) uint8 shades of grey from 0."""
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (size.width, size.height), interpolation=cv2.INTER_AREA)
+    return (small // (256 // size.shades)).astype(np.uint8)
+
+
+def choose_picture_size(frames: Sequence[NDArray[np.uint8]]) -> PictureSize:
+    """Choose the size with which frames of random play fall into the right number of cells.
+
+    Go-Explore aims at an eighth as many cells as frames, so that neither all states are equal nor
+    all different (Ecoffet et al. 2021, Methods, "Downscaling").
+
+    Args:
+        frames: (H, W, 3) uint8 RGB each, of consecutive steps.
+    """
+
+    def distance(size: PictureSize) -> float:
+        cells = {small_picture(frame, size).tobytes() for frame in frames}
+        return abs(len(cells) / len(frames) - CELLS_PER_FRAME)
+
+    return min(PICTURE_SIZES, key=distance)

@@ -23,8 +23,9 @@ from training.state_search.cells import (
     PICTURE,
     POSITION,
     KeyOf,
+    choose_picture_size,
     has_position,
-    picture_key,
+    picture_key_of,
     position_key,
 )
 from training.state_search.macro_actions import random_macro_action
@@ -34,6 +35,7 @@ EXPLORED_STEPS = 30  # steps from a restored state: two seconds
 SAFE_STEPS = 15  # steps that the player must survive after a cell, for the cell to count as safe
 # A level whose first explorations all end in their first step can't be played.
 ENDING_EXPLORATIONS = 50
+SAMPLE_STEPS = 400  # steps of random play from which the size of picture cells is chosen
 ROUNDING = 0.5  # points that rewards may lose, which the emulator adds up in single precision
 
 
@@ -77,19 +79,24 @@ class Search:
         self._env, self._sticky = env, sticky
         self._random = np.random.default_rng(seed)
         self.cell_kind = POSITION if cells == POSITION and has_position(env) else PICTURE
-        self._key: KeyOf = position_key if self.cell_kind == POSITION else picture_key
         self.archive = Archive()
         self.explorations = 0
         self.steps = 0
-        self.core_seconds = 0.0
         self.finished: FoundPlay | None = None
         self._longest = 0  # steps of the longest exploration
         self._safe: Cell | None = None
         state = env.start if root is None else root
+        began = time.process_time()
+        if self.cell_kind == POSITION:
+            self._key: KeyOf = position_key
+        else:
+            frames = _random_frames(env, state, np.random.default_rng((seed, 1)))
+            self._key = picture_key_of(choose_picture_size(frames))
         loaded = env.load(state)
         if loaded.done:
             raise SearchError("the episode has ended in the state where the search begins")
         at = self._key(env, (0, 0), loaded.reward)
+        self.core_seconds = time.process_time() - began
         self.archive.put(Cell(at.key, state, NO_NODE, 0, loaded.reward, at.position))
 
     def run(self, steps: int, enough: float = float("inf")) -> FoundPlay | None:
@@ -195,3 +202,19 @@ class Search:
             return action
         repeats = self._random.random() < STICKINESS
         return action + REPEATED if repeats and action != played else action
+
+
+def _random_frames(
+    env: StateEnv, state: bytes, random: np.random.Generator
+) -> list[NDArray[np.uint8]]:
+    """Return the frames of random play from a state, (H, W, 3) uint8 RGB each."""
+    frames: list[NDArray[np.uint8]] = []
+    env.load(state)
+    while len(frames) < SAMPLE_STEPS:
+        for action in random_macro_action(random):
+            done = env.step(action, action).done
+            frames.append(env.frame().copy())
+            if done:
+                env.load(state)
+                break
+    return frames
