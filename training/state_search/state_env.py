@@ -22,6 +22,9 @@ from arena.environment.levels import Level, register_integration
 
 ACTIONS = 1 << len(ACTION_BUTTONS)  # an action is a number: bit i is button i of ACTION_BUTTONS
 REPEATED = ACTIONS  # added to an action whose first frame repeated the action before
+# The core writes this part of a state (144,681 bytes) and never reads the rest, in which
+# get_state leaves whatever the memory contained.
+STATE_BYTES = 150_016
 WORD = np.uint64  # states are compared in words
 BLOCK = 64  # words in a block of a state; only the blocks that differ from the start are kept
 FASTEST = 1  # zlib's level
@@ -73,9 +76,9 @@ class StateEnv:
         self._masks = [_mask(action, self._env) for action in range(ACTIONS)]
         self._env.reset()
         self.steps = 0
-        self._start_state = bytes(self._env.em.get_state())
-        self._start_blocks = _blocks(self._start_state)
-        self._blocks = self._start_blocks.copy()  # reused, because allocating a megabyte is slow
+        state = self._env.em.get_state()
+        self._start_blocks = _blocks(state)
+        self._tail = bytes(len(state) - STATE_BYTES)
         self.start = self.save()
 
     def step(self, action: int, before: int) -> StepResult:
@@ -106,12 +109,12 @@ class StateEnv:
         """Convert a state of the emulator, as its `get_state` returns it, to one for `load`.
 
         Raises:
-            EmulatorError: it has another size than the states of this emulator.
+            EmulatorError: it is shorter than a state.
         """
-        if len(state) != len(self._start_state):
+        if len(state) < STATE_BYTES:
             raise EmulatorError(
-                f"the state has {len(state)} bytes, expected {len(self._start_state)}: it is of"
-                " another emulator or game"
+                f"the state has {len(state)} bytes, expected {STATE_BYTES} or more: it is not a "
+                "state of the Mega Drive's emulator"
             )
         blocks = _blocks(state)
         changed = np.flatnonzero((blocks != self._start_blocks).any(1)).astype(np.uint32)
@@ -123,9 +126,9 @@ class StateEnv:
         count = int.from_bytes(saved[:4], "little")
         data = zlib.decompress(saved[4:])
         changed = np.frombuffer(data, np.uint32, count)
-        np.copyto(self._blocks, self._start_blocks)
-        self._blocks[changed] = np.frombuffer(data, WORD, offset=4 * count).reshape(-1, BLOCK)
-        return self._blocks.tobytes()[: len(self._start_state)]
+        blocks = self._start_blocks.copy()
+        blocks[changed] = np.frombuffer(data, WORD, offset=4 * count).reshape(-1, BLOCK)
+        return blocks.tobytes() + self._tail
 
     def load(self, saved: bytes) -> StepResult:
         """Load a state that `save` returned, with the scenario's scripts as in a new episode.
@@ -137,7 +140,7 @@ class StateEnv:
             EmulatorError: the emulator refused it.
         """
         emulator, data = self._env.em, self._env.data
-        emulator.set_state(self._start_state)
+        emulator.set_state(self._start_blocks.tobytes() + self._tail)
         data.reset()
         data.update_ram()
         if not emulator.set_state(self.unpack(saved)):
@@ -168,7 +171,5 @@ def _mask(action: int, env: Any) -> NDArray[np.uint8]:
 
 
 def _blocks(state: bytes) -> NDArray[np.uint64]:
-    """Return a state as blocks of words, (blocks, BLOCK), padded with zeros."""
-    size = BLOCK * np.dtype(WORD).itemsize
-    padded = state if len(state) % size == 0 else state + bytes(-len(state) % size)
-    return np.frombuffer(padded, WORD).reshape(-1, BLOCK)
+    """Return the part of a state that the core writes as blocks of words, (blocks, BLOCK)."""
+    return np.frombuffer(bytes(state[:STATE_BYTES]), WORD).reshape(-1, BLOCK)
