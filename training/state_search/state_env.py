@@ -22,9 +22,9 @@ from arena.environment.levels import Level, register_integration
 
 ACTIONS = 1 << len(ACTION_BUTTONS)  # an action is a number: bit i is button i of ACTION_BUTTONS
 REPEATED = ACTIONS  # added to an action whose first frame repeated the action before
-# The core writes this part of a state (144,681 bytes) and never reads the rest, in which
-# get_state leaves whatever the memory contained.
-STATE_BYTES = 150_016
+# The core writes 144,681 bytes of a state (here rounded up to whole blocks), and never reads the
+# rest, in which get_state leaves whatever the memory contained.
+STATE_BYTES = 144_896
 WORD = np.uint64  # states are compared in words
 BLOCK = 64  # words in a block of a state; only the blocks that differ from the start are kept
 FASTEST = 1  # zlib's level
