@@ -9,17 +9,17 @@ from game.cartridge.integration import write_level_list
 from game.format import Cell
 from tests.helpers.game_world import FLOOR, flat, level, write_game
 
-WALL_COLUMN = 26
+WALL_COLUMNS = [26, 40, 54, 68, 82]
 
 
 def write_search_levels(folder: Path) -> list[Level]:
-    """Write a game with two levels into a folder: "Wall" and "Open", 40 columns long.
+    """Write a game with two levels into a folder: "Walls" and "Open".
 
-    The wall is three cells high, so that the player must jump.
+    The walls are three cells high, so that the player must jump over each of them.
     """
-    cells = flat(52)
+    cells = flat(110)
     row = FLOOR // 16
-    cells[row - 3 : row, WALL_COLUMN] = Cell.SOLID
-    game = write_game(folder, {"Wall": level(cells), "Open": level(flat(52))})
-    write_level_list(folder, {"short": ("two short levels", game.name, ["Wall", "Open"])})
+    cells[row - 3 : row, WALL_COLUMNS] = Cell.SOLID
+    game = write_game(folder, {"Walls": level(cells), "Open": level(flat(52))})
+    write_level_list(folder, {"short": ("two short levels", game.name, ["Walls", "Open"])})
     return select(str(folder))
