@@ -42,6 +42,8 @@ from training.state_search.level_search import (
     read_result_of,
 )
 
+SLICE_SECONDS = 3600.0  # after which a worker counts as hanging; a slice takes 15 core-seconds
+
 
 @dataclass(frozen=True)
 class Options:
@@ -149,7 +151,7 @@ def _search(
         return
     workers = min(options.workers, len(slices.waiting))
     with (
-        open_executor("local", make, workers) as pool,
+        open_executor("local", make, workers, task_seconds=SLICE_SECONDS) as pool,
         stopping_softly() as stop,
         ProgressBar("levels", len(levels), done) as progress,
     ):

@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,16 @@ def test_the_line_of_a_level_says_what_was_found() -> None:
     )
     nothing = replace(result, finished=False, play_steps=0)
     assert "nothing found, no movie" in demonstrate.describe(nothing)
+
+
+def test_a_worker_whose_command_was_killed_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = SimpleNamespace(is_alive=lambda: False)
+    monkeypatch.setattr(level_search.multiprocessing, "parent_process", lambda: killed)
+    with pytest.raises(SystemExit):
+        searcher_of(tmp_path, steps=100)(LevelSlice(AIRSTRIKER, 0))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_slices_can_be_added_after_they_ran_out() -> None:

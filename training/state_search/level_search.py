@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +115,7 @@ class LevelSearcher:
             search.run(min(part.steps + SLICE_STEPS, self._max_steps))
         except SearchError as error:
             raise SearchError(f"{part.level.name}: {error}; check its state and scenario") from None
+        _exit_if_orphaned()
         folder = checkpoint_folder(self._folder, part.level)
         if search.finished is None:
             save_checkpoint(folder, search.steps, *search.checkpoint())
@@ -177,6 +180,13 @@ class LevelSearcher:
         if self._env is not None:
             self._env.close()
         self._env = self._search = self._level = None
+
+
+def _exit_if_orphaned() -> None:
+    """End this worker if its command was killed, because a new one may search the same level."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        sys.exit(1)
 
 
 def movie_path(folder: Path, level: Level) -> Path:
