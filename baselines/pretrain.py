@@ -17,6 +17,7 @@ from agent import command_line
 from agent.command_line import option
 from agent.command_line.ranges import COUNT, SEED
 from agent.errors import INTERRUPTED_EXIT_CODE, UserError
+from arena.environment.availability import check_available
 from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import select
 from arena.evaluation.run_folder import current_command, open_run, read_run
@@ -116,6 +117,8 @@ def main() -> None:
     names = [level.name for level in levels]
     if len({level.game for level in levels}) > 1:
         raise UserError(f"the levels of {options.levels} are of several games: give those of one")
+    for level in levels:
+        check_available(level)
     identity = {
         "agent": options.agent,
         "levels": names,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor
 
 from arena.environment.gymnasium_env import LevelsEnv
 from arena.environment.levels import Level
+from arena.progress_bar import ProgressBar
 from baselines.learning.contest_wrappers import wrap
 from baselines.learning.ppo import learn, make_learner
 from baselines.learning.ppo_options import PpoOptions
@@ -53,11 +56,11 @@ def train(
         seed: random seed.
 
     Raises:
-        UserError: the training diverged, or the checkpoint belongs to another network.
+        UserError: the training diverged, a level can't be played, or the checkpoint belongs to
+            another network.
     """
     torch.set_num_threads(1)
-    vector = VecMonitor(SubprocVecEnv([_Maker(tuple(levels), agent)] * envs))
-    try:
+    with emulators(partial(_make, tuple(levels), agent), envs) as vector:
         learner = make_learner(agent, vector, seed, tensorboard_log=str(folder / TENSORBOARD))
         checkpoint = folder / CHECKPOINT
         done, seconds = 0, 0.0
@@ -68,8 +71,6 @@ def train(
         learner.num_timesteps = done
         if done < steps:
             learn_with_checkpoints(learner, steps, folder, clock)
-    finally:
-        vector.close()
     weights = weights_path(folder, agent)
     save_weights(learner.policy, weights)
     return Trained(weights, learner.num_timesteps, clock.seconds)
@@ -78,16 +79,16 @@ def train(
 class Checkpoints(BaseCallback):
     """Writes a checkpoint after each update, and stops if the weights are no longer finite."""
 
-    def __init__(self, folder: Path, steps: int, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, bar: ProgressBar) -> None:
         super().__init__()
-        self._folder, self._steps, self._clock = folder, steps, clock
+        self._folder, self._clock, self._bar = folder, clock, bar
 
     def _on_step(self) -> bool:
+        self._bar.update(self.num_timesteps)
         return True
 
     def _on_rollout_start(self) -> None:
         self.store()
-        print(f"{self.num_timesteps:,} of {self._steps:,} timesteps", file=sys.stderr)
 
     def store(self) -> None:
         """Write the checkpoint.
@@ -119,30 +120,55 @@ def learn_with_checkpoints(
     Raises:
         UserError: the training diverged.
     """
-    checkpoints = Checkpoints(folder, steps, clock)
+    with ProgressBar("timesteps", steps, learner.num_timesteps) as bar:
+        checkpoints = Checkpoints(folder, clock, bar)
+        try:
+            learn(
+                learner,
+                steps - learner.num_timesteps,
+                callback=[*callbacks, checkpoints],
+                reset_num_timesteps=False,
+                tb_log_name="training",
+            )
+        except DivergedError:
+            raise diverged(learner.num_timesteps, folder) from None
+        checkpoints.store()
+
+
+@contextmanager
+def emulators(make: Callable[[], gym.Env[Any, Any]], count: int) -> Iterator[VecMonitor]:
+    """Run environments in processes of their own, until the block ends.
+
+    Args:
+        make: makes an environment; it can be pickled.
+        count: number of processes.
+
+    Raises:
+        UserError: the first level can't be played, or its game has other buttons.
+    """
+    make().close()  # an error in it is one line here, and a traceback in a worker
+    workers = SubprocVecEnv([_Worker(make)] * count)
     try:
-        learn(
-            learner,
-            steps - learner.num_timesteps,
-            callback=[*callbacks, checkpoints],
-            reset_num_timesteps=False,
-            tb_log_name="training",
-        )
-    except DivergedError:
-        raise diverged(learner.num_timesteps, folder) from None
-    checkpoints.store()
+        yield VecMonitor(workers)
+    finally:
+        for process in workers.processes:
+            process.terminate()  # after an interruption, `close` would wait for an answer forever
 
 
 @dataclass(frozen=True)
-class _Maker:
-    """Makes one of the environments, in the process of its emulator."""
+class _Worker:
+    """Makes the environment of a process."""
 
-    levels: tuple[Level, ...]
-    agent: PpoOptions
+    make: Callable[[], gym.Env[Any, Any]]
 
     def __call__(self) -> gym.Env[Any, Any]:
-        return wrap(
-            LevelsEnv(self.levels),
-            frame_size=self.agent.frame_size,
-            allow_backtracking=self.agent.allow_backtracking,
-        )
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that trains
+        return self.make()
+
+
+def _make(levels: tuple[Level, ...], agent: PpoOptions) -> gym.Env[Any, Any]:
+    return wrap(
+        LevelsEnv(levels),
+        frame_size=agent.frame_size,
+        allow_backtracking=agent.allow_backtracking,
+    )
