@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +60,7 @@ def train(
             another network.
     """
     torch.set_num_threads(1)
-    maker = _Maker(tuple(levels), agent)
-    maker.make().close()  # an error in it is one line here, and a traceback in a worker
-    workers = SubprocVecEnv([maker] * envs)
-    try:
-        vector = VecMonitor(workers)
+    with emulators(partial(_make, tuple(levels), agent), envs) as vector:
         learner = make_learner(agent, vector, seed, tensorboard_log=str(folder / TENSORBOARD))
         checkpoint = folder / CHECKPOINT
         done, seconds = 0, 0.0
@@ -73,9 +71,6 @@ def train(
         learner.num_timesteps = done
         if done < steps:
             learn_with_checkpoints(learner, steps, folder, clock)
-    finally:
-        for process in workers.processes:
-            process.terminate()  # after an interruption, `close` would wait for an answer forever
     weights = weights_path(folder, agent)
     save_weights(learner.policy, weights)
     return Trained(weights, learner.num_timesteps, clock.seconds)
@@ -140,25 +135,40 @@ def learn_with_checkpoints(
         checkpoints.store()
 
 
-@dataclass(frozen=True)
-class _Maker:
-    """Makes one of the environments; called in the process of its emulator."""
+@contextmanager
+def emulators(make: Callable[[], gym.Env[Any, Any]], count: int) -> Iterator[VecMonitor]:
+    """Run environments in processes of their own, until the block ends.
 
-    levels: tuple[Level, ...]
-    agent: PpoOptions
+    Args:
+        make: makes an environment; it can be pickled.
+        count: number of processes.
+
+    Raises:
+        UserError: the first level can't be played, or its game has other buttons.
+    """
+    make().close()  # an error in it is one line here, and a traceback in a worker
+    workers = SubprocVecEnv([_Worker(make)] * count)
+    try:
+        yield VecMonitor(workers)
+    finally:
+        for process in workers.processes:
+            process.terminate()  # after an interruption, `close` would wait for an answer forever
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """Makes the environment of a process."""
+
+    make: Callable[[], gym.Env[Any, Any]]
 
     def __call__(self) -> gym.Env[Any, Any]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that trains
         return self.make()
 
-    def make(self) -> gym.Env[Any, Any]:
-        """Make an environment in this process.
 
-        Raises:
-            UserError: the first level can't be played, or its game has other buttons.
-        """
-        return wrap(
-            LevelsEnv(self.levels),
-            frame_size=self.agent.frame_size,
-            allow_backtracking=self.agent.allow_backtracking,
-        )
+def _make(levels: tuple[Level, ...], agent: PpoOptions) -> gym.Env[Any, Any]:
+    return wrap(
+        LevelsEnv(levels),
+        frame_size=agent.frame_size,
+        allow_backtracking=agent.allow_backtracking,
+    )

@@ -6,7 +6,7 @@ While the world model learns, it learns from the frames of PPO's own play. Then 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,11 @@ import gymnasium as gym
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor
 
 from arena.environment.gymnasium_env import LevelsEnv
 from arena.environment.levels import Level
 from baselines.learning.frame_memory import FrameMemory
-from baselines.learning.joint_training import learn_with_checkpoints
+from baselines.learning.joint_training import emulators, learn_with_checkpoints
 from baselines.learning.latent_env import LatentVecEnv
 from baselines.learning.pretraining import CHECKPOINT, TENSORBOARD, Clock, Trained, weights_path
 from baselines.learning.weights import (
@@ -64,12 +63,12 @@ def train(
         seed: random seed.
 
     Raises:
-        UserError: the training diverged, or a checkpoint belongs to another network.
+        UserError: the training diverged, a level can't be played, or a checkpoint belongs to
+            another network.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    vector = VecMonitor(SubprocVecEnv([_LevelMaker(tuple(levels), agent.frame_size)] * envs))
-    try:
+    with emulators(partial(_make, tuple(levels), agent.frame_size), envs) as vector:
         model = make_world_model(agent, seed)
         memory = FrameMemory(agent.memory_steps // envs, envs, agent.frame_size, agent.hidden)
         env = LatentVecEnv(vector, model, memory)
@@ -87,8 +86,6 @@ def train(
         if done < steps:
             training = WorldModelTraining(world_model, memory, agent, folder, threads, seed + done)
             learn_with_checkpoints(learner, steps, folder, clock, training)
-    finally:
-        vector.close()
     weights = weights_path(folder, agent)
     save_weights(networks(model, learner), weights)
     return Trained(weights, learner.num_timesteps, clock.seconds)
@@ -144,12 +141,5 @@ class WorldModelTraining(BaseCallback):
         save_training(self._learner.model, self._learner.adam, self.num_timesteps, 0.0, path)
 
 
-@dataclass(frozen=True)
-class _LevelMaker:
-    """Makes one of the environments, in the process of its emulator."""
-
-    levels: tuple[Level, ...]
-    frame_size: int
-
-    def __call__(self) -> gym.Env[Any, Any]:
-        return wrap_frames(LevelsEnv(self.levels, max_steps=EPISODE_STEPS), self.frame_size)
+def _make(levels: tuple[Level, ...], frame_size: int) -> gym.Env[Any, Any]:
+    return wrap_frames(LevelsEnv(levels, max_steps=EPISODE_STEPS), frame_size)
