@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.environment.contest_env import STICKINESS
-from game.planning.emulator import LEFT, RIGHT, Emulator, buttons
+from game.planning.emulator import LEFT, RIGHT, STATE_BYTES, Emulator, buttons
 from game.planning.planner import Search
 from game.planning.route_progress import RouteProgress
 from training.experts.sticky_forecast import Forecast, Situation, forecast
@@ -20,13 +20,14 @@ from training.experts.sticky_forecast import Forecast, Situation, forecast
 HORIZON = 28  # steps of a plan that a forecast plays
 FEWEST_STEPS = 8  # a shorter rest of a plan is not followed
 STEPS_UNCHECKED = (4, 8)  # fewest and most steps between two forecasts
-SEARCHES = 3  # for each new plan; the first one without late changes of the action
+SEARCHES = 3  # for each new plan, one where the player stalls
 SEARCH_FRAMES = 3_000  # emulated frames of a search; a multiple of it where the player stalls
 SEARCH_STEPS = 44  # length of a plan at which a search ends
 BEHIND = 48.0  # pixels by which a case may lag behind the case without late changes
 LEAST_GAIN = 16.0  # pixels of progress below which a plan counts as none
 HURT_RISK = 0.2  # risk of losing all rings, relative to the risk of a death
 PATIENCE = 12  # plans without progress after which the player takes a risk
+VERSION = 1  # raise it when the expert plays differently with the same seed
 WAITS = ((0,) * 8, (0,) * 16, (LEFT,) * 12, (LEFT,) * 24, (RIGHT,) * 8)
 
 
@@ -85,6 +86,25 @@ class StickyPlanner:
         """Whether the player died or reached the end post."""
         return bool(self._player.dead or self._player.won)
 
+    @property
+    def won(self) -> bool:
+        """Whether the player reached the end post."""
+        return bool(self._player.won)
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Position of the player in the level, in pixels."""
+        return self._player.x, self._player.y
+
+    @property
+    def share(self) -> float:
+        """Share 0-1 of the route up to the player."""
+        return self.progress / self._route.length
+
+    def state(self) -> bytes:
+        """Return the saved state of the emulator."""
+        return self._emulator.save()
+
     def choose(self) -> int:
         """Return the action on the emulator's current state, which is left as it was.
 
@@ -113,14 +133,14 @@ class StickyPlanner:
         """Return a plan from any state of the level.
 
         Args:
-            state: saved state of the emulator.
-            seed: random seed of the search.
+            state: state of the emulator, as its `get_state` or `Emulator.save` returns it.
+            seed: random seed; the same state and seed give the same plan.
 
         Returns:
             bool (n, 12): the buttons of the console in each step of four frames. (0, 12) if the
             player is dead or at the end post.
         """
-        self._emulator.load(state)
+        self._emulator.load(state[:STATE_BYTES])
         self.start(seed)
         if self.ended:
             return np.zeros((0, 12), np.bool_)
@@ -147,7 +167,7 @@ class StickyPlanner:
         """Search for plans until one is safe and leads on."""
         found: list[Candidate] = []
         frames = SEARCH_FRAMES * min(self.stalled, 4)
-        for attempt in range(SEARCHES):
+        for attempt in range(SEARCHES if self.stalled <= 2 else 1):
             timely = attempt == 0 and self.stalled == 1
             self._emulator.load(here.state)
             search = Search(
