@@ -3,8 +3,8 @@
     python -m benchmarks.scores.teacher --levels pangolin-train   measures
     python -m benchmarks.scores.teacher --show                    prints the tables again
 
-Each play is written to the file when it ends, and the same command continues. Its return is the contest environment's own. The
-expert knows neither the seed of the sticky actions nor what they draw.
+Each play is written to the file when it ends, and the same command continues. Its return is the
+contest environment's own. The expert does not know what the sticky actions will draw.
 """
 
 from __future__ import annotations
