@@ -51,7 +51,13 @@ class Candidate(NamedTuple):
 
 
 class StickyPlanner:
-    """Chooses the actions of one level, from any state that its emulator is in."""
+    """Chooses the actions of one level, from any state that its emulator is in.
+
+    Attributes:
+        stage: index of the next waypoint of the route.
+        previous: the action of the step before; None at the start of an episode.
+        stalled: plans since the last progress.
+    """
 
     def __init__(self, emulator: Emulator, route: RouteProgress) -> None:
         """Take the emulator with the level's game, and the level's route."""
@@ -68,18 +74,19 @@ class StickyPlanner:
         """
         self._random = np.random.default_rng(seed)
         self._player = self._emulator.player_state()
-        self._stage = self._route.nearest_stage(self._player) if stage is None else stage
-        self._stage = self._route.advance(self._stage, self._player)
-        self._previous = previous
+        self.stage = self._route.nearest_stage(self._player) if stage is None else stage
+        self.stage = self._route.advance(self.stage, self._player)
+        self.previous = previous
         self._plan: tuple[int, ...] = ()
         self._unchecked = 0  # steps that are played before the next forecast
         self._furthest = self.progress
-        self.stalled = 0  # plans since the last progress
+        self.stalled = 0
+        self._hopeless = False  # whether the player dies in every case of the best plan
 
     @property
     def progress(self) -> float:
         """Pixels of the route up to the player."""
-        return self._route.progress(self._stage, self._player)
+        return self._route.progress(self.stage, self._player)
 
     @property
     def ended(self) -> bool:
@@ -115,7 +122,7 @@ class StickyPlanner:
             raise ValueError("the player is dead or at the end post: no action is left")
         if not self._unchecked or not self._plan:
             state = self._emulator.save()
-            self._check(Situation(state, self._player, self._stage, self._previous))
+            self._check(Situation(state, self._player, self.stage, self.previous))
             self._emulator.load(state)
         return self._plan[0]
 
@@ -123,28 +130,33 @@ class StickyPlanner:
         """Follow a step that was just played, with the expert's action or with another."""
         self._plan = self._plan[1:] if self._plan[:1] == (action,) else ()
         self._unchecked = max(0, self._unchecked - 1)
-        self._previous = action
+        self.previous = action
         self._player = self._emulator.player_state()
-        self._stage = self._route.advance(self._stage, self._player)
+        self.stage = self._route.advance(self.stage, self._player)
         if self.progress > self._furthest + LEAST_GAIN:
             self._furthest, self.stalled = self.progress, 0
 
-    def plan(self, state: bytes, seed: int) -> NDArray[np.bool_]:
+    def plan(
+        self, state: bytes, seed: int, stage: int | None = None, previous: int | None = None
+    ) -> NDArray[np.bool_]:
         """Return a plan from any state of the level.
 
         Args:
             state: state of the emulator, as its `get_state` or `Emulator.save` returns it.
             seed: random seed; the same state and seed give the same plan.
+            stage: index of the next waypoint; by default it follows from the player's position.
+            previous: the action of the step before; by default the first action is not sticky.
 
         Returns:
             bool (n, 12): the buttons of the console in each step of four frames. (0, 12) if the
-            player is dead or at the end post.
+            player is dead or at the end post, or dies in every case of every plan.
         """
         self._emulator.load(state[:STATE_BYTES])
-        self.start(seed)
-        if self.ended:
+        self.start(seed, stage, previous)
+        if not self.ended:
+            self.choose()
+        if self.ended or self._hopeless:
             return np.zeros((0, 12), np.bool_)
-        self.choose()
         return np.array([buttons(action) for action in self._plan], np.bool_)
 
     def _check(self, here: Situation) -> None:
@@ -153,14 +165,17 @@ class StickyPlanner:
         if len(self._plan) >= FEWEST_STEPS:
             kept = self._judge(here, self._plan)
             if self._keeps(kept):
+                self._hopeless = False
                 self._unchecked = self._steps_until_check()
                 return
             candidates.append(kept)
         self.stalled += 1
         candidates += self._search(here)
-        if not any(self._safe(each) for each in candidates) and self.stalled <= PATIENCE:
+        patient = self.stalled <= PATIENCE and not any(map(self._safe, candidates))
+        if patient or not candidates:
             candidates += [self._judge(here, wait, len(wait)) for wait in WAITS]
-        self._plan = min(candidates, key=Candidate.order).plan if candidates else WAITS[0]
+        best = min(candidates, key=Candidate.order)
+        self._plan, self._hopeless = best.plan, best.outlook.dead == 1
         self._unchecked = self._steps_until_check()
 
     def _search(self, here: Situation) -> list[Candidate]:

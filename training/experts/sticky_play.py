@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import from_genesis, to_genesis
 from arena.environment.contest_env import ContestEnv
-from game.levels.routes import RouteFileError, read_routes
+from arena.environment.levels import Level
+from game.levels.routes import Route, RouteFileError, read_routes
 from game.planning.emulator import Emulator, buttons
 from game.planning.route_progress import RouteProgress
+from training.experts.collected_step import CollectedStep, screen_position
 from training.experts.sticky_planner import StickyPlanner
 
 GIVE_UP = 40  # plans without progress after which an episode ends
@@ -27,6 +30,21 @@ class ExpertStep(NamedTuple):
     action: NDArray[np.uint8]  # (4,) of 0 and 1, the expert's action in this state
     reward: float
     terminated: bool  # the player died or reached the end post
+    variables: Mapping[str, Any]  # the game's, after the step
+
+
+def route_of(level: Level) -> Route:
+    """Return the route of a level of Pangolin Dash.
+
+    Raises:
+        RouteFileError: the level is of another game, or its game has no such route.
+    """
+    routes = read_routes((level.integration or Path()) / level.game)
+    if level.state not in routes:
+        raise RouteFileError(
+            f"the routes of {level.game} contain no {level.state}: build the game again"
+        )
+    return routes[level.state]
 
 
 def sticky_planner(env: ContestEnv) -> StickyPlanner:
@@ -36,15 +54,9 @@ def sticky_planner(env: ContestEnv) -> StickyPlanner:
         env: an environment that was reset.
 
     Raises:
-        RouteFileError: the level is not of Pangolin Dash, or its game has no such route.
+        RouteFileError: see `route_of`.
     """
-    level = env.level
-    routes = read_routes((level.integration or Path()) / level.game)
-    if level.state not in routes:
-        raise RouteFileError(
-            f"the routes of {level.game} contain no {level.state}: build the game again"
-        )
-    route = routes[level.state]
+    route = route_of(env.level)
     return StickyPlanner(Emulator.of(env.retro_env), RouteProgress(route.start, route.waypoints))
 
 
@@ -72,6 +84,17 @@ def play(
         chosen = expert.choose()
         before, shown = expert.state(), frame
         action = from_genesis(buttons(chosen))
-        frame, reward, done, _ = env.step(to_genesis(action))
+        frame, reward, done, variables = env.step(to_genesis(action))
         expert.observe(chosen)
-        yield ExpertStep(before, shown, action, reward, env.terminated)
+        yield ExpertStep(before, shown, action, reward, env.terminated, variables)
+
+
+def play_collected(env: ContestEnv, seed: int, max_steps: int) -> Iterator[CollectedStep]:
+    """Play an episode from the level's start, as `training.collect` stores it."""
+    env.reset()
+    player: tuple[int, int] | None = None
+    for step in itertools.islice(play(env, sticky_planner(env), seed), max_steps):
+        yield CollectedStep(
+            step.frame, step.action, step.reward, step.terminated, step.action, player
+        )
+        player = screen_position(step.variables)
