@@ -1,7 +1,7 @@
 """Measures the planner's expert, which is to teach the agent, under the contest's sticky actions.
 
-    python -m benchmarks.scores.teacher --levels pangolin-train   measures
-    python -m benchmarks.scores.teacher --show                    prints the tables again
+    python -m benchmarks.scores.teacher          measures
+    python -m benchmarks.scores.teacher --show   prints the tables and updates the documents
 
 Each play is written to the file when it ends, and the same command continues. Its return is the
 contest environment's own. The expert does not know what the sticky actions will draw.
@@ -25,15 +25,17 @@ from agent.command_line.ranges import COUNT, PROCESSES
 from arena.environment.availability import check_available
 from arena.environment.contest_env import MAX_STEPS, ContestEnv
 from arena.environment.level_names import LEVELS_HELP
-from arena.environment.levels import Level, select
+from arena.environment.levels import Level, level_sets, select
 from arena.evaluation.score import bootstrap_interval
 from arena.workers.pool import Pool
 from benchmarks.identity import rom_hashes
+from benchmarks.measured_tables import update_documents
 from benchmarks.store import Values, check_same, load_rows, save_rows
 from benchmarks.tables import markdown_table
 from training.experts.sticky_planner import VERSION
 from training.experts.sticky_play import play, sticky_planner
 
+TABLE = "teacher"  # its name in the documents
 KIND = "teacher"
 IDENTITY = {"expert": "sticky planner", "expert_version": VERSION}
 LONGEST_SECONDS = 4 * 3600.0  # time limit of one play
@@ -50,7 +52,9 @@ class Options:
     seeds: int = option("plays of each level, with the random seeds 1, 2, ...", 1, within=COUNT)
     workers: int = option("number of processes", 1, within=PROCESSES)
     out: Path = option("file of the results", Path("results/teacher.json"))
-    show: bool = option("measure nothing: print the tables of --out", False)
+    show: bool = option(
+        "measure nothing: print the results in --out and update the documents", False
+    )
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = parse(Options, argv, prog="python -m benchmarks.scores.teacher")
     if options.show:
-        print(tables(load_rows(options.out, KIND, _read)))
+        print(tables(plays := load_plays(options.out)))
+        update_documents({TABLE: summary(plays)})
         return 0
     levels = select(options.levels)
     for level in levels:
@@ -142,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         TeacherTask(level, seed, roms[level.game])
         for seed, level in itertools.product(range(1, options.seeds + 1), levels)
     ]
-    plays = load_rows(options.out, KIND, _read) if options.out.exists() else []
+    plays = load_plays(options.out) if options.out.exists() else []
     measure_all(tasks, plays, options)
     names = {level.name for level in levels}
     print(tables([one for one in plays if one.level in names and one.seed <= options.seeds]))
@@ -177,28 +182,73 @@ def measure_all(tasks: Sequence[TeacherTask], plays: list[TeacherPlay], options:
             )
 
 
-def _read(values: Values, rows: list[Values]) -> list[TeacherPlay]:
-    check_same(Path("the file"), {name: values[name] for name in IDENTITY}, IDENTITY)
-    return [TeacherPlay(**row) for row in rows]
+def load_plays(path: Path) -> list[TeacherPlay]:
+    """Read a file of plays.
+
+    Raises:
+        StoreError: the file is missing, damaged, of another kind, or of another version of the
+            expert.
+    """
+
+    def build(values: Values, rows: list[Values]) -> list[TeacherPlay]:
+        check_same(path, {name: values[name] for name in IDENTITY}, IDENTITY)
+        return [TeacherPlay(**row) for row in rows]
+
+    return load_rows(path, KIND, build)
 
 
-def tables(plays: Iterable[TeacherPlay]) -> str:
-    """Return Markdown: a summary of each game's levels, and a table of all plays."""
-    plays = sorted(plays, key=lambda one: one.level.partition(":")[0])
-    head = ["game", "plays", "mean return", "95% interval", "finished", "core-seconds", "most"]
-    games = itertools.groupby(plays, key=lambda one: one.level.partition(":")[0])
-    summary = markdown_table(head, [_summary(game, list(group)) for game, group in games])
-    return f"{summary}\n\n{_table_of_plays(plays)}"
+def tables(plays: Sequence[TeacherPlay]) -> str:
+    """Return Markdown: a summary of each level set, and a table of all plays."""
+    head = ["level", "seed", "return", "end", "steps", "core-seconds"]
+    rows = [
+        [
+            one.level,
+            str(one.seed),
+            f"{one.episode_return:,.0f}",
+            one.ended,
+            str(one.steps),
+            f"{one.core_seconds:.0f}",
+        ]
+        for one in plays
+    ]
+    return f"{summary(plays)}\n\n{markdown_table(head, rows)}"
 
 
-def _summary(game: str, plays: Sequence[TeacherPlay]) -> list[str]:
+def summary(plays: Iterable[TeacherPlay]) -> str:
+    """Return Markdown: the scores of each level set, and the plays that did not finish."""
+    by_set: dict[str, list[TeacherPlay]] = {}
+    for one in plays:
+        by_set.setdefault(_set_of(one.level), []).append(one)
+    head = ["levels", "plays", "mean return", "95% interval", "finished", "core-seconds", "most"]
+    made = markdown_table(head, [_summary(name, group) for name, group in by_set.items()])
+    failed = [one for group in by_set.values() for one in group if one.ended != FINISHED]
+    if not failed:
+        return made
+    rows = [
+        [
+            f"{one.level}, seed {one.seed}",
+            f"{one.episode_return:,.0f}",
+            f"{one.ended} at x {one.x}, y {one.y}, after {one.share:.0%} of the route",
+        ]
+        for one in failed
+    ]
+    return f"{made}\n\n{markdown_table(['not finished', 'return', 'end'], rows)}"
+
+
+def _set_of(level: str) -> str:
+    """Return the level set that a level belongs to, or its game."""
+    sets = (name for name, levels in level_sets().items() for one in levels if one.name == level)
+    return next(sets, level.partition(":")[0])
+
+
+def _summary(name: str, plays: Sequence[TeacherPlay]) -> list[str]:
     by_level: dict[str, list[float]] = {}
     for one in plays:
         by_level.setdefault(one.level, []).append(one.episode_return)
     interval = bootstrap_interval(list(by_level.values()))
     seconds = [one.core_seconds for one in plays]
     return [
-        f"{game}, {len(by_level)} levels",
+        f"`{name}`, {len(by_level)}",
         str(len(plays)),
         f"{np.mean([np.mean(returns) for returns in by_level.values()]):,.0f}",
         f"{interval[0]:,.0f} to {interval[1]:,.0f}" if interval else "-",
@@ -206,24 +256,6 @@ def _summary(game: str, plays: Sequence[TeacherPlay]) -> list[str]:
         f"{np.mean(seconds):.0f}",
         f"{max(seconds):.0f}",
     ]
-
-
-def _table_of_plays(plays: Iterable[TeacherPlay]) -> str:
-    head = ["level", "seed", "return", "end", "steps", "core-seconds"]
-    rows = [
-        [
-            one.level.partition(":")[2],
-            str(one.seed),
-            f"{one.episode_return:,.0f}",
-            one.ended
-            if one.ended == FINISHED
-            else f"{one.ended} at x {one.x}, y {one.y}, {one.share:.0%} of the route",
-            str(one.steps),
-            f"{one.core_seconds:.0f}",
-        ]
-        for one in plays
-    ]
-    return markdown_table(head, rows)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from benchmarks.scores import (
     lock_in_trust,
     play_settings,
     search_gain,
+    teacher,
 )
 from benchmarks.speed import dataset_speed, play_speed, training_speed
 
@@ -108,6 +109,9 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
         play_settings.TABLE: play_settings.markdown(plays("play_settings.json"))
     },
     "scores.search_gain": plain(search_gain),
+    "scores.teacher": lambda: {
+        teacher.TABLE: teacher.summary(teacher.load_plays(RESULTS / "teacher.json"))
+    },
     "speed.dataset_speed": plain(dataset_speed),
     "speed.play_speed": plain(play_speed),
     "speed.training_speed": plain(training_speed),

@@ -79,7 +79,8 @@ def decisive_steps(progress: Sequence[float], died: bool, random: np.random.Gene
     steps = np.arange(len(progress))
     values = np.asarray(progress)
     furthest = np.maximum.accumulate(values)
-    reached_at = np.maximum.accumulate(np.where(values >= furthest, steps, 0))
+    gained = np.diff(furthest, prepend=-np.inf) > 0
+    reached_at = np.maximum.accumulate(np.where(gained, steps, 0))
     kind = np.zeros(len(progress), np.int64)
     kind[values < furthest - STRAYED_PIXELS] = 1
     kind[steps - reached_at >= STUCK_STEPS] = 2

@@ -6,6 +6,7 @@ Otherwise it plans again from the state that was really reached, and takes the p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +16,16 @@ from arena.environment.contest_env import STICKINESS
 from game.planning.emulator import LEFT, RIGHT, STATE_BYTES, Emulator, buttons
 from game.planning.planner import Search
 from game.planning.route_progress import RouteProgress
+from game.planning.search_node import stands
 from training.experts.sticky_forecast import Forecast, Situation, forecast
 
 HORIZON = 28  # steps of a plan that a forecast plays
 FEWEST_STEPS = 8  # a shorter rest of a plan is not followed
 STEPS_UNCHECKED = (4, 8)  # fewest and most steps between two forecasts
-SEARCHES = 3  # for each new plan, one where the player stalls
+SEARCHES = 3  # most searches for a new plan
 SEARCH_FRAMES = 3_000  # emulated frames of a search; a multiple of it where the player stalls
 SEARCH_STEPS = 44  # length of a plan at which a search ends
+DETOUR_STEPS = (6, 40)  # range of the length of a detour
 BEHIND = 48.0  # pixels by which a case may lag behind the case without late changes
 LEAST_GAIN = 16.0  # pixels of progress below which a plan counts as none
 HURT_RISK = 0.2  # risk of losing all rings, relative to the risk of a death
@@ -133,7 +136,7 @@ class StickyPlanner:
         self.previous = action
         self._player = self._emulator.player_state()
         self.stage = self._route.advance(self.stage, self._player)
-        if self.progress > self._furthest + LEAST_GAIN:
+        if stands(self._player) and self.progress > self._furthest + LEAST_GAIN:
             self._furthest, self.stalled = self.progress, 0
 
     def plan(
@@ -179,25 +182,38 @@ class StickyPlanner:
         self._unchecked = self._steps_until_check()
 
     def _search(self, here: Situation) -> list[Candidate]:
-        """Search for plans until one is safe and leads on."""
+        """Search for plans until one is safe and leads on.
+
+        Where the player stalls, it may need a run-up, or time. Searches then begin with a detour.
+        """
         found: list[Candidate] = []
-        frames = SEARCH_FRAMES * min(self.stalled, 4)
-        for attempt in range(SEARCHES if self.stalled <= 2 else 1):
-            timely = attempt == 0 and self.stalled == 1
-            self._emulator.load(here.state)
-            search = Search(
-                self._emulator,
-                self._route,
-                here.stage,
-                here.previous or 0,
-                None if timely else self._late,
-            )
-            plan = search.run_ahead(frames, SEARCH_STEPS)
-            if plan:
+        for attempt in range(SEARCHES):
+            detour: tuple[int, ...] = ()
+            if self.stalled > 1 and attempt:
+                side = (0, LEFT, LEFT, RIGHT)[int(self._random.integers(4))]
+                detour = (side,) * int(self._random.integers(*DETOUR_STEPS))
+            late = None if attempt == 0 and self.stalled == 1 else self._late
+            if plan := self._search_after(here, detour, late):
                 found.append(self._judge(here, plan))
-                if self._safe(found[-1]) and self._keeps(found[-1]):
+                if self._leads_on(found[-1]):
                     break
         return found
+
+    def _search_after(
+        self, here: Situation, detour: tuple[int, ...], late: Callable[[], bool] | None
+    ) -> tuple[int, ...]:
+        """Search from the place that a detour leads to; return the detour and the plan."""
+        self._emulator.load(here.state)
+        stage = here.stage
+        for action in detour:
+            player = self._emulator.step(action)
+            stage = self._route.advance(stage, player)
+            if player.dead or player.won:
+                return ()
+        previous = (detour or (here.previous or 0,))[-1]
+        search = Search(self._emulator, self._route, stage, previous, late)
+        plan = search.run_ahead(SEARCH_FRAMES * min(self.stalled, 3), SEARCH_STEPS)
+        return detour + plan if plan else ()
 
     def _late(self) -> bool:
         return bool(self._random.random() < STICKINESS)
@@ -215,6 +231,11 @@ class StickyPlanner:
         """Return whether no case of a plan dies or lags behind."""
         outlook = candidate.outlook
         return self._safe(candidate) and outlook.worst > outlook.on_time - BEHIND
+
+    def _leads_on(self, candidate: Candidate) -> bool:
+        """Return whether a plan can be kept, and gains progress or is only the beginning of one."""
+        gain = candidate.outlook.on_time - self.progress
+        return self._keeps(candidate) and (gain > LEAST_GAIN or len(candidate.plan) > HORIZON)
 
     def _steps_until_check(self) -> int:
         """Return the steps up to the third change of the action: all their cases were played."""
