@@ -39,7 +39,14 @@ from training.experts.demonstrations import (
     read_folders,
 )
 from training.experts.episode_order import EpisodeOrder
-from training.experts.policies import NEED_AGENT, NEED_DEMONSTRATION, POLICIES, POLICIES_HELP
+from training.experts.policies import (
+    NEED_AGENT,
+    NEED_DEMONSTRATION,
+    NEED_ROUTE,
+    POLICIES,
+    POLICIES_HELP,
+)
+from training.experts.sticky_play import route_of
 from training.runs.executors import FREE, Executor, open_executor
 from training.runs.resume import stopping_softly
 from training.runs.run_folder import Metrics, stage_run, write_result
@@ -93,6 +100,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         demonstrations = read_folders(options.demonstrations)
         for level in levels:
             read_demonstration(find_demonstration(demonstrations, level))
+    if set(policies) & set(NEED_ROUTE):
+        for level in levels:
+            route_of(level)
     pretrained = options.pretrained if set(policies) & set(NEED_AGENT) else None
     if pretrained is not None:
         load(pretrained)

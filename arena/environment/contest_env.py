@@ -189,6 +189,15 @@ class ContestEnv:
                 break
         return self._after(total, done)
 
+    @property
+    def retro_env(self) -> Any:
+        """The stable-retro environment, for experts that plan with saved states of its emulator.
+
+        Who steps its emulator must load the state from before, or the episode is no longer the
+        contest's.
+        """
+        return self._env
+
     def close(self) -> None:
         """Finish the movie and free the emulator; the process may then create another one."""
         if self._env is not None:

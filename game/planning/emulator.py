@@ -11,7 +11,7 @@ import operator
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import stable_retro
@@ -100,7 +100,7 @@ class Emulator:
         """
         level = Level(game, state, "contest", folder.resolve())
         check_available(level)
-        self.env = stable_retro.make(
+        env = stable_retro.make(
             game=game,
             state=state,
             scenario="contest",
@@ -109,9 +109,24 @@ class Emulator:
             render_mode="rgb_array",
             record=str(record) if record else False,
         )
-        self.frames = 0
+        self._use(env)
         self.reset()
-        self._tail = bytes(len(self.env.em.get_state()) - STATE_BYTES)
+
+    @classmethod
+    def of(cls, env: Any) -> Emulator:
+        """Return the emulator of a stable-retro environment that was already reset.
+
+        The scenario of the environment notices nothing of the steps, if the caller afterwards loads
+        the state from before them.
+        """
+        emulator = cls.__new__(cls)
+        emulator._use(env)
+        return emulator
+
+    def _use(self, env: Any) -> None:
+        self.env = env
+        self.frames = 0
+        self._tail = bytes(len(env.em.get_state()) - STATE_BYTES)
 
     def reset(self) -> PlayerState:
         """Restart the level, as at the beginning of an episode."""
@@ -124,18 +139,30 @@ class Emulator:
         self.env.initial_state = state
         return self.reset()
 
-    def step(self, action: int) -> PlayerState:
-        """Hold the buttons of an action for four frames."""
+    def step(self, action: int, first: int | None = None) -> PlayerState:
+        """Hold the buttons of an action for four frames.
+
+        Args:
+            action: the action.
+            first: action of the first frame, if it differs. With sticky actions it is the one of
+                the step before.
+        """
         emulator = self.env.em
-        emulator.set_button_mask(buttons(action), 0)
-        for _ in range(FRAME_SKIP):
+        emulator.set_button_mask(buttons(action if first is None else first), 0)
+        emulator.step()
+        if first is not None:
+            emulator.set_button_mask(buttons(action), 0)
+        for _ in range(FRAME_SKIP - 1):
             emulator.step()
         self.frames += FRAME_SKIP
         return self.player_state()
 
     def player_state(self) -> PlayerState:
-        """Read the state of the player from RAM."""
-        self.env.data.update_ram()
+        """Read the state of the player from RAM.
+
+        The memory's blocks are always current. `update_ram` is not called: it would also run the
+        scenario's script, which counts the frames of the episode.
+        """
         words = _WORDS.unpack_from(self.env.data.memory.blocks[RAM_BASE])
         return PlayerState._make([read(words) for read in _READERS])
 

@@ -11,12 +11,13 @@ import heapq
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from game.planning.emulator import FRAME_SKIP, LEFT, RIGHT, B, Emulator, PlayerState
 from game.planning.macro_actions import macro_actions
 from game.planning.route_progress import RouteProgress
+from game.planning.search_node import Node, actions_to, stands
 from game.segments.canvas import PASS, Waypoint
 
 # Costs and bonuses of a node, in pixels of progress.
@@ -31,37 +32,6 @@ MAX_NODES = 12_000  # upper limit of open nodes
 POSITION_CELL = 64  # pixels; positions in one square of this size count as about the same
 LOOP_STEPS = 60  # no loop takes longer
 EPISODE_STEPS = 4_500
-
-
-@dataclass(eq=False, slots=True)
-class Node:
-    """A saved state and how it was reached.
-
-    Attributes:
-        parent: the node before it, or None at the start.
-        actions: the actions that lead from the parent to this node.
-        steps: steps since the start of the level.
-        stage: index of the next waypoint.
-        progress: pixels of the route.
-        player: state of the player.
-        state: saved state of the emulator.
-        held_b: whether B is held.
-        facing: 1 if the player faces right, -1 for left.
-        macros: the macro-actions to try, empty before the first try.
-        tried: number of macro-actions tried.
-    """
-
-    parent: Node | None
-    actions: tuple[int, ...]
-    steps: int
-    stage: int
-    progress: float
-    player: PlayerState
-    state: bytes
-    held_b: bool
-    facing: int
-    macros: list[tuple[int, ...]] = field(default_factory=list)
-    tried: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,20 +78,42 @@ def plan(
         max_frames: emulated frames after which the search gives up; unlike `seconds`, this gives
             the same result on every machine.
     """
-    return _Search(emulator, RouteProgress(start, waypoints)).run(seconds, max_frames)
+    return Search(emulator, RouteProgress(start, waypoints)).run(seconds, max_frames)
 
 
-class _Search:
-    def __init__(self, emulator: Emulator, route: RouteProgress) -> None:
+class Search:
+    """A search from the emulator's current state."""
+
+    def __init__(
+        self,
+        emulator: Emulator,
+        route: RouteProgress,
+        stage: int = 0,
+        previous: int = 0,
+        late: Callable[[], bool] | None = None,
+    ) -> None:
+        """Begin a search.
+
+        Args:
+            emulator: the emulator.
+            route: the route to follow.
+            stage: index of the next waypoint.
+            previous: the action of the step before.
+            late: draws for each change of the action whether it comes one frame late, as with
+                sticky actions; None if no change does.
+        """
         self.emulator = emulator
         self.route = route
+        self.late = late
         self.open: list[tuple[float, int, Node]] = []
         self.count = itertools.count()
         self.visits: Counter[tuple[int, int, int]] = Counter()
         self.seen: set[tuple[int, ...]] = set()
         player = emulator.player_state()
-        stage = route.advance(0, player)
-        self.best = Node(None, (), 0, stage, 0.0, player, emulator.save(), False, 1)
+        stage = route.advance(stage, player)
+        facing = -1 if previous & LEFT else 1
+        held_b = bool(previous & B)
+        self.best = Node(None, (previous,), 0, stage, 0.0, player, emulator.save(), held_b, facing)
         self.best.progress = route.progress(stage, player)
         self.current: Node | None = self.best
         self._push(self.best)
@@ -138,13 +130,39 @@ class _Search:
         last = goal or self.best
         return SearchResult(
             goal is not None,
-            _actions(last),
+            actions_to(last),
             time.process_time() - began,
             self.emulator.frames - frames,
             last.progress / self.route.length,
             last.player.x,
             last.player.y,
         )
+
+    def run_ahead(self, max_frames: int, steps: int) -> tuple[int, ...]:
+        """Search until the player stands further on the route than ever, `steps` or more ahead.
+
+        Args:
+            max_frames: emulated frames after which the search gives up.
+            steps: steps of the contest.
+
+        Returns:
+            The actions to the furthest place at which the player stands, or to the end post; empty
+            if no macro-action leads on. Progress in the air doesn't count, because it may be a leap
+            into a pit.
+        """
+        frames = self.emulator.frames
+        furthest = self.best if stands(self.best.player) else None
+        while self.open and self.emulator.frames - frames < max_frames:
+            if (goal := self._expand()) is not None:
+                return actions_to(goal)
+            reached = self.current
+            if reached is None or not stands(reached.player):
+                continue
+            if furthest is None or reached.progress > furthest.progress:
+                furthest = reached
+                if furthest.steps >= steps:
+                    break
+        return () if furthest is None else actions_to(furthest)
 
     def _expand(self) -> Node | None:
         """Try the next macro-action of the most promising node; return a node that wins."""
@@ -183,12 +201,14 @@ class _Search:
 
     def _follow(self, node: Node, macro: tuple[int, ...]) -> Node | None:
         """Play a macro-action; return None if a life is lost or the state was seen before."""
-        player, stage = node.player, node.stage
+        player, stage, previous = node.player, node.stage, node.actions[-1]
         played: list[int] = []
         for action in _continued(macro):
             if len(played) >= len(macro) and not player.in_loop:
                 break
-            player = self.emulator.step(action)
+            late = self.late is not None and action != previous and self.late()
+            player = self.emulator.step(action, previous if late else None)
+            previous = action
             stage = self.route.advance(stage, player)
             played.append(action)
             if player.won or player.dead or len(played) >= LOOP_STEPS:
@@ -252,12 +272,3 @@ def _continued(macro: tuple[int, ...]) -> Iterator[int]:
     """Yield the steps of a macro-action, then its last direction for as long as a loop lasts."""
     yield from macro
     yield from itertools.repeat(macro[-1] & (LEFT | RIGHT))
-
-
-def _actions(node: Node) -> tuple[int, ...]:
-    parts = []
-    at: Node | None = node
-    while at is not None:
-        parts.append(at.actions)
-        at = at.parent
-    return tuple(itertools.chain.from_iterable(reversed(parts)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 
 from game.planning.emulator import PlayerState
@@ -22,6 +24,7 @@ class RouteProgress:
             waypoints: the route; the last waypoint is the end post.
         """
         self.waypoints = waypoints
+        self._start = start
         self._lengths = [0.0]  # length of the route up to each waypoint
         at = start
         for waypoint in waypoints:
@@ -39,6 +42,17 @@ class RouteProgress:
         while stage < len(self.waypoints) and self._reached(self.waypoints[stage], player):
             stage += 1
         return stage
+
+    def nearest_stage(self, player: PlayerState) -> int:
+        """Return the stage of the part of the route that is nearest to the player.
+
+        It is for a player whose way so far is unknown. Of parts at the same distance it is the
+        first.
+        """
+        ends = [self._start, *((waypoint.x, waypoint.y) for waypoint in self.waypoints)]
+        parts = itertools.pairwise(ends)
+        distances = [_distance_to_part(player.x, player.y, *part) for part in parts]
+        return distances.index(min(distances))
 
     def progress(self, stage: int, player: PlayerState) -> float:
         """Return how far the player has come, in pixels of the route."""
@@ -61,3 +75,12 @@ class RouteProgress:
             return False
         near_x = abs(player.x - waypoint.x) <= waypoint.reach_x
         return near_x and abs(player.y - waypoint.y) <= waypoint.reach_y
+
+
+def _distance_to_part(x: int, y: int, start: tuple[int, int], end: tuple[int, int]) -> float:
+    """Return the distance of a point from a straight part of the route, in pixels."""
+    along_x, along_y = end[0] - start[0], end[1] - start[1]
+    length = along_x**2 + along_y**2
+    share = ((x - start[0]) * along_x + (y - start[1]) * along_y) / length if length else 0.0
+    share = min(max(share, 0.0), 1.0)
+    return math.hypot(start[0] + share * along_x - x, start[1] + share * along_y - y)

@@ -34,6 +34,7 @@ from benchmarks.scores import (
     play_settings,
     search_demonstrations,
     search_gain,
+    teacher,
 )
 from benchmarks.speed import agent_speed, dataset_speed, play_speed, training_speed
 
@@ -111,6 +112,9 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
     "scores.search_demonstrations": plain(search_demonstrations),
     "scores.search_gain": plain(search_gain),
     "speed.agent_speed": plain(agent_speed),
+    "scores.teacher": lambda: {
+        teacher.TABLE: teacher.summary(teacher.load_plays(RESULTS / "teacher.json"))
+    },
     "speed.dataset_speed": plain(dataset_speed),
     "speed.play_speed": plain(play_speed),
     "speed.training_speed": plain(training_speed),

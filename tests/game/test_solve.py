@@ -21,7 +21,7 @@ from game.levels.finish import GeneratedLevel
 from game.planning import movies, solve
 from game.planning.emulator import DOWN, LEFT, RIGHT, B, Emulator, PlayerState, buttons
 from game.planning.macro_actions import macro_actions
-from game.planning.planner import plan
+from game.planning.planner import Search, plan
 from game.planning.route_progress import RouteProgress
 from game.segments.canvas import PASS, Canvas, Waypoint
 from tests.helpers import plain_art
@@ -113,6 +113,47 @@ def test_a_saved_state_restores_everything(world: World) -> None:
     emulator.load(saved)
     assert [emulator.step(RIGHT | B) for _ in range(20)] == once
     assert once[0].x < once[-1].x
+
+
+def test_a_late_action_takes_effect_from_the_second_frame(world: World) -> None:
+    emulator = world.emulator
+    player = emulator.start(world.state("Back"))
+    saved = emulator.save()
+    late = emulator.step(RIGHT, first=0)
+    emulator.load(saved)
+    emulator.env.em.set_button_mask(buttons(0), 0)
+    emulator.env.em.step()
+    emulator.env.em.set_button_mask(buttons(RIGHT), 0)
+    for _ in range(3):
+        emulator.env.em.step()
+    assert emulator.player_state() == late
+    emulator.load(saved)
+    timely = emulator.step(RIGHT)
+    assert player.x_speed == 0 and late.x_speed * 4 == timely.x_speed * 3 > 0
+
+
+def test_a_search_ahead_ends_where_the_player_stands(world: World) -> None:
+    generated = world.generated_levels["Back"]
+    route = RouteProgress(generated.level.start, generated.waypoints)
+    for late in (None, lambda: True):
+        player = world.emulator.start(world.state("Back"))
+        begin = route.progress(0, player)
+        actions = Search(world.emulator, route, 0, 0, late).run_ahead(4_000, 20)
+        player, stage, previous = world.emulator.start(world.state("Back")), 0, 0
+        for action in actions:
+            changed = late is not None and action != previous
+            player = world.emulator.step(action, previous if changed else None)
+            stage, previous = route.advance(stage, player), action
+        assert len(actions) >= 20 and player.grounded and not player.dead
+        assert route.progress(stage, player) > begin + 150
+    assert Search(world.emulator, route).run_ahead(0, 20) == ()  # no frame for a search
+
+
+def test_the_stage_is_found_from_the_position() -> None:
+    route = RouteProgress((0, 100), [Waypoint(100, 100), Waypoint(100, 20), Waypoint(200, 20)])
+    stages = {(-5, 100): 0, (50, 110): 0, (98, 60): 1, (150, 0): 2, (300, 20): 2, (100, 100): 0}
+    found = {place: route.nearest_stage(STILL._replace(x=place[0], y=place[1])) for place in stages}
+    assert found == stages
 
 
 def test_route_progress_measures_progress_and_passes_waypoints() -> None:

@@ -95,6 +95,10 @@ class EpisodeWriter:
         if self._filled == CHUNK_FRAMES:
             self._flush()
 
+    def label(self, step: int, expert_action: NDArray[np.uint8]) -> None:
+        """Set the expert's action, uint8 (4,), of a step that was added without one."""
+        self._steps[step]["expert_action"] = expert_action
+
     def commit(self, *, level: str, policy: str, seed: int) -> StoredEpisode:
         """Complete the episode and move it into the dataset; see `complete`."""
         return commit_episode(self.complete(level=level, policy=policy, seed=seed))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +16,10 @@ from agent.play.game import check_buttons
 from arena.environment.contest_env import ContestEnv
 from arena.environment.contest_rules import MAX_STEPS
 from arena.environment.levels import Level
-from training.data.dataset import SCREEN, StoredEpisode
+from training.data.dataset import StoredEpisode
 from training.data.episode_writer import EpisodeWriter
+from training.experts.agent_states import AgentStates
+from training.experts.collected_step import CollectedStep, screen_position
 from training.experts.demonstration_expert import DemonstrationExpert, make_expert, position_of
 from training.experts.demonstrations import (
     Demonstration,
@@ -35,19 +37,9 @@ from training.experts.policies import (
     Policy,
     RunnerPolicy,
 )
+from training.experts.sticky_play import play_collected, sticky_planner
 
 START_ON_PATH_STEPS = 400  # maximum length of an episode that starts within a demonstration
-
-
-class CollectedStep(NamedTuple):
-    """One step of an episode, in the order of `EpisodeWriter.append`'s arguments."""
-
-    frame: NDArray[np.uint8]  # (224, 320, 3) RGB, as the policy saw it
-    action: NDArray[np.uint8]  # (4,) of 0 and 1
-    reward: float
-    terminated: bool  # by the game, not by a limit of steps
-    expert_action: NDArray[np.uint8] | None  # (4,) of 0 and 1
-    player: tuple[int, int] | None  # x and y on the screen in pixels
 
 
 class CollectedEpisode(NamedTuple):
@@ -148,8 +140,11 @@ class Collector:
         started = time.perf_counter()
         try:
             check_buttons(env)
-            for step in self._play(env, episode, demonstrated):
-                writer.append(*step)
+            if episode.policy == "dagger":
+                self._write_labelled(env, episode, writer)
+            else:
+                for step in self._play(env, episode, demonstrated):
+                    writer.append(*step)
             stored = writer.complete(
                 level=episode.level.name, policy=episode.policy, seed=episode.seed
             )
@@ -176,6 +171,8 @@ class Collector:
         episode: EpisodeToCollect,
         demonstrated: tuple[Demonstration, DemonstrationExpert] | None,
     ) -> Iterator[CollectedStep]:
+        if episode.policy == "expert":
+            return play_collected(env, episode.seed, self._max_steps)
         if demonstrated is None:
             return play_policy(env, env.reset(), self._policy(episode), None, self._max_steps)
         demonstration, expert = demonstrated
@@ -192,6 +189,19 @@ class Collector:
             expert.start(start)
             max_steps = min(START_ON_PATH_STEPS, max_steps)
         return play_policy(env, frame, self._policy(episode), expert, max_steps)
+
+    def _write_labelled(
+        self, env: ContestEnv, episode: EpisodeToCollect, writer: EpisodeWriter
+    ) -> None:
+        """Write an episode of the agent, then the expert's actions at its decisive states."""
+        frame = env.reset()
+        states = AgentStates(sticky_planner(env), episode.seed)
+        policy = AgentPolicy(self._started_agent(episode))
+        for step in play_policy(env, frame, policy, None, self._max_steps):
+            writer.append(*step)
+            states.observe(step.action)
+        for number, expert_action in states.labels():
+            writer.label(number, expert_action)
 
     def _policy(self, episode: EpisodeToCollect) -> Policy:
         random = np.random.default_rng((episode.seed, 1))
@@ -242,7 +252,7 @@ def play_policy(
         yield CollectedStep(
             previous_frame, action, reward, env.terminated, expert_action, previous_player
         )
-        player = _screen_position(variables)
+        player = screen_position(variables)
         position = None if expert is None else position_of(variables)
         max_steps -= 1
 
@@ -259,13 +269,4 @@ def play_demonstration(
         yield CollectedStep(previous_frame, action, reward, env.terminated, action, previous_player)
         if done:
             return
-        player = _screen_position(variables)
-
-
-def _screen_position(variables: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return the player's position on the screen, if the game's variables have the camera's."""
-    if "camera_x" not in variables or "camera_y" not in variables:
-        return None
-    x = int(variables["x"]) - int(variables["camera_x"])
-    y = int(variables["y"]) - int(variables["camera_y"])
-    return (x, y) if 0 <= x < SCREEN[0] and 0 <= y < SCREEN[1] else None
+        player = screen_position(variables)

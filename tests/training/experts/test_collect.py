@@ -209,3 +209,26 @@ def test_an_older_dataset_is_not_continued(tmp_path: Path) -> None:
     (tmp_path / "dataset.json").write_text(json.dumps(header | {"version": 4}))
     with pytest.raises(DataError, match="version 4.*version 5"):
         run(tmp_path, "--frames", "100")
+
+
+def test_the_experts_own_actions_are_its_labels(tmp_path: Path) -> None:
+    run(tmp_path, "--levels", MEADOW, "--frames", "1", "--policies", "expert")
+    (episode,) = list_episodes(tmp_path)
+    assert episode.steps == 30 and episode.policy == "expert"
+    np.testing.assert_array_equal(episode.expert_action(), episode.actions())
+    assert episode.actions()[:, 3].mean() > 0.8  # RIGHT
+
+
+def test_dagger_labels_some_of_the_agents_states(tmp_path: Path) -> None:
+    model = write_random_pretrained(tmp_path / "model", spec=TINY)
+    arguments = ("--levels", MEADOW, "--policies", "dagger", "--pretrained", str(model))
+    run(tmp_path / "data", "--frames", "1", *arguments)
+    (episode,) = list_episodes(tmp_path / "data")
+    known = episode.expert_action()[:, 0] != 255
+    assert 10 <= known.sum() <= 30
+    assert set(np.unique(episode.expert_action()[known])) <= {0, 1}
+
+
+def test_the_planners_expert_needs_a_level_of_pangolin_dash(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has no routes\.json"):
+        run(tmp_path, "--policies", "expert", "--frames", "1")

@@ -1,0 +1,156 @@
+"""Forecasts how a plan ends under sticky actions, from a saved state of the emulator.
+
+Sticky actions delay a change of the action by one frame, with probability 1/4. Nothing else is
+random. The forecast therefore plays both cases of the first changes, and draws the later ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from arena.environment.contest_rules import STICKINESS
+from game.planning.emulator import Emulator, PlayerState
+from game.planning.route_progress import RouteProgress
+from game.planning.search_node import stands
+
+EXACT_CHANGES = 3  # changes of the action for which both cases are played: at most 8 endings
+LANDING_STEPS = 24  # steps beyond the horizon for which a player in the air is followed
+
+
+class Situation(NamedTuple):
+    """A moment of an episode.
+
+    Attributes:
+        state: saved state of the emulator.
+        player: state of the player.
+        stage: index of the next waypoint.
+        previous: the action of the step before; None at the start of an episode, where the first
+            action is not sticky.
+    """
+
+    state: bytes
+    player: PlayerState
+    stage: int
+    previous: int | None
+
+
+class Ending(NamedTuple):
+    """How one case of a forecast ends, and its probability."""
+
+    probability: float
+    dead: bool
+    hurt: bool  # the player lost all rings
+    progress: float  # pixels of the route
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is to be expected of a plan.
+
+    Attributes:
+        dead: probability that the player dies.
+        hurt: probability that the player loses all rings.
+        worst: least progress of all cases, in pixels of the route.
+        mean: mean progress.
+        on_time: progress if no change of the action is late.
+    """
+
+    dead: float
+    hurt: float
+    worst: float
+    mean: float
+    on_time: float
+
+
+def forecast(
+    emulator: Emulator,
+    route: RouteProgress,
+    here: Situation,
+    plan: Sequence[int],
+    horizon: int,
+    random: np.random.Generator,
+) -> Forecast:
+    """Play a plan's first steps with late and timely changes of the action.
+
+    Args:
+        emulator: the emulator; it is left in another state.
+        route: the route of the level.
+        here: where the plan begins.
+        plan: one action for each step.
+        horizon: number of steps to play. A player in the air is followed until it lands; no button
+            is held after the plan's last action.
+        random: source of the later draws.
+    """
+    endings: list[Ending] = []
+    emulator.load(here.state)
+    _Branches(emulator, route, here, plan, horizon, random, endings).play(
+        0, here.previous, here.player, here.stage, 1.0, 0
+    )
+    return summarize(endings)
+
+
+def summarize(endings: Sequence[Ending]) -> Forecast:
+    """Summarize the endings; the last one is the case without late changes."""
+    return Forecast(
+        dead=sum(ending.probability for ending in endings if ending.dead),
+        hurt=sum(ending.probability for ending in endings if ending.hurt),
+        worst=min(ending.progress for ending in endings),
+        mean=sum(ending.probability * ending.progress for ending in endings),
+        on_time=endings[-1].progress,
+    )
+
+
+@dataclass
+class _Branches:
+    emulator: Emulator
+    route: RouteProgress
+    here: Situation
+    plan: Sequence[int]
+    horizon: int
+    random: np.random.Generator
+    endings: list[Ending]
+
+    def play(
+        self,
+        step: int,
+        previous: int | None,
+        player: PlayerState,
+        stage: int,
+        probability: float,
+        changes: int,
+    ) -> None:
+        """Play from a step to the end; the cases with a late change branch off recursively."""
+        while not self._ended(step, player):
+            action = self._action(step)
+            late = False
+            if previous is not None and action != previous:
+                if changes < EXACT_CHANGES:
+                    changes += 1
+                    state = self.emulator.save()
+                    after = self.emulator.step(action, previous)
+                    reached = self.route.advance(stage, after)
+                    share = probability * STICKINESS
+                    self.play(step + 1, action, after, reached, share, changes)
+                    self.emulator.load(state)
+                    probability *= 1 - STICKINESS
+                else:
+                    late = self.random.random() < STICKINESS
+            player = self.emulator.step(action, previous if late else None)
+            stage = self.route.advance(stage, player)
+            previous = action
+            step += 1
+        progress = self.route.length if player.won else self.route.progress(stage, player)
+        hurt = self.here.player.rings > 0 and player.rings == 0
+        self.endings.append(Ending(probability, bool(player.dead), hurt, progress))
+
+    def _action(self, step: int) -> int:
+        return self.plan[step] if step < len(self.plan) else 0
+
+    def _ended(self, step: int, player: PlayerState) -> bool:
+        if player.dead or player.won or step >= self.horizon + LANDING_STEPS:
+            return True
+        return step >= self.horizon and stands(player)
