@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import to_genesis
-from agent.play.game import check_buttons
 from arena.environment.contest_env import MAX_STEPS, ContestEnv
 from arena.environment.levels import Level
 from training.data.dataset import SCREEN, StoredEpisode
@@ -22,7 +21,7 @@ from training.experts.demonstrations import (
     find_demonstration,
     read_demonstration,
 )
-from training.experts.expert import Expert, make_expert, position_of
+from training.experts.expert import Expert, position_of, replay_demonstration
 from training.experts.packed_agent import PackedAgent
 from training.experts.policies import (
     HELD_STEPS,
@@ -36,6 +35,8 @@ from training.experts.policies import (
 )
 
 START_ON_PATH_STEPS = 400  # maximum length of an episode that starts within a demonstration
+# Variables with the position of the screen's corner in the level: of our game, of Sonic.
+CAMERA_NAMES = (("camera_x", "camera_y"), ("screen_x", "screen_y"))
 
 
 class CollectedStep(NamedTuple):
@@ -124,7 +125,7 @@ class Collector:
         self._dataset = dataset
         self._max_steps = max_steps
         self._demonstrations = demonstrations
-        self._experts: dict[str, tuple[Demonstration, Expert]] = {}
+        self._experts: dict[str, tuple[Demonstration, Expert | None]] = {}
         self._agent = None if pretrained is None else PackedAgent(pretrained)
 
     def __call__(self, episode: EpisodeToCollect) -> CollectedEpisode:
@@ -133,7 +134,6 @@ class Collector:
         Raises:
             DemonstrationError: the level's recording is missing or does not fit.
             DataError: the frames have more colours than the dataset can store.
-            GameError: the level's game has other buttons than a Mega Drive.
         """
         demonstrated = (
             None
@@ -146,7 +146,6 @@ class Collector:
         writer = EpisodeWriter(self._dataset, episode.index)
         started = time.perf_counter()
         try:
-            check_buttons(env)
             for step in self._play(env, episode, demonstrated):
                 writer.append(*step)
             stored = writer.complete(
@@ -157,12 +156,14 @@ class Collector:
             env.close()
         return CollectedEpisode(stored, time.perf_counter() - started)
 
-    def _expert_of(self, folders: Sequence[Path], level: Level) -> tuple[Demonstration, Expert]:
+    def _expert_of(
+        self, folders: Sequence[Path], level: Level
+    ) -> tuple[Demonstration, Expert | None]:
         if level.name not in self._experts:
             demonstration = read_demonstration(find_demonstration(folders, level))
             env = ContestEnv(level, seed=1)
             try:
-                self._experts[level.name] = demonstration, make_expert(env, demonstration)
+                self._experts[level.name] = replay_demonstration(env, demonstration)
             finally:
                 env.close()
         return self._experts[level.name]
@@ -171,17 +172,19 @@ class Collector:
         self,
         env: ContestEnv,
         episode: EpisodeToCollect,
-        demonstrated: tuple[Demonstration, Expert] | None,
+        demonstrated: tuple[Demonstration, Expert | None] | None,
     ) -> Iterator[CollectedStep]:
         if demonstrated is None:
             return play_policy(env, env.reset(), self._policy(episode), None, self._max_steps)
         demonstration, expert = demonstrated
-        expert.start(0)
+        if expert is not None:
+            expert.start(0)
         frame = env.reset(demonstration.state)
         if episode.policy == "demonstration":
             return play_demonstration(env, frame, demonstration)
         max_steps = self._max_steps
         if episode.policy in START_ON_PATH:
+            assert expert is not None
             random = np.random.default_rng((episode.seed, 2))
             start = int(random.integers(demonstration.steps - 1))
             for step in range(start):
@@ -261,8 +264,9 @@ def play_demonstration(
 
 def _screen_position(variables: Mapping[str, Any]) -> tuple[int, int] | None:
     """Return the player's position on the screen, if the game's variables have the camera's."""
-    if "camera_x" not in variables or "camera_y" not in variables:
-        return None
-    x = int(variables["x"]) - int(variables["camera_x"])
-    y = int(variables["y"]) - int(variables["camera_y"])
-    return (x, y) if 0 <= x < SCREEN[0] and 0 <= y < SCREEN[1] else None
+    for camera_x, camera_y in CAMERA_NAMES:
+        if {"x", "y", camera_x, camera_y} <= variables.keys():
+            x = int(variables["x"]) - int(variables[camera_x])
+            y = int(variables["y"]) - int(variables[camera_y])
+            return (x, y) if 0 <= x < SCREEN[0] and 0 <= y < SCREEN[1] else None
+    return None
