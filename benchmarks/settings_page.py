@@ -37,6 +37,7 @@ PROGRAMS = {
     "ServeOptions": "python -m arena serve",
     "RomsOptions": "python -m arena roms",
     "LevelsOptions": "python -m arena levels",
+    "PlayOptions": "python -m baselines.{jerk,jerk_mutating,random,right}",
     "RainbowOptions": "python -m baselines.rainbow",
 }
 INTRODUCTION = """\

@@ -157,8 +157,8 @@ def test_a_recording_ends_where_the_episode_ends(tmp_path: Path) -> None:
     finally:
         env.close()
     assert played.steps == own.steps and expert is not None
-    assert [played.action(step).tolist() for step in range(own.steps)] == [
-        own.action(step).tolist() for step in range(own.steps)
+    assert [played.action(step).tolist() for step in range(own.steps - 1)] == [
+        own.action(step).tolist() for step in range(own.steps - 1)
     ]
 
 
