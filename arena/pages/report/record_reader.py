@@ -39,6 +39,7 @@ from arena.evaluation.score import (
     level_score,
     read_monitor,
 )
+from arena.evaluation.unseen_games import unseen_games
 from arena.pages.report.records import (
     AgentSeconds,
     Floats,
@@ -76,6 +77,9 @@ def read_record(folder: Path) -> RunRecord:
     except RunFolderError as error:
         notes.append(f"The settings of the run are unknown: {_reason(error)}.")
     settings = _level_settings(run)
+    agent = mapping(mapping(run.get("settings")).get("agent"))
+    if unseen := unseen_games(agent, settings):
+        notes.append(unseen)
     found = _results(folder, run, settings, notes)
     levels = []
     for result in found.levels:
