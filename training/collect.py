@@ -31,6 +31,7 @@ from training.experts.collector import (
     EpisodeToCollect,
     episode_to_collect,
 )
+from training.experts.demonstration_expert import has_position
 from training.experts.demonstrations import (
     DEMONSTRATIONS_HELP,
     find_demonstration,
@@ -38,7 +39,6 @@ from training.experts.demonstrations import (
     read_folders,
 )
 from training.experts.episode_order import EpisodeOrder
-from training.experts.expert import has_position
 from training.experts.policies import (
     NEED_AGENT,
     NEED_DEMONSTRATION,

@@ -16,12 +16,16 @@ from arena.environment.contest_env import MAX_STEPS, ContestEnv
 from arena.environment.levels import Level
 from training.data.dataset import SCREEN, StoredEpisode
 from training.data.episode_writer import EpisodeWriter
+from training.experts.demonstration_expert import (
+    DemonstrationExpert,
+    position_of,
+    replay_demonstration,
+)
 from training.experts.demonstrations import (
     Demonstration,
     find_demonstration,
     read_demonstration,
 )
-from training.experts.expert import Expert, position_of, replay_demonstration
 from training.experts.packed_agent import PackedAgent
 from training.experts.policies import (
     HELD_STEPS,
@@ -125,7 +129,7 @@ class Collector:
         self._dataset = dataset
         self._max_steps = max_steps
         self._demonstrations = demonstrations
-        self._experts: dict[str, tuple[Demonstration, Expert | None]] = {}
+        self._experts: dict[str, tuple[Demonstration, DemonstrationExpert | None]] = {}
         self._agent = None if pretrained is None else PackedAgent(pretrained)
 
     def __call__(self, episode: EpisodeToCollect) -> CollectedEpisode:
@@ -158,7 +162,7 @@ class Collector:
 
     def _expert_of(
         self, folders: Sequence[Path], level: Level
-    ) -> tuple[Demonstration, Expert | None]:
+    ) -> tuple[Demonstration, DemonstrationExpert | None]:
         if level.name not in self._experts:
             demonstration = read_demonstration(find_demonstration(folders, level))
             env = ContestEnv(level, seed=1)
@@ -172,7 +176,7 @@ class Collector:
         self,
         env: ContestEnv,
         episode: EpisodeToCollect,
-        demonstrated: tuple[Demonstration, Expert | None] | None,
+        demonstrated: tuple[Demonstration, DemonstrationExpert | None] | None,
     ) -> Iterator[CollectedStep]:
         if demonstrated is None:
             return play_policy(env, env.reset(), self._policy(episode), None, self._max_steps)
@@ -216,7 +220,7 @@ def play_policy(
     env: ContestEnv,
     frame: NDArray[np.uint8],
     policy: Policy,
-    expert: Expert | None,
+    expert: DemonstrationExpert | None,
     max_steps: int,
 ) -> Iterator[CollectedStep]:
     """Play a policy from the environment's current state.

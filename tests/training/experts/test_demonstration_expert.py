@@ -18,13 +18,13 @@ from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import select
 from training import collect
 from training.data.dataset import list_episodes
+from training.experts.demonstration_expert import position_of, replay_demonstration
 from training.experts.demonstrations import (
     Demonstration,
     DemonstrationError,
     find_demonstration,
     read_demonstration,
 )
-from training.experts.expert import position_of, replay_demonstration
 
 MEADOW = "PangolinDash-Genesis:MeadowZone.Act1"
 RECORDINGS = Path("game/movies")
