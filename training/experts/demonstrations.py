@@ -85,14 +85,29 @@ def read_folders(text: str) -> tuple[Path, ...]:
 
 
 def find_demonstration(folders: Sequence[Path], level: Level) -> Path:
-    """Return the recording of a level from the first folder that has one.
+    """Return the recording of a level, as `find_recording` does.
+
+    Raises:
+        DemonstrationError: no folder has one, or the one found can't be read or is of another game.
+    """
+    path = find_recording(folders, level)
+    if path is None:
+        raise DemonstrationError(
+            f"{', '.join(map(str, folders))} has no recording of {level.name}: add one as "
+            f"{folders[0] / level.game / level.state}.bk2, or give --policies that need none"
+        )
+    return path
+
+
+def find_recording(folders: Sequence[Path], level: Level) -> Path | None:
+    """Return the recording of a level from the first folder that has one; None if none has.
 
     It is FOLDER/GAME/STATE.bk2; or FOLDER/STATE.bk2 if the file names the level's game, as
     `game.build` writes it; or GAME-STATE-NUMBER.bk2 in any subfolder, as stable-retro writes it.
     GAME may be the name without -v0 of OpenAI's recordings for the contest.
 
     Raises:
-        DemonstrationError: no folder has one, or the one found can't be read or is of another game.
+        DemonstrationError: the one found can't be read or is of another game.
     """
     for folder in folders:
         for path in _recordings(folder, level):
@@ -103,10 +118,7 @@ def find_demonstration(folders: Sequence[Path], level: Level) -> Path:
                     " replace it by one of this level"
                 )
             return path
-    raise DemonstrationError(
-        f"{', '.join(map(str, folders))} has no recording of {level.name}: add one as "
-        f"{folders[0] / level.game / level.state}.bk2, or give --policies that need none"
-    )
+    return None
 
 
 def read_demonstration(path: Path) -> Demonstration:
