@@ -31,7 +31,14 @@ from training.experts.demonstrations import (
     read_demonstration,
     read_folders,
 )
-from training.recipe_stages import Sizes, Stage, search_stage, training_stages, written
+from training.recipe_stages import (
+    START_MINUTES,
+    Sizes,
+    Stage,
+    search_stage,
+    training_stages,
+    written,
+)
 
 GIGABYTE = 1e9
 TRAIN, VALIDATION = "-train", "-validation"  # endings of the names of level sets
@@ -184,7 +191,10 @@ def print_plan(stages: Sequence[Stage], runs: Path) -> None:
         UserError: the disk has not enough free space.
     """
     left = [
-        replace(stage, minutes=0.0, size=0.0) if stage.is_finished() else stage for stage in stages
+        replace(stage, minutes=0.0, size=0.0)
+        if stage.is_finished()
+        else replace(stage, minutes=stage.minutes + START_MINUTES)
+        for stage in stages
     ]
     print(f"{'stage':28} {'minutes':>8} {'GB':>6}")
     for stage in left:

@@ -20,9 +20,16 @@ SECONDS_PER_FRAME = 1 / 500  # `collect`, whose episodes begin within a demonstr
 VISION_SECONDS, MEMORY_SECONDS = 0.17, 0.43  # a training step
 GENERATION_SECONDS = 70.0  # a generation of 16 candidates
 PLAY_SECONDS = 1 / 600  # a timestep of the evaluation
+START_MINUTES = 0.15  # each command imports its packages and starts its workers
 IMITATION_MINUTES, PACK_MINUTES = 0.5, 0.1
-FRAME_BYTES, RUN_BYTES, SEARCH_BYTES = 9_500, 60e6, 60e6  # of a frame, a run, a level's search
-PACK_BYTES, EVALUATION_BYTES = 15e6, 20e6
+FRAME_BYTES, SEARCH_BYTES = 9_500, 20e6  # of a frame, of a level's search
+VISION_BYTES, MEMORY_BYTES, EVOLUTION_BYTES, PACK_BYTES, EVALUATION_BYTES = (
+    60e6,
+    15e6,
+    5e6,
+    15e6,
+    20e6,
+)
 
 EVALUATED_STEPS = 100_000  # timesteps of the evaluation on each level
 EPISODE_STEPS = 5_000  # the smallest budget in which an episode counts
@@ -138,7 +145,9 @@ class _Stages:
         }
         values |= {"threads": 1, "device": self.sizes.device, **more}
         command = _command("training.train_vision", **values)
-        return Stage(f"train vision-{number}", command, out, steps * VISION_SECONDS / 60, RUN_BYTES)
+        return Stage(
+            f"train vision-{number}", command, out, steps * VISION_SECONDS / 60, VISION_BYTES
+        )
 
     def train_memory(
         self, number: int, steps: int, vision: int, data: Sequence[int], **more: object
@@ -151,7 +160,9 @@ class _Stages:
         }
         values |= {"out": out, "steps": steps, "threads": 1, "device": self.sizes.device, **more}
         command = _command("training.train_memory", **values)
-        return Stage(f"train memory-{number}", command, out, steps * MEMORY_SECONDS / 60, RUN_BYTES)
+        return Stage(
+            f"train memory-{number}", command, out, steps * MEMORY_SECONDS / 60, MEMORY_BYTES
+        )
 
     def imitation(self, number: int, vision: int, level: str) -> list[Stage]:
         """Pack M's prediction of the expert's actions, after a search too short to change it."""
@@ -167,7 +178,7 @@ class _Stages:
         )
         packed = self.sizes.runs / f"pack-{number}"
         return [
-            Stage(out.name, command, out, IMITATION_MINUTES, RUN_BYTES),
+            Stage(out.name, command, out, IMITATION_MINUTES, EVOLUTION_BYTES),
             self._pack(number, vision, out, packed),
         ]
 
@@ -192,7 +203,7 @@ class _Stages:
         if self.sizes.share < 1:
             minutes = min(minutes, IMITATION_MINUTES)  # its episodes are short
         return [
-            Stage(out.name, command, out, minutes, RUN_BYTES),
+            Stage(out.name, command, out, minutes, EVOLUTION_BYTES),
             self._pack(memory, vision, out, packed),
         ]
 
