@@ -37,7 +37,9 @@ PROGRAMS = {
     "ServeOptions": "python -m arena serve",
     "RomsOptions": "python -m arena roms",
     "LevelsOptions": "python -m arena levels",
-    "PlayOptions": "python -m baselines.{jerk,jerk_mutating,random,right}",
+    "PlayOptions": "`, `".join(
+        f"python -m baselines.{name}" for name in ("jerk", "jerk_mutating", "random", "right")
+    ),
     "RainbowOptions": "python -m baselines.rainbow",
 }
 INTRODUCTION = """\
