@@ -55,8 +55,6 @@ WORKDIR /root/compo
 
 # No USER: the contest's environment creates the socket as root, without access for others. The
 # image also runs as any other user (--user).
-# As process 1, Python ignores SIGTERM but ends cleanly on SIGINT.
-STOPSIGNAL SIGINT
 CMD ["python", "-m", "agent"]
 
 ARG BASE

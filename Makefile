@@ -13,7 +13,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-SHELL_SCRIPTS := build.sh training/pangolin.sh .ci/run
+SHELL_SCRIPTS := build.sh training/pangolin.sh training/recipe.sh .ci/run
 PYTEST := $(BIN)/python -m pytest
 # The tests of `make test`. Tests marked slow or container have targets of their own.
 FAST := not slow and not gpu and not container

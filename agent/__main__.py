@@ -6,6 +6,8 @@ which the last line explains. The model is loaded before the program connects to
 
 from __future__ import annotations
 
+import signal
+
 from agent import command_line
 from agent.errors import UserError
 from agent.evolution.candidates import Candidates
@@ -26,11 +28,14 @@ from agent.world_model.world_model import load_world_model
 def main() -> None:
     """Load the packed model, connect, and play until the server ends the run.
 
+    SIGTERM ends the program as Ctrl-C does: as process 1 of a container, Python would ignore it.
+
     Raises:
         UserError: invalid settings, model or socket, a game that the agent can't play, or a server
             that ended the run without reaching a limit.
     """
     settings = read_settings()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     model = load(settings.pretrained)
     world_model = load_world_model(model)
     evolution = Evolution.load(settings.pretrained)

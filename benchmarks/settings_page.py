@@ -37,6 +37,9 @@ PROGRAMS = {
     "ServeOptions": "python -m arena serve",
     "RomsOptions": "python -m arena roms",
     "LevelsOptions": "python -m arena levels",
+    "PlayOptions": "`, `".join(
+        f"python -m baselines.{name}" for name in ("jerk", "jerk_mutating", "random", "right")
+    ),
     "RainbowOptions": "python -m baselines.rainbow",
     "JointWorldModelOptions": "python -m baselines.joint_world_model",
 }

@@ -1,10 +1,10 @@
-"""Lets a person play a level in a window with the keyboard, and records each life as a .bk2 movie.
+"""Lets a person play a level in a window with the keyboard, and records each life as a .bk2.
 
     python -m game.play
     python -m game.play CanyonZone.Act3 --out plays
+    python -m game.play plays/NAME.bk2
 
-Arrow keys run and duck; SPACE, Z or X jumps; R restarts; ESC ends. The original 2018 agent was
-trained on such recordings.
+The last command shows a recording. The original 2018 agent was trained on such recordings.
 """
 
 from __future__ import annotations
@@ -19,33 +19,40 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.command_line import option, parse, run
 from agent.command_line.ranges import SECONDS_OR_ZERO
 from agent.errors import UserError
-from arena.environment.levels import Level, select
-from game.levels.routes import ROUTES_FILE
-from game.planning.emulator import DOWN, LEFT, RIGHT, B, Emulator, buttons
-from game.planning.movies import LIVES
+from arena.environment.contest_env import ContestEnv
+from arena.environment.levels import select
+from arena.evaluation.kept_movies import integration_of
+from arena.replay.movies import MovieReplay, replaying
 from game.sound import Sound
 
-KEYS = {"LEFT": LEFT, "RIGHT": RIGHT, "DOWN": DOWN, "SPACE": B, "Z": B, "X": B}
+# Keys and buttons. The first button of a console stands for its main one: B on a Mega Drive.
+KEYS = {name: name for name in ("LEFT", "RIGHT", "UP", "DOWN", "A", "C")}
+MAIN_BUTTON_KEYS = ("SPACE", "Z", "X")
+KEYS_HINT = "arrow keys: move; SPACE: jump or fire; R: restart; ESC: end"
 MAX_LAG = 0.1  # seconds that the game may lag behind the clock before it slows down
+NO_LIMIT = 1 << 31  # steps of an episode
+RECORDING = ".bk2"
 
 
 class PlayError(UserError):
-    """No window can be opened, or the level does not exist."""
-
-
-KEYS_HINT = "arrow keys: run; SPACE: jump; R: restart; ESC: end"
+    """No window can be opened."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Play a level with the keyboard: arrow keys, SPACE to jump, R to restart, ESC to end."""
+    """Play a level with the keyboard: arrow keys, SPACE to jump, R to restart, ESC to end.
+
+    If a recording (.bk2) is given instead of a level, it is shown.
+    """
 
     level: str = option(
-        "level, such as MeadowZone.Act3; of a level set or folder, the first level",
+        "level of any installed game, such as MeadowZone.Act3, or a recording (.bk2) to show; of a"
+        " level set or folder, the first level",
         "pangolin-train",
         positional=True,
     )
@@ -104,48 +111,63 @@ class Window:
         self.open = False
 
 
-def pressed(held: Callable[[str], bool]) -> int:
-    """Return the action of the held keys; LEFT and RIGHT together cancel each other."""
-    action = 0
-    for name, button in KEYS.items():
-        if held(name):
-            action |= button
-    if action & LEFT and action & RIGHT:
-        action &= ~(LEFT | RIGHT)
-    return action
+def pressed(held: Callable[[str], bool], buttons: Sequence[str | None]) -> NDArray[np.uint8]:
+    """Return the buttons of the held keys; LEFT and RIGHT together cancel each other.
+
+    Args:
+        held: tells whether a key is held.
+        buttons: names of the console's buttons, in the emulator's order.
+
+    Returns:
+        uint8 (len(buttons),) of 0 and 1. Buttons that the console lacks are ignored.
+    """
+    down = {button for key, button in KEYS.items() if held(key)}
+    if down >= {"LEFT", "RIGHT"}:
+        down -= {"LEFT", "RIGHT"}
+    if any(held(key) for key in MAIN_BUTTON_KEYS):
+        down.add(str(buttons[0]))
+    return np.array([button in down for button in buttons], np.uint8)
 
 
 @contextmanager
 def deferred_interrupt() -> Iterator[list[int]]:
-    """Collect the signals of Ctrl-C in the yielded list; raise KeyboardInterrupt after the block.
+    """Collect Ctrl-C and SIGTERM in the yielded list; raise KeyboardInterrupt after the block.
 
     ctypes would swallow an interrupt that is raised in a callback of the window.
     """
     received: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [
+        signal.signal(number, lambda number, _: received.append(number)) for number in numbers
+    ]
     try:
         yield received
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
     if received:
         raise KeyboardInterrupt
 
 
 @dataclass(frozen=True)
 class Life:
-    """A life in a level: how it ended ("died", "finished", "restarted"), and its return."""
+    """A life in a level, and its return.
+
+    `end` tells how it ended: "died", "finished" or "restarted"; "ended" if the game's variables
+    do not contain the number of lives.
+    """
 
     end: str
     total: float
 
 
 def play(
-    emulator: Emulator, window: Any, seconds: float, interrupted: Sequence[int] = ()
+    env: ContestEnv, window: Any, seconds: float, interrupted: Sequence[int] = ()
 ) -> tuple[list[Life], float]:
     """Play until the window is closed.
 
     Args:
-        emulator: the emulator; with recording on, each reset begins a movie.
+        env: level, with one frame per step; each reset begins a recording.
         window: a `Window`.
         seconds: duration of the play; 0 for no limit.
         interrupted: the play ends as soon as this sequence is not empty.
@@ -153,27 +175,55 @@ def play(
     Returns:
         The lives that ended, and the return of the last, unfinished one.
     """
-    console = emulator.env.em
+    console = env.console
     sound = Sound(round(console.get_audio_rate()))
-    lives, total, restart_held = [], 0.0, False
+    lives, restart_held = [], False
+    env.reset()
+    total, at_start = 0.0, env.variables().get("lives")
     try:
         for _ in _frames(window, console.get_screen_rate(), seconds, interrupted):
-            frame, reward, done = emulator.env.step(buttons(pressed(window.held)))[:3]
+            frame, reward, done, variables = env.step(pressed(window.held, env.buttons))
             total += float(reward)
             window.show(frame)
             sound.play(console.get_audio())
             restart = window.held("R") and not restart_held  # once for each press
             restart_held = window.held("R")
             if done or restart:
-                died = emulator.player_state().lives < LIVES
-                end = "restarted" if not done else "died" if died else "finished"
+                end = _end(at_start, variables.get("lives")) if done else "restarted"
                 lives.append(Life(end, total))
                 print(f"{end}: return {total:,.0f}", flush=True)
-                emulator.reset()
+                env.reset()
                 total = 0.0
     finally:
         sound.close()
     return lives, total
+
+
+def _end(lives_before: int | None, lives: int | None) -> str:
+    if lives_before is None or lives is None:
+        return "ended"
+    return "died" if lives < lives_before else "finished"
+
+
+def show(replay: MovieReplay, window: Any, interrupted: Sequence[int] = ()) -> int:
+    """Show a recording until it ends or the window is closed; return the number of frames shown.
+
+    Args:
+        replay: the recording.
+        window: a `Window`.
+        interrupted: the show ends as soon as this sequence is not empty.
+    """
+    sound = Sound(round(replay.console.get_audio_rate()))
+    shown = 0
+    try:
+        frames = _frames(window, replay.frames_per_second, 0, interrupted)
+        for (_, frame), _ in zip(replay.steps(1), frames, strict=False):
+            window.show(frame)
+            sound.play(replay.console.get_audio())
+            shown += 1
+    finally:
+        sound.close()
+    return shown
 
 
 def _frames(window: Any, rate: float, seconds: float, interrupted: Sequence[int]) -> Iterator[None]:
@@ -189,46 +239,39 @@ def _frames(window: Any, rate: float, seconds: float, interrupted: Sequence[int]
         yield
 
 
-def find_level(text: str) -> Level:
-    """Find a level by its name; the first one, if the name means several.
-
-    Raises:
-        LevelError: there is no such level.
-        PlayError: it is a level of another game.
-    """
-    level = select(text)[0]
-    if not level.integration or not (level.integration / level.game / ROUTES_FILE).is_file():
-        raise PlayError(
-            f"{level.name} is not a level of Pangolin Dash: `python -m arena levels pangolin-train`"
-            " lists its levels"
-        )
-    return level
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Open the window and play."""
+    """Open the window, and play or show a recording."""
     options = parse(Options, argv, prog="python -m game.play")
-    level = find_level(options.level)
-    window = Window(320, 224, options.scale, f"Pangolin Dash: {level.state}")
-    print(KEYS_HINT, flush=True)
+    path = Path(options.level)
+    if path.suffix == RECORDING:
+        return _show_recording(path, options.scale)
+    level = select(options.level)[0]
+    env = ContestEnv(level, movies=options.out, frame_skip=1, stickiness=0.0, max_steps=NO_LIMIT)
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PlayError(f"--out {options.out} can't be created: {error.strerror}") from None
-    assert level.integration is not None
-    emulator = Emulator(level.integration, level.game, level.state, record=options.out)
-    try:
+        height, width, _ = env.observation_shape
+        window = Window(width, height, options.scale, level.name)
+        print(KEYS_HINT, flush=True)
         with deferred_interrupt() as interrupted:
-            lives, last = play(emulator, window, options.seconds, interrupted)
+            lives, last = play(env, window, options.seconds, interrupted)
     finally:  # Ctrl-C must not lose the recording
-        emulator.env.stop_record()
-        emulator.close()
-    count = Counter(life.end for life in lives)
+        env.close()
+    ends = Counter(life.end for life in lives)
+    names = {"died": "deaths", "finished": "levels finished", "ended": "episodes ended"}
+    counts = [f"{name} {ends[end]}" for end, name in names.items() if ends[end] or end != "ended"]
     print(
-        f"deaths {count['died']}, levels finished {count['finished']}, restarts"
-        f" {count['restarted']}; return {last:.0f} in the last, unfinished life;"
-        f" recordings in {options.out}"
+        f"{', '.join(counts)}, restarts {ends['restarted']}; return {last:.0f} in the last,"
+        f" unfinished life; recordings in {options.out}"
     )
+    return 0
+
+
+def _show_recording(path: Path, scale: int) -> int:
+    with replaying(path, integration_of(path)) as replay:
+        height, width, _ = replay.shape
+        window = Window(width, height, scale, path.name)
+        with deferred_interrupt() as interrupted:
+            shown = show(replay, window, interrupted)
+        print(f"{path}: {shown:,} of {replay.length:,} frames shown")
     return 0
 
 

@@ -138,7 +138,7 @@ def test_a_missing_package_is_one_line_that_names_the_extra(
     done = run(python, place, name)
     assert (done.returncode, done.stdout) == (2, "")
     problem = r"error: this command needs packages that this Python lacks \(.*\)"
-    advice = rf"run \S*python -m pip install '{PROJECT['name']}\[{extra}\]'"
+    advice = rf"run \S*python -m pip install -c \S*constraints\.txt '{PROJECT['name']}\[{extra}\]'"
     assert re.fullmatch(f"{problem}: {advice}\n", done.stderr), done.stderr
     assert list(place.iterdir()) == []
 

@@ -19,19 +19,20 @@ from agent.command_line import option
 from agent.command_line.ranges import COUNT, PROCESSES, SEED
 from agent.errors import UserError
 from agent.world_model.packed_model import load
-from arena.environment.availability import check_available
 from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
 from arena.progress_bar import ProgressBar
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from training.data.dataset import create_dataset, list_episodes, remove_partial_episodes
 from training.data.held_out import HELD_OUT_HELP, check_levels
+from training.data.playable import check_playable
 from training.experts.collector import (
     CollectedEpisode,
     Collector,
     EpisodeToCollect,
     episode_to_collect,
 )
+from training.experts.demonstration_expert import has_position
 from training.experts.demonstrations import (
     DEMONSTRATIONS_HELP,
     find_demonstration,
@@ -45,6 +46,7 @@ from training.experts.policies import (
     NEED_ROUTE,
     POLICIES,
     POLICIES_HELP,
+    START_ON_PATH,
 )
 from training.experts.sticky_play import route_of
 from training.runs.executors import FREE, Executor, open_executor
@@ -92,13 +94,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = command_line.parse(Options, argv, prog="python -m training.collect")
     levels, policies = select(options.levels), read_policies(options.policies)
     check_levels([level.name for level in levels], options.held_out)
-    for level in levels:
-        check_available(level)
+    check_playable(levels)
     # Files are checked here, so that a mistake is reported before any worker starts.
     demonstrations = None
     if set(policies) & set(NEED_DEMONSTRATION):
         demonstrations = read_folders(options.demonstrations)
         for level in levels:
+            _check_position(level, policies)
             read_demonstration(find_demonstration(demonstrations, level))
     if set(policies) & set(NEED_ROUTE):
         for level in levels:
@@ -135,6 +137,15 @@ def read_policies(text: str) -> list[str]:
         what = f"has no policy {unknown[0]!r}" if unknown else "contains no policy"
         raise UserError(f"--policies {text!r} {what}: choose from {', '.join(POLICIES)}")
     return policies
+
+
+def _check_position(level: Level, policies: Sequence[str]) -> None:
+    needing = [policy for policy in policies if policy in START_ON_PATH]
+    if needing and not has_position(level):
+        raise UserError(
+            f"--policies {needing[0]} needs the player's position, but the data.json of"
+            f" {level.game} has no variables x and y: add them, or give other policies"
+        )
 
 
 def _collect(

@@ -15,12 +15,12 @@ from agent import command_line
 from agent.command_line import option
 from agent.command_line.ranges import COUNT, PROCESSES, RETURN, SEED
 from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
-from arena.environment.availability import check_available
 from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
 from arena.progress_bar import ProgressBar
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS, check_address
 from training.data.held_out import HELD_OUT_HELP, check_levels
+from training.data.playable import check_playable
 from training.runs.executors import FREE, open_executor
 from training.runs.resume import StopRequest, TrainingError, stopping_softly
 from training.runs.run_folder import Metrics, stage_run, write_result
@@ -118,8 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_levels([level.name for level in levels], options.held_out)
     validation = select(options.validation) if options.validation else []
     _check_apart(levels, validation)
-    for level in (*levels, *validation):
-        check_available(level)
+    check_playable([*levels, *validation])
     check_address(options.executor, options.ray_address)
     # Imported here, because it imports torch, which the worker processes must not load.
     from training.models.exported import check_runs

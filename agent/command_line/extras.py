@@ -11,11 +11,13 @@ import re
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
 from agent.command_line.terminal import shown_path
 from agent.errors import UserError
 
 PROJECT = "world-models-contest"
+CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
 
 
 def check_extra(extra: str) -> None:
@@ -29,9 +31,11 @@ def check_extra(extra: str) -> None:
     except metadata.PackageNotFoundError:
         return  # the project is used without being installed: its packages are not known
     if missing:
+        # In a checkout, a file names the versions that the project was tested with.
+        versions = f"-c {shown_path(str(CONSTRAINTS))} " if CONSTRAINTS.is_file() else ""
         raise UserError(
             f"this command needs packages that this Python lacks ({', '.join(missing)}): run"
-            f" {shown_path(sys.executable)} -m pip install '{PROJECT}[{extra}]'"
+            f" {shown_path(sys.executable)} -m pip install {versions}'{PROJECT}[{extra}]'"
         )
 
 

@@ -29,15 +29,15 @@ class Game(Protocol):
         """Shape of a frame, (height, width, 3)."""
 
 
-def check_buttons(game: Game) -> None:
-    """Check that an action has the buttons of a Mega Drive gamepad.
+def check_buttons(n_buttons: int) -> None:
+    """Check that a console's gamepad has as many buttons as that of a Mega Drive.
 
     Raises:
         GameError: the game has another number of buttons.
     """
-    if game.n_buttons != len(GENESIS_BUTTONS):
+    if n_buttons != len(GENESIS_BUTTONS):
         raise GameError(
-            f"the game has {game.n_buttons} buttons, but the agent presses the"
+            f"the game has {n_buttons} buttons, but the agent presses the"
             f" {len(GENESIS_BUTTONS)} buttons of a Mega Drive: choose a Mega Drive game"
         )
 
@@ -48,7 +48,7 @@ def check_game(game: Game, spec: ModelSpec) -> None:
     Raises:
         GameError: the game has another number of buttons, or frames that are too small.
     """
-    check_buttons(game)
+    check_buttons(game.n_buttons)
     height, width = game.observation_shape[:2]
     # "nearest" also enlarges frames; "area" is a mean over pixels and only shrinks them.
     if spec.interpolation == "area" and min(height, width) < spec.frame_size:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import stable_retro
 import stable_retro.data
 from stable_retro.data import Integrations
 
@@ -66,6 +67,12 @@ def check_rom(level: Level) -> None:
             f"{path} is damaged or another ROM: its SHA-1 is not in rom.sha; replace it with the"
             " right one (`python -m arena roms` lists the SHA-1)"
         )
+
+
+def number_of_buttons(level: Level) -> int:
+    """Return the number of buttons of the console of a level whose ROM is present."""
+    rom = stable_retro.data.get_romfile_path(level.game, register_integration(level))
+    return len(stable_retro.get_system_info(stable_retro.get_romfile_system(rom))["buttons"])
 
 
 def rom_status(game: str, where: Integrations) -> str:

@@ -19,7 +19,7 @@ from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.contest_rules import FRAME_SKIP, MAX_STEPS, STICKINESS
 from arena.environment.levels import Level, register_integration
-from arena.environment.recording import reserve_movie
+from arena.environment.recording import Recorder
 
 
 class EmulatorError(UserError):
@@ -88,6 +88,9 @@ class ContestEnv:
     Attributes:
         terminated: whether the game ended the episode in the last step. False if the time limit
             ended it; `step` returns done in both cases.
+        buttons: names of the console's buttons, in the emulator's order.
+        n_buttons: their number.
+        observation_shape: shape of a frame, (height, width, 3).
     """
 
     def __init__(
@@ -121,15 +124,15 @@ class ContestEnv:
             _make_folder(movies)
         self.level = level
         self._env = _load(level)
-        if movies is not None:
-            self._env.auto_record(str(movies))
+        self._recorder = None if movies is None else Recorder(self._env, movies)
         self._sticky = StickyActions(stickiness, seed)
         self._frame_skip = frame_skip
         self._max_steps = max_steps
         self._filtered: dict[bytes, NDArray[np.uint8]] = {}
         self._steps_left = 0
         self.terminated = False
-        self.n_buttons = int(self._env.num_buttons)
+        self.buttons: list[str | None] = list(self._env.buttons)
+        self.n_buttons = len(self.buttons)
         self.observation_shape: tuple[int, ...] = tuple(self._env.observation_space.shape)
 
     def reset(self, state: bytes | None = None) -> NDArray[np.uint8]:
@@ -143,7 +146,8 @@ class ContestEnv:
         """
         if state is not None:
             self._env.initial_state = state
-        reserve_movie(self._env)
+        if self._recorder is not None:
+            self._recorder.begin()
         frame, _ = self._env.reset()
         self._sticky.reset()
         self._steps_left = self._max_steps
@@ -172,7 +176,8 @@ class ContestEnv:
         """Play the frames of a recording exactly, without sticky actions, as one step.
 
         Args:
-            buttons: (frames, n_buttons) of 0 and 1, one row per frame.
+            buttons: (frames, n_buttons) of 0 and 1, one row per frame. They are not filtered: the
+                recordings of people contain combinations that the contest's filter changes.
 
         Returns:
             The same as `step`.
@@ -183,7 +188,7 @@ class ContestEnv:
         total, done = 0.0, False
         for pressed in buttons:
             self._check_step(pressed)
-            reward, done = self._frame(self._filter(pressed))
+            reward, done = self._frame(pressed)
             total += reward
             if done:
                 break
@@ -198,12 +203,23 @@ class ContestEnv:
         """
         return self._env
 
+    @property
+    def console(self) -> Any:
+        """stable-retro's emulator, with the sound and the frame rate."""
+        return self._env.em
+
+    def variables(self) -> dict[str, int]:
+        """Return the game's variables, as `step` does, for the current frame."""
+        found: dict[str, int] = self._env.data.lookup_all()
+        return found
+
     def close(self) -> None:
         """Finish the movie and free the emulator; the process may then create another one."""
         if self._env is not None:
-            self._env.stop_record()
+            if self._recorder is not None:
+                self._recorder.finish()
             self._env.close()
-            self._env = None
+            self._env = self._recorder = None  # both keep the emulator in memory
 
     def _check_step(self, buttons: NDArray[np.uint8]) -> None:
         if not self._steps_left:

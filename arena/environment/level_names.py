@@ -5,13 +5,39 @@ Upper and lower case count as equal. A name that means several levels is an erro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import os
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 
 from arena.environment.level_files import LevelError, shortened, unknown_name
 
 LEVELS_HELP = (  # of each option that `arena.environment.levels.select` reads
     "level set, level or folder; separate several by commas (`python -m arena levels` lists them)"
 )
+
+
+def split_parts(text: str) -> Iterator[str]:
+    """Split names of levels at the commas, except at those in the name of an existing folder."""
+    pieces = text.split(",")
+    while pieces:
+        for end in range(len(pieces), 0, -1):
+            part = ",".join(pieces[:end]).strip()
+            folder, rest = existing_folder(part)
+            if end == 1 or (folder is not None and "," not in rest):
+                break
+        if part:
+            yield part
+        pieces = pieces[end:]
+
+
+def existing_folder(part: str) -> tuple[Path | None, str]:
+    """Return the folder that a part of a name begins with, and the rest; (None, "") without one."""
+    pieces = part.split(":")
+    for end in range(len(pieces), 0, -1):  # the longest first: a folder's name may contain a colon
+        folder = ":".join(pieces[:end])
+        if os.path.isdir(folder):  # unlike Path's, False for a name that is too long
+            return Path(folder), ":".join(pieces[end:])
+    return None, ""
 
 
 def meant_level(text: str, levels: Iterable[str]) -> str | None:

@@ -7,7 +7,6 @@ the levels of a user's own game (`read_folder`).
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,14 @@ from arena.environment.level_files import (
     shortened,
     unknown_name,
 )
-from arena.environment.level_names import find_level, meant_games, meant_level, meant_set
+from arena.environment.level_names import (
+    existing_folder,
+    find_level,
+    meant_games,
+    meant_level,
+    meant_set,
+    split_parts,
+)
 
 CONTEST_FILE = Path(__file__).with_name(LEVELS_FILE)
 SLUG_LENGTH = 100  # bytes: a file name has at most 255, and evaluation appends to it
@@ -146,7 +152,7 @@ def select(text: str) -> list[Level]:
         LevelError: a part names nothing or several levels (the message suggests the nearest
             names), or there is no part.
     """
-    parts = [part.strip() for part in text.split(",") if part.strip()]
+    parts = list(split_parts(text))
     if not parts:
         raise LevelError(f"no level is named: use one of the sets {shortened(level_sets())}")
     chosen: dict[str, Level] = {}
@@ -271,14 +277,11 @@ def _with_known_data(level: Level, levels: Iterable[Level]) -> Level:
 
 def _split_folder(part: str) -> tuple[Path | None, str]:
     """Split DIR, DIR:SET or DIR:LEVEL into the folder and the rest; (None, "") without one."""
-    pieces = part.split(":")
-    for end in range(len(pieces), 0, -1):  # the longest first: a folder's name may contain a colon
-        folder = ":".join(pieces[:end])
-        if os.path.isdir(folder):  # unlike Path's, False for a name that is too long
-            return Path(folder), ":".join(pieces[end:])
-    if "/" in pieces[0]:
-        raise LevelError(f"{part!r}: there is no folder {pieces[0]!r}")
-    return None, ""
+    folder, rest = existing_folder(part)
+    first = part.split(":")[0]
+    if folder is None and "/" in first:
+        raise LevelError(f"{part!r}: there is no folder {first!r}")
+    return folder, rest
 
 
 def _select_in_folder(folder: Path, rest: str) -> Sequence[Level]:

@@ -140,6 +140,7 @@ class LocalAgent:
             "kind": "local",
             "pretrained": str(self.settings.pretrained),
             "manifest_sha256": sha256(self.settings.pretrained / "manifest.json"),
+            "games": load(self.settings.pretrained).manifest["games"],
             "seed": self.settings.seed,
             **{name: getattr(self.settings, name) for name in (*PLAY_SETTINGS, "repeats")},
         }

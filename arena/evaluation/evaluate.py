@@ -25,6 +25,7 @@ from arena.evaluation.progress import ProgressDisplay
 from arena.evaluation.results import FILE_NAME, LevelResult, RunResults, read_results, write_results
 from arena.evaluation.run_folder import RunFolder
 from arena.evaluation.score import MonitorFileError, bootstrap_interval, finite_returns
+from arena.evaluation.unseen_games import unseen_games
 from arena.server.monitor import MONITOR_FILE
 from arena.server.signals import signals_as_interrupt, signals_ignored
 
@@ -119,6 +120,8 @@ def evaluate(
         if not results_file.is_finished(level)
     ]
     say(console, _announcement(plan, folder, len(runs)))
+    if unseen := unseen_games(plan.agent.describe(), [level.name for level in plan.levels]):
+        say(console, (unseen, "yellow"), prose=True)
     if observer is not None:
         observer.show(runs)
     try:

@@ -36,6 +36,7 @@ SECONDS_PER_LINE = 30.0  # between two lines of progress without a terminal
 SPEED_SECONDS = 20.0  # the time left is computed from the speed in this period
 WIDE = 100  # columns; a narrower terminal has no room for intervals, nor for the speed of a level
 BAR_WIDTH = 10
+BUDGET_OPTION = "--budget-steps"  # on the command line
 # The longest episode takes 4,500 steps and a reset, and counts only after the next reset.
 STEPS_OF_ANY_EPISODE = -(-(MAX_STEPS + 2) // 1000) * 1000
 NO_VALUE = "–"
@@ -155,7 +156,7 @@ def short_names(levels: Sequence[str]) -> dict[str, str]:
     }
 
 
-def show_table(console: Console, results: RunResults) -> None:
+def show_table(console: Console, results: RunResults, budget_option: str = BUDGET_OPTION) -> None:
     """Print a row per level, the mean, and the reasons of failures."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     names = short_names([level.level for level in results.levels])
@@ -179,7 +180,7 @@ def show_table(console: Console, results: RunResults) -> None:
     console.print()
     console.print(table)
     console.print()
-    _show_mean(console, results)
+    _show_mean(console, results, budget_option)
     for level in results.failed:
         _show_failure(console, level)
 
@@ -195,7 +196,7 @@ def show_files(console: Console, results: RunResults, folder: Path) -> None:
         say(console, f"watch    {program()} movie {shlex.quote(str(movie))}")
 
 
-def _show_mean(console: Console, results: RunResults) -> None:
+def _show_mean(console: Console, results: RunResults, budget_option: str) -> None:
     total = len(results.levels)
     missing = total - results.levels_scored
     if results.mean is None:
@@ -210,22 +211,31 @@ def _show_mean(console: Console, results: RunResults) -> None:
         say(console, (f"interval: {INTERVAL_METHOD}", "dim"), prose=True)
     without_episode = [level for level in results.levels if _has_no_episode(level)]
     if without_episode:
-        say(console, (no_episode(results.budget_steps, without_episode), "yellow"), prose=True)
+        text = no_episode(results.budget_steps, without_episode, budget_option)
+        say(console, (text, "yellow"), prose=True)
 
 
 def _has_no_episode(level: LevelResult) -> bool:
     return level.status == "finished" and level.score is None
 
 
-def no_episode(budget_steps: int, levels: Sequence[LevelResult]) -> str:
-    """Say on how many levels no episode finished, and which budget is enough."""
+def no_episode(
+    budget_steps: int, levels: Sequence[LevelResult], budget_option: str = BUDGET_OPTION
+) -> str:
+    """Say on how many levels no episode finished, and which budget is enough.
+
+    Args:
+        budget_steps: timesteps per level.
+        levels: the levels without an episode.
+        budget_option: how the user sets the budget.
+    """
     text = f"No episode finished on {len(levels)} level{'s' if len(levels) > 1 else ''}"
     if any(level.ended_by == WALL_CLOCK_LIMIT for level in levels):
         return f"{text} within the time limit. Use a larger --wall-clock-hours."
     text += f" in {budget_steps:,} timesteps. "
     if budget_steps < STEPS_OF_ANY_EPISODE:
         return (
-            f"{text}Use --budget-steps {STEPS_OF_ANY_EPISODE} or more: an episode takes at most"
+            f"{text}Use {budget_option} {STEPS_OF_ANY_EPISODE} or more: an episode takes at most"
             f" {MAX_STEPS:,} steps, and counts after the next reset."
         )
     return f"{text}An episode counts when the agent resets after it: the agent must call reset."

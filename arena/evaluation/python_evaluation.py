@@ -96,7 +96,7 @@ class Evaluation:
         text = io.StringIO()
         # In a notebook, rich would show the table itself, or write escape sequences into the text.
         plain = Console(file=text, width=TABLE_WIDTH, force_jupyter=False, force_terminal=False)
-        show_table(plain, self.results)
+        show_table(plain, self.results, budget_option="budget_steps")
         return text.getvalue().strip("\n")
 
 

@@ -95,6 +95,11 @@ class MovieReplay:
         self.shape: tuple[int, ...] = tuple(emulator.observation_space.shape)
         self.frames_per_second = float(emulator.em.get_screen_rate())
 
+    @property
+    def console(self) -> Any:
+        """stable-retro's emulator, with the sound."""
+        return self._emulator.em
+
     def first_frame(self) -> np.ndarray:
         """Return the frame before the first button press, uint8 (height, width, 3) RGB.
 

@@ -19,7 +19,6 @@ import stable_retro
 from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, register_integration
-from arena.environment.recording import reserve_movie
 from game.ram import RAM, RAM_BASE
 
 FRAME_SKIP = 4
@@ -86,14 +85,13 @@ def buttons(action: int) -> np.ndarray:
 class Emulator:
     """The emulator with one game; stable-retro allows one emulator in a process."""
 
-    def __init__(self, folder: Path, game: str, state: str, record: Path | None = None) -> None:
+    def __init__(self, folder: Path, game: str, state: str) -> None:
         """Start a level.
 
         Args:
             folder: folder that contains the game's integration folder.
             game: name of the game.
             state: name of the level's state.
-            record: folder for .bk2 movies; each reset begins one. None is overwritten.
 
         Raises:
             LevelError: the game, the state or the scenario is missing.
@@ -107,7 +105,6 @@ class Emulator:
             inttype=register_integration(level),
             use_restricted_actions=stable_retro.Actions.ALL,
             render_mode="rgb_array",
-            record=str(record) if record else False,
         )
         self._use(env)
         self.reset()
@@ -130,7 +127,6 @@ class Emulator:
 
     def reset(self) -> PlayerState:
         """Restart the level, as at the beginning of an episode."""
-        reserve_movie(self.env)
         self.env.reset()
         return self.player_state()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,18 @@ def test_importing_the_agent_switches_telemetry_off(
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert bool(list(tmp_path.rglob("*"))) == reports
+
+
+def test_sigterm_ends_the_agent_cleanly_while_it_waits_for_the_socket(tmp_path: Path) -> None:
+    """As process 1 of a container, a process without a handler would ignore the signal."""
+    command = [sys.executable, "-m", "agent", "--socket-dir", str(tmp_path)]
+    command += ["--output-dir", str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as agent:
+        assert agent.stderr is not None
+        assert "event=ready" in agent.stderr.readline()
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(timeout=30) == 130
+        assert agent.stderr.read().splitlines()[-1] == "interrupted"
 
 
 def test_the_evolution_does_not_need_a_writable_folder() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.world_model.packed_model import MODEL_CARD
-from benchmarks import measured_tables
+from benchmarks import measured_tables, own_roms
 from benchmarks.ablations import (
     ablation_runs,
     explorer_constants,
@@ -82,6 +82,7 @@ def plain(benchmark: Any) -> Callable[[], Mapping[str, str]]:
 
 
 TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
+    "own_roms": lambda: own_roms.tables(read_measured(RESULTS / "own_roms.json")),
     "ablations.world_model_parts": lambda: {
         world_model_parts.TABLE: ablation_runs.table(
             ablation_runs.AblationRuns.load(RESULTS / "world_model_parts.json"),

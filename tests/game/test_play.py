@@ -7,18 +7,21 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import stable_retro
 
-from agent.errors import UserError
-from arena.environment.recording import reserve_movie
+from agent.buttons import GENESIS_BUTTONS
+from arena.environment.contest_env import ContestEnv
+from arena.environment.levels import select_one
+from arena.replay.movies import replaying
 from game import play
 from game.planning.emulator import Emulator, PlayerState
-from game.shipped import FINAL_GAME, GAME, INTEGRATIONS, level_specs
+from game.shipped import GAME, INTEGRATIONS
 from tests.helpers.screen import Screen, wait_for
 
 ROOT = Path(play.__file__).parent.parent
@@ -85,7 +88,7 @@ def test_keys_move_the_pangolin_and_closing_the_window_keeps_the_recording(tmp_p
     with Screen() as screen:
         process = start(screen, tmp_path)
         try:
-            window = screen.window("Pangolin Dash")
+            window = screen.window("PangolinDash")
             watch(screen, window, 3)  # the game runs
             screen.key("keydown", "Right")
             seen = watch(screen, window, PICTURES)
@@ -108,12 +111,12 @@ def test_keys_move_the_pangolin_and_closing_the_window_keeps_the_recording(tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["ESC", "Ctrl-C"])
+@pytest.mark.parametrize("how", ["ESC", "Ctrl-C", "SIGTERM"])
 def test_a_jump_is_recorded_at_each_end_of_a_play(tmp_path: Path, how: str) -> None:
     with Screen() as screen:
         process = start(screen, tmp_path)
         try:
-            window = screen.window("Pangolin Dash")
+            window = screen.window("PangolinDash")
             watch(screen, window, 3)
             screen.key("keydown", "space")
             watch(screen, window, 10)
@@ -122,7 +125,7 @@ def test_a_jump_is_recorded_at_each_end_of_a_play(tmp_path: Path, how: str) -> N
                 screen.key("keydown", "Escape")
                 ended(process)
             else:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGINT if how == "Ctrl-C" else signal.SIGTERM)
                 process.wait(timeout=120)
         finally:
             process.kill()
@@ -159,49 +162,106 @@ class MadeWindow:
         self.open = self._left > 0
 
 
+def level_env(name: str, movies: Path | None = None) -> ContestEnv:
+    """Open a level as `game.play` does."""
+    level = select_one(name)
+    return ContestEnv(level, movies=movies, frame_skip=1, stickiness=0.0, max_steps=play.NO_LIMIT)
+
+
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    opened = Emulator(INTEGRATIONS, GAME, "MeadowZone.Act1")
-    yield opened
-    opened.close()
+def opened() -> Iterator[Callable[..., ContestEnv]]:
+    envs: list[ContestEnv] = []
+
+    def make(*arguments: Any) -> ContestEnv:
+        envs.append(level_env(*arguments))
+        return envs[-1]
+
+    yield make
+    for env in envs:
+        env.close()
 
 
-def test_a_death_is_told_from_a_restart(emulator: Emulator) -> None:
-    assert play.play(emulator, MadeWindow(3, {"R"}), 0)[0] == [play.Life("restarted", 0.0)]
-    emulator.reset()
-    emulator.env.data.set_value("lives", 2)
-    lives, last = play.play(emulator, MadeWindow(1, set()), 0)
+def test_a_death_is_told_from_a_restart(opened: Callable[..., ContestEnv]) -> None:
+    env = opened(f"{GAME}:MeadowZone.Act1")
+    assert play.play(env, MadeWindow(3, {"R"}), 0)[0] == [play.Life("restarted", 0.0)]
+    lives, last = play.play(env, DyingWindow(env), 0)
     assert [life.end for life in lives] == ["died"] and last == 0
 
 
-def test_recordings_of_earlier_and_of_other_sessions_are_kept(tmp_path: Path) -> None:
-    def number(path: Path) -> int:
-        return int(path.stem[-6:])
+class DyingWindow(MadeWindow):
+    """Takes a life in the first frame, and closes after the second."""
 
-    (tmp_path / f"{GAME}-{LEVEL}-000001.bk2").write_bytes(b"an earlier life")
-    emulator = Emulator(INTEGRATIONS, GAME, LEVEL, record=tmp_path)
-    try:
-        other = type("Env", (), {"gamename": GAME, "statename": f"{LEVEL}.state"})()
-        other.movie_path, other.movie_id = str(tmp_path), 0
-        reserve_movie(other)  # a second session starts while the first one plays
-        emulator.reset()
-        emulator.env.stop_record()
-    finally:
-        emulator.close()
-    written = {number(path): path.read_bytes() for path in tmp_path.iterdir()}
-    assert written[1] == b"an earlier life"
-    assert written[0] and written[3] and other.movie_id == 2 and written[2] == b""
+    def __init__(self, env: ContestEnv) -> None:
+        super().__init__(2, set())
+        self._env = env
+
+    def show(self, frame: np.ndarray) -> None:
+        super().show(frame)
+        self._env._env.data.set_value("lives", 2)
 
 
-def test_without_a_level_the_first_is_played() -> None:
-    assert play.find_level(play.Options().level).name == f"{GAME}:MeadowZone.Act1"
-    first = level_specs()[FINAL_GAME][0].name
-    assert play.find_level("pangolin-test").name == f"{FINAL_GAME}:{first}"
+def test_the_end_of_a_life_is_told_by_the_number_of_lives() -> None:
+    assert play._end(3, 2) == "died" and play._end(3, 3) == "finished"
+    assert play._end(None, None) == "ended"
 
 
-def test_a_level_is_found_by_the_names_that_every_command_understands() -> None:
-    for name in ("MeadowZone.Act3", "pangolin:meadowzone.act3", f"{INTEGRATIONS}:MeadowZone.Act3"):
-        level = play.find_level(name)
-        assert (level.integration, level.name) == (INTEGRATIONS, f"{GAME}:MeadowZone.Act3")
-    with pytest.raises(UserError, match="is not a level of Pangolin Dash"):
-        play.find_level("airstriker")
+def test_keys_press_the_buttons_that_the_console_has() -> None:
+    def named(*keys: str, buttons: Sequence[str | None] = GENESIS_BUTTONS) -> set[str | None]:
+        mask = play.pressed(set(keys).__contains__, buttons)
+        return {button for button, down in zip(buttons, mask, strict=True) if down}
+
+    assert named("RIGHT", "SPACE") == {"RIGHT", "B"} and named("Z", "A", "UP") == {"B", "A", "UP"}
+    assert named("LEFT", "RIGHT", "DOWN") == {"DOWN"}
+    atari = ("BUTTON", None, "SELECT", "RESET", "UP", "DOWN", "LEFT", "RIGHT")
+    assert named("X", "C", "UP", buttons=atari) == {"BUTTON", "UP"}
+
+
+def test_any_installed_game_is_played_recorded_and_shown(
+    opened: Callable[..., ContestEnv], tmp_path: Path
+) -> None:
+    env = opened("airstriker", tmp_path)
+    assert play.play(env, MadeWindow(40, {"SPACE", "LEFT"}), 0)[0] == []
+    env.close()
+    movie = movie_of(tmp_path)
+    assert movie.name == "Airstriker-Genesis-v0-Level1-000000.bk2"
+    with replaying(movie) as replay:
+        assert replay.length == 40
+        assert play.show(replay, MadeWindow(1000, set())) == 40
+    with replaying(movie) as replay:
+        assert play.show(replay, MadeWindow(7, set())) == 7
+
+
+def test_recordings_of_earlier_and_of_other_sessions_are_kept(
+    opened: Callable[..., ContestEnv], tmp_path: Path
+) -> None:
+    name = f"{GAME}-{LEVEL}-{{:06d}}.bk2".format
+    (tmp_path / name(1)).write_bytes(b"an earlier life")
+    env = opened(f"{GAME}:{LEVEL}", tmp_path)
+    env.reset()
+    env.reset()
+    (tmp_path / name(2)).write_bytes(b"a life in another window")
+    env.close()
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(written) == [name(number) for number in range(4)]
+    assert written[name(1)] == b"an earlier life"
+    assert written[name(2)] == b"a life in another window"
+    assert written[name(0)] and written[name(3)]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from arena.environment.contest_env import ContestEnv
+from arena.environment.levels import select_one
+env = ContestEnv(select_one("airstriker"), movies=Path(sys.argv[1]))
+env.reset()
+env.reset()
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_killed_play_leaves_no_empty_recording(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path], cwd=ROOT, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    (first,) = tmp_path.iterdir()  # of the episode that ended
+    assert first.name == "Airstriker-Genesis-v0-Level1-000000.bk2" and first.stat().st_size

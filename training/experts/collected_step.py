@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from training.data.dataset import SCREEN
 
+# Variables with the position of the screen's corner in the level: of our game, of Sonic.
+CAMERA_NAMES = (("camera_x", "camera_y"), ("screen_x", "screen_y"))
+
 
 class CollectedStep(NamedTuple):
     """One step of an episode, in the order of `EpisodeWriter.append`'s arguments."""
@@ -24,8 +27,9 @@ class CollectedStep(NamedTuple):
 
 def screen_position(variables: Mapping[str, Any]) -> tuple[int, int] | None:
     """Return the player's position on the screen, if the game's variables have the camera's."""
-    if "camera_x" not in variables or "camera_y" not in variables:
-        return None
-    x = int(variables["x"]) - int(variables["camera_x"])
-    y = int(variables["y"]) - int(variables["camera_y"])
-    return (x, y) if 0 <= x < SCREEN[0] and 0 <= y < SCREEN[1] else None
+    for camera_x, camera_y in CAMERA_NAMES:
+        if {"x", "y", camera_x, camera_y} <= variables.keys():
+            x = int(variables["x"]) - int(variables[camera_x])
+            y = int(variables["y"]) - int(variables[camera_y])
+            return (x, y) if 0 <= x < SCREEN[0] and 0 <= y < SCREEN[1] else None
+    return None

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import to_genesis
-from agent.play.game import check_buttons
 from arena.environment.contest_env import ContestEnv
 from arena.environment.contest_rules import MAX_STEPS
 from arena.environment.levels import Level
@@ -20,7 +19,11 @@ from training.data.dataset import StoredEpisode
 from training.data.episode_writer import EpisodeWriter
 from training.experts.agent_states import AgentStates
 from training.experts.collected_step import CollectedStep, screen_position
-from training.experts.demonstration_expert import DemonstrationExpert, make_expert, position_of
+from training.experts.demonstration_expert import (
+    DemonstrationExpert,
+    position_of,
+    replay_demonstration,
+)
 from training.experts.demonstrations import (
     Demonstration,
     find_demonstration,
@@ -117,7 +120,7 @@ class Collector:
         self._dataset = dataset
         self._max_steps = max_steps
         self._demonstrations = demonstrations
-        self._experts: dict[str, tuple[Demonstration, DemonstrationExpert]] = {}
+        self._experts: dict[str, tuple[Demonstration, DemonstrationExpert | None]] = {}
         self._agent = None if pretrained is None else PackedAgent(pretrained)
 
     def __call__(self, episode: EpisodeToCollect) -> CollectedEpisode:
@@ -126,7 +129,6 @@ class Collector:
         Raises:
             DemonstrationError: the level's recording is missing or does not fit.
             DataError: the frames have more colours than the dataset can store.
-            GameError: the level's game has other buttons than a Mega Drive.
         """
         demonstrated = (
             None
@@ -139,7 +141,6 @@ class Collector:
         writer = EpisodeWriter(self._dataset, episode.index)
         started = time.perf_counter()
         try:
-            check_buttons(env)
             if episode.policy == "dagger":
                 self._write_labelled(env, episode, writer)
             else:
@@ -155,12 +156,12 @@ class Collector:
 
     def _expert_of(
         self, folders: Sequence[Path], level: Level
-    ) -> tuple[Demonstration, DemonstrationExpert]:
+    ) -> tuple[Demonstration, DemonstrationExpert | None]:
         if level.name not in self._experts:
             demonstration = read_demonstration(find_demonstration(folders, level))
             env = ContestEnv(level, seed=1)
             try:
-                self._experts[level.name] = demonstration, make_expert(env, demonstration)
+                self._experts[level.name] = replay_demonstration(env, demonstration)
             finally:
                 env.close()
         return self._experts[level.name]
@@ -169,19 +170,21 @@ class Collector:
         self,
         env: ContestEnv,
         episode: EpisodeToCollect,
-        demonstrated: tuple[Demonstration, DemonstrationExpert] | None,
+        demonstrated: tuple[Demonstration, DemonstrationExpert | None] | None,
     ) -> Iterator[CollectedStep]:
         if episode.policy == "expert":
             return play_collected(env, episode.seed, self._max_steps)
         if demonstrated is None:
             return play_policy(env, env.reset(), self._policy(episode), None, self._max_steps)
         demonstration, expert = demonstrated
-        expert.start(0)
+        if expert is not None:
+            expert.start(0)
         frame = env.reset(demonstration.state)
         if episode.policy == "demonstration":
             return play_demonstration(env, frame, demonstration)
         max_steps = self._max_steps
         if episode.policy in START_ON_PATH:
+            assert expert is not None
             random = np.random.default_rng((episode.seed, 2))
             start = int(random.integers(demonstration.steps - 1))
             for step in range(start):

@@ -8,14 +8,18 @@ the frames of any policy.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import stable_retro.data
 from numpy.typing import NDArray
 
 from arena.environment.contest_env import ContestEnv
 from arena.environment.contest_rules import FRAME_SKIP
+from arena.environment.levels import Level, register_integration
 from training.experts.demonstrations import Demonstration, DemonstrationError
 
 STEPS_BEHIND, STEPS_AHEAD = 8, 24  # steps of the path that are searched first
@@ -83,35 +87,56 @@ def position_of(variables: Mapping[str, Any]) -> NDArray[np.float32]:
     except KeyError as error:
         raise DemonstrationError(
             f"the game's data.json has no variable {error.args[0]}, which an expert needs: add it, "
-            "or give --policies without a demonstration"
+            "or give other --policies"
         ) from None
 
 
-def make_expert(env: ContestEnv, demonstration: Demonstration) -> DemonstrationExpert:
+def has_position(level: Level) -> bool:
+    """Return whether the game's data.json has the player's position, which an expert needs."""
+    path = stable_retro.data.get_file_path(level.game, "data.json", register_integration(level))
+    variables = json.loads(Path(path).read_bytes())["info"]
+    return {"x", "y"} <= set(variables)
+
+
+def replay_demonstration(
+    env: ContestEnv, demonstration: Demonstration
+) -> tuple[Demonstration, DemonstrationExpert | None]:
     """Replay a demonstration without sticky actions, and make an expert from its path.
 
     Args:
         env: environment of the demonstration's level; it is reset.
         demonstration: recorded play of the level.
 
+    Returns:
+        The part of the demonstration until the episode's end, and the expert; None if the game's
+        variables lack the player's position.
+
     Raises:
-        DemonstrationError: the episode ends in the first half of the demonstration, so that it must
-            be of another level.
+        DemonstrationError: the episode ends in the first half of the demonstration, or earns no
+            reward, so that it must be of another level or ROM; or the emulator refuses its state.
     """
     env.reset(demonstration.state)
+    guided = has_position(env.level)
     positions: list[NDArray[np.float32]] = []
-    done, step = False, 0
+    total, done, step = 0.0, False, 0
     while not done and step < demonstration.steps:
-        _, _, done, variables = env.play_frames(demonstration.buttons(step))
-        positions.append(position_of(variables))
+        _, reward, done, variables = env.play_frames(demonstration.buttons(step))
+        total += reward
+        if guided:
+            positions.append(position_of(variables))
         step += 1
-    if step < demonstration.steps // 2:
+    if total <= 0 or (env.terminated and step < demonstration.steps // 2):
         raise DemonstrationError(
-            f"the recording of {env.level.name} has {demonstration.steps} steps, but the episode "
-            f"ends after {step}: it is of another level or ROM; record this one"
+            f"the recording of {env.level.name} has {demonstration.steps} steps, but its replay "
+            f"ends after {step} with a return of {total:.0f}: it is of another level or ROM; "
+            "remove it, or record this level"
         )
     played = Demonstration(demonstration.state, demonstration.frame_buttons[: step * FRAME_SKIP])
-    return DemonstrationExpert(played, np.array([positions[0], *positions[:-1]], np.float32))
+    if not guided:
+        return played, None
+    return played, DemonstrationExpert(
+        played, np.array([positions[0], *positions[:-1]], np.float32)
+    )
 
 
 def _with_speed(path: NDArray[np.float32]) -> NDArray[np.float32]:

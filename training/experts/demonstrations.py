@@ -19,7 +19,7 @@ import numpy as np
 import stable_retro
 from numpy.typing import NDArray
 
-from agent.buttons import from_genesis
+from agent.buttons import GENESIS_BUTTONS, from_genesis
 from agent.errors import UserError
 from arena.environment.contest_rules import FRAME_SKIP
 from arena.environment.levels import Level
@@ -29,6 +29,9 @@ DEMONSTRATIONS_HELP = (
     "folders with a .bk2 recording of each level, separated by commas: game/movies for the shipped "
     "levels, DIR/movies for those of `game.build --out DIR`"
 )
+
+_B = GENESIS_BUTTONS.index("B")
+_SAME_AS_B = tuple(map(GENESIS_BUTTONS.index, "ABC"))
 
 
 class DemonstrationError(UserError):
@@ -57,8 +60,14 @@ class Demonstration:
         return self.frame_buttons[step * FRAME_SKIP : (step + 1) * FRAME_SKIP]
 
     def action(self, step: int) -> NDArray[np.uint8]:
-        """Return a step as an agent's action, uint8 (4,): the buttons held in its last frame."""
-        return from_genesis(self.buttons(step)[-1])
+        """Return a step as an agent's action, uint8 (4,): the buttons held in its last frame.
+
+        A and C count as B, which is the agent's only button to jump. In Sonic all three jump, and
+        most of OpenAI's recordings jump with A.
+        """
+        held = self.buttons(step)[-1].copy()
+        held[_B] = held[list(_SAME_AS_B)].max()
+        return from_genesis(held)
 
 
 def read_folders(text: str) -> tuple[Path, ...]:
@@ -76,31 +85,54 @@ def read_folders(text: str) -> tuple[Path, ...]:
 
 
 def find_demonstration(folders: Sequence[Path], level: Level) -> Path:
-    """Return the recording of a level from the first folder that has one.
+    """Return the recording of a level, as `find_recording` does.
+
+    Raises:
+        DemonstrationError: no folder has one, or the one found can't be read or is of another game.
+    """
+    path = find_recording(folders, level)
+    if path is None:
+        raise DemonstrationError(
+            f"{', '.join(map(str, folders))} has no recording of {level.name}: add one as "
+            f"{folders[0] / level.game / level.state}.bk2, or give --policies that need none"
+        )
+    return path
+
+
+def find_recording(folders: Sequence[Path], level: Level) -> Path | None:
+    """Return the recording of a level from the first folder that has one; None if none has.
 
     It is FOLDER/GAME/STATE.bk2; or FOLDER/STATE.bk2 if the file names the level's game, as
     `game.build` writes it; or GAME-STATE-NUMBER.bk2 in any subfolder, as stable-retro writes it.
     GAME may be the name without -v0 of OpenAI's recordings for the contest.
 
     Raises:
-        DemonstrationError: no folder has one, or a FOLDER/STATE.bk2 can't be read.
+        DemonstrationError: the one found can't be read or is of another game.
     """
     for folder in folders:
         for path in _recordings(folder, level):
+            game = _open(path).get_game()
+            if game not in recorded_names(level):
+                raise DemonstrationError(
+                    f"{path} is a recording of {game!r}, expected {level.game}: remove it, or"
+                    " replace it by one of this level"
+                )
             return path
-    raise DemonstrationError(
-        f"{', '.join(map(str, folders))} has no recording of {level.name}: add one as "
-        f"{folders[0] / level.game / level.state}.bk2, or give --policies that need none"
-    )
+    return None
 
 
 def read_demonstration(path: Path) -> Demonstration:
     """Read a .bk2 file.
 
     Raises:
-        DemonstrationError: the file can't be read, or is shorter than one step.
+        DemonstrationError: the file can't be read, is shorter than one step, or was recorded by
+            two players.
     """
     movie = _open(path)
+    if movie.players != 1:
+        raise DemonstrationError(
+            f"{path} was recorded by {movie.players} players: give a recording of one player"
+        )
     try:
         movie.step()  # the frame of the reset
         state, frame_buttons = movie.get_state(), []

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import ACTION_BUTTONS, to_genesis
-from agent.play.game import check_buttons
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
 from training.experts.policies import RunnerPolicy
@@ -41,7 +40,6 @@ def feature_sizes(
     for index in random.permutation(len(levels))[:MEASURED_LEVELS]:
         env, runner = ContestEnv(levels[index], seed=seed), RunnerPolicy(random)
         try:
-            check_buttons(env)
             frame, reward, done = env.reset(), 0.0, False
             world_model.reset()
             for _ in range(MEASURED_STEPS):

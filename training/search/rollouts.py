@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import to_genesis
-from agent.play.game import check_buttons
 from agent.world_model.controller import Controller
 from agent.world_model.memory import Memory
 from agent.world_model.packed_model import MEMORY, VISION, ModelSpec
@@ -91,15 +90,10 @@ class CandidatePlayer:
         self._early_stop_reward = early_stop_reward
 
     def __call__(self, request: RolloutRequest) -> Rollout:
-        """Play the requested episode.
-
-        Raises:
-            GameError: the level's game has other buttons than a Mega Drive.
-        """
+        """Play the requested episode."""
         controller = Controller(request.parameters)
         env = ContestEnv(request.level, seed=request.seed, max_steps=self._max_steps)
         try:
-            check_buttons(env)
             return play(env, self._world_model, controller.act, self._early_stop_reward)
         finally:
             env.close()

@@ -26,7 +26,13 @@ from arena.evaluation import results, run_folder
 from arena.evaluation.kept_movies import KEPT_MOVIES
 from arena.evaluation.learning_curve import timesteps_at_ends
 from arena.evaluation.level_run import LIMITS_REACHED
-from arena.evaluation.results import LevelResult, RunResults, RunResultsError, read_results
+from arena.evaluation.results import (
+    LevelFailure,
+    LevelResult,
+    RunResults,
+    RunResultsError,
+    read_results,
+)
 from arena.evaluation.run_folder import RunFolderError, read_run
 from arena.evaluation.score import (
     MonitorFileError,
@@ -34,6 +40,7 @@ from arena.evaluation.score import (
     level_score,
     read_monitor,
 )
+from arena.evaluation.unseen_games import unseen_games
 from arena.pages.report.records import (
     AgentSeconds,
     Floats,
@@ -44,7 +51,7 @@ from arena.pages.report.records import (
 )
 from arena.server.monitor import MONITOR_FILE
 from arena.server.process import ServerResultError, read_result
-from arena.server.session_result import SessionResult
+from arena.server.session_result import FAILURES, SessionResult
 
 COMPONENTS = tuple(Timing().rounded())
 
@@ -71,6 +78,9 @@ def read_record(folder: Path) -> RunRecord:
     except RunFolderError as error:
         notes.append(f"The settings of the run are unknown: {_reason(error)}.")
     settings = _level_settings(run)
+    agent = mapping(mapping(run.get("settings")).get("agent"))
+    if unseen := unseen_games(agent, settings):
+        notes.append(unseen)
     found = _results(folder, run, settings, notes)
     levels = []
     for result in found.levels:
@@ -109,11 +119,12 @@ def _rebuilt(folder: Path, level: str, place: str) -> LevelResult:
     returns = _episodes(folder / place)[0]
     end = _server_end(folder / place)
     finished = end is not None and end.reason in LIMITS_REACHED
+    failed = end is not None and end.reason in FAILURES
     movies = {name: f"{place}/movies/{name}.bk2" for name in KEPT_MOVIES}
     return LevelResult(
         level=level,
         folder=place,
-        status="finished" if finished else "pending",
+        status="finished" if finished else "failed" if failed else "pending",
         ended_by=end.reason if end else None,
         score=level_score(list(returns)) if finished else None,
         interval=bootstrap_interval([list(returns)]) if finished else None,
@@ -124,6 +135,7 @@ def _rebuilt(folder: Path, level: str, place: str) -> LevelResult:
         seconds=end.seconds if end else None,
         steps_per_second=end.timesteps / end.seconds if end and end.seconds else None,
         movies={name: movie for name, movie in movies.items() if (folder / movie).is_file()},
+        error=LevelFailure(end.detail or end.reason, "") if end and failed else None,
     )
 
 

@@ -54,6 +54,20 @@ def write(folder: Path, sets: dict[str, list[str]], **more: object) -> None:
     (folder / "levels.json").write_text(json.dumps({"format_version": 1, "sets": content} | more))
 
 
+def test_a_folder_with_a_comma_in_its_name(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = own.rename(own.with_name("own, 2nd"))
+    shutil.copytree(other, own)
+    for text in (f"{other}", f" {other}:hill", f"airstriker,{other}:train"):
+        assert select(text)[-1].integration == other.resolve(), text
+    assert [level.state for level in select(f"{other}:hill,{other}:Level1")] == ["hill", "Level1"]
+    (hill, first) = select(f"{own}:hill,{own}:Level1")
+    assert (hill.state, first.state, hill.integration) == ("hill", "Level1", own.resolve())
+    monkeypatch.chdir(own.parent)
+    assert select("airstriker,own, 2nd")[-1].integration == other.resolve()
+    with pytest.raises(LevelError, match=r"there is no folder '/nowhere'"):
+        select("/nowhere,airstriker")
+
+
 def test_a_folder_of_a_custom_game(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = select(str(own))
     assert first == Level("OwnGame-Genesis", "Level1", "progress", own.resolve())

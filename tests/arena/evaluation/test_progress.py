@@ -90,6 +90,9 @@ def test_a_run_without_an_episode_names_the_budget(
     level = finished(MEADOW, None, ended_by=ended_by)
     show_table(console, RunResults("made", budget_steps, [level]))
     lines = lines_of(console)
+    in_python = screen()
+    show_table(in_python, RunResults("made", budget_steps, [level]), budget_option="budget_steps")
+    assert "--budget-steps" not in " ".join(lines_of(in_python))
     assert f"No episode finished on 1 level {sentence}" in " ".join(lines)
     assert max(map(len, lines)) <= 80  # wrapped between words
     assert all(line == line.strip() for line in lines if "episode" not in line[:30])

@@ -291,6 +291,19 @@ def test_a_level_of_any_name_is_found_without_results_json(
     assert "126.8" in text_of(page_of(run))
 
 
+def test_a_level_whose_client_failed_is_failed_without_results_json(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [MadeLevel(MEADOW, []), MadeLevel(GLACIER, [])])
+    (run / "results.json").unlink()
+    (folder,) = (run / "levels").glob("*Meadow*")
+    (path,) = folder.rglob("server.json")
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"reason": "never-connected", "detail": "no agent"}))
+    levels = {record.result.level: record.result for record in read_record(run).levels}
+    assert levels[MEADOW].status == "failed" and levels[GLACIER].status == "finished"
+    assert levels[MEADOW].error == LevelFailure("no agent", "")
+    assert "failed" in text_of(page_of(run))
+
+
 def test_the_page_says_why_there_is_no_score(tmp_path: Path) -> None:
     def words(name: str, *levels: MadeLevel) -> str:
         return text_of(page_of(write_run(tmp_path / name, levels, budget_steps=300)))

@@ -1,0 +1,141 @@
+"""The recipe's plan: what it costs, which levels it takes, and what it refuses before it begins."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.command_line import parse
+from agent.errors import UserError
+from arena.environment.levels import select
+from training import recipe
+from training.recipe import Options
+from training.recipe_stages import Stage
+
+ACTS = "PangolinDash-Genesis:MeadowZone.Act1,PangolinDash-Genesis:CanyonZone.Act2"
+SHIPPED = Path("game/movies/PangolinDash-Genesis")
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[Stage]:
+    """Collect the stages instead of running them; the search finds the play of one level."""
+    stages: list[Stage] = []
+
+    def run(stage: Stage) -> int:
+        stages.append(stage)
+        if stage.command[1] == "training.demonstrate":
+            folder = stage.out / "PangolinDash-Genesis"
+            folder.mkdir(parents=True)
+            shutil.copy(SHIPPED / "CanyonZone.Act2.bk2", folder)
+        return 0
+
+    monkeypatch.setattr(recipe, "run", run)
+    return stages
+
+
+def values(stage: Stage, name: str) -> str:
+    return stage.command[stage.command.index(name) + 1]
+
+
+def test_levels_without_a_recording_are_searched(
+    ran: list[Stage], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people, runs = tmp_path / "people", tmp_path / "runs"
+    people.mkdir()
+    shutil.copy(SHIPPED / "MeadowZone.Act1.bk2", people)
+    options = ("--demonstrations", str(people), "--share", "0.002", "--workers", "3")
+    assert recipe.main([ACTS, str(runs), *options]) == 0
+    search, first, *_ = ran
+    assert [level.state for level in select(values(search, "--levels"))] == ["CanyonZone.Act2"]
+    assert values(first, "--levels") == ACTS
+    assert values(first, "--demonstrations") == f"{people},{search.out}"
+    last = [stage for stage in ran if stage.command[1] == "training.collect"][-1]
+    assert "alternating" in values(last, "--policies") and values(last, "--workers") == "3"
+    assert ran[-1].command[1] == "training.pack" and ran[-1].out == runs / "pretrained"
+    printed = capsys.readouterr().out
+    assert "search for demonstrations" in printed and "hours and" in printed
+    assert not (runs / "data-1").exists()
+
+
+def test_a_level_without_any_play_is_named_and_left_out(
+    ran: list[Stage], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert recipe.main([ACTS, str(tmp_path / "runs")]) == 0
+    assert len(select(values(ran[0], "--levels"))) == 2
+    (kept,) = select(values(ran[1], "--levels"))
+    assert kept.state == "CanyonZone.Act2"
+    assert "not in the data: PangolinDash-Genesis:MeadowZone.Act1" in capsys.readouterr().out
+
+
+def test_the_recipe_of_the_shipped_model_is_a_call(ran: list[Stage], tmp_path: Path) -> None:
+    arguments = ("--demonstrations", "game/movies", "--second-levels", ACTS)
+    assert recipe.main(["pangolin-train", str(tmp_path), *arguments]) == 0
+    collects = [stage for stage in ran if stage.command[1] == "training.collect"]
+    names = [values(stage, "--levels") for stage in collects]
+    assert names == [*["pangolin-train"] * 3, ACTS, f"{ACTS},pangolin-train",
+                     *["pangolin-train,pangolin-train"] * 2]  # fmt: skip
+    frames = [int(values(stage, "--frames")) for stage in collects]
+    assert frames == [130_000, 60_000, 80_000, 130_000, 120_000, 340_000, 207_000]
+    steps = [
+        int(values(stage, "--steps"))
+        for stage in ran
+        if stage.command[1] in ("training.train_vision", "training.train_memory")
+    ]
+    assert steps == [8576, 1300, 900, 2400, 1200, 2200, 8000, 1043, 8000, 2500]
+    assert values(ran[-1], "--levels") == "pangolin-validation"
+    assert values(ran[-1], "--budget-steps") == "100000"
+
+
+def test_every_command_of_the_plan_is_understood(ran: list[Stage], tmp_path: Path) -> None:
+    recipe.main(["pangolin-train", str(tmp_path), "--demonstrations", "game/movies"])
+    recipe.main([ACTS, str(tmp_path / "two")])
+    for stage in ran[:-1]:
+        if stage.command[1] != "local_eval":
+            module = importlib.import_module(stage.command[1])
+            parse(module.Options, stage.command[2:])
+
+
+def test_a_game_without_positions_needs_no_expert(tmp_path: Path) -> None:
+    options = Options(levels="airstriker", runs=tmp_path)
+    levels = recipe.all_levels(options)
+    stages = recipe.planned(options, levels, None, [tmp_path])
+    collects = [stage for stage in stages if stage.command[1] == "training.collect"]
+    policies = {name for stage in collects for name in values(stage, "--policies").split(",")}
+    assert policies == {"demonstration", "runner", "held", "agent"}
+
+
+@pytest.mark.parametrize(
+    ("levels", "options", "said"),
+    [
+        ("pangolin-validation", (), "belongs to pangolin-validation, which is for evaluation"),
+        ("sonic-train", (), "no ROM of SonicTheHedgehog-Genesis-v0"),
+        ("airstriker", ("--evaluate", "airstriker"), "which the model is trained on"),
+        ("airstriker", ("--demonstrations", ","), "names no folder"),
+        ("airstriker", ("--share", "2"), "share .*is 2.0: use"),
+    ],
+)
+def test_a_mistake_is_refused_before_anything_is_made(
+    levels: str, options: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    with pytest.raises(UserError, match=said):
+        recipe.main([levels, str(runs), *options])
+    assert not runs.exists()
+
+
+def test_a_full_disk_is_named_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage: Callable[[object], object] = lambda path: shutil._ntuple_diskusage(10, 5, 5)  # noqa: E731
+    monkeypatch.setattr(recipe.shutil, "disk_usage", usage)
+    with pytest.raises(UserError, match=r"needs \d+\.\d GB, but 0\.0 GB are free"):
+        recipe.main(["airstriker", str(tmp_path / "runs")])
+
+
+def test_a_failed_stage_ends_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "run", lambda stage: 2)
+    assert recipe.main(["airstriker", str(tmp_path / "runs")]) == 2
