@@ -23,7 +23,7 @@ BASELINES = {
     "jerk_mutating": "JERK by gardenermike: repeats its best episode with mutations",
     "ppo2": "PPO2 of OpenAI's baselines, which learns while it plays",
     "aborghi": "aborghi's PPO, third in the contest, from random weights",
-    "rainbow": "Rainbow of OpenAI's baselines, with one update per four timesteps",
+    "rainbow": "Rainbow of OpenAI's baselines, one update per four timesteps (scaled down)",
     "ppo_course": "PPO of a course about the contest, with one environment instead of 13",
     "a2c_course": "A2C of the same course: its PPO without clipping",
     "joint_world_model": "PPO on a world model of all training levels, by wassname (scaled down)",

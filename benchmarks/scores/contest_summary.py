@@ -15,7 +15,7 @@ from arena.evaluation.score import (
     bootstrap_ratio,
     mean_score,
 )
-from benchmarks.scores.contest_players import AGENTS, SHIPPED
+from benchmarks.scores.contest_players import AGENTS, OURS, SHIPPED
 from benchmarks.scores.contest_plays import ContestPlays, Play
 
 FINISHED, TIME, DIED = "finished", "out of time", "died"
@@ -124,6 +124,21 @@ def summarize(
         if by_level:
             found.append(AgentPlays(agent, by_level))
     return found
+
+
+def best_baseline(plays: ContestPlays, budget_steps: int) -> str:
+    """Return the baseline with the highest mean at a budget; "" if none has a score.
+
+    Only baselines that played as many levels as any agent are compared.
+    """
+    rows = summarize(plays, budget_steps)
+    most = max((len(row.scores) for row in rows), default=0)
+    found = {
+        row.agent: row.mean
+        for row in rows
+        if row.agent not in OURS and row.mean is not None and len(row.scores) == most
+    }
+    return max(found, key=lambda agent: found[agent], default="")
 
 
 def not_measured(plays: ContestPlays, budget_steps: int) -> list[str]:

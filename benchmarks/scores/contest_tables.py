@@ -8,6 +8,7 @@ from collections.abc import Collection
 import numpy as np
 
 from agent.settings import Settings
+from arena.evaluation.baseline_agents import BASELINES
 from arena.evaluation.score import FULL_PROGRESS_RETURN, Interval, mean_score
 from benchmarks.scores.contest_players import JERK, ORIGINAL_2018, RANDOM, SHIPPED, UNTRAINED
 from benchmarks.scores.contest_plays import ContestPlays, Play
@@ -17,6 +18,7 @@ from benchmarks.scores.contest_summary import (
     FINISHED,
     TIME,
     AgentPlays,
+    best_baseline,
     budget_of_ends,
     budgets,
     count_of,
@@ -62,14 +64,20 @@ def markdown(plays: ContestPlays) -> str:
 
 
 def comparison(plays: ContestPlays) -> str:
-    """Return the README's table: the main agents at the budget with the most levels."""
+    """Return the README's table: the main agents at the budget with the most levels.
+
+    Among them is the best baseline; see `best_baseline`.
+    """
     budget_steps = budget_of_ends(plays)
     if budget_steps is None:
         return "Nothing is measured yet."
+    shown = {RANDOM, JERK, ORIGINAL_2018, SHIPPED, best_baseline(plays, budget_steps)}
     rows = []
-    for row in summarize(plays, budget_steps, (RANDOM, JERK, ORIGINAL_2018, SHIPPED)):
+    for row in summarize(plays, budget_steps):
+        if row.agent not in shown:
+            continue
         finished = f"{row.levels_finished} of {len(row.plays)}"
-        rows.append([row.agent, _number(row.mean), _range(row.interval, ",.0f"), finished])
+        rows.append([_name(row.agent), _number(row.mean), _range(row.interval, ",.0f"), finished])
     return markdown_table(["agent", "mean score", "95% interval", "levels finished"], rows)
 
 
@@ -157,9 +165,14 @@ def _level_row(level: str, by_seed: dict[int, Play], jerk: dict[str, list[float]
     ]
 
 
+def _name(agent: str) -> str:
+    """Return an agent's name, with a note if it is scaled down from its source."""
+    return f"{agent} (scaled down)" if "scaled down" in BASELINES.get(agent, "") else agent
+
+
 def _row(row: AgentPlays, total: int) -> list[str]:
     return [
-        row.agent,
+        _name(row.agent),
         _number(row.mean),
         _range(row.interval, ",.0f"),
         f"{row.levels_finished} of {len(row.plays)}",

@@ -18,7 +18,7 @@ from benchmarks.scores.contest_summary import (
     summarize,
     too_few_seeds,
 )
-from benchmarks.scores.contest_tables import by_level, markdown, table
+from benchmarks.scores.contest_tables import by_level, comparison, markdown, table
 from tests.helpers.contest_plays import JERK, LEVELS, add, opened
 
 
@@ -136,3 +136,16 @@ def test_an_agent_close_to_ours_needs_three_seeds() -> None:
     add(results, "rainbow", [[[1600.0], [1600.0], [1600.0]]])
     add(results, "aborghi", [[[1600.0], [1600.0]]])
     assert too_few_seeds(results, 1000) == ["ppo2", "aborghi"]
+
+
+def test_the_readmes_table_has_the_best_baseline() -> None:
+    results = opened()
+    add(results, JERK, [[[500.0]], [[500.0]]])
+    add(results, "ppo2", [[[600.0]], [[600.0]]])
+    add(results, "rainbow", [[[800.0]], [[600.0]]])
+    add(results, "aborghi", [[[9000.0]]])  # on one level only
+    add(results, SHIPPED, [[[900.0]], [[900.0]]])
+    rows = [words(line) for line in comparison(results).splitlines()[2:]]
+    assert [row[:2] for row in rows] == [
+        *([JERK, "500"], ["rainbow (scaled down)", "700"], [SHIPPED, "900"])
+    ]
