@@ -24,6 +24,7 @@ BASELINES = {
     "rainbow": "Rainbow of OpenAI's baselines, with one update per four timesteps",
     "ppo_course": "PPO of a course about the contest, with one environment instead of 13",
     "a2c_course": "A2C of the same course: its PPO without clipping",
+    "hybrid": "gardenermike's hybrid: mutating JERK, pretrained PPO2, and a memory of frames",
 }
 LEARNING = (
     "ppo2",
@@ -31,6 +32,7 @@ LEARNING = (
     "rainbow",
     "ppo_course",
     "a2c_course",
+    "hybrid",
 )  # they need the extra `baselines`
 
 
