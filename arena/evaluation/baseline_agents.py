@@ -25,6 +25,7 @@ BASELINES = {
     "ppo_course": "PPO of a course about the contest, with one environment instead of 13",
     "a2c_course": "A2C of the same course: its PPO without clipping",
     "hybrid": "gardenermike's hybrid: mutating JERK, pretrained PPO2, and a memory of frames",
+    "es": "evolution strategies on the last layer of pretrained PPO2, by gardenermike",
 }
 LEARNING = (
     "ppo2",
@@ -33,6 +34,7 @@ LEARNING = (
     "ppo_course",
     "a2c_course",
     "hybrid",
+    "es",
 )  # they need the extra `baselines`
 
 

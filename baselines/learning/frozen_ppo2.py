@@ -41,7 +41,7 @@ class FrozenPpo2:
         torch.set_num_threads(1)  # more threads are slower for this small network
         frames = gym.spaces.Box(0, 255, (STACKED_FRAMES, FRAME_SIZE, FRAME_SIZE), np.uint8)
         self.policy = ActorCriticCnnPolicy(frames, gym.spaces.Discrete(N_ACTIONS), lambda _: 0.0)
-        load_weights(self.policy, _path(weights))
+        load_weights(self.policy, weights_path(weights))
         self.policy.set_training_mode(False)
 
     @torch.inference_mode()
@@ -83,7 +83,12 @@ def logits(parameters: NDArray[np.float64], features: NDArray[np.float32]) -> ND
     return np.asarray(weight @ features + parameters[-N_ACTIONS:])
 
 
-def _path(weights: Path) -> Path:
+def weights_path(weights: Path) -> Path:
+    """Return the path of weights that are given as a path or as `pretrained`.
+
+    Raises:
+        UserError: `pretrained` is given, and no weights come with the project.
+    """
     if weights != PRETRAINED:
         return weights
     if not PRETRAINED_PPO2.exists():
