@@ -38,6 +38,9 @@ PROGRAMS = {
     "RomsOptions": "python -m arena roms",
     "LevelsOptions": "python -m arena levels",
     "RainbowOptions": "python -m baselines.rainbow",
+    "HybridOptions": "python -m baselines.hybrid",
+    "EsOptions": "python -m baselines.es",
+    "EvolveOptions": "python -m baselines.evolve",
 }
 INTRODUCTION = """\
 # Settings

@@ -21,6 +21,7 @@ from stable_baselines3.common.logger import Logger, configure
 
 from agent.errors import UserError
 from agent.files import write_atomically
+from arena.environment.contest_env import MAX_STEPS
 from arena.environment.gymnasium_env import LevelsEnv
 from arena.environment.levels import Level
 from arena.workers.pool import Pool
@@ -57,16 +58,23 @@ class EpisodeRequest:
 class EpisodePlayer:
     """Plays episodes; each worker has one, with one emulator."""
 
-    def __init__(self, weights: Path, levels: Sequence[Level], action_noise: float) -> None:
+    def __init__(
+        self,
+        weights: Path,
+        levels: Sequence[Level],
+        action_noise: float,
+        max_steps: int = MAX_STEPS,
+    ) -> None:
         """Load the network and the first level.
 
         Args:
             weights: weights of PPO2.
             levels: levels of one game.
             action_noise: see `play_episode`.
+            max_steps: time limit of an episode in steps.
         """
         self._ppo2 = FrozenPpo2(weights)
-        self._env = wrap_level(LevelsEnv(levels))
+        self._env = wrap_level(LevelsEnv(levels, max_steps=max_steps))
         self._action_noise = action_noise
 
     def __call__(self, request: EpisodeRequest) -> tuple[float, int]:

@@ -17,7 +17,11 @@ CONNECTIVITY, EXPANSION = 16, 100
 
 
 class FrameMemory:
-    """Frames by their features, with an action and a value each."""
+    """Different frames by their features, each with the best action that was taken there.
+
+    Frames of the same features are stored once: copies would be neighbours of each other alone,
+    and a search that meets them would find nothing else.
+    """
 
     def __init__(self, n_features: int) -> None:
         """Make an empty memory.
@@ -35,50 +39,55 @@ class FrameMemory:
             expansion_search=EXPANSION,
             enable_key_lookups=False,
         )
-        self._actions = bytearray()
-        self._values = np.empty(0, np.float32)
-        self._size = 0
+        self._numbers: dict[int, int] = {}  # hash of the features -> number of the frame
+        self._actions: list[bytes] = []
+        self._values: list[float] = []
 
     def __len__(self) -> int:
-        """Return the number of frames."""
-        return self._size
+        """Return the number of different frames."""
+        return len(self._values)
 
     def add(
         self,
         features: NDArray[np.float32],
         actions: NDArray[np.uint8],
-        values: NDArray[np.float32],
+        values: NDArray[np.float64],
     ) -> None:
-        """Add frames.
+        """Add frames; of equal frames, the action of the highest value is kept.
 
         Args:
             features: (N, n_features) float32.
             actions: (N, 12) uint8, the buttons that were pressed.
             values: (N,), how good the actions were.
         """
-        assert len(features) == len(actions) == len(values), (features, actions, values)
+        assert len(features) == len(actions) == len(values), (len(features), len(actions))
         assert actions.shape[1:] == (N_BUTTONS,), actions.shape
-        size = self._size + len(values)
-        if size > len(self._values):  # grow by doubling: an addition copies nothing as a rule
-            self._values = np.resize(self._values, max(size, 2 * len(self._values)))
-        self._index.add(np.arange(self._size, size), features, threads=1)
-        self._actions += actions.tobytes()
-        self._values[self._size : size] = values
-        self._size = size
+        rounded, first, new = features.astype(np.float16), len(self), []
+        for row, action, value in zip(rounded, actions, values.tolist(), strict=True):
+            number = self._numbers.setdefault(hash(row.tobytes()), len(self))
+            if number == len(self):
+                new.append(row)
+                self._actions.append(action.tobytes())
+                self._values.append(value)
+            elif value > self._values[number]:
+                self._actions[number], self._values[number] = action.tobytes(), value
+        if new:
+            self._index.add(np.arange(first, len(self)), np.array(new), threads=1)
 
-    def nearest(self, features: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-        """Return the numbers of the frames that are nearest, in the order of their additions.
+    def nearest(self, features: NDArray[np.float32], count: int) -> list[int]:
+        """Return the numbers of the nearest frames, in the order of their additions.
 
         Args:
             features: (n_features,).
             count: number of frames, 1 or more; a smaller memory returns all.
 
         Returns:
-            (min(count, size),) int64. The search is approximate: some frames may be others that
-            are nearly as near.
+            The numbers. The search is approximate: some of the frames may be others that are
+            nearly as near.
         """
-        found = self._index.search(features, min(count, self._size), threads=1)
-        return np.sort(found.keys.astype(np.int64))
+        query = features.astype(np.float16)
+        found = self._index.search(query, min(count, len(self)), threads=1)
+        return sorted(int(key) for key in found.keys)
 
     def best_action(self, features: NDArray[np.float32], count: int) -> Buttons:
         """Return the action with the highest value among those of the nearest frames.
@@ -88,9 +97,7 @@ class FrameMemory:
             count: number of nearest frames.
 
         Returns:
-            The buttons, uint8 (12,). Of equal values, the earliest is taken.
+            The buttons, uint8 (12,). Of equal values, that of the earliest frame is taken.
         """
-        frames = self.nearest(features, count)
-        best = int(frames[np.argmax(self._values[frames])])
-        start = best * N_BUTTONS
-        return np.frombuffer(bytes(self._actions[start : start + N_BUTTONS]), np.uint8)
+        best = max(self.nearest(features, count), key=self._values.__getitem__)
+        return np.frombuffer(self._actions[best], np.uint8)

@@ -97,7 +97,7 @@ class Hybrid(JerkMutating):
         kept = (returns > 0) & (actions[:, RIGHT] == 1)
         if kept.any():
             features = np.array(self._features)[kept]
-            self.memory.add(features, actions[kept], returns[kept].astype(np.float32))
+            self.memory.add(features, actions[kept], returns[kept])
             self.remembered += 1
 
     def _run(self, direction: int) -> Iterator[Buttons]:

@@ -18,8 +18,10 @@ from arena.evaluation.baseline_agents import BASELINES, LEARNING, BaselineAgent
 from arena.server.monitor import Monitor
 from baselines.jerk import Jerk
 from baselines.jerk_mutating import JerkMutating
+from baselines.learning import frozen_ppo2
 from baselines.simple_agents import hold_right, play_policy, random_buttons
 from benchmarks.scores.baseline_plays import BudgetSpentError, CountedEnv
+from tests.helpers.ppo2_weights import write_random_weights
 from tests.helpers.served_game import CountingEnv, Running
 
 BUDGET_STEPS = 300
@@ -64,10 +66,37 @@ def test_a_learning_agent_updates_and_plays_the_whole_budget(
     sizes = ["--rollout-steps", "32", "--minibatches", "2", "--epochs", "1"]
     if name == "rainbow":
         sizes = ["--learning-starts", "50", "--batch", "4", "--target-steps", "60"]
+    if name in ("hybrid", "es"):
+        sizes = ["--weights", str(write_random_weights(tmp_path / "w.safetensors"))]
+        sizes += [] if name == "hybrid" else ["--pairs", "2", "--sigma", "1"]
     run(monkeypatch, name, "--socket-dir", str(tmp_path / "sock"), *sizes, "--budget-steps", "120")
     assert served.result().timesteps == 120
     assert len({bytes(action) for action in served.env.actions}) > 2
-    assert "does not learn" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "does not learn" not in said
+    assert name != "es" or said.count("event=generation") == 6  # 24 episodes of 4 steps
+
+
+@pytest.mark.parametrize("name", ["hybrid", "es"])
+def test_an_agent_that_needs_pretrained_weights_says_so(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frozen_ppo2, "PRETRAINED_PPO2", tmp_path / "none.safetensors")
+    Running(tmp_path / "sock", timesteps=40)
+    with pytest.raises(UserError, match="needs pretrained PPO2 weights"):
+        run(monkeypatch, name, "--socket-dir", str(tmp_path / "sock"))
+
+
+def test_a_budget_shorter_than_a_generation_is_said_and_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = Running(tmp_path / "sock", timesteps=15)
+    weights = write_random_weights(tmp_path / "w.safetensors")
+    to_play = ["--weights", str(weights), "--budget-steps", "15"]
+    run(monkeypatch, "es", "--socket-dir", str(tmp_path / "sock"), *to_play)
+    assert served.result().timesteps == 15
+    said = capsys.readouterr().err
+    assert "8 episodes takes up to 36,008 timesteps" in said and "event=generation" not in said
 
 
 @pytest.mark.parametrize(("name", "first"), [("ppo2", "4,096"), ("rainbow", "20,000")])
