@@ -7,6 +7,7 @@ course's own log its policy lost all its entropy within ten updates.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from agent import command_line
 from baselines.learning.ppo_options import default, play
@@ -19,13 +20,15 @@ NO_CLIPPING = 1e6
 class A2cCourseOptions(PpoCourseOptions):
     """Play the course's A2C, scaled down from 13 environments to one."""
 
+    agent: ClassVar[str] = "a2c_course"
+
     clip: float = default("clip", NO_CLIPPING)
     normalise_advantages: bool = default("normalise_advantages", False)
 
 
 def main() -> None:
     """Play until the server ends the run."""
-    play(A2cCourseOptions, "python -m baselines.a2c_course")
+    play(A2cCourseOptions)
 
 
 if __name__ == "__main__":

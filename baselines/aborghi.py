@@ -7,6 +7,7 @@ weights of joint training (`python -m baselines.pretrain aborghi`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from agent import command_line
 from baselines.learning.ppo_options import PpoOptions, default, play
@@ -15,6 +16,8 @@ from baselines.learning.ppo_options import PpoOptions, default, play
 @dataclass(frozen=True)
 class AborghiOptions(PpoOptions):
     """Play aborghi's PPO, which learns while it plays."""
+
+    agent: ClassVar[str] = "aborghi"
 
     frame_size: int = default("frame_size", 96)
     minibatches: int = default("minibatches", 4)
@@ -26,7 +29,7 @@ class AborghiOptions(PpoOptions):
 
 def main() -> None:
     """Play until the server ends the run."""
-    play(AborghiOptions, "python -m baselines.aborghi")
+    play(AborghiOptions)
 
 
 if __name__ == "__main__":

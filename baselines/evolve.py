@@ -1,6 +1,6 @@
 """Evolves the last layer of PPO2 on many levels at once: `python -m baselines.evolve --out DIR`.
 
-DIR/weights.safetensors     weights of PPO2 with the evolved layer, for `--weights` of es and ppo2
+DIR/es.safetensors          weights of PPO2 with the evolved layer, for `--weights` of es and ppo2
 DIR/checkpoint.safetensors  state of the search; the same command resumes from it
 DIR/run.json                options, command, commit, versions; DIR/tensorboard, the curves
 """
@@ -19,6 +19,7 @@ from arena.environment.levels import select
 from arena.evaluation.run_folder import current_command, open_run
 from arena.workers.ray_cluster import check_address
 from baselines.learning.es_options import EvolveOptions
+from baselines.learning.pretrained_options import ppo2_weights
 
 # Options that may change when a run is resumed.
 FREE = ("out", "generations", "workers", "executor", "ray_address")
@@ -40,11 +41,11 @@ def main() -> None:
         check_available(level)
     # They load torch, which --help does not need.
     from baselines.learning.es_training import train
-    from baselines.learning.frozen_ppo2 import FrozenPpo2, weights_path
+    from baselines.learning.frozen_ppo2 import FrozenPpo2
 
     FrozenPpo2(options.weights)  # before anything is written
     settings = {n: v for n, v in dataclasses.asdict(options).items() if n not in FREE}
-    identity = {**settings, "weights": sha256(weights_path(options.weights)), "levels": names}
+    identity = {**settings, "weights": sha256(ppo2_weights(options.weights)), "levels": names}
     run = open_run(
         options.out,
         identity,

@@ -7,6 +7,7 @@ of that report.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from agent import command_line
 from baselines.learning.ppo_options import PpoOptions, play
@@ -16,10 +17,12 @@ from baselines.learning.ppo_options import PpoOptions, play
 class Ppo2Options(PpoOptions):
     """Play PPO2 of OpenAI's baselines, which learns while it plays."""
 
+    agent: ClassVar[str] = "ppo2"
+
 
 def main() -> None:
     """Play until the server ends the run."""
-    play(Ppo2Options, "python -m baselines.ppo2")
+    play(Ppo2Options)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ environment, so an update has 2,048 timesteps here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from agent import command_line
 from baselines.learning.ppo_options import PpoOptions, default, play
@@ -15,6 +16,8 @@ from baselines.learning.ppo_options import PpoOptions, default, play
 @dataclass(frozen=True)
 class PpoCourseOptions(PpoOptions):
     """Play the course's PPO, scaled down from 13 environments to one."""
+
+    agent: ClassVar[str] = "ppo_course"
 
     frame_size: int = default("frame_size", 96)
     rollout_steps: int = default("rollout_steps", 2048)
@@ -25,7 +28,7 @@ class PpoCourseOptions(PpoOptions):
 
 def main() -> None:
     """Play until the server ends the run."""
-    play(PpoCourseOptions, "python -m baselines.ppo_course")
+    play(PpoCourseOptions)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Pretrains an agent on the training levels: `python -m baselines.pretrain AGENT --out DIR`.
 
-DIR/weights.safetensors     the weights, for the agent's `--weights`
+DIR/AGENT.safetensors       the weights, for the agent's `--weights`
+DIR/AGENT.md                their card: levels, timesteps, hours, hyperparameters
 DIR/checkpoint.safetensors  weights and optimiser; the same command resumes from them
 DIR/run.json                options, command, commit, versions; DIR/tensorboard, the curves
 """
@@ -15,28 +16,66 @@ from typing import ClassVar
 from agent import command_line
 from agent.command_line import option
 from agent.command_line.ranges import COUNT, SEED
-from agent.errors import INTERRUPTED_EXIT_CODE
+from agent.errors import INTERRUPTED_EXIT_CODE, UserError
+from arena.environment.availability import check_available
 from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import select
-from arena.evaluation.run_folder import current_command, open_run
+from arena.evaluation.run_folder import current_command, open_run, read_run
 from baselines.aborghi import AborghiOptions
-from baselines.learning.ppo_options import PpoOptions
+from baselines.learning.pretraining import Recipe, Train, write_card
+from baselines.learning.rainbow_options import RainbowOptions
 from baselines.ppo2 import Ppo2Options
 
-# The values of joint training; all others are those of play in the contest. Each of aborghi's
-# workers played 2,048 steps of one level; here an update has four times as many, of all levels.
-AGENTS: dict[str, PpoOptions] = {
-    "ppo2": Ppo2Options(),
-    "aborghi": AborghiOptions(rollout_steps=8192, minibatches=16, learning_rate=2e-4),
-}
+
+def _load_joint_ppo() -> Train:
+    from baselines.learning.joint_training import train
+
+    return train
+
+
+def _load_rainbow() -> Train:
+    from baselines.learning.rainbow_training import train
+
+    return train
+
+
+# Where the options of pretraining differ from those of play, they are those of the source. Each of
+# aborghi's workers played 2,048 steps of one level; here an update has four times as many, of all
+# levels.
+RECIPES = (
+    Recipe(
+        options=Ppo2Options(),
+        steps=4_000_000,
+        envs=2,
+        scaled_down="OpenAI trained joint PPO for 50 million timesteps or more",
+        load=_load_joint_ppo,
+    ),
+    Recipe(
+        options=AborghiOptions(rollout_steps=8192, minibatches=16, learning_rate=2e-4),
+        steps=4_000_000,
+        envs=2,
+        scaled_down="aborghi trained a worker per level, and shifted the brightness at random",
+        load=_load_joint_ppo,
+    ),
+    Recipe(
+        options=RainbowOptions(priority_exponent=0.2),
+        steps=600_000,
+        envs=1,
+        scaled_down=(
+            "gardenermike trained for 5 million timesteps, and shipped 100,000 frames of the replay"
+            " (here 10,000)"
+        ),
+        load=_load_rainbow,
+    ),
+)
+AGENTS = {recipe.options.agent: recipe for recipe in RECIPES}
 
 
 @dataclass(frozen=True)
 class PretrainOptions:
-    """Pretrain an agent on all levels of a set at once.
+    """Pretrain an agent on all levels of a set at once; each episode draws a level at random.
 
-    Each episode draws a level at random. OpenAI trained joint PPO for 50 million timesteps or
-    more; the default is what two cores can do in some hours.
+    The default timesteps are what two cores can do in some hours. The contestants used far more.
     """
 
     extra: ClassVar[str] = "baselines"
@@ -44,8 +83,10 @@ class PretrainOptions:
     agent: str = option("agent to train", positional=True, choices=tuple(AGENTS))
     out: Path = option("folder of the run; an interrupted run in it is resumed")
     levels: str = option(LEVELS_HELP, "pangolin-train")
-    steps: int = option("total timesteps", 4_000_000, within=COUNT)
-    envs: int = option("number of emulators, each in its own process", 2, within=(1, 256))
+    steps: int | None = option("total timesteps [those of the agent]", None, within=COUNT)
+    envs: int | None = option(
+        "number of emulators, each in its own process [that of the agent]", None, within=(1, 256)
+    )
     seed: int = option("random seed, 1 or more", 1, env="SEED", within=SEED)
 
 
@@ -56,14 +97,19 @@ def main() -> None:
         UserError: an option is wrong, the folder belongs to another run, or training diverged.
     """
     options = command_line.parse(PretrainOptions, prog="python -m baselines.pretrain")
-    from baselines.learning.joint_training import train  # loads torch, which --help does not need
-
-    agent, levels = AGENTS[options.agent], select(options.levels)
+    recipe, levels = AGENTS[options.agent], select(options.levels)
+    train = recipe.load()  # loads torch, which --help does not need
+    steps, envs = options.steps or recipe.steps, options.envs or recipe.envs
+    names = [level.name for level in levels]
+    if len({level.game for level in levels}) > 1:
+        raise UserError(f"the levels of {options.levels} are of several games: give those of one")
+    for level in levels:
+        check_available(level)
     identity = {
         "agent": options.agent,
-        "levels": [level.name for level in levels],
-        "envs": options.envs,
-        "settings": agent.hyperparameters(),
+        "levels": names,
+        "envs": envs,
+        "settings": recipe.options.hyperparameters(),
     }
     run = open_run(
         options.out,
@@ -73,13 +119,14 @@ def main() -> None:
         argv=current_command(),
     )
     try:
-        weights = train(agent, levels, options.out, options.steps, options.envs, options.seed)
+        trained = train(recipe.options, levels, options.out, steps, envs, options.seed)
+        card = write_card(trained, recipe, options.levels, names, read_run(run.path))
     except KeyboardInterrupt:
         print(f"interrupted: the same command resumes from {run.path}", file=sys.stderr)
         sys.exit(INTERRUPTED_EXIT_CODE)
     finally:
         run.close()
-    print(weights)
+    print(trained.weights, card, sep="\n")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ Source: Nichol et al. 2018, "Gotta Learn Fast", section 4.
 
 from __future__ import annotations
 
-import sys
-
 from agent import command_line
 from baselines.learning.rainbow_options import RainbowOptions
 from baselines.playing import play_level
@@ -17,12 +15,6 @@ def main() -> None:
     options = command_line.parse(RainbowOptions, prog="python -m baselines.rainbow")
     from baselines.learning.rainbow import play_rainbow  # loads torch, which --help does not need
 
-    if options.budget_steps <= options.learning_starts:
-        print(
-            f"note: the first update comes after {options.learning_starts:,} timesteps: with"
-            f" {options.budget_steps:,} the network plays, but does not learn",
-            file=sys.stderr,
-        )
     play_level(options, lambda env: play_rainbow(options, env))
 
 

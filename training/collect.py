@@ -22,6 +22,7 @@ from agent.world_model.packed_model import load
 from arena.environment.availability import check_available
 from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
+from arena.progress_bar import ProgressBar
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
 from training.data.dataset import create_dataset, list_episodes, remove_partial_episodes
 from training.data.held_out import HELD_OUT_HELP, check_levels
@@ -40,7 +41,6 @@ from training.experts.demonstrations import (
 from training.experts.episode_order import EpisodeOrder
 from training.experts.policies import NEED_AGENT, NEED_DEMONSTRATION, POLICIES, POLICIES_HELP
 from training.runs.executors import FREE, Executor, open_executor
-from training.runs.progress import ProgressBar
 from training.runs.resume import stopping_softly
 from training.runs.run_folder import Metrics, stage_run, write_result
 from training.runs.stages import COLLECT

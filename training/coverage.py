@@ -26,6 +26,7 @@ from agent.errors import UserError
 from agent.files import write_atomically
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select, select_one
+from arena.progress_bar import ProgressBar
 from training.data.dataset import DataError, StoredEpisode, list_episodes
 from training.experts.demonstrations import (
     DEMONSTRATIONS_HELP,
@@ -34,7 +35,6 @@ from training.experts.demonstrations import (
     read_folders,
 )
 from training.experts.policies import START_ON_PATH
-from training.runs.progress import ProgressBar
 
 TENTHS = 10
 LEVEL_REWARD = 9000.0  # sum of the rewards of a whole level, by the contest's scenario

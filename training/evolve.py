@@ -18,10 +18,10 @@ from agent.world_model.packed_model import EVOLUTION, EVOLUTION_ARRAYS
 from arena.environment.availability import check_available
 from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
+from arena.progress_bar import ProgressBar
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS, check_address
 from training.data.held_out import HELD_OUT_HELP, check_levels
 from training.runs.executors import FREE, open_executor
-from training.runs.progress import ProgressBar
 from training.runs.resume import StopRequest, TrainingError, stopping_softly
 from training.runs.run_folder import Metrics, stage_run, write_result
 from training.runs.stages import EVOLVE

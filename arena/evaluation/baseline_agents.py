@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.command_line.extras import check_extra
+from agent.files import sha256
 from arena.evaluation.agent_process import AgentError, AgentProcess, WorkingDirectory
 from arena.evaluation.agents import OURS, AgentOptions, python_path
 from arena.evaluation.run_folder import PROJECT_DIR
+from arena.evaluation.shipped_weights import shipped_weights
 
 # Name of the module in `baselines` -> what the agent does. Such a program plays through gym_remote;
 # its settings are the environment variables of `AgentOptions`.
@@ -26,7 +28,19 @@ BASELINES = {
     "a2c_course": "A2C of the same course: its PPO without clipping",
     "hybrid": "gardenermike's hybrid: mutating JERK, pretrained PPO2, and a memory of frames",
     "es": "evolution strategies on the last layer of pretrained PPO2, by gardenermike",
+    "ppo2_pretrained": "joint PPO: ppo2 from weights of all training levels (scaled down)",
+    "aborghi_pretrained": "aborghi from weights of all training levels (scaled down)",
+    "rainbow_pretrained": "rainbow from weights and frames of all training levels (scaled down)",
 }
+# Module and arguments of the agents that are a module with other arguments.
+ARGUMENTS = {
+    "ppo2_pretrained": ("ppo2", "--weights", "pretrained"),
+    "aborghi_pretrained": ("aborghi", "--weights", "pretrained"),
+    # The exponent is gardenermike's.
+    "rainbow_pretrained": ("rainbow", "--weights", "pretrained", "--priority-exponent", "0.2"),
+}
+# They need the weights of PPO2 that come with the project.
+NEED_PPO2 = ("hybrid", "es")
 LEARNING = (
     "ppo2",
     "aborghi",
@@ -49,11 +63,28 @@ class BaselineAgent:
         if self.name not in BASELINES:
             known = ", ".join((OURS, *BASELINES))
             raise AgentError(f"there is no agent {self.name!r}: use one of {known}")
-        if self.name in LEARNING:
+        if self._argv[0] in LEARNING:
             check_extra("baselines")
+        if self._weights is not None:
+            shipped_weights(self._weights)
+
+    @property
+    def _argv(self) -> tuple[str, ...]:
+        return ARGUMENTS.get(self.name, (self.name,))
+
+    @property
+    def _weights(self) -> str | None:
+        """Name of the shipped weights that the agent begins with."""
+        module, *arguments = self._argv
+        if module in NEED_PPO2:
+            return "ppo2"
+        return module if "pretrained" in arguments else None
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "baseline", "baseline": self.name, **self.options.describe()}
+        described = {"kind": "baseline", "baseline": self.name, **self.options.describe()}
+        if self._weights is not None:
+            described["weights"] = sha256(shipped_weights(self._weights))
+        return described
 
     def start(self, directory: WorkingDirectory) -> AgentProcess:
         environment = {
@@ -64,5 +95,6 @@ class BaselineAgent:
             "OUTPUT_DIR": str(directory.output_dir),
             "PYTHONPATH": python_path(PROJECT_DIR),
         }
-        command = [sys.executable, "-m", f"baselines.{self.name}"]
+        module, *arguments = self._argv
+        command = [sys.executable, "-m", f"baselines.{module}", *arguments]
         return AgentProcess(command, directory, environment)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.compatibility.gym_remote.client import RemoteEnv
-from arena.environment.contest_env import MAX_STEPS
+from arena.environment.contest_rules import MAX_STEPS
 from baselines.learning.contest_wrappers import REWARD_SCALE, wrap
 from baselines.learning.es_options import EsOptions
 from baselines.learning.evolution_strategies import EvolutionStrategies

@@ -7,7 +7,6 @@ generation's number: a resumed run equals an uninterrupted one, with any number 
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +20,21 @@ from stable_baselines3.common.logger import Logger, configure
 
 from agent.errors import UserError
 from agent.files import write_atomically
-from arena.environment.contest_env import MAX_STEPS
+from arena.environment.contest_rules import MAX_STEPS
 from arena.environment.gymnasium_env import LevelsEnv
 from arena.environment.levels import Level
+from arena.progress_bar import ProgressBar
 from arena.workers.pool import Pool
 from arena.workers.ray_cluster import Cluster
 from baselines.learning.es import play_episode, wrap_level
 from baselines.learning.es_options import EvolveOptions
 from baselines.learning.evolution_strategies import EvolutionStrategies
-from baselines.learning.frozen_ppo2 import FrozenPpo2, weights_path
-from baselines.learning.joint_training import CHECKPOINT, TENSORBOARD, WEIGHTS
+from baselines.learning.frozen_ppo2 import FrozenPpo2
+from baselines.learning.pretrained_options import ppo2_weights
+from baselines.learning.pretraining import CHECKPOINT, TENSORBOARD
 from baselines.learning.weights import save_weights
+
+WEIGHTS = "es.safetensors"
 
 
 @dataclass(frozen=True)
@@ -106,20 +109,21 @@ def train(options: EvolveOptions, levels: Sequence[Level]) -> Path:
     Raises:
         UserError: the weights or the checkpoint can't be used, or the workers failed.
     """
-    weights = weights_path(options.weights).absolute()  # nodes have other working directories
+    weights = ppo2_weights(options.weights).absolute()  # nodes have other working directories
     ppo2 = FrozenPpo2(weights)
     search = EvolutionStrategies(ppo2.last_layer, options, options.pairs, options.seed)
     steps = _restore(search, options.out / CHECKPOINT)
     if search.generation < options.generations:
         make = functools.partial(EpisodePlayer, weights, tuple(levels), options.action_noise)
         logger = configure(str(options.out / TENSORBOARD), ["tensorboard"])
-        with _open_workers(options, make) as workers:
+        bar = ProgressBar("generations", options.generations, search.generation)
+        with bar, _open_workers(options, make) as workers:
             while search.generation < options.generations:
                 returns, played = _play_generation(search, workers, options, levels)
                 search.tell(returns)
                 steps += played
                 _store(search, steps, options.out / CHECKPOINT)
-                _report(logger, search.generation, options.generations, returns, steps)
+                _report(logger, bar, search.generation, returns, steps)
         logger.close()
     ppo2.last_layer = search.mean
     save_weights(ppo2.policy, options.out / WEIGHTS)
@@ -154,17 +158,13 @@ def _play_generation(
 
 
 def _report(
-    logger: Logger, generation: int, generations: int, returns: NDArray[np.float64], steps: int
+    logger: Logger, bar: ProgressBar, generation: int, returns: NDArray[np.float64], steps: int
 ) -> None:
     logger.record("return/mean", returns.mean())
     logger.record("return/best", returns.max())
     logger.record("time/timesteps", steps)
     logger.dump(generation)
-    print(
-        f"generation {generation:,} of {generations:,}: mean return {returns.mean():.1f},"
-        f" best {returns.max():.1f}, {steps:,} timesteps",
-        file=sys.stderr,
-    )
+    bar.update(generation, f"mean {returns.mean():.0f} best {returns.max():.0f}")
 
 
 def _store(search: EvolutionStrategies, steps: int, path: Path) -> None:

@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.policies import ActorCriticCnnPolicy
 
-from agent.errors import UserError
 from baselines.learning.contest_wrappers import SONIC_ACTIONS, STACKED_FRAMES
-from baselines.learning.pretrained_options import PRETRAINED, PRETRAINED_PPO2
+from baselines.learning.pretrained_options import ppo2_weights
 from baselines.learning.weights import load_weights
 
 FRAME_SIZE = 84  # pixels
@@ -41,7 +40,7 @@ class FrozenPpo2:
         torch.set_num_threads(1)  # more threads are slower for this small network
         frames = gym.spaces.Box(0, 255, (STACKED_FRAMES, FRAME_SIZE, FRAME_SIZE), np.uint8)
         self.policy = ActorCriticCnnPolicy(frames, gym.spaces.Discrete(N_ACTIONS), lambda _: 0.0)
-        load_weights(self.policy, weights_path(weights))
+        load_weights(self.policy, ppo2_weights(weights))
         self.policy.set_training_mode(False)
 
     @torch.inference_mode()
@@ -81,20 +80,3 @@ def logits(parameters: NDArray[np.float64], features: NDArray[np.float32]) -> ND
     """
     weight = parameters[:-N_ACTIONS].reshape(N_ACTIONS, N_FEATURES)
     return np.asarray(weight @ features + parameters[-N_ACTIONS:])
-
-
-def weights_path(weights: Path) -> Path:
-    """Return the path of weights that are given as a path or as `pretrained`.
-
-    Raises:
-        UserError: `pretrained` is given, and no weights come with the project.
-    """
-    if weights != PRETRAINED:
-        return weights
-    if not PRETRAINED_PPO2.exists():
-        raise UserError(
-            "this agent needs pretrained PPO2 weights, and none come with this installation"
-            f" ({PRETRAINED_PPO2}): train them with `python -m baselines.pretrain ppo2`, and give"
-            " them with --weights"
-        )
-    return PRETRAINED_PPO2

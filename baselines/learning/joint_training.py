@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +15,32 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor
 
-from agent.errors import UserError
 from arena.environment.gymnasium_env import LevelsEnv
 from arena.environment.levels import Level
+from arena.progress_bar import ProgressBar
 from baselines.learning.contest_wrappers import wrap
-from baselines.learning.ppo import make_learner
+from baselines.learning.ppo import learn, make_learner
 from baselines.learning.ppo_options import PpoOptions
-from baselines.learning.weights import load_training, save_training, save_weights
-
-WEIGHTS, CHECKPOINT, TENSORBOARD = "weights.safetensors", "checkpoint.safetensors", "tensorboard"
+from baselines.learning.pretraining import (
+    CHECKPOINT,
+    TENSORBOARD,
+    Clock,
+    Trained,
+    diverged,
+    weights_path,
+)
+from baselines.learning.weights import (
+    DivergedError,
+    all_finite,
+    load_training,
+    save_training,
+    save_weights,
+)
 
 
 def train(
     agent: PpoOptions, levels: Sequence[Level], folder: Path, steps: int, envs: int, seed: int
-) -> Path:
+) -> Trained:
     """Train until the timesteps are used, resuming from the folder's checkpoint.
 
     A resumed training has the weights and the optimiser of the checkpoint, but begins new episodes.
@@ -41,41 +53,47 @@ def train(
         envs: number of emulators.
         seed: random seed.
 
-    Returns:
-        The path of the weights.
-
     Raises:
-        UserError: the training diverged, or the checkpoint belongs to another network.
+        UserError: the training diverged, a level can't be played, or the checkpoint belongs to
+            another network.
     """
     torch.set_num_threads(1)
-    vector = VecMonitor(SubprocVecEnv([_Maker(tuple(levels), agent)] * envs))
+    maker = _Maker(tuple(levels), agent)
+    maker.make().close()  # an error in it is one line here, and a traceback in a worker
+    workers = SubprocVecEnv([maker] * envs)
     try:
+        vector = VecMonitor(workers)
         learner = make_learner(agent, vector, seed, tensorboard_log=str(folder / TENSORBOARD))
         checkpoint = folder / CHECKPOINT
-        done = load_training(learner.policy, checkpoint) if checkpoint.exists() else 0
+        done, seconds = 0, 0.0
+        if checkpoint.exists():
+            done, seconds = load_training(learner.policy, learner.policy.optimizer, checkpoint)
+        clock = Clock(seconds)
         vector.seed(seed + done)
         learner.num_timesteps = done
         if done < steps:
-            _learn(learner, steps, folder)
+            _learn(learner, steps, folder, clock)
     finally:
-        vector.close()
-    save_weights(learner.policy, folder / WEIGHTS)
-    return folder / WEIGHTS
+        for process in workers.processes:
+            process.terminate()  # after an interruption, `close` would wait for an answer forever
+    weights = weights_path(folder, agent)
+    save_weights(learner.policy, weights)
+    return Trained(weights, learner.num_timesteps, clock.seconds)
 
 
 class Checkpoints(BaseCallback):
     """Writes a checkpoint after each update, and stops if the weights are no longer finite."""
 
-    def __init__(self, folder: Path, steps: int) -> None:
+    def __init__(self, folder: Path, clock: Clock, bar: ProgressBar) -> None:
         super().__init__()
-        self._folder, self._steps = folder, steps
+        self._folder, self._clock, self._bar = folder, clock, bar
 
     def _on_step(self) -> bool:
+        self._bar.update(self.num_timesteps)
         return True
 
     def _on_rollout_start(self) -> None:
         self.store()
-        print(f"{self.num_timesteps:,} of {self._steps:,} timesteps", file=sys.stderr)
 
     def store(self) -> None:
         """Write the checkpoint.
@@ -85,43 +103,46 @@ class Checkpoints(BaseCallback):
         """
         policy = self.model.policy
         assert isinstance(policy, ActorCriticPolicy)
-        if not all(bool(torch.isfinite(value).all()) for value in policy.parameters()):
-            raise self.diverged()
-        save_training(policy, self.model.num_timesteps, self._folder / CHECKPOINT)
-
-    def diverged(self) -> UserError:
-        """Return the error for training that diverged; it names the folder of the checkpoint."""
-        return UserError(
-            "training diverged: a value is no longer finite after"
-            f" {self.model.num_timesteps:,} timesteps; the last good checkpoint is kept in"
-            f" {self._folder}. Lower the learning rate"
-        )
+        if not all_finite(policy):
+            raise diverged(self.model.num_timesteps, self._folder)
+        path = self._folder / CHECKPOINT
+        done, seconds = self.model.num_timesteps, self._clock.seconds
+        save_training(policy, policy.optimizer, done, seconds, path)
 
 
-def _learn(learner: PPO, steps: int, folder: Path) -> None:
-    checkpoints = Checkpoints(folder, steps)
-    try:
-        learner.learn(
-            steps - learner.num_timesteps,
-            callback=checkpoints,
-            reset_num_timesteps=False,
-            tb_log_name="training",
-        )
-    except ValueError as error:
-        if "invalid values" in str(error):  # torch refuses a distribution with NaN
-            raise checkpoints.diverged() from None
-        raise
-    checkpoints.store()
+def _learn(learner: PPO, steps: int, folder: Path, clock: Clock) -> None:
+    with ProgressBar("timesteps", steps, learner.num_timesteps) as bar:
+        checkpoints = Checkpoints(folder, clock, bar)
+        try:
+            learn(
+                learner,
+                steps - learner.num_timesteps,
+                callback=checkpoints,
+                reset_num_timesteps=False,
+                tb_log_name="training",
+            )
+        except DivergedError:
+            raise diverged(learner.num_timesteps, folder) from None
+        checkpoints.store()
 
 
 @dataclass(frozen=True)
 class _Maker:
-    """Makes one of the environments, in the process of its emulator."""
+    """Makes one of the environments; called in the process of its emulator."""
 
     levels: tuple[Level, ...]
     agent: PpoOptions
 
     def __call__(self) -> gym.Env[Any, Any]:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that trains
+        return self.make()
+
+    def make(self) -> gym.Env[Any, Any]:
+        """Make an environment in this process.
+
+        Raises:
+            UserError: the first level can't be played, or its game has other buttons.
+        """
         return wrap(
             LevelsEnv(self.levels),
             frame_size=self.agent.frame_size,

@@ -17,7 +17,7 @@ from agent.errors import UserError
 from baselines.learning.contest_wrappers import wrap
 from baselines.learning.ppo_options import PpoOptions
 from baselines.learning.socket_env import SocketEnv
-from baselines.learning.weights import load_weights
+from baselines.learning.weights import DivergedError, load_weights
 
 LEARN_FOREVER = 10**12  # the server ends the run
 RMSPROP_DECAY, EPSILON = 0.99, 1e-5  # as in OpenAI's A2C
@@ -110,15 +110,35 @@ def play_ppo(options: PpoOptions, env: RemoteEnv) -> None:
         level, frame_size=options.frame_size, allow_backtracking=options.allow_backtracking
     )
     learner = make_learner(options, wrapped, options.seed)
-    if options.weights is not None:
-        load_weights(learner.policy, options.weights)
+    weights = options.weights_file()
+    if weights is not None:
+        load_weights(learner.policy, weights)
     if options.budget_steps < options.rollout_steps:
         print(
             f"note: {options.budget_steps:,} timesteps are fewer than the {options.rollout_steps:,}"
             " before the first update: the policy plays, but does not learn",
             file=sys.stderr,
         )
-    learner.learn(LEARN_FOREVER)
+    learn(learner, LEARN_FOREVER)
+
+
+def learn(learner: PPO, steps: int, **more: Any) -> None:
+    """Call Stable-Baselines3's `learn`.
+
+    Args:
+        learner: the learner.
+        steps: number of timesteps.
+        more: further arguments of `PPO.learn`.
+
+    Raises:
+        DivergedError: the policy is no longer finite.
+    """
+    try:
+        learner.learn(steps, **more)
+    except ValueError as error:
+        if "invalid values" in str(error):  # torch refuses a distribution with NaN
+            raise DivergedError(learner.num_timesteps) from None
+        raise
 
 
 def _separable(inputs: int, outputs: int, size: int, stride: int) -> list[nn.Module]:

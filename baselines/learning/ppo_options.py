@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from agent import command_line
 from agent.command_line import option
-from baselines.playing import PlayOptions, play_level
+from baselines.learning.options import LearningOptions
+from baselines.playing import play_level
 
 
 @dataclass(frozen=True)
-class PpoOptions(PlayOptions):
+class PpoOptions(LearningOptions):
     """Play an agent that learns with PPO; the defaults are those of OpenAI's PPO2."""
 
-    extra: ClassVar[str] = "baselines"
-
-    weights: Path | None = option("weights to begin with (.safetensors) [random weights]", None)
     frame_size: int = option("width and height of a frame in pixels", 84, within=(36, 224))
     rollout_steps: int = option("timesteps between two updates", 4096, within=(8, 10**6))
     minibatches: int = option("minibatches of an update", 8, within=(1, 10**4))
@@ -39,11 +36,6 @@ class PpoOptions(PlayOptions):
     allow_backtracking: bool = option("reward only progress beyond the farthest point", False)
     separable: bool = option("use aborghi's separable convolutions", False)
 
-    def hyperparameters(self) -> dict[str, Any]:
-        """Return what defines the agent: all fields but those that say where and what to play."""
-        others = {field.name for field in dataclasses.fields(PlayOptions)} | {"weights"}
-        return {name: v for name, v in dataclasses.asdict(self).items() if name not in others}
-
 
 def default(name: str, value: Any) -> Any:
     """Declare a field of `PpoOptions` again with another default.
@@ -56,17 +48,16 @@ def default(name: str, value: Any) -> Any:
     return dataclasses.field(default=value, metadata=field.metadata)
 
 
-def play(options_class: type[PpoOptions], prog: str) -> None:
+def play(options_class: type[PpoOptions]) -> None:
     """Play an agent until the server ends the run.
 
     Args:
         options_class: options of the agent.
-        prog: the program's name in messages.
 
     Raises:
         UserError: an option is wrong, the weights can't be used, or there is no server.
     """
-    options = command_line.parse(options_class, prog=prog)
+    options = command_line.parse(options_class, prog=f"python -m baselines.{options_class.agent}")
     from baselines.learning.ppo import play_ppo  # loads torch, which --help does not need
 
     play_level(options, lambda env: play_ppo(options, env))

@@ -1,4 +1,7 @@
-"""The option that names the pretrained weights of PPO2. Nothing here needs torch."""
+"""The option that names the weights of PPO2, for agents that can't play without pretrained ones.
+
+Nothing here needs torch.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from agent.command_line import option
-
-PRETRAINED = Path("pretrained")  # the word in place of a path
-PRETRAINED_PPO2 = Path(__file__).parents[1] / "pretrained" / "ppo2.safetensors"
+from agent.errors import UserError
+from arena.evaluation.shipped_weights import shipped_weights
+from baselines.learning.options import PRETRAINED
 
 
 def pretrained_weights() -> Any:
-    """Declare the option `weights` of an agent that can't play without pretrained PPO2."""
+    """Declare the option `weights`."""
     return option(
-        "weights of PPO2 (.safetensors); `pretrained` are those that come with the project",
-        PRETRAINED,
+        "weights of PPO2 (.safetensors), or `pretrained` for those of the project", PRETRAINED
     )
+
+
+def ppo2_weights(weights: Path) -> Path:
+    """Return the path of the weights that the option names.
+
+    Raises:
+        UserError: there are none.
+    """
+    if weights == PRETRAINED:
+        return shipped_weights("ppo2")
+    if not weights.is_file():
+        raise UserError(
+            f"there are no weights at {weights}: train them with `python -m baselines.pretrain"
+            " ppo2`, or omit --weights to use those of the project"
+        )
+    return weights

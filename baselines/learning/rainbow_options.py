@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from agent.command_line import option
 from agent.command_line.ranges import COUNT
-from baselines.playing import PlayOptions
+from baselines.learning.options import LearningOptions
 
 
 @dataclass(frozen=True)
-class RainbowOptions(PlayOptions):
+class RainbowOptions(LearningOptions):
     """Play Rainbow, which learns while it plays; the defaults are OpenAI's, two scaled down.
 
     OpenAI updated the network after every timestep, and kept 500,000 timesteps in the replay.
     """
 
-    extra: ClassVar[str] = "baselines"
+    agent: ClassVar[str] = "rainbow"
 
-    weights: Path | None = option("weights to begin with (.safetensors) [random weights]", None)
     frame_size: int = option("width and height of a frame in pixels", 84, within=(36, 224))
-    learning_starts: int = option("timesteps before the first update", 20_000, within=COUNT)
+    learning_starts: int = option(
+        "timesteps before the first update, without --weights", 20_000, within=COUNT
+    )
     update_steps: int = option("timesteps per update (OpenAI: 1)", 4, within=COUNT)
     target_steps: int = option("timesteps per copy to the target network", 8192, within=COUNT)
     batch: int = option("transitions per update", 32, within=(1, 10**5))

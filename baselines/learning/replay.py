@@ -39,6 +39,25 @@ class Batch:
     weights: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Recording:
+    """Consecutive entries of a replay; the last one ends an episode.
+
+    Attributes:
+        frames: (N, size, size) uint8, before each step.
+        actions: (N,) uint8.
+        rewards: (N,) float32.
+        terminated: (N,) bool, whether the game ended the episode with this step.
+        cut: (N,) bool, whether the entry is only the last frame of an episode that was cut.
+    """
+
+    frames: NDArray[np.uint8]
+    actions: NDArray[np.uint8]
+    rewards: NDArray[np.float32]
+    terminated: NDArray[np.bool_]
+    cut: NDArray[np.bool_]
+
+
 class Replay:
     """The last timesteps of play, in a ring buffer.
 
@@ -112,6 +131,40 @@ class Replay:
         self._write(frame, 0, 0.0, terminated=False, final=True)
         self._release(self._written - 1)
         self._waiting = self._episode = self._written
+
+    def recent(self, count: int) -> Recording:
+        """Return the newest entries; an episode that still goes on is cut at its newest frame.
+
+        Args:
+            count: largest number of entries.
+        """
+        count = min(count, len(self))
+        places = np.arange(self._written - count, self._written) % len(self._frames)
+        cut = self._final[places]
+        if count and not self._terminated[places[-1]]:
+            cut[-1] = True
+        return Recording(
+            frames=self._frames[places],
+            actions=self._actions[places].astype(np.uint8),
+            rewards=self._rewards[places],
+            terminated=self._terminated[places],
+            cut=cut,
+        )
+
+    def extend(self, recording: Recording) -> None:
+        """Store the entries of a recording, with the priority of new ones."""
+        for frame, action, reward, terminated, cut in zip(
+            recording.frames,
+            recording.actions,
+            recording.rewards,
+            recording.terminated,
+            recording.cut,
+            strict=True,
+        ):
+            if cut:
+                self.cut(frame)
+            else:
+                self.add(frame, int(action), float(reward), bool(terminated))
 
     def sample(self, count: int, random: np.random.Generator) -> Batch:
         """Draw transitions in proportion to their priorities.

@@ -28,6 +28,7 @@ from agent.explore.settings import DEFAULT_SETTINGS
 from agent.world_model.packed_model import load
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
+from arena.progress_bar import ProgressBar
 from arena.workers.pool import Pool
 from benchmarks.ablations.explorer_play import BudgetPlayer, BudgetTask
 from benchmarks.identity import model_digest, rom_hashes
@@ -36,7 +37,6 @@ from benchmarks.scores.play_settings import LEVELS
 from benchmarks.store import Values, check_same, load_rows, save_rows
 from benchmarks.tables import markdown_table
 from training.data.held_out import refuse_held_out
-from training.runs.progress import ProgressBar
 
 TABLE = "explorer constants"  # its name in the documents
 KIND = "explorer-constants"

@@ -20,13 +20,13 @@ from agent.command_line import option
 from agent.command_line.ranges import COUNT, PROCESSES, RETURN
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
+from arena.progress_bar import ProgressBar
 from arena.workers.pool import Pool
 from benchmarks.ablations.ablation_runs import AblationRuns, EvolvedRun
 from benchmarks.identity import rom_hashes
 from training import evolve
 from training.data.held_out import check_levels
 from training.runs.executors import FREE
-from training.runs.progress import ProgressBar
 from training.runs.run_folder import Metrics, stage_run
 from training.search.rollouts import Rollout, RolloutRequest
 from training.search.search import Search, SearchSettings

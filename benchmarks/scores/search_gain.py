@@ -31,11 +31,11 @@ from arena.environment.availability import check_available
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level, select
 from arena.evaluation.score import bootstrap_difference, bootstrap_interval
+from arena.progress_bar import ProgressBar
 from arena.workers.pool import Pool
 from benchmarks.identity import model_digest
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.tables import markdown_table
-from training.runs.progress import ProgressBar
 from training.search.rollouts import Rollout, RolloutRequest, play
 
 # torch is imported where it is needed: the worker processes import this file too.

@@ -13,12 +13,12 @@ import pytest
 
 from agent.command_line import extras
 from agent.errors import UserError
+from arena.evaluation import shipped_weights
 from arena.evaluation.agents import AgentError, AgentOptions
-from arena.evaluation.baseline_agents import BASELINES, LEARNING, BaselineAgent
+from arena.evaluation.baseline_agents import ARGUMENTS, BASELINES, LEARNING, BaselineAgent
 from arena.server.monitor import Monitor
 from baselines.jerk import Jerk
 from baselines.jerk_mutating import JerkMutating
-from baselines.learning import frozen_ppo2
 from baselines.simple_agents import hold_right, play_policy, random_buttons
 from benchmarks.scores.baseline_plays import BudgetSpentError, CountedEnv
 from tests.helpers.ppo2_weights import write_random_weights
@@ -39,7 +39,8 @@ def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> None:
 
 
 def test_every_baseline_is_a_program() -> None:
-    assert set(PLAYS) | set(LEARNING) == set(BASELINES)
+    assert set(PLAYS) | set(LEARNING) | set(ARGUMENTS) == set(BASELINES)
+    assert {argv[0] for argv in ARGUMENTS.values()} <= set(LEARNING)
 
 
 @pytest.mark.parametrize("name", PLAYS)
@@ -81,10 +82,17 @@ def test_a_learning_agent_updates_and_plays_the_whole_budget(
 def test_an_agent_that_needs_pretrained_weights_says_so(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frozen_ppo2, "PRETRAINED_PPO2", tmp_path / "none.safetensors")
+    monkeypatch.setattr(shipped_weights, "FOLDER", tmp_path)
     Running(tmp_path / "sock", timesteps=40)
-    with pytest.raises(UserError, match="needs pretrained PPO2 weights"):
+    said = "no weights at .*ppo2.safetensors.*pretrain ppo2"
+    with pytest.raises(UserError, match=said):
         run(monkeypatch, name, "--socket-dir", str(tmp_path / "sock"))
+    agent = BaselineAgent(name, AgentOptions(100, None, None))
+    with pytest.raises(UserError, match=said):
+        agent.check()
+    write_random_weights(tmp_path / "ppo2.safetensors")
+    agent.check()
+    assert len(agent.describe()["weights"]) == 64
 
 
 def test_a_budget_shorter_than_a_generation_is_said_and_played(

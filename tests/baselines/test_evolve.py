@@ -69,8 +69,8 @@ def test_it_moves_towards_the_better_candidates_and_stores_the_whole_network(
     tmp_path: Path, pool: FakePool
 ) -> None:
     made = options(tmp_path, generations=30)
-    assert train(made, LEVELS) == made.out / "weights.safetensors"
-    before, after = load_file(made.weights), load_file(made.out / "weights.safetensors")
+    assert train(made, LEVELS) == made.out / "es.safetensors"
+    before, after = load_file(made.weights), load_file(made.out / "es.safetensors")
     assert after.keys() == before.keys()
     changed = {name for name in before if (before[name] != after[name]).any()}
     assert changed == {"action_net.weight", "action_net.bias"}

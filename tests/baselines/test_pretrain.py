@@ -11,25 +11,28 @@ from safetensors.torch import load_file
 from agent.errors import UserError
 from arena.environment.levels import select
 from baselines.aborghi import AborghiOptions
-from baselines.learning.joint_training import CHECKPOINT, WEIGHTS, train
-from baselines.learning.ppo_options import PpoOptions
+from baselines.learning.joint_training import train
+from baselines.learning.pretraining import CHECKPOINT
+from baselines.ppo2 import Ppo2Options
 from baselines.pretrain import AGENTS
 
-SMALL = PpoOptions(rollout_steps=32, minibatches=2, epochs=1)
+SMALL = Ppo2Options(rollout_steps=32, minibatches=2, epochs=1)
 LEVELS = select("pangolin-train")[:2]
 
 
 @pytest.mark.slow
 def test_it_trains_stores_and_resumes(tmp_path: Path) -> None:
-    assert train(SMALL, LEVELS, tmp_path, 64, 2, 1) == tmp_path / WEIGHTS
+    trained = train(SMALL, LEVELS, tmp_path, 64, 2, 1)
+    assert (trained.weights, trained.timesteps) == (tmp_path / "ppo2.safetensors", 64)
     first = load_file(tmp_path / CHECKPOINT)
     assert int(first["steps"]) == 64
-    train(SMALL, LEVELS, tmp_path, 128, 2, 1)
+    resumed = train(SMALL, LEVELS, tmp_path, 128, 2, 1)
+    assert resumed.seconds > float(first["seconds"]) > 0
     second = load_file(tmp_path / CHECKPOINT)
     assert int(second["steps"]) == 128
-    name = "policy.action_net.weight"
+    name = "network.action_net.weight"
     assert (first[name] != second[name]).any()
-    assert (load_file(tmp_path / WEIGHTS)["action_net.weight"] == second[name]).all()
+    assert (load_file(trained.weights)["action_net.weight"] == second[name].half()).all()
     assert list((tmp_path / "tensorboard").rglob("events.*"))
 
 
@@ -44,7 +47,7 @@ def test_it_stops_when_it_diverges_and_keeps_the_checkpoint(tmp_path: Path) -> N
 
 
 def test_the_joint_settings_differ_from_the_contests_only_where_the_source_says() -> None:
-    joint = AGENTS["aborghi"]
+    joint = AGENTS["aborghi"].options
     assert (joint.learning_rate, joint.minibatches) == (2e-4, 16)
     contest = replace(joint, learning_rate=7.5e-5, minibatches=4, rollout_steps=4096)
     assert contest == AborghiOptions()

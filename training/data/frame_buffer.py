@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from agent.world_model.packed_model import ModelSpec
+from arena.progress_bar import ProgressBar
 from training.data.dataset import StoredEpisode
 from training.data.frames import Frames, join, read_episode
-from training.runs.progress import ProgressBar
 from training.runs.resume import TrainingError
 
 

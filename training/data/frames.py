@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from agent.world_model.packed_model import ModelSpec
 from agent.world_model.preprocess import preprocess
+from arena.progress_bar import ProgressBar
 from training.data.dataset import StoredEpisode
-from training.runs.progress import ProgressBar
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.runs.progress import ProgressBar
+from arena.progress_bar import ProgressBar
 from training.runs.resume import (
     Checkpoint,
     StopRequest,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
-from agent.errors import UserError
-from baselines.learning.rainbow import NoisyLinear, Rainbow, project
+from baselines.learning.rainbow import Rainbow
+from baselines.learning.rainbow_network import NoisyLinear, project
 from baselines.learning.rainbow_options import RainbowOptions
+from baselines.learning.weights import DivergedError
 
 ATOMS = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0])
 SMALL = RainbowOptions(
@@ -66,6 +70,40 @@ def test_noise_has_the_scale_of_the_paper_and_changes_when_renewed() -> None:
     assert not torch.equal(layer(values), first)
 
 
+def plain_forward(layer: NoisyLinear, values: torch.Tensor) -> torch.Tensor:
+    """The paper's formula, word for word."""
+    noise = layer._output_noise[:, None] * layer._input_noise[None, :]
+    bias = layer.bias + layer.bias_scale * layer._output_noise
+    return functional.linear(values, layer.weight + layer.weight_scale * noise, bias)
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_a_noisy_layer_computes_the_papers_formula(rows: int) -> None:
+    torch.manual_seed(1)
+    layer, values = NoisyLinear(64, 32, noise=0.5), torch.randn(rows, 64)
+    assert torch.allclose(layer(values), plain_forward(layer, values), atol=1e-5)
+
+
+def test_the_fast_forms_of_layers_and_optimizer_give_the_same_losses_and_actions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def play() -> tuple[list[float], list[int]]:
+        learner = Rainbow(replace(SMALL, learning_starts=10**6, learning_rate=1e-4), n_actions=2)
+        walk(learner, 200)
+        losses = [learner.update() for _ in range(20)]
+        return losses, [learner.act(observe(place)) for place in (0, 1, 2, 3)]
+
+    fast = play()
+    monkeypatch.setattr(NoisyLinear, "forward", plain_forward)
+    adam = torch.optim.Adam
+    monkeypatch.setattr(
+        torch.optim, "Adam", lambda weights, rate, eps, fused: adam(weights, rate, eps=eps)
+    )
+    plain = play()
+    assert fast[0] == pytest.approx(plain[0], rel=1e-4)
+    assert fast[1] == plain[1]
+
+
 def observe(place: int) -> np.ndarray:
     """A chain of five places, seen as a bright column."""
     frames = np.zeros((4, 36, 36), np.uint8)
@@ -115,5 +153,5 @@ def test_a_loss_that_is_not_finite_stops_it() -> None:
     learner = Rainbow(SMALL, n_actions=2)
     walk(learner, 63)
     next(learner.network.parameters()).data.fill_(float("nan"))
-    with pytest.raises(UserError, match="diverged"):
+    with pytest.raises(DivergedError, match="diverged"):
         learner.update()

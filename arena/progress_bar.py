@@ -1,4 +1,4 @@
-"""Progress of a training stage: a bar on a terminal, or a line every 30 seconds in a log."""
+"""Progress of a training: a bar on a terminal, or a line every 30 seconds in a log."""
 
 from __future__ import annotations
 
