@@ -24,6 +24,7 @@ from arena.evaluation.run_folder import current_command, open_run, read_run
 from baselines.aborghi import AborghiOptions
 from baselines.learning.pretraining import Recipe, Train, write_card
 from baselines.learning.rainbow_options import RainbowOptions
+from baselines.learning.world_model_options import JointWorldModelTraining
 from baselines.ppo2 import Ppo2Options
 
 
@@ -35,6 +36,12 @@ def _load_joint_ppo() -> Train:
 
 def _load_rainbow() -> Train:
     from baselines.learning.rainbow_training import train
+
+    return train
+
+
+def _load_joint_world_model() -> Train:
+    from baselines.learning.world_model_training import train
 
     return train
 
@@ -56,6 +63,13 @@ RECIPES = (
         envs=2,
         scaled_down="aborghi trained a worker per level, and shifted the brightness at random",
         load=_load_joint_ppo,
+    ),
+    Recipe(
+        options=JointWorldModelTraining(),
+        steps=2_400_000,
+        envs=8,
+        scaled_down="the source used larger frames and networks (see the help), and a GPU for days",
+        load=_load_joint_world_model,
     ),
     Recipe(
         options=RainbowOptions(priority_exponent=0.2),

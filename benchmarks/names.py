@@ -8,7 +8,7 @@ from agent.errors import UserError
 
 
 def chosen(flag: str, text: str, known: Collection[str]) -> list[str]:
-    """Return the names in `--flag text`, separated by commas, in the order of `known`.
+    """Return the names in `--flag text`, separated by commas, each once, in the given order.
 
     An empty text means all names.
 
@@ -21,4 +21,4 @@ def chosen(flag: str, text: str, known: Collection[str]) -> list[str]:
             raise UserError(
                 f"--{flag} has the unknown name {name!r}: choose from {', '.join(known)}"
             )
-    return [name for name in known if name in names]
+    return list(dict.fromkeys(names))

@@ -38,6 +38,7 @@ PROGRAMS = {
     "RomsOptions": "python -m arena roms",
     "LevelsOptions": "python -m arena levels",
     "RainbowOptions": "python -m baselines.rainbow",
+    "JointWorldModelOptions": "python -m baselines.joint_world_model",
     "HybridOptions": "python -m baselines.hybrid",
     "EsOptions": "python -m baselines.es",
     "EvolveOptions": "python -m baselines.evolve",

@@ -43,7 +43,7 @@ ZONES = ("Meadow", "Canyon", "Cavern", "Glacier", "Foundry", "Lagoon", "Skyline"
 
 
 class Cell(IntEnum):
-    """Cell ids. `art.autotile` chooses 2-15, 18, 19 and 128-255; a designer never uses them."""
+    """Cell ids. `art.autotile` chooses 2-15, 18, 19, 59-71 and 128-255, a designer never."""
 
     EMPTY = 0
     SOLID = 1
@@ -104,12 +104,30 @@ class Cell(IntEnum):
     ICE_S45_UP = 56
     ICE_S45_DOWN = 57
     BARRIER_ONEWAY = 58
+    S22_UP0_FILL = 59
+    S22_UP1_FILL = 60
+    S22_DOWN0_FILL = 61
+    S22_DOWN1_FILL = 62
+    S14_UP0_FILL = 63
+    S14_UP1_FILL = 64
+    S14_UP2_FILL = 65
+    S14_UP3_FILL = 66
+    S14_DOWN0_FILL = 67
+    S14_DOWN1_FILL = 68
+    S14_DOWN2_FILL = 69
+    S14_DOWN3_FILL = 70
+    HALF_FLOOR_FILL = 71
 
 
 FIRST_LOOP_CELL = 128
 MAX_LOOP_CELLS = 64
 FIRST_DECOR_CELL = 192
 MAX_DECOR_CELLS = 64
+# Slope or half cell -> what `art.autotile` puts in place of a SOLID cell below it.
+UNDER_SLOPE: dict[int, Cell] = {
+    cell: Cell[f"{cell.name}_FILL"]
+    for cell in (Cell.S45_UP, Cell.S45_DOWN, *(Cell(n) for n in range(20, 33)))
+}
 INVISIBLE = frozenset({Cell.EMPTY, Cell.BARRIER, Cell.BARRIER_ONEWAY})
 
 

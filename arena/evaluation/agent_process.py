@@ -128,6 +128,11 @@ class AgentProcess:
             number = int(answer or 0)
             raise OSError(number, os.strerror(number))
 
+    @property
+    def supervisor_pid(self) -> int:
+        """Process id of the supervisor; its descendants are the agent's processes."""
+        return self._process.pid
+
     def exit_code(self) -> int | None:
         """Return the exit code, negative for a signal; None while the agent runs."""
         return self._process.poll()

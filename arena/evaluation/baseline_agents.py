@@ -26,6 +26,8 @@ BASELINES = {
     "rainbow": "Rainbow of OpenAI's baselines, with one update per four timesteps",
     "ppo_course": "PPO of a course about the contest, with one environment instead of 13",
     "a2c_course": "A2C of the same course: its PPO without clipping",
+    "joint_world_model": "PPO on a world model of all training levels, by wassname (scaled down)",
+    "joint_world_model_curious": "joint_world_model with a reward for curiosity (scaled down)",
     "hybrid": "gardenermike's hybrid: mutating JERK, pretrained PPO2, and a memory of frames",
     "es": "evolution strategies on the last layer of pretrained PPO2, by gardenermike",
     "ppo2_pretrained": "joint PPO: ppo2 from weights of all training levels (scaled down)",
@@ -34,6 +36,8 @@ BASELINES = {
 }
 # Module and arguments of the agents that are a module with other arguments.
 ARGUMENTS = {
+    "joint_world_model": ("joint_world_model", "--weights", "pretrained"),
+    "joint_world_model_curious": ("joint_world_model", "--weights", "pretrained", "--curiosity"),
     "ppo2_pretrained": ("ppo2", "--weights", "pretrained"),
     "aborghi_pretrained": ("aborghi", "--weights", "pretrained"),
     # The exponent is gardenermike's.
@@ -47,6 +51,7 @@ LEARNING = (
     "rainbow",
     "ppo_course",
     "a2c_course",
+    "joint_world_model",
     "hybrid",
     "es",
 )  # they need the extra `baselines`

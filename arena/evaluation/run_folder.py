@@ -37,7 +37,10 @@ VERSION = 1
 LOCK_NAME = ".lock"
 OWN_FILES = {FILE_NAME, LOCK_NAME}  # the files of a run that has no result yet
 DEFAULT_ROOT = Path("runs")
-PACKAGES = ("world-models-contest", "numpy", "onnxruntime", "cma", "stable-retro", "rich")
+PACKAGES = (
+    *("world-models-contest", "numpy", "onnxruntime", "cma", "stable-retro", "rich"),
+    *("torch", "stable-baselines3"),  # optional: of the baselines that learn
+)
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
 
@@ -173,7 +176,7 @@ def _open(
     invocation = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(argv),
-        **_provenance(),
+        **provenance(),
     }
     if resumed:
         run["resumed"].append(invocation)
@@ -231,7 +234,7 @@ def _new_path(root: Path, name: str) -> Path:
     return path
 
 
-def _provenance() -> dict[str, Any]:
+def provenance() -> dict[str, Any]:
     """Return commit, package versions and device; never the environment's variables."""
     return {
         "commit": _commit(),
@@ -250,7 +253,7 @@ def _versions() -> dict[str, str]:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            continue  # the project is used without being installed
+            continue  # an optional package, or the project is used without being installed
     return versions
 
 

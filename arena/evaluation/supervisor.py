@@ -104,7 +104,7 @@ def _end(agent: subprocess.Popen[bytes], at_end: Sequence[str], seconds: float) 
 
 def _kill_descendants(agent: subprocess.Popen[bytes]) -> None:
     give_up = time.monotonic() + SECONDS_TO_KILL
-    while time.monotonic() < give_up and (found := list(_descendants(os.getpid()))):
+    while time.monotonic() < give_up and (found := list(descendants(os.getpid()))):
         for process_id in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(process_id, signal.SIGKILL)
@@ -128,7 +128,7 @@ def _run(command: Sequence[str]) -> None:
         )
 
 
-def _descendants(ancestor: int) -> Iterator[int]:
+def descendants(ancestor: int) -> Iterator[int]:
     """Yield the process ids of the living descendants of a process."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():

@@ -19,7 +19,7 @@ from arena.pages.report.time_spent import TimeSpent
 from arena.pages.traces import Figure
 
 LINE_COLOURS = ("--accent", "--second", "--third", "--fourth", "--fifth", "--sixth")
-DASHES = ("solid", "dash", "dot")  # for the first six runs, the next six, and all others
+DASHES = ("solid", "dash", "dot")  # of the first six runs, the next six, and all others
 FAR_ABOVE = 1.3  # a line higher than the highest value times this would flatten the plot
 AGENT_HEIGHT = 36  # pixels per row of a plot of agents
 ROW_HEIGHT = 46  # pixels per row of a plot with names on its left
@@ -49,6 +49,11 @@ class ScoreRow:
 def colour_of(number: int) -> str:
     """Return the colour of a run in a comparison, in which runs are numbered from 0."""
     return LINE_COLOURS[number % len(LINE_COLOURS)]
+
+
+def dash_of(number: int) -> str:
+    """Return the dashes of a run's line."""
+    return DASHES[min(number // len(LINE_COLOURS), len(DASHES) - 1)]
 
 
 def agents(rows: Sequence[ScoreRow]) -> Figure:
@@ -104,7 +109,7 @@ def runs_of_level(records: Mapping[int, tuple[str, LevelRecord]]) -> Figure:
         records: number of a run in the comparison -> its label and its record of the level.
     """
     data = [
-        traces.curve(record, label, colour_of(number), _dash(number))
+        traces.curve(record, label, colour_of(number), dash_of(number))
         for number, (label, record) in records.items()
     ]
     # Runs of one seed begin alike: the shorter curve is drawn over the longer one.
@@ -275,10 +280,6 @@ def _own_range(plot: Figure) -> list[float]:
     bottom = min([*values, 0.0])
     margin = 0.05 * (top - bottom)
     return [round(bottom - margin, 2), round(top + margin, 2)]
-
-
-def _dash(number: int) -> str:
-    return DASHES[min(number // len(LINE_COLOURS), len(DASHES) - 1)]
 
 
 def _boxes(rows: Sequence[tuple[str, Mapping[str, float]]], name: str, colour: str) -> Figure:

@@ -32,22 +32,27 @@ REWARD_SCALE = 0.01
 STACKED_FRAMES = 4
 
 
-class SonicActions(gym.ActionWrapper[NDArray[np.uint8], np.int64, NDArray[np.int8]]):
-    """Takes actions of Discrete(7): the index of a row of `SONIC_ACTIONS`."""
+class DiscreteActions(gym.ActionWrapper[NDArray[np.uint8], np.int64, NDArray[np.int8]]):
+    """Takes the index of one of several combinations of buttons as the action."""
 
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
+    def __init__(self, env: gym.Env[Any, Any], actions: NDArray[np.uint8]) -> None:
         """Wrap an environment with the contest's buttons.
+
+        Args:
+            env: the environment.
+            actions: buttons of each action, uint8 (n_actions, 12).
 
         Raises:
             UserError: the game has other buttons.
         """
         check_buttons(int(np.prod(env.action_space.shape or (0,))))
         super().__init__(env)
-        self.action_space = gym.spaces.Discrete(len(SONIC_ACTIONS))
+        self.action_space = gym.spaces.Discrete(len(actions))
+        self._actions = actions
 
     def action(self, action: np.int64) -> NDArray[np.int8]:
         """Return the buttons, int8 (12,)."""
-        return np.asarray(SONIC_ACTIONS[int(action)], np.int8)
+        return np.asarray(self._actions[int(action)], np.int8)
 
 
 class AllowBacktracking(gym.Wrapper[Any, Any, Any, Any]):
@@ -86,7 +91,7 @@ def wrap(
         An environment with 7 actions, whose observation is the last 4 frames, uint8
         (4, frame_size, frame_size).
     """
-    env = SonicActions(env)
+    env = DiscreteActions(env, SONIC_ACTIONS)
     if scale_reward:
         env = TransformReward(env, lambda reward: float(reward) * REWARD_SCALE)
     if allow_backtracking:

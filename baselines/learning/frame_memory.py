@@ -1,103 +1,88 @@
-"""A memory of frames, which finds the frames that look most like another.
-
-The index is a graph that grows while the agent plays: HNSW (Malkov and Yashunin 2018), of the
-library USearch. Annoy, which the agent of 2018 used, builds its index anew for every addition.
-"""
+"""The latest frames of several environments, from which the joint world model learns."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from usearch.index import Index
 
-from baselines.simple_agents import N_BUTTONS, Buttons
-
-# Neighbours of a frame in the graph, and frames that an addition and a search compare at least.
-CONNECTIVITY, EXPANSION = 16, 100
+from baselines.learning.world_model_loss import Sequences
+from baselines.learning.world_model_networks import LSTMState
 
 
 class FrameMemory:
-    """Different frames by their features, each with the best action that was taken there.
+    """A ring buffer of frames, actions, and states of the LSTM; each frame is stored once."""
 
-    Frames of the same features are stored once: copies would be neighbours of each other alone,
-    and a search that meets them would find nothing else.
-    """
-
-    def __init__(self, n_features: int) -> None:
+    def __init__(self, capacity: int, n_envs: int, frame_size: int, hidden: int) -> None:
         """Make an empty memory.
 
         Args:
-            n_features: number of features of a frame.
+            capacity: number of frames of each environment.
+            n_envs: number of environments.
+            frame_size: width and height of a frame.
+            hidden: number of LSTM units.
         """
-        # Two bytes per feature suffice: neighbours differ by far more than the rounding.
-        self._index = Index(
-            ndim=n_features,
-            metric="l2sq",
-            dtype="f16",
-            connectivity=CONNECTIVITY,
-            expansion_add=EXPANSION,
-            expansion_search=EXPANSION,
-            enable_key_lookups=False,
-        )
-        self._numbers: dict[int, int] = {}  # hash of the features -> number of the frame
-        self._actions: list[bytes] = []
-        self._values: list[float] = []
+        self._frames = np.zeros((capacity, n_envs, frame_size, frame_size, 3), np.uint8)
+        self._actions = np.zeros((capacity, n_envs), np.int64)
+        self._starts = np.zeros((capacity, n_envs), bool)
+        self._states = np.zeros((2, capacity, n_envs, hidden), np.float32)
+        self._written = 0  # frames ever written of each environment
 
-    def __len__(self) -> int:
-        """Return the number of different frames."""
-        return len(self._values)
-
-    def add(
-        self,
-        features: NDArray[np.float32],
-        actions: NDArray[np.uint8],
-        values: NDArray[np.float64],
+    def add_frames(
+        self, frames: NDArray[np.uint8], starts: NDArray[np.bool_], state: LSTMState
     ) -> None:
-        """Add frames; of equal frames, the action of the highest value is kept.
+        """Store a frame of each environment.
 
         Args:
-            features: (N, n_features) float32.
-            actions: (N, 12) uint8, the buttons that were pressed.
-            values: (N,), how good the actions were.
+            frames: (n_envs, S, S, 3).
+            starts: (n_envs,), whether a frame is the first of its episode.
+            state: state of the LSTM before the frames, (n_envs, H) each.
         """
-        assert len(features) == len(actions) == len(values), (len(features), len(actions))
-        assert actions.shape[1:] == (N_BUTTONS,), actions.shape
-        rounded, first, new = features.astype(np.float16), len(self), []
-        for row, action, value in zip(rounded, actions, values.tolist(), strict=True):
-            number = self._numbers.setdefault(hash(row.tobytes()), len(self))
-            if number == len(self):
-                new.append(row)
-                self._actions.append(action.tobytes())
-                self._values.append(value)
-            elif value > self._values[number]:
-                self._actions[number], self._values[number] = action.tobytes(), value
-        if new:
-            self._index.add(np.arange(first, len(self)), np.array(new), threads=1)
+        place = self._written % len(self._frames)
+        self._frames[place], self._starts[place] = frames, starts
+        self._states[0, place], self._states[1, place] = state[0].numpy(), state[1].numpy()
+        self._written += 1
 
-    def nearest(self, features: NDArray[np.float32], count: int) -> list[int]:
-        """Return the numbers of the nearest frames, in the order of their additions.
+    def add_actions(self, actions: NDArray[np.int64]) -> None:
+        """Store the actions after the latest frames, (n_envs,)."""
+        self._actions[(self._written - 1) % len(self._actions)] = actions
+
+    def sample(self, count: int, steps: int, random: np.random.Generator) -> Sequences:
+        """Draw sequences at random; fewer steps are stored at first, and then each has fewer.
 
         Args:
-            features: (n_features,).
-            count: number of frames, 1 or more; a smaller memory returns all.
-
-        Returns:
-            The numbers. The search is approximate: some of the frames may be others that are
-            nearly as near.
+            count: number of sequences.
+            steps: number of steps of each.
+            random: random generator.
         """
-        query = features.astype(np.float16)
-        found = self._index.search(query, min(count, len(self)), threads=1)
-        return sorted(int(key) for key in found.keys)
+        stored = min(self._written, len(self._frames)) - 1  # steps; the last frame has no action
+        steps = min(steps, stored)
+        first = self._written - 1 - stored
+        return self._sequences(
+            random.integers(first, self._written - steps, count),
+            random.integers(self._frames.shape[1], size=count),
+            steps,
+        )
 
-    def best_action(self, features: NDArray[np.float32], count: int) -> Buttons:
-        """Return the action with the highest value among those of the nearest frames.
+    def last(self, total: int, steps: int) -> Sequences:
+        """Return the last steps of the only environment, cut into sequences in order.
 
         Args:
-            features: (n_features,).
-            count: number of nearest frames.
-
-        Returns:
-            The buttons, uint8 (12,). Of equal values, that of the earliest frame is taken.
+            total: number of steps, a multiple of `steps`.
+            steps: number of steps of each sequence.
         """
-        best = max(self.nearest(features, count), key=self._values.__getitem__)
-        return np.frombuffer(self._actions[best], np.uint8)
+        assert self._frames.shape[1] == 1 and total % steps == 0, (self._frames.shape, total, steps)
+        firsts = np.arange(self._written - 1 - total, self._written - 1, steps)
+        return self._sequences(firsts, np.zeros(len(firsts), np.int64), steps)
+
+    def _sequences(
+        self, firsts: NDArray[np.int64], envs: NDArray[np.int64], steps: int
+    ) -> Sequences:
+        times = (firsts + np.arange(steps + 1)[:, None]) % len(self._frames)  # (T + 1, B)
+        h, c = torch.from_numpy(self._states[:, times[0], envs])
+        return Sequences(
+            torch.from_numpy(self._frames[times, envs]),
+            torch.from_numpy(self._actions[times[:-1], envs]),
+            torch.from_numpy(self._starts[times, envs]),
+            (h, c),
+        )

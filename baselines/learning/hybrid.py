@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from agent.compatibility.gym_remote.client import RemoteEnv
 from baselines.jerk_mutating import JerkMutating
 from baselines.learning.contest_wrappers import SONIC_ACTIONS, check_buttons, stack_frames
-from baselines.learning.frame_memory import FrameMemory
 from baselines.learning.frozen_ppo2 import FRAME_SIZE, N_FEATURES, FrozenPpo2, logits
 from baselines.learning.hybrid_options import HybridOptions
+from baselines.learning.neighbour_memory import NeighbourMemory
 from baselines.learning.socket_env import SocketEnv
 from baselines.simple_agents import RIGHT, BaselineEnv, Buttons
 
@@ -74,7 +74,7 @@ class Hybrid(JerkMutating):
         super().__init__(level, options.budget_steps, options.seed)
         self._level, self._ppo2, self._options = level, ppo2, options
         self._layer = ppo2.last_layer
-        self.memory = FrameMemory(N_FEATURES)
+        self.memory = NeighbourMemory(N_FEATURES)
         self.remembered = 0
 
     def _reset(self) -> None:

@@ -72,7 +72,7 @@ def train(
         vector.seed(seed + done)
         learner.num_timesteps = done
         if done < steps:
-            _learn(learner, steps, folder, clock)
+            learn_with_checkpoints(learner, steps, folder, clock)
     finally:
         for process in workers.processes:
             process.terminate()  # after an interruption, `close` would wait for an answer forever
@@ -110,14 +110,28 @@ class Checkpoints(BaseCallback):
         save_training(policy, policy.optimizer, done, seconds, path)
 
 
-def _learn(learner: PPO, steps: int, folder: Path, clock: Clock) -> None:
+def learn_with_checkpoints(
+    learner: PPO, steps: int, folder: Path, clock: Clock, *callbacks: BaseCallback
+) -> None:
+    """Train a learner, with a progress bar and a checkpoint after each update.
+
+    Args:
+        learner: the learner; its `num_timesteps` are those so far.
+        steps: total timesteps.
+        folder: folder of the run.
+        clock: time of the training.
+        callbacks: further callbacks, which come before the checkpoint.
+
+    Raises:
+        UserError: the training diverged.
+    """
     with ProgressBar("timesteps", steps, learner.num_timesteps) as bar:
         checkpoints = Checkpoints(folder, clock, bar)
         try:
             learn(
                 learner,
                 steps - learner.num_timesteps,
-                callback=checkpoints,
+                callback=[*callbacks, checkpoints],
                 reset_num_timesteps=False,
                 tb_log_name="training",
             )

@@ -15,7 +15,7 @@ from torch.optim import RMSprop
 from agent.compatibility.gym_remote.client import RemoteEnv
 from agent.errors import UserError
 from baselines.learning.contest_wrappers import wrap
-from baselines.learning.ppo_options import PpoOptions
+from baselines.learning.ppo_options import PpoOptions, PpoUpdateOptions
 from baselines.learning.socket_env import SocketEnv
 from baselines.learning.weights import DivergedError, load_weights
 
@@ -52,11 +52,32 @@ class SeparableCNN(BaseFeaturesExtractor):
 
 
 def make_learner(options: PpoOptions, env: Any, seed: int, **more: Any) -> PPO:
-    """Make Stable-Baselines3's PPO with these options.
+    """Make PPO that acts on frames; see `make_ppo`."""
+    policy: dict[str, Any] = {}
+    if options.separable:
+        policy["features_extractor_class"] = SeparableCNN
+    if options.optimizer == "rmsprop":
+        policy["optimizer_class"] = RMSprop
+        policy["optimizer_kwargs"] = {"alpha": RMSPROP_DECAY, "eps": EPSILON}
+    more["normalize_advantage"] = options.normalise_advantages
+    return make_ppo("CnnPolicy", policy, options, env, seed, **more)
+
+
+def make_ppo(
+    policy: str,
+    policy_options: dict[str, Any],
+    options: PpoUpdateOptions,
+    env: Any,
+    seed: int,
+    **more: Any,
+) -> PPO:
+    """Make Stable-Baselines3's PPO with any policy.
 
     Args:
+        policy: Stable-Baselines3's name of the policy.
+        policy_options: arguments of the policy.
         options: hyperparameters; `rollout_steps` counts the steps of all environments.
-        env: wrapped environment, or a vector environment of Stable-Baselines3.
+        env: environment, or a vector environment of Stable-Baselines3.
         seed: random seed of the weights and of the actions.
         more: further arguments of PPO, such as `tensorboard_log`.
 
@@ -70,14 +91,8 @@ def make_learner(options: PpoOptions, env: Any, seed: int, **more: Any) -> PPO:
                 f"rollout_steps is {options.rollout_steps}, which is not a multiple of the"
                 f" {number} {what}: give a multiple"
             )
-    policy: dict[str, Any] = {}
-    if options.separable:
-        policy["features_extractor_class"] = SeparableCNN
-    if options.optimizer == "rmsprop":
-        policy["optimizer_class"] = RMSprop
-        policy["optimizer_kwargs"] = {"alpha": RMSPROP_DECAY, "eps": EPSILON}
     return PPO(
-        "CnnPolicy",
+        policy,
         env,
         learning_rate=options.learning_rate,
         n_steps=options.rollout_steps // n_envs,
@@ -90,12 +105,21 @@ def make_learner(options: PpoOptions, env: Any, seed: int, **more: Any) -> PPO:
         ent_coef=options.entropy,
         vf_coef=options.value,
         max_grad_norm=options.max_gradient,
-        normalize_advantage=options.normalise_advantages,
-        policy_kwargs=policy,
+        policy_kwargs=policy_options,
         seed=seed,
         device="cpu",
         **more,
     )
+
+
+def say_if_it_never_learns(budget_steps: int, rollout_steps: int) -> None:
+    """Print a note if the budget ends before the first update."""
+    if budget_steps < rollout_steps:
+        print(
+            f"note: {budget_steps:,} timesteps are fewer than the {rollout_steps:,}"
+            " before the first update: the policy plays, but does not learn",
+            file=sys.stderr,
+        )
 
 
 def play_ppo(options: PpoOptions, env: RemoteEnv) -> None:
@@ -113,12 +137,7 @@ def play_ppo(options: PpoOptions, env: RemoteEnv) -> None:
     weights = options.weights_file()
     if weights is not None:
         load_weights(learner.policy, weights)
-    if options.budget_steps < options.rollout_steps:
-        print(
-            f"note: {options.budget_steps:,} timesteps are fewer than the {options.rollout_steps:,}"
-            " before the first update: the policy plays, but does not learn",
-            file=sys.stderr,
-        )
+    say_if_it_never_learns(options.budget_steps, options.rollout_steps)
     learn(learner, LEARN_FOREVER)
 
 

@@ -17,22 +17,28 @@ from baselines.playing import play_level
 
 
 @dataclass(frozen=True)
-class PpoOptions(LearningOptions):
+class PpoUpdateOptions(LearningOptions):
     """Play an agent that learns with PPO; the defaults are those of OpenAI's PPO2."""
 
-    frame_size: int = option("width and height of a frame in pixels", 84, within=(36, 224))
     rollout_steps: int = option("timesteps between two updates", 4096, within=(8, 10**6))
     minibatches: int = option("minibatches of an update", 8, within=(1, 10**4))
     epochs: int = option("passes over the timesteps of an update", 3, within=(1, 1000))
-    optimizer: str = option("optimizer", "adam", choices=("adam", "rmsprop"))
     learning_rate: float = option("learning rate of the optimizer", 2e-4, within=(0.0, 1.0))
     discount: float = option("discount factor of rewards", 0.99, within=(0.0, 1.0))
     gae_lambda: float = option("lambda of the advantage estimates", 0.95, within=(0.0, 1.0))
     clip: float = option("clip range of the policy and of the value", 0.1, within=(1e-6, 1e6))
-    normalise_advantages: bool = option("normalise the advantages in each minibatch", True)
     entropy: float = option("weight of the entropy in the loss", 0.01, within=(0.0, 10.0))
     value: float = option("weight of the value in the loss", 0.5, within=(0.0, 10.0))
     max_gradient: float = option("largest norm of the gradient", 0.5, within=(1e-6, 1e6))
+
+
+@dataclass(frozen=True)
+class PpoOptions(PpoUpdateOptions):
+    """Play an agent that learns from frames with PPO; the defaults are those of OpenAI's PPO2."""
+
+    frame_size: int = option("width and height of a frame in pixels", 84, within=(36, 224))
+    optimizer: str = option("optimizer", "adam", choices=("adam", "rmsprop"))
+    normalise_advantages: bool = option("normalise the advantages in each minibatch", True)
     allow_backtracking: bool = option("reward only progress beyond the farthest point", False)
     separable: bool = option("use aborghi's separable convolutions", False)
 

@@ -99,7 +99,7 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
     except FileNotFoundError:
         raise UserError(
             f"there are no weights at {path}: train them with `python -m baselines.pretrain`,"
-            " or omit the option to begin with random weights"
+            " or omit the option"
         ) from None
     except (OSError, SafetensorError) as error:
         raise UserError(f"the weights {path} can't be read: {error}") from None

@@ -33,7 +33,6 @@ from baselines.simple_agents import POLICIES
 from benchmarks.identity import rom_hashes
 from benchmarks.measured_tables import update_documents
 from benchmarks.names import chosen
-from benchmarks.scores.baseline_plays import JERK
 from benchmarks.scores.calibration_scores import (
     AGENTS,
     PLANNER,
@@ -42,6 +41,7 @@ from benchmarks.scores.calibration_scores import (
     LevelReturns,
 )
 from benchmarks.scores.calibration_tables import by_level, document_tables, findings, summary, table
+from benchmarks.scores.contest_players import JERK
 
 LONGEST_SECONDS = 4 * 3600.0  # time limit of one agent on one level
 MOVIE_FRAMES = 18_000

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from baselines.simple_agents import POLICIES
-from benchmarks.scores.baseline_plays import JERK
+from benchmarks.scores.contest_players import JERK
 from benchmarks.store import Values, check_same, load_rows, save_rows
 
 KIND = "calibration"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from baselines.simple_agents import POLICIES
-from benchmarks.scores.baseline_plays import HOLD_RIGHT, JERK
 from benchmarks.scores.calibration_scores import PLANNER, CalibrationScores
+from benchmarks.scores.contest_players import HOLD_RIGHT, JERK
 from benchmarks.tables import markdown_table
 
 END_POST = 9000.0  # lowest return of an episode that reaches the end post

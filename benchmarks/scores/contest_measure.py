@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,15 +16,28 @@ from rich.console import Console
 from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, select
-from arena.evaluation.agents import LocalAgent
-from arena.workers.pool import Pool
+from arena.evaluation.level_run import LevelStopped
+from arena.server.signals import signals_ignored
 from benchmarks.identity import digest
-from benchmarks.scores.baseline_plays import BaselineTask, make_play_baseline
-from benchmarks.scores.contest_players import play_ours
 from benchmarks.scores.contest_plays import ContestPlays, Play, PlayKey
+from benchmarks.scores.contest_runs import Player, PlayError, play_level
 
 SCENARIO = "contest"  # the scenario whose reward measures progress
-LONGEST_SECONDS = 12 * 3600.0  # time limit of a baseline on one level
+
+
+@dataclass(frozen=True)
+class PlayTask:
+    """A play to make.
+
+    Attributes:
+        key: its key; the random seed is that of the sticky actions.
+        agent: the agent of the key, with the same seed and budget.
+        level: the level of the key.
+    """
+
+    key: PlayKey
+    agent: Player
+    level: Level
 
 
 class MeasurementFile:
@@ -30,7 +45,7 @@ class MeasurementFile:
 
     def __init__(self, plays: ContestPlays, out: Path, console: Console) -> None:
         self.plays = plays
-        self.console = console
+        self._console = console
         self._out = out
         self._lock = threading.Lock()
 
@@ -39,32 +54,24 @@ class MeasurementFile:
         return sum(key in self.plays.plays for key in keys)
 
     def add(self, key: PlayKey, play: Play) -> None:
-        """Add a play and write the file, if the play is new.
+        """Add a play and write the file.
 
         Raises:
             StoreError: the file can't be written.
         """
         with self._lock:
-            if key in self.plays.plays:
-                return
             self.plays.add(key, play)
-            self.save()
+            self.plays.save(self._out)
         score = "no episode counts" if play.score is None else f"{play.score:,.0f}"
-        self.console.print(
-            f"{key.agent}, {key.level.rpartition(':')[2]}, seed {key.seed}: {score} over"
-            f" {len(play.returns)} episodes, {play.steps_per_second:.0f} steps/s",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
+        memory = "" if play.peak_mib is None else f", {play.peak_mib:,.0f} MiB"
+        self.say(
+            f"{name_of(key)}: {score} over {len(play.returns)} episodes,"
+            f" {play.steps_per_second:.0f} steps/s{memory}"
         )
 
-    def save(self) -> None:
-        """Write the file.
-
-        Raises:
-            StoreError: it can't be written.
-        """
-        self.plays.save(self._out)
+    def say(self, line: str) -> None:
+        """Print a line."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def chosen_levels(text: str) -> list[Level]:
@@ -84,76 +91,72 @@ def chosen_levels(text: str) -> list[Level]:
     return levels
 
 
-def measure_baselines(
-    keys: Sequence[PlayKey],
-    levels: Mapping[str, Level],
-    folder: Path,
-    workers: int,
-    file: MeasurementFile,
-) -> None:
-    """Play baselines in worker processes.
+def measure(
+    tasks: Sequence[PlayTask], folder: Path, workers: int, file: MeasurementFile
+) -> list[PlayKey]:
+    """Make plays through the real socket, several at once, in the given order.
+
+    A play that fails is named, and the others go on.
 
     Args:
-        keys: the plays to make.
-        levels: levels by name.
+        tasks: plays that are not in the file.
         folder: folder of the runs.
-        workers: number of processes.
+        workers: number of plays made at once; each has an emulator and an agent.
         file: the measurement that the plays are added to.
+
+    Returns:
+        The plays that failed.
+
+    Raises:
+        KeyboardInterrupt: every process has ended, and the finished plays are in the file.
+        StoreError: the file can't be written.
     """
-    tasks = {
-        BaselineTask(
-            *(key.agent, levels[key.level], key.seed, key.budget_steps),
-            baseline_folder(folder, key),
-        ): key
-        for key in keys
-    }
-    if tasks:
-        with Pool(make_play_baseline, min(workers, len(tasks)), LONGEST_SECONDS) as pool:
-            for task, play in pool.run(tasks):
-                file.add(tasks[task], play)
+    stop = threading.Event()
+    failed = []
+    with ThreadPoolExecutor(workers, thread_name_prefix="play") as pool:
+        futures = {pool.submit(_play, task, folder, file, stop): task for task in tasks}
+        try:
+            for future in _as_completed(futures):
+                try:
+                    future.result()
+                except PlayError as error:
+                    failed.append(futures[future].key)
+                    file.say(f"{name_of(futures[future].key)} failed: {error}")
+        except BaseException:
+            with signals_ignored():
+                stop.set()
+                pool.shutdown(cancel_futures=True)  # waits until every child has ended
+            raise
+    return failed
 
 
-def measure_ours(
-    player: LocalAgent,
-    levels: Sequence[Level],
-    keys: Mapping[str, PlayKey],
-    folder: Path,
-    workers: int,
-    file: MeasurementFile,
-) -> None:
-    """Play one of our agents with one seed on levels that are not measured yet.
-
-    Args:
-        player: the agent with the seed and the budget of the keys.
-        levels: levels to play.
-        keys: key of each play, by level.
-        folder: folder of the runs.
-        workers: number of levels played at once.
-        file: the measurement that the plays are added to.
-    """
-    key = next(iter(keys.values()))
-    file.console.print(f"{key.agent}, seed {key.seed}", highlight=False, markup=False)
-    # After an interruption fewer levels are left to play, so their digest names another folder.
-    what = digest(
-        {
-            "levels": [*keys],
-            "roms": [key.rom for key in keys.values()],
-            "identity": file.plays.players[key.player],
-            "agent": player.describe(),
-        }
-    )
-    run_dir = folder / f"{slug(key.agent)}-{key.budget_steps}-seed{key.seed}-{what[:8]}"
-
-    def note(level: str, play: Play) -> None:
-        file.add(keys[level], play)
-
-    play_ours(player, key.budget_steps, levels, run_dir, workers, file.console, note)
+def _play(task: PlayTask, folder: Path, file: MeasurementFile, stop: threading.Event) -> None:
+    key = task.key
+    place = play_folder(folder, key, file.plays)
+    try:
+        play = play_level(task.agent, task.level, key.budget_steps, key.seed, place, stop)
+    except LevelStopped:
+        return
+    file.add(key, play)
 
 
-def baseline_folder(folder: Path, key: PlayKey) -> Path:
-    """Return the folder for the contest's files of a baseline's budget."""
-    level = slug(key.level)
-    return folder / f"{slug(key.agent)}-{key.budget_steps}-seed{key.seed}" / level
+def _as_completed(futures: dict[Future[None], PlayTask]) -> Iterator[Future[None]]:
+    pending = set(futures)
+    while pending:
+        # With a timeout, the main thread receives signals also while no play ends.
+        done, pending = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
+        yield from done
+
+
+def play_folder(folder: Path, key: PlayKey, plays: ContestPlays) -> Path:
+    """Return the folder of a play; plays that differ only in the level share it."""
+    what = digest({"identity": plays.players[key.player], "rom": key.rom})
+    return folder / f"{slug(key.agent)}-{key.budget_steps}-seed{key.seed}-{what[:8]}"
+
+
+def name_of(key: PlayKey) -> str:
+    """Return a play as it is named in messages."""
+    return f"{key.agent}, {key.level.rpartition(':')[2]}, seed {key.seed}"
 
 
 def slug(text: str) -> str:

@@ -1,55 +1,47 @@
-"""Our agents in the contest's scores: what identifies them, and how they play a budget.
+"""The agents in the contest's scores: their names, and what identifies them.
 
-They play as in the contest: the real agent, connected through the real socket.
+They play as in the contest: the real agent, connected through the real socket. The baselines are
+those of `arena.evaluation.baseline_agents`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import threading
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from agent.errors import UserError
 from agent.evolution.cma_es import Evolution
 from agent.explore.explorer import EXPLORER_VERSION
 from agent.settings import PLAY_SETTINGS, Settings
 from agent.world_model.packed_model import PackedModel, PackedModelError, load
-from arena.environment.levels import Level
 from arena.evaluation.agents import AgentOptions, LocalAgent
-from arena.evaluation.evaluate import EvaluationPlan
-from arena.evaluation.level_run import LevelRun
-from arena.evaluation.results import LevelResult
-from arena.server.session_result import TIMESTEP_LIMIT
+from arena.evaluation.baseline_agents import BASELINES, LEARNING, BaselineAgent
+from benchmarks.baseline_options import hyperparameters, module_and_arguments
 from benchmarks.identity import digest, model_digest
-from benchmarks.scores.baseline_plays import (
-    BASELINES,
-    HOLD_RIGHT,
-    JERK,
-    RANDOM,
-    RUN_AND_JUMP,
-    read_play,
-)
-from benchmarks.scores.contest_plays import Identity, Play
-from benchmarks.scores.contest_runs import contest_limits, play_plan
+from benchmarks.scores.contest_plays import Identity
+from benchmarks.scores.contest_runs import Player
 
+
+def _is_simple(name: str) -> bool:
+    """Return whether a baseline has no network."""
+    return module_and_arguments(name)[0] not in LEARNING
+
+
+RANDOM, HOLD_RIGHT, JERK = "random buttons", "hold RIGHT", "JERK"
 UNTRAINED = "World Models, untrained"
 ORIGINAL_2018 = "original 2018 agent (our networks)"
 SHIPPED = "World Models (ours)"
 OURS = (UNTRAINED, ORIGINAL_2018, SHIPPED)
-AGENTS = (*BASELINES, *OURS)  # the order of tables
-NAMES = {  # name in an option -> name in tables and files
-    "random-buttons": RANDOM,
-    "hold-right": HOLD_RIGHT,
-    "run-and-jump": RUN_AND_JUMP,
-    "jerk": JERK,
-    "untrained": UNTRAINED,
-    "original-2018": ORIGINAL_2018,
-    "ours": SHIPPED,
+LABELS = {"random": RANDOM, "right": HOLD_RIGHT, "jerk": JERK}
+# Name in an option -> name in tables and files. Plays are made in this order: cheap ones first.
+NAMES = {
+    **{name: LABELS.get(name, name) for name in BASELINES if _is_simple(name)},
+    **{"untrained": UNTRAINED, "original-2018": ORIGINAL_2018, "ours": SHIPPED},
+    **{name: name for name in BASELINES if not _is_simple(name)},
 }
+AGENTS = (*(NAMES[name] for name in BASELINES), *OURS)  # the order of tables
 # How the original 2018 agent plays, whatever a packed play.json contains: it locks in the first
 # candidate above 2000, and does not explore.
 ORIGINAL_2018_PLAY: dict[str, Any] = {
@@ -63,13 +55,18 @@ ORIGINAL_2018_PLAY: dict[str, Any] = {
 def identities(pretrained: Path) -> dict[str, Identity]:
     """Return what identifies each agent at present; plays of equal identities are comparable.
 
+    Baselines whose packages or weights are missing are omitted.
+
     An identity is plain data: the agent's name, its model, and what `play_identity` adds. It
     contains no hash of source code and no default value.
 
     Raises:
         UserError: there is no packed model, or its play.json can't be used.
     """
-    known: dict[str, Identity] = {name: {"agent": name} for name in BASELINES}
+    known: dict[str, Identity] = {}
+    for name in BASELINES:
+        with contextlib.suppress(UserError):
+            known[NAMES[name]] = baseline_identity(name)
     model = load(pretrained)
     for name in (ORIGINAL_2018, SHIPPED):
         settings = _settings(name, pretrained, 1, 1)
@@ -86,7 +83,7 @@ def identities(pretrained: Path) -> dict[str, Identity]:
         "sigma0": evolution.sigma0,
         **play_identity(Settings()),
     }
-    return {name: known[name] for name in AGENTS}
+    return {name: known[name] for name in AGENTS if name in known}
 
 
 def play_identity(settings: Settings) -> dict[str, Any]:
@@ -104,6 +101,37 @@ def play_identity(settings: Settings) -> dict[str, Any]:
     changed = {name: value for name, value in values.items() if value != defaults[name]}
     explorer = {"explorer": EXPLORER_VERSION} if settings.explore else {}
     return {"settings": changed, **explorer}
+
+
+def baseline_identity(name: str) -> Identity:
+    """Return what identifies a baseline: its hyperparameters, and the hash of its weights.
+
+    Args:
+        name: name in `BASELINES`.
+
+    Raises:
+        UserError: its packages or weights are missing.
+    """
+    agent = BaselineAgent(name, AgentOptions(1, None, None))
+    agent.check()
+    plain = {"kind", "baseline", *agent.options.describe()}
+    more = {key: value for key, value in agent.describe().items() if key not in plain}
+    return {"agent": NAMES[name], **hyperparameters(name), **more}
+
+
+def player(name: str, pretrained: Path, budget_steps: int, seed: int, folder: Path) -> Player:
+    """Return an agent, ready to play.
+
+    Args:
+        name: name in `NAMES`.
+        pretrained: folder of our packed model.
+        budget_steps: timesteps of the budget, which the agent is given as a setting.
+        seed: random seed of the agent.
+        folder: folder for untrained models; a model that is there is used again.
+    """
+    if name in BASELINES:
+        return BaselineAgent(name, AgentOptions(budget_steps, seed, None))
+    return our_agent(NAMES[name], pretrained, budget_steps, seed, folder)
 
 
 def our_agent(
@@ -148,64 +176,3 @@ def untrained_model(folder: Path, model: PackedModel, evolution: Evolution, seed
             untrained, model.spec, seed, population=evolution.population, sigma0=evolution.sigma0
         )
     return untrained
-
-
-def play_ours(
-    agent: LocalAgent,
-    budget_steps: int,
-    levels: Sequence[Level],
-    folder: Path,
-    workers: int,
-    console: Console,
-    note: Callable[[str, Play], None],
-) -> None:
-    """Play levels through the real socket, several at once, and note each finished play.
-
-    Args:
-        agent: the agent with its seed; the sticky actions have the same seed.
-        budget_steps: timesteps per level.
-        levels: levels to play.
-        folder: run folder, new or of an interrupted run of the same levels.
-        workers: number of levels played at once.
-        console: shows the progress.
-        note: function that is called with a level's name and its play, from any thread, once or
-            twice per level.
-
-    Raises:
-        EvaluationInterrupted: Ctrl-C; `note` was called for the finished plays.
-        UserError: a level failed.
-    """
-
-    def note_result(result: LevelResult) -> None:
-        if (play := _finished_play(result, folder)) is not None:
-            note(result.level, play)
-
-    class NotedLevelRun(LevelRun):
-        def play(self, stop: threading.Event) -> LevelResult:
-            result = super().play(stop)
-            note_result(result)
-            return result
-
-    seed, limits = agent.settings.seed, contest_limits(budget_steps)
-    plan = EvaluationPlan(levels, agent, limits, seed, min(workers, len(levels)))
-    for level in play_plan(plan, folder, console, NotedLevelRun).levels:
-        note_result(level)  # an earlier run may have been killed before it noted this result
-        _check_played_out(level, folder)
-
-
-def _finished_play(result: LevelResult, folder: Path) -> Play | None:
-    if result.status != "finished" or result.ended_by != TIMESTEP_LIMIT:
-        return None
-    assert result.timesteps is not None and result.seconds is not None
-    level_dir = folder / result.folder
-    return read_play(level_dir, result.timesteps, result.seconds, result.locked_in_at)
-
-
-def _check_played_out(level: LevelResult, folder: Path) -> None:
-    if level.ended_by == TIMESTEP_LIMIT:
-        return
-    reason = level.error.reason if level.error else f"it ended by {level.ended_by}"
-    action = "repeat" if level.status == "failed" else "remove that folder and repeat"
-    raise UserError(
-        f"{folder}: {level.level} was not played to its end ({reason}): {action} the command"
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +50,8 @@ class Play:
         timesteps: timesteps used, resets included.
         seconds: duration of the play.
         locked_in_at: timesteps used when the first locked-in episode began; None: no lock-in.
+        peak_mib: peak memory of the agent's processes in MiB; None: it was not measured.
+        setup: id in `ContestPlays.setups` of what it was measured with; "": it is not known.
     """
 
     returns: list[float]
@@ -57,6 +59,8 @@ class Play:
     timesteps: int
     seconds: float
     locked_in_at: int | None = None
+    peak_mib: float | None = None
+    setup: str = ""
 
     @property
     def score(self) -> float | None:
@@ -77,14 +81,18 @@ class ContestPlays:
         current: agent -> id of its present identity.
         roms: game -> SHA-1 of its present ROM.
         levels: levels in the order of the tables.
+        setups: id -> commit, package versions and device: "s1", "s2", ...
         plays: all plays by key, including those that are not current.
+        setup: id of the present setup, which new plays get.
     """
 
     players: dict[str, Identity] = field(default_factory=dict)
     current: dict[str, str] = field(default_factory=dict)
     roms: dict[str, str] = field(default_factory=dict)
     levels: list[str] = field(default_factory=list)
+    setups: dict[str, Values] = field(default_factory=dict)
     plays: dict[PlayKey, Play] = field(default_factory=dict)
+    setup: str = field(default="", compare=False)
 
     @classmethod
     def open(
@@ -93,20 +101,24 @@ class ContestPlays:
         identities: Mapping[str, Identity],
         roms: Mapping[str, str],
         levels: Iterable[str],
+        setup: Values,
     ) -> ContestPlays:
         """Return the plays of an earlier run to continue with; no plays if there is no file.
 
         Args:
             path: the JSON file.
-            identities: agent -> its present identity.
+            identities: agent -> its present identity; other agents keep the one of the file.
             roms: game -> SHA-1 of its present ROM.
             levels: levels that the caller plays.
+            setup: what new plays are measured with: JSON values.
 
         Raises:
             StoreError: the file can't be read.
         """
         plays = cls.load(path) if path.exists() else cls()
-        plays.current = {name: plays._player(identity) for name, identity in identities.items()}
+        for name, identity in identities.items():
+            plays.current[name] = _id_of(identity, plays.players, "p")
+        plays.setup = _id_of(setup, plays.setups, "s")
         plays.roms |= roms
         plays.levels = list(dict.fromkeys([*plays.levels, *levels]))
         return plays
@@ -122,11 +134,14 @@ class ContestPlays:
 
     @classmethod
     def _build(cls, values: Values, rows: list[Values]) -> ContestPlays:
-        players, current, roms = (dict(values[name]) for name in ("players", "current", "roms"))
+        parts = ("players", "current", "roms", "setups")
+        players, current, roms, setups = (dict(values[name]) for name in parts)
         plays = dict(map(_from_row, rows))
         if unknown := {key.player for key in plays} - players.keys():
             raise ValueError(f"players have no {min(unknown)!r:.60}")
-        return cls(players, current, roms, list(values["levels"]), plays)
+        if unknown := {play.setup for play in plays.values()} - {"", *setups}:
+            raise ValueError(f"setups have no {min(unknown)!r:.60}")
+        return cls(players, current, roms, list(values["levels"]), setups, plays)
 
     def save(self, path: Path) -> None:
         """Write the file atomically, one line for each play.
@@ -134,11 +149,13 @@ class ContestPlays:
         Raises:
             StoreError: the file can't be written.
         """
+        used = {play.setup for play in self.plays.values()}
         values = {
             "levels": self.levels,
             "current": self.current,
             "roms": self.roms,
             "players": self.players,
+            "setups": {name: setup for name, setup in self.setups.items() if name in used},
         }
         positions = {level: number for number, level in enumerate(self.levels)}
         agents = {agent: number for number, agent in enumerate(self.current)}
@@ -150,26 +167,19 @@ class ContestPlays:
         rows = ({**k._asdict(), **asdict(self.plays[k])} for k in sorted(self.plays, key=order))
         save_rows(path, KIND, values, rows)
 
-    def _player(self, identity: Identity) -> str:
-        """Return the id of an identity; it is a new id if the identity has no play yet."""
-        for name, known in self.players.items():
-            if known == identity:
-                return name
-        names = (f"p{number}" for number in itertools.count(1))
-        new = next(name for name in names if name not in self.players)
-        self.players[new] = identity
-        return new
-
     def key(self, budget_steps: int, agent: str, level: str, seed: int) -> PlayKey:
         """Return the key of a play by the agent's present identity, on the present ROM."""
-        game = level.partition(":")[0]
-        player, rom = self.current.get(agent, ""), self.roms.get(game, "")
-        return PlayKey(budget_steps, agent, level, seed, player, rom)
+        player = self.current.get(agent, "")
+        return PlayKey(budget_steps, agent, level, seed, player, self._rom(level))
 
     def add(self, key: PlayKey, play: Play) -> None:
-        rounded = [round(value, 2) for value in play.returns]
-        self.plays[key] = Play(
-            rounded, play.lengths, play.timesteps, round(play.seconds, 1), play.locked_in_at
+        """Add a play that was made with the present setup, with its numbers rounded."""
+        self.plays[key] = replace(
+            play,
+            returns=[round(value, 2) for value in play.returns],
+            seconds=round(play.seconds, 1),
+            peak_mib=None if play.peak_mib is None else round(play.peak_mib, 1),
+            setup=self.setup,
         )
 
     def is_current(self, key: PlayKey) -> bool:
@@ -179,27 +189,51 @@ class ContestPlays:
     def excluded(self) -> str | None:
         """Return sentences about the plays excluded from the tables; None if there are none."""
         excluded = [key for key in self.plays if not self.is_current(key)]
-        if not excluded:
-            return None
-        agents = sorted({key.agent for key in excluded})
-        found = (self.players.get(key.player, {}).get("model", "") for key in excluded)
-        models = {str(model)[:12] for model in found} - {""}
-        named = f" Models: {', '.join(sorted(models))}." if models else ""
-        return (
-            f"{len(excluded)} plays are excluded, because their model, settings or ROM are not the"
-            f" present ones. Agents: {'; '.join(agents)}.{named}"
-        )
+        old_roms = [key for key in excluded if key.rom != self._rom(key.level)]
+        others = [key for key in excluded if key.rom == self._rom(key.level)]
+        sentences = []
+        if old_roms:
+            hashes = ", ".join(sorted({key.rom[:12] for key in old_roms}))
+            sentences.append(
+                f"{len(old_roms)} plays are excluded, because they were made with another ROM"
+                f" (SHA-1 {hashes})."
+            )
+        if others:
+            agents = sorted({key.agent for key in others})
+            found = (self.players.get(key.player, {}).get("model", "") for key in others)
+            models = {str(model)[:12] for model in found} - {""}
+            sentences.append(
+                f"{len(others)} plays are excluded, because their model or settings are not the"
+                f" present ones. Agents: {'; '.join(agents)}."
+                + (f" Models: {', '.join(sorted(models))}." if models else "")
+            )
+        return " ".join(sentences) or None
+
+    def _rom(self, level: str) -> str:
+        return self.roms.get(level.partition(":")[0], "")
+
+
+def _id_of(value: Values, known: dict[str, Values], letter: str) -> str:
+    """Return the id of a value in `known`; a value that is not there is added with a new id."""
+    for name, other in known.items():
+        if other == value:
+            return name
+    new = next(name for n in itertools.count(1) if (name := f"{letter}{n}") not in known)
+    known[new] = value
+    return new
 
 
 def _from_row(row: Values) -> tuple[PlayKey, Play]:
     key = PlayKey(**{name: row[name] for name in PlayKey._fields})
-    locked_in_at = row["locked_in_at"]
+    locked_in_at, peak_mib = row["locked_in_at"], row["peak_mib"]
     play = Play(
         [float(value) for value in row["returns"]],
         [int(value) for value in row["lengths"]],
         int(row["timesteps"]),
         float(row["seconds"]),
         None if locked_in_at is None else int(locked_in_at),
+        None if peak_mib is None else float(peak_mib),
+        str(row["setup"]),
     )
     if len(play.returns) != len(play.lengths):
         raise ValueError(f"{len(play.returns)} returns and {len(play.lengths)} lengths")

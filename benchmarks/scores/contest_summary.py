@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arena.environment.contest_env import MAX_STEPS
+from arena.environment.contest_rules import MAX_STEPS
 from arena.evaluation.score import (
     FULL_PROGRESS_RETURN,
     Interval,
@@ -20,6 +20,7 @@ from benchmarks.scores.contest_plays import ContestPlays, Play
 
 FINISHED, TIME, DIED = "finished", "out of time", "died"
 ENDS = (DIED, TIME, FINISHED)
+CLOSE, SEEDS_IF_CLOSE = 1.3, 3  # an agent that scores within this factor of ours plays more seeds
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,25 @@ def summarize(
         if by_level:
             found.append(AgentPlays(agent, by_level))
     return found
+
+
+def not_measured(plays: ContestPlays, budget_steps: int) -> list[str]:
+    """Return the agents that have no current play at a budget."""
+    found = {row.agent for row in summarize(plays, budget_steps)}
+    return [agent for agent in AGENTS if agent not in found]
+
+
+def too_few_seeds(plays: ContestPlays, budget_steps: int) -> list[str]:
+    """Return the agents that score within `CLOSE` of ours, but played too few seeds."""
+    rows = summarize(plays, budget_steps)
+    ours = next((row.mean for row in rows if row.agent == SHIPPED), None)
+    if not ours:
+        return []
+    return [
+        row.agent
+        for row in rows
+        if row.mean and 1 / CLOSE <= row.mean / ours <= CLOSE and row.seeds[0] < SEEDS_IF_CLOSE
+    ]
 
 
 def paired_scores(

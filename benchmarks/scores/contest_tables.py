@@ -9,8 +9,7 @@ import numpy as np
 
 from agent.settings import Settings
 from arena.evaluation.score import FULL_PROGRESS_RETURN, Interval, mean_score
-from benchmarks.scores.baseline_plays import JERK, RANDOM
-from benchmarks.scores.contest_players import ORIGINAL_2018, SHIPPED, UNTRAINED
+from benchmarks.scores.contest_players import JERK, ORIGINAL_2018, RANDOM, SHIPPED, UNTRAINED
 from benchmarks.scores.contest_plays import ContestPlays, Play
 from benchmarks.scores.contest_summary import (
     DIED,
@@ -22,6 +21,7 @@ from benchmarks.scores.contest_summary import (
     budgets,
     count_of,
     how_ended,
+    not_measured,
     ratio,
     summarize,
     title,
@@ -45,9 +45,18 @@ def markdown(plays: ContestPlays) -> str:
     if not known:
         return "Nothing is measured yet."
     parts = [table(plays, steps) for steps in known]
+    if missing := not_measured(plays, known[0]):
+        names = ", ".join(missing)
+        parts.append(f"Not measured yet with {known[0]:,} timesteps a level: {names}.")
     parts.append(f"![Scores with their 95% intervals](results/pictures/{PICTURE})")
+    parts += [
+        f"![Learning curves with {steps:,} timesteps](results/pictures/{curve_picture(steps)})"
+        for steps in curve_budgets(plays)
+    ]
     if (steps := budget_of_ends(plays)) is not None:
         parts.append(by_level(plays, steps))
+    hashes = ", ".join(f"{game} {rom[:12]}" for game, rom in plays.roms.items())
+    parts.append(f"The plays were made with the ROM {hashes} (SHA-1).")
     excluded = plays.excluded()
     return "\n\n".join([*parts, *([excluded] if excluded else [])])
 
@@ -111,6 +120,17 @@ def by_level(plays: ContestPlays, budget_steps: int) -> str:
         " candidate (-: it locked in none). The other columns combine the episodes of all seeds."
         f"\n\n{pictures}\n\n</details>"
     )
+
+
+def curve_budgets(plays: ContestPlays) -> list[int]:
+    """Return the budgets with a picture of curves: the one with the most levels, the largest."""
+    known = budgets(plays)
+    return list(dict.fromkeys([known[0], max(known)])) if known else []
+
+
+def curve_picture(budget_steps: int) -> str:
+    """Return the file name of a budget's picture of learning curves."""
+    return f"learning_curves_{budget_steps}.png"
 
 
 def ends_picture(zone: str) -> str:

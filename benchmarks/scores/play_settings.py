@@ -22,11 +22,11 @@ from rich.console import Console
 
 from agent.command_line import option, parse, run
 from agent.command_line.ranges import COUNT, PROCESSES
-from agent.errors import INTERRUPTED_EXIT_CODE
+from agent.errors import INTERRUPTED_EXIT_CODE, UserError
 from agent.world_model.packed_model import load
 from arena.environment.levels import Level
 from arena.evaluation.agents import AgentOptions, LocalAgent
-from arena.evaluation.evaluate import EvaluationInterrupted
+from arena.evaluation.run_folder import provenance
 from arena.evaluation.score import bootstrap_difference
 from arena.server.signals import signals_as_interrupt
 from benchmarks.identity import model_digest, rom_hashes
@@ -34,9 +34,10 @@ from benchmarks.measured_tables import update_documents
 from benchmarks.names import chosen
 from benchmarks.scores.contest_measure import (
     MeasurementFile,
+    PlayTask,
     chosen_levels,
     exclusive,
-    measure_ours,
+    measure,
 )
 from benchmarks.scores.contest_players import (
     ORIGINAL_2018,
@@ -45,7 +46,14 @@ from benchmarks.scores.contest_players import (
     play_identity,
 )
 from benchmarks.scores.contest_plays import ContestPlays, Identity
-from benchmarks.scores.contest_summary import AgentPlays, budgets, paired_scores, summarize, title
+from benchmarks.scores.contest_summary import (
+    AgentPlays,
+    budgets,
+    count_of,
+    paired_scores,
+    summarize,
+    title,
+)
 from benchmarks.tables import markdown_table
 from training.data.held_out import refuse_held_out
 
@@ -107,45 +115,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     with exclusive(options.folder):
         names = [level.name for level in levels]
         known = identities(options.pretrained)
-        plays = ContestPlays.open(options.out, known, rom_hashes(levels), names)
+        plays = ContestPlays.open(options.out, known, rom_hashes(levels), names, provenance())
         file = MeasurementFile(plays, options.out, Console(stderr=True))
+        tasks = tasks_of(options, variants, levels, plays)
+        left = [task for task in tasks if task.key not in plays.plays]
         try:
             with signals_as_interrupt():
-                measure(options, variants, levels, file)
-        except (KeyboardInterrupt, EvaluationInterrupted):
-            file.save()  # the interruption may come between a new play and the file
+                failed = measure(left, options.folder, options.workers, file)
+        except KeyboardInterrupt:
             print("interrupted: the same command continues", file=sys.stderr)
             return INTERRUPTED_EXIT_CODE
     print(markdown(plays))
+    if failed:
+        raise UserError(
+            f"{count_of(len(failed), 'play')} failed, see above: repeat the command to play again"
+        )
     return 0
 
 
-def measure(
-    options: Options, variants: Sequence[str], levels: Sequence[Level], file: MeasurementFile
-) -> None:
-    """Make the plays that are missing from the file.
-
-    Raises:
-        EvaluationInterrupted, KeyboardInterrupt: finished plays are kept.
-        UserError: a play can't be made.
-    """
+def tasks_of(
+    options: Options, variants: Sequence[str], levels: Sequence[Level], plays: ContestPlays
+) -> list[PlayTask]:
+    """Return all plays of the measurement, in the order in which they are made."""
     # Seed by seed, so that the plays before an interruption can be compared.
-    for seed in range(1, options.seeds + 1):
-        for variant in variants:
-            keys = {
-                level.name: file.plays.key(options.steps, variant, level.name, seed)
-                for level in levels
-            }
-            todo = {name: key for name, key in keys.items() if key not in file.plays.plays}
-            if todo:
-                measure_ours(
-                    player(variant, options.pretrained, options.steps, seed),
-                    [level for level in levels if level.name in todo],
-                    todo,
-                    options.folder,
-                    options.workers,
-                    file,
-                )
+    return [
+        PlayTask(
+            plays.key(options.steps, variant, level.name, seed),
+            player(variant, options.pretrained, options.steps, seed),
+            level,
+        )
+        for seed in range(1, options.seeds + 1)
+        for variant in variants
+        for level in levels
+    ]
 
 
 def player(variant: str, pretrained: Path, budget_steps: int, seed: int) -> LocalAgent:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from game import format as fmt
 from game.art.tiles import ArtError
-from game.format import Cell, Kind, LevelData, Picture, ZoneArt
+from game.format import UNDER_SLOPE, Cell, Kind, LevelData, Picture, ZoneArt
 
 OPEN = frozenset(
     {
@@ -26,7 +26,6 @@ OPEN = frozenset(
         Cell.BREAKABLE,
     }
 )
-LOW_SLOPES = (Cell.S14_UP0, Cell.S14_DOWN3)
 LOOP_ROWS, LOOP_COLUMNS = 9, 10
 LOOP_COVERS = (Cell.EMPTY, Cell.BACK, Cell.BACK_B, Cell.WATER_TOP)
 PATTERN_ROWS, PATTERN_COLUMNS = (
@@ -115,9 +114,9 @@ def _choose_solid(
         (up & left, Cell.TOP_LEFT),
         (up & right, Cell.TOP_RIGHT),
         (up, top),
-        (np.isin(above, LOW_SLOPES), top),  # the surface continues under a thin wedge
-        ((above == Cell.S45_UP) | (above == Cell.ICE_S45_UP), Cell.S45_UP_FILL),
-        ((above == Cell.S45_DOWN) | (above == Cell.ICE_S45_DOWN), Cell.S45_DOWN_FILL),
+        *((above == slope, under) for slope, under in UNDER_SLOPE.items()),
+        (above == Cell.ICE_S45_UP, Cell.S45_UP_FILL),
+        (above == Cell.ICE_S45_DOWN, Cell.S45_DOWN_FILL),
         (left & right, Cell.PILLAR),
         (down & left, Cell.UNDERSIDE_LEFT),
         (down & right, Cell.UNDERSIDE_RIGHT),

@@ -53,9 +53,8 @@ class _Blobs:
 def _pack_zone(blobs: _Blobs, zone: ZoneArt, shared: SharedArt) -> bytes:
     tiles = TileSet(fmt.MAX_FOREGROUND_TILES, 1, f"zone {zone.name}: foreground")
     words = bytearray(256 * 8)
-    pictures = {int(i): zone.cells.get(i, zone.cells[1]) for i in range(1, 58)}
-    for invisible in fmt.INVISIBLE:
-        pictures.pop(int(invisible), None)
+    visible = [int(cell) for cell in fmt.Cell if cell not in fmt.INVISIBLE]
+    pictures = {number: zone.cells.get(number, zone.cells[1]) for number in visible}
     pictures |= loop_cells(zone)
     pictures |= decor_cells(zone)
     for number, picture in sorted(pictures.items()):

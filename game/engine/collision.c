@@ -48,6 +48,7 @@ static const u8 floors[256] = {
     [CELL_HAZARD ... CELL_BARRIER] = FULL,
     [CELL_ICE_S45_UP] = UP45, [CELL_ICE_S45_DOWN] = DOWN45,
     [CELL_BARRIER_ONEWAY] = FULL | ONEWAY,
+    [CELL_S22_UP0_FILL ... CELL_HALF_FLOOR_FILL] = FULL,
 };
 
 const s16 slope_cos[4] = {256, 248, 229, 181};

@@ -1,4 +1,4 @@
-"""Names in an option: they keep the benchmark's order, and unknown names are refused."""
+"""Names in an option: they keep the given order, and unknown names are refused."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from agent.errors import UserError
 from benchmarks.names import chosen
 
 
-def test_names_come_in_the_benchmarks_order_and_none_means_all() -> None:
-    assert chosen("agents", " c,a", ["a", "b", "c"]) == ["a", "c"]
+def test_names_come_in_the_given_order_and_none_means_all() -> None:
+    assert chosen("agents", " c,a,c", ["a", "b", "c"]) == ["c", "a"]
     assert chosen("agents", "", {"a": 1, "b": 2}) == ["a", "b"]
 
 

@@ -13,8 +13,11 @@ import pytest
 from game import art
 from game import format as fmt
 from game.art import drawing, scene, tiles
+from game.art.autotile import autotile
 from game.art.zone_parts import background
 from game.art.zones import meadow
+from game.format import Cell
+from tests.helpers import plain_art
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +179,32 @@ def test_a_turned_canvas_turns_counter_clockwise() -> None:
     canvas.spot(35, 20, 2, 1)
     rows, columns = np.nonzero(canvas.pixels)
     assert abs(columns.mean() - 19.5) < 1 and abs(rows.mean() - 4.5) < 1
+
+
+def test_the_surface_layer_is_as_deep_on_slopes_as_on_flat_ground(
+    zones: list[fmt.ZoneArt],
+) -> None:
+    low = [cell for cell in fmt.UNDER_SLOPE if cell not in (Cell.S45_UP, Cell.S45_DOWN)]
+    assert len(low) == 13
+    for zone in zones:
+        flat, body = zone.cells[Cell.SOLID], np.unique(zone.cells[Cell.FILL_A])
+        for slope in low:
+            both = np.concatenate([zone.cells[slope], zone.cells[fmt.UNDER_SLOPE[slope]]])
+            for column in range(16):
+                depth = int(np.isin(flat[:, column], body).argmax())
+                top = int((both[:, column] > 0).argmax())
+                where = (zone.name, slope, column)
+                assert depth >= 3, where
+                layer = both[top : top + depth, column]
+                assert np.array_equal(layer, flat[:depth, column]), where
+
+
+@pytest.mark.parametrize(("slope", "under"), fmt.UNDER_SLOPE.items())
+def test_autotile_continues_the_surface_layer_below_a_slope(slope: int, under: int) -> None:
+    level = scene.level(0)
+    level.cells[:] = Cell.EMPTY
+    level.cells[12:], level.cells[11, 20] = Cell.SOLID, slope
+    assert autotile(level, plain_art.zone())[12, 20] == under
 
 
 def test_a_scene_shows_foreground_that_stands_out(

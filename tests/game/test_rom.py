@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from game import format as fmt
 from game.art.autotile import autotile
 from game.art.tiles import ArtError, TileSet, palette_words
-from game.cartridge import rom
+from game.cartridge import maps, rom
 from game.cartridge.compression import compress, decompress
 from game.cartridge.rom import CartridgeError, check_rom
 from game.format import Cell, Kind, LevelData, Obj
@@ -117,6 +118,15 @@ def test_autotiling_draws_edges_and_keeps_the_collision() -> None:
     solid = np.isin(out, range(1, 16))
     assert (solid == (cells == Cell.SOLID)).all()
     assert (out == autotile(plain, plain_art.zone(), seed=3)).all()
+
+
+def test_the_rom_has_a_picture_of_every_visible_cell() -> None:
+    data = rom.pack([level()], [plain_art.zone()], plain_art.shared())
+    zones_at = struct.unpack_from(">HHIHHI", data, fmt.PACK_TABLE + 4)[5]
+    words_at = struct.unpack_from(maps.ZONE, data, zones_at)[7]
+    words = struct.unpack_from(f">{256 * 4}H", data, words_at)
+    drawn = {cell for cell in Cell if any(words[4 * cell : 4 * cell + 4])}
+    assert drawn == set(Cell) - fmt.INVISIBLE
 
 
 def test_tiles_are_stored_once_even_when_mirrored() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from arena.environment.levels import Level
-from arena.evaluation.agents import LocalAgent
+from arena.evaluation.level_run import LevelStopped
 from benchmarks.scores.contest_players import AGENTS, OURS
 from benchmarks.scores.contest_plays import ContestPlays, Play
 from tests.helpers.small_models import TINY, write_random_pretrained
@@ -20,11 +23,12 @@ GAME = "PangolinDash-Genesis"
 LEVELS = [f"{GAME}:MeadowZone.Act3", f"{GAME}:CanyonZone.Act3"]
 IDENTITIES = {name: {"agent": name, "model": "abcdef0123456789"} for name in AGENTS}
 JERK = "JERK"
+SETUP = {"commit": "1234567"}
 
 
 def opened(path: Path = Path("missing.json"), **changed: Any) -> ContestPlays:
     known = {**IDENTITIES, **{name: {**IDENTITIES[name], **changed} for name in OURS}}
-    return ContestPlays.open(path, known, {GAME: "rom1"}, LEVELS)
+    return ContestPlays.open(path, known, {GAME: "rom1"}, LEVELS, SETUP)
 
 
 def add(
@@ -53,19 +57,25 @@ def packed(folder: Path, seed: int = 1) -> Path:
     return shutil.copytree(tiny_model(seed), folder, dirs_exist_ok=True)
 
 
-def playing(play: Callable[[LocalAgent, Level], Play]) -> Callable[..., None]:
-    """Return a replacement of `contest_measure.play_ours` that calls `play` for each level."""
+def playing(play: Callable[[Any, Level, int], Play]) -> Callable[..., Play]:
+    """Return a replacement of `contest_measure.play_level`: `play(agent, level, budget_steps)`.
 
-    def play_ours(
-        agent: LocalAgent,
+    If `play` raises KeyboardInterrupt, the process gets Ctrl-C during this play.
+    """
+
+    def play_level(
+        agent: Any,
+        level: Level,
         budget_steps: int,
-        levels: Sequence[Level],
+        seed: int,
         folder: Path,
-        workers: int,
-        console: Any,
-        note: Callable[[str, Play], None],
-    ) -> None:
-        for level in levels:
-            note(level.name, play(agent, level))
+        stop: threading.Event,
+    ) -> Play:
+        try:
+            return play(agent, level, budget_steps)
+        except KeyboardInterrupt:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.wait(60)
+            raise LevelStopped from None
 
-    return play_ours
+    return play_level

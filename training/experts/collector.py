@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from agent.buttons import to_genesis
 from agent.play.game import check_buttons
-from arena.environment.contest_env import MAX_STEPS, ContestEnv
+from arena.environment.contest_env import ContestEnv
+from arena.environment.contest_rules import MAX_STEPS
 from arena.environment.levels import Level
 from training.data.dataset import SCREEN, StoredEpisode
 from training.data.episode_writer import EpisodeWriter
+from training.experts.demonstration_expert import DemonstrationExpert, make_expert, position_of
 from training.experts.demonstrations import (
     Demonstration,
     find_demonstration,
     read_demonstration,
 )
-from training.experts.expert import Expert, make_expert, position_of
 from training.experts.packed_agent import PackedAgent
 from training.experts.policies import (
     HELD_STEPS,
@@ -124,7 +125,7 @@ class Collector:
         self._dataset = dataset
         self._max_steps = max_steps
         self._demonstrations = demonstrations
-        self._experts: dict[str, tuple[Demonstration, Expert]] = {}
+        self._experts: dict[str, tuple[Demonstration, DemonstrationExpert]] = {}
         self._agent = None if pretrained is None else PackedAgent(pretrained)
 
     def __call__(self, episode: EpisodeToCollect) -> CollectedEpisode:
@@ -157,7 +158,9 @@ class Collector:
             env.close()
         return CollectedEpisode(stored, time.perf_counter() - started)
 
-    def _expert_of(self, folders: Sequence[Path], level: Level) -> tuple[Demonstration, Expert]:
+    def _expert_of(
+        self, folders: Sequence[Path], level: Level
+    ) -> tuple[Demonstration, DemonstrationExpert]:
         if level.name not in self._experts:
             demonstration = read_demonstration(find_demonstration(folders, level))
             env = ContestEnv(level, seed=1)
@@ -171,7 +174,7 @@ class Collector:
         self,
         env: ContestEnv,
         episode: EpisodeToCollect,
-        demonstrated: tuple[Demonstration, Expert] | None,
+        demonstrated: tuple[Demonstration, DemonstrationExpert] | None,
     ) -> Iterator[CollectedStep]:
         if demonstrated is None:
             return play_policy(env, env.reset(), self._policy(episode), None, self._max_steps)
@@ -213,7 +216,7 @@ def play_policy(
     env: ContestEnv,
     frame: NDArray[np.uint8],
     policy: Policy,
-    expert: Expert | None,
+    expert: DemonstrationExpert | None,
     max_steps: int,
 ) -> Iterator[CollectedStep]:
     """Play a policy from the environment's current state.

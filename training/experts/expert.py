@@ -1,119 +1,30 @@
-"""The expert: finds the buttons that a demonstration presses at the player's position.
+"""The interface of an expert that can be asked in any state of a level, not only on a recording.
 
-Replaying a demonstration fails under the contest's sticky actions, because one late button press
-moves the player away from the recorded path. An expert instead takes the action of the step at
-which the recorded position and speed are nearest. It therefore returns to the path, and can label
-the frames of any policy.
+Two experts implement it: the game's planner, which knows the level, and a search with save states,
+which knows only rewards and frames.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.environment.contest_env import FRAME_SKIP, ContestEnv
-from training.experts.demonstrations import Demonstration, DemonstrationError
 
-STEPS_BEHIND, STEPS_AHEAD = 8, 24  # steps of the path that are searched first
-SPEED_WEIGHT = 2.0  # weight of a difference of 1 pixel per step, relative to 1 pixel of distance
-LOST_PIXELS = 96.0  # distance from which on the whole path is searched
-STUCK_STEPS = 15  # steps without movement after which the expert has no action
+class Expert(Protocol):
+    """Finds the buttons that lead on from a saved state of its level."""
 
-
-class Expert:
-    """Return the demonstration's action at the nearest point of its path. One per level."""
-
-    def __init__(self, demonstration: Demonstration, path: NDArray[np.float32]) -> None:
-        """Take a demonstration and its path.
+    def plan(self, state: bytes, seed: int) -> NDArray[np.bool_]:
+        """Search for buttons that lead from a state towards the end of the level.
 
         Args:
-            demonstration: recorded play of the level.
-            path: the player's position before each of its steps, float32 (T, 2) in pixels.
-        """
-        assert path.shape == (demonstration.steps, 2), path.shape
-        self._actions = [demonstration.action(step) for step in range(len(path))]
-        self._path = _with_speed(path)
-        self.start(0)
-
-    def start(self, step: int) -> None:
-        """Begin an episode at a step of the demonstration. Call it once per episode."""
-        self._step = step
-        self._before: NDArray[np.float32] | None = None
-        self._still = 0
-
-    def action_at(self, position: NDArray[np.float32] | None) -> NDArray[np.uint8] | None:
-        """Return the demonstration's action at a position.
-
-        Args:
-            position: the player's position in the level, float32 (2,) in pixels; None before the
-                first step of an episode.
+            state: state of the emulator, as its `get_state` returns it.
+            seed: random seed; the same state and seed give the same buttons.
 
         Returns:
-            uint8 (4,) of 0 and 1, or None once the player has not moved for 15 steps.
+            buttons: bool (n, 12) in the order of `agent.buttons.GENESIS_BUTTONS`. A row is held for
+                one step of the contest (four frames, 15 rows per second). (0, 12) if the expert
+                finds nothing that leads on.
         """
-        if position is None:
-            return self._actions[self._step].copy()
-        before = position if self._before is None else self._before
-        here = np.concatenate((position, (position - before) * SPEED_WEIGHT))
-        self._still = self._still + 1 if np.abs(position - before).sum() < 1 else 0
-        self._before = position
-        first = max(0, self._step - STEPS_BEHIND)
-        distances = np.abs(self._path[first : self._step + STEPS_AHEAD] - here).sum(1)
-        if distances.min() > LOST_PIXELS:
-            first, distances = 0, np.abs(self._path - here).sum(1)
-        self._step = first + int(distances.argmin())
-        if self._still >= STUCK_STEPS:
-            self._still = 0
-            return None
-        return self._actions[self._step].copy()
-
-
-def position_of(variables: Mapping[str, Any]) -> NDArray[np.float32]:
-    """Read the player's position in the level from the game's variables, float32 (2,) in pixels.
-
-    Raises:
-        DemonstrationError: the game's data.json has no x or no y.
-    """
-    try:
-        return np.array([variables["x"], variables["y"]], np.float32)
-    except KeyError as error:
-        raise DemonstrationError(
-            f"the game's data.json has no variable {error.args[0]}, which an expert needs: add it, "
-            "or give --policies without a demonstration"
-        ) from None
-
-
-def make_expert(env: ContestEnv, demonstration: Demonstration) -> Expert:
-    """Replay a demonstration without sticky actions, and make an expert from its path.
-
-    Args:
-        env: environment of the demonstration's level; it is reset.
-        demonstration: recorded play of the level.
-
-    Raises:
-        DemonstrationError: the episode ends in the first half of the demonstration, so that it must
-            be of another level.
-    """
-    env.reset(demonstration.state)
-    positions: list[NDArray[np.float32]] = []
-    done, step = False, 0
-    while not done and step < demonstration.steps:
-        _, _, done, variables = env.play_frames(demonstration.buttons(step))
-        positions.append(position_of(variables))
-        step += 1
-    if step < demonstration.steps // 2:
-        raise DemonstrationError(
-            f"the recording of {env.level.name} has {demonstration.steps} steps, but the episode "
-            f"ends after {step}: it is of another level or ROM; record this one"
-        )
-    played = Demonstration(demonstration.state, demonstration.frame_buttons[: step * FRAME_SKIP])
-    return Expert(played, np.array([positions[0], *positions[:-1]], np.float32))
-
-
-def _with_speed(path: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Append the weighted change since the step before, float32 (T, 4)."""
-    changes = np.diff(path, axis=0, prepend=path[:1])
-    return np.concatenate((path, changes * SPEED_WEIGHT), 1)
+        ...

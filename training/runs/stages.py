@@ -7,6 +7,7 @@ importing its code.
 from __future__ import annotations
 
 COLLECT = "collect"
+DEMONSTRATE = "demonstrate"
 TRAIN_VISION = "train_vision"
 TRAIN_MEMORY = "train_memory"
 EVOLVE = "evolve"

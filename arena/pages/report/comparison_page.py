@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from arena.evaluation.learning_curve import LearningCurve
 from arena.evaluation.score import INTERVAL_METHOD
-from arena.pages import figures
+from arena.pages import figures, learning_plots
 from arena.pages.figures import ScoreRow
 from arena.pages.page import render
 from arena.pages.report.comparison import ComparedLevel, Comparison, compare
@@ -57,6 +58,8 @@ def comparison_page(comparison: Comparison) -> bytes:
     games = {level.level.partition(":")[0] for level in comparison.levels}
     if rows:
         plots["agents"] = figures.agents(rows[::-1])
+    if curves := _learning_curves(comparison):
+        plots["learning"] = learning_plots.of_runs(curves)
     levels: list[tuple[str, ComparedLevel]] = []
     for number, level in enumerate(comparison.levels):
         played = {
@@ -73,11 +76,22 @@ def comparison_page(comparison: Comparison) -> bytes:
         plots,
         comparison=comparison,
         plotted=levels,
+        curves={label: curve for label, curve in curves.values()},
         one_game=len(games) == 1,
         colours={label: figures.colour_of(number) for label, number in numbers.items()},
         method=INTERVAL_METHOD,
         settings=differing_settings(comparison),
     )
+
+
+def _learning_curves(comparison: Comparison) -> dict[int, tuple[str, LearningCurve]]:
+    """Return number of a run -> label and learning curve on the shared levels."""
+    found = {}
+    for number, compared in enumerate(comparison.runs):
+        levels = [level for level in compared.run.levels if level.result.level in comparison.shared]
+        if (curve := learning_plots.curve_of(levels)) is not None:
+            found[number] = (compared.label, curve)
+    return found
 
 
 def differing_settings(comparison: Comparison) -> list[tuple[str, list[str]]]:

@@ -24,6 +24,7 @@ from arena.environment.level_files import LevelError
 from arena.environment.levels import Level
 from arena.evaluation import results, run_folder
 from arena.evaluation.kept_movies import KEPT_MOVIES
+from arena.evaluation.learning_curve import timesteps_at_ends
 from arena.evaluation.level_run import LIMITS_REACHED
 from arena.evaluation.results import LevelResult, RunResults, RunResultsError, read_results
 from arena.evaluation.run_folder import RunFolderError, read_run
@@ -141,7 +142,7 @@ def _level_folders(folder: Path) -> dict[str, str]:
 def _level(folder: Path, result: LevelResult, level: Level | None) -> tuple[LevelRecord, list[str]]:
     place = folder / result.folder
     returns, lengths, notes = _episodes(place)
-    timesteps = np.cumsum(lengths + 1) if len(lengths) else np.zeros(0, np.int64)
+    timesteps = timesteps_at_ends(lengths)
     finite = np.isfinite(returns)
     if not finite.all():
         count = int((~finite).sum())

@@ -14,7 +14,7 @@ import numpy as np
 from agent.files import write_atomically
 from arena.evaluation.progress import no_episode
 from arena.evaluation.score import INTERVAL_METHOD
-from arena.pages import figures
+from arena.pages import figures, learning_plots
 from arena.pages.curves import MAX_DOTS
 from arena.pages.figures import ScoreRow
 from arena.pages.page import NOTHING, render
@@ -105,6 +105,8 @@ def report(
     ]
     spent = time_spent(run.levels)
     plots = _plots(run, sections, references, advice.threshold)
+    if (learned := learning_plots.curve_of(run.levels)) is not None:
+        plots["learning"] = learning_plots.of_runs({0: ("score so far", learned)})
     if spent is not None:
         plots["time"] = figures.time_parts(spent)
     locked = [level for level in run.levels if level.locked is not None]
@@ -121,6 +123,7 @@ def report(
         videos=[video for video in videos if video.episode.title == "typical"],
         no_score=_no_score(run),
         spent=spent,
+        learned=learned,
         model_changed=model_changed(run),
         has_journal=bool(locked),
         locked_levels=sum(level.locked.any() for level in locked if level.locked is not None),

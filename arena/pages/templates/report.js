@@ -5,10 +5,13 @@
   const places = [...document.querySelectorAll("[data-figure]")];
   const drawn = new Set();
 
-  // Replaces "--accent" with its value in the style sheet, light or dark.
+  // Replaces "--accent" with its value in the style sheet, light or dark: "#1858c4". A second word
+  // is the opacity in hexadecimal: "--accent 29" becomes "#1858c429".
   function coloured(value, style) {
     if (typeof value === "string") {
-      return value.startsWith("--") ? style.getPropertyValue(value).trim() : value;
+      if (!value.startsWith("--")) return value;
+      const [name, opacity = ""] = value.split(" ");
+      return style.getPropertyValue(name).trim() + opacity;
     }
     if (Array.isArray(value)) return value.map((entry) => coloured(entry, style));
     if (value && typeof value === "object") {

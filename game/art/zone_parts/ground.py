@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from game.art.drawing import LIGHT, Shades, grid
-from game.format import Cell, Picture
+from game.format import UNDER_SLOPE, Cell, Picture
 
 RING_INNER, RING_OUTER = 64, 76
 
@@ -28,7 +28,7 @@ class Material:
         details: (texture index, picture) drawn over a texture.
         tuft: (16, 16) picture drawn over the surface of cell TOP_B.
         ring: colours of the loop's running side; by default those of the lip.
-        steep_lip: share 0-1 of the depth of the lip on slopes of 45 degrees.
+        steep_lip: divides the vertical depth of the lip on slopes of 45 degrees, over 0 to 1.
     """
 
     body: Picture
@@ -64,6 +64,7 @@ SLOPES: dict[int, Shades] = {
     **{Cell.S22_DOWN0 + i: heights(16 - 8 * i, -0.5) for i in range(2)},
     **{Cell.S14_UP0 + i: heights(1 + 4 * i, 0.25) for i in range(4)},
     **{Cell.S14_DOWN0 + i: heights(16 - 4 * i, -0.25) for i in range(4)},
+    Cell.HALF_FLOOR: np.full(16, 8),
 }
 
 
@@ -73,7 +74,7 @@ def surfaced(material: Material, height: Shades, steep: float = 1.0, which: int 
     Args:
         material: the material.
         height: (16,) heights in pixels; above 16 the surface lies in the cell above.
-        steep: share 0-1 of the depth of the lip; less looks better on steep slopes.
+        steep: divides the vertical depth of the lip, over 0 to 1; a steep slope needs less than 1.
         which: index of the texture under the lip.
     """
     rows = np.arange(16)[:, None]
@@ -84,7 +85,7 @@ def surfaced(material: Material, height: Shades, steep: float = 1.0, which: int 
     )
     picture = material.fill(which, change)
     count = len(material.lip)
-    level = np.clip(depth * count / blades, 0, 1 if height.max() <= 4 else count - 1).astype(int)
+    level = np.clip(depth * count / blades, 0, count - 1).astype(int)
     picture = np.where(depth < blades, material.lip[level], picture)
     picture = np.where(depth == np.ceil(blades), material.outline, picture)
     return np.where(depth < 0, 0, picture).astype(np.uint8)
@@ -148,7 +149,7 @@ def ceiling(material: Material, height: Shades) -> Picture:
 
 
 def ground(material: Material) -> dict[int, Picture]:
-    """Draw the solid, slope and half cells: cell id 1-35 -> picture."""
+    """Draw the solid, slope and half cells: cell id -> picture."""
     flat = np.full(16, 16)
     top = surfaced(material, flat)
     top_b = top.copy()
@@ -171,18 +172,14 @@ def ground(material: Material) -> dict[int, Picture]:
         13: sides(material, plain, "dr"),
         14: sides(material, plain, "lr"),
         15: sides(material, top, "d"),
-        Cell.HALF_FLOOR: surfaced(material, np.full(16, 8)),
         Cell.HALF_CEIL: ceiling(material, np.full(16, 8)),
         Cell.C45_LEFT: ceiling(material, 16 - np.arange(16)),
         Cell.C45_RIGHT: ceiling(material, np.arange(16) + 1),
     }
     for number, height in SLOPES.items():
         steep = material.steep_lip if number in (Cell.S45_UP, Cell.S45_DOWN) else 1.0
-        cells[int(number)] = surfaced(material, height, steep)
-    cells[int(Cell.S45_UP_FILL)] = surfaced(material, SLOPES[Cell.S45_UP] + 16, material.steep_lip)
-    cells[int(Cell.S45_DOWN_FILL)] = surfaced(
-        material, SLOPES[Cell.S45_DOWN] + 16, material.steep_lip
-    )
+        cells[number] = surfaced(material, height, steep)
+        cells[UNDER_SLOPE[number]] = surfaced(material, height + 16, steep)
     return {int(number): picture for number, picture in cells.items()}
 
 

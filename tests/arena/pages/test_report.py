@@ -95,6 +95,26 @@ def test_the_plot_of_a_level_has_its_episodes_its_score_and_its_lock_in(tmp_path
     assert threshold["y0"] == 2000
 
 
+def test_the_learning_curve_ends_at_the_score_of_the_run(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [lucky_level(MEADOW, 9), lucky_level(GLACIER, 12, 2, 7)])
+    page = page_of(run)
+    low, high, curve = figures_of(page)["learning"]["data"]
+    results = read_results_json(run)
+    assert curve["y"][-1] == pytest.approx(results["mean"]["score"], abs=0.01)
+    firsts, lasts = [], []
+    for level in read_record(run).levels:
+        firsts.append(level.timesteps[0])
+        lasts.append(level.timesteps[-1])
+    assert (curve["x"][0], curve["x"][-1]) == (max(firsts), max(lasts))
+    assert low["x"] == high["x"] == curve["x"] and high["fillcolor"] == "--accent 29"
+    bands = zip(low["y"], curve["y"], high["y"], strict=True)
+    assert all(bottom <= score <= top for bottom, score, top in bands)
+    assert f"The curve ends at {results['mean']['score']:,.1f}." in text_of(page)
+    # The plot of a single level has its curve already.
+    alone = page_of(write_run(tmp_path / "alone", [lucky_level(MEADOW, 9)]))
+    assert "learning" not in figures_of(alone)
+
+
 def test_text_from_files_can_not_become_code(tmp_path: Path) -> None:
     nasty = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
     error = LevelFailure(f"it printed {nasty}", f"Traceback\n{nasty}")

@@ -194,6 +194,20 @@ def test_a_comparison_has_one_colour_by_run_and_only_the_settings_that_differ(
     assert "All settings are the same" in text_of(write_comparison(same).read_text())
 
 
+def test_a_comparison_has_a_learning_curve_for_each_run(tmp_path: Path) -> None:
+    both = [lucky_level(MEADOW, 9), lucky_level(GLACIER, 12)]
+    first = write_run(tmp_path / "first", [*both, lucky_level(f"{PANGOLIN}:CanyonZone.Act3", 3)])
+    second = write_run(tmp_path / "second", both[::-1])
+    comparison = compare_folders([first, second])
+    figure = figures_of(write_comparison(comparison).read_text())["learning"]
+    lines = [trace for trace in figure["data"] if "fill" not in trace and "name" in trace]
+    assert [line["name"] for line in lines] == ["A: first", "B: second"]
+    # Only the two shared levels count, so both runs have the same curve.
+    assert lines[0]["y"] == lines[1]["y"]
+    assert lines[0]["y"][-1] == pytest.approx(comparison.runs[0].shared, abs=0.01)
+    assert len(figure["data"]) == 2 + 4  # and two edges of each band
+
+
 def test_a_comparison_is_printed_in_80_columns(tmp_path: Path) -> None:
     first = write_run(tmp_path / "a", [lucky_level(MEADOW, 20), MadeLevel(GLACIER, [9500.0])])
     second = write_run(tmp_path / "b", [lucky_level(MEADOW, 20, 2), MadeLevel(GLACIER, [600.0])])

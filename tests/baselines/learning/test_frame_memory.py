@@ -1,70 +1,53 @@
-"""The memory finds the nearest frames, also among copies, and takes the best of their actions."""
+"""The memory of frames returns sequences in the order of play."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
+import torch
 
 from baselines.learning.frame_memory import FrameMemory
-from baselines.simple_agents import DOWN, LEFT, RIGHT, B, press
 
-ACTIONS = np.array([press(RIGHT), press(RIGHT, B), press(LEFT), press(DOWN)])
+SIZE, HIDDEN = 2, 3
 
 
-def filled(features: np.ndarray, values: np.ndarray, chunk: int = 50) -> FrameMemory:
-    memory = FrameMemory(features.shape[1])
-    actions = ACTIONS[np.arange(len(values)) % 4]
-    for start in range(0, len(values), chunk):
-        part = slice(start, start + chunk)
-        memory.add(features[part], actions[part], values[part])
+def filled(capacity: int, n_envs: int, frames: int) -> FrameMemory:
+    """Fill a memory: frame t of environment e has the value 10 t + e, its action t + e."""
+    memory = FrameMemory(capacity, n_envs, SIZE, HIDDEN)
+    envs = np.arange(n_envs)
+    for time in range(frames):
+        if time:
+            memory.add_actions(time - 1 + envs)
+        values = (10 * time + envs).astype(np.uint8)
+        pictures = np.broadcast_to(values[:, None, None, None], (n_envs, SIZE, SIZE, 3))
+        state = torch.full((n_envs, HIDDEN), float(time))
+        memory.add_frames(pictures, np.full(n_envs, time == 7), (state, -state))
     return memory
 
 
-def walk(steps: int) -> np.ndarray:
-    """Features of frames along a level: neighbours in time are alike."""
-    random = np.random.default_rng(1)
-    places = np.cumsum(random.standard_normal((steps, 8)), 0)
-    return np.maximum(places @ random.standard_normal((8, 512)), 0).astype(np.float32)
+def test_the_last_steps_come_in_order() -> None:
+    sequences = filled(7, 1, 12).last(6, 3)
+    assert sequences.frames[:, :, 0, 0, 0].T.tolist() == [[50, 60, 70, 80], [80, 90, 100, 110]]
+    assert sequences.actions.T.tolist() == [[5, 6, 7], [8, 9, 10]]
+    assert sequences.starts.T.tolist() == [[False, False, True, False], [False] * 4]
+    assert sequences.state[0][:, 0].tolist() == [5, 8]
+    assert sequences.state[1][:, 0].tolist() == [-5, -8]
+    assert sequences.frames.dtype == torch.uint8 and sequences.frames.shape == (4, 2, 2, 2, 3)
 
 
-def test_it_finds_nearly_all_of_the_nearest_frames() -> None:
-    features = walk(3000)
-    memory = filled(features, np.zeros(3000))
-    shares = []
-    for frame in range(0, 3000, 60):
-        distance = ((features - features[frame]) ** 2).sum(1)
-        nearest = set(np.argsort(distance)[:100].tolist())
-        found = memory.nearest(features[frame], 100)
-        assert found == sorted(found) and len(set(found)) == 100
-        shares.append(len(nearest & set(found)) / 100)
-    assert np.mean(shares) > 0.95
+def test_samples_are_consecutive_and_cover_all_that_is_stored() -> None:
+    memory, random = filled(8, 2, 20), np.random.default_rng(1)
+    sequences = memory.sample(400, 3, random)
+    values = sequences.frames[:, :, 0, 0, 0].long()
+    assert bool((values[1:] - values[:-1] == 10).all())
+    envs = values[0] % 10
+    assert torch.equal(sequences.actions, values[:-1] // 10 + envs)
+    assert torch.equal(sequences.state[0][:, 0], (values[0] // 10).float())
+    # Frames 12 to 19 are stored, so a sequence of 4 begins with 12, 13, ... or 16.
+    assert sorted(set((values[0] // 10).tolist())) == [12, 13, 14, 15, 16]
+    assert sorted(set(envs.tolist())) == [0, 1]
 
 
-def test_the_best_of_the_nearest_decides_not_the_best_of_all() -> None:
-    features = np.zeros((6, 4), np.float32)
-    features[:, 0] = [0, 1, 2, 100, 101, 102]
-    values = np.array([3, 5, 4, 9, 8, 7])
-    memory = filled(features, values)
-    assert memory.nearest(features[1], 3) == [0, 1, 2]
-    assert memory.best_action(features[2], 3).tolist() == ACTIONS[1].tolist()
-    assert memory.best_action(features[5], 3).tolist() == ACTIONS[3].tolist()
-    assert memory.best_action(features[5], 1).tolist() == ACTIONS[5 % 4].tolist()
-    assert memory.best_action(features[0], 100).tolist() == ACTIONS[3].tolist()
-
-
-def test_equal_frames_are_stored_once_with_their_best_action() -> None:
-    # Each episode begins with the same frames.
-    others = walk(300)
-    features = np.concatenate([others[:150], np.repeat(others[:1], 2000, 0), others[150:]])
-    values = np.zeros(2300)
-    values[[0, 1001, 1502]] = 3, 7, 5
-    memory = filled(features, values)
-    assert len(memory) == 300
-    assert memory.best_action(others[0], 1).tolist() == ACTIONS[1001 % 4].tolist()
-    for frame in (50, 149, 200, 299):
-        assert frame in memory.nearest(others[frame], 100)
-
-
-def test_values_of_shapes_that_do_not_match_are_a_bug() -> None:
-    with pytest.raises(AssertionError):
-        FrameMemory(4).add(np.zeros((2, 4), np.float32), ACTIONS[:1], np.zeros(2))
+def test_a_memory_with_few_steps_gives_shorter_sequences() -> None:
+    sequences = filled(8, 1, 3).sample(5, 4, np.random.default_rng(1))
+    assert sequences.actions.shape == (2, 5)
+    assert bool((sequences.frames[0] == 0).all())

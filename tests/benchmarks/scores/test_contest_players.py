@@ -1,69 +1,40 @@
-"""The players of the contest's scores: how episodes are counted, and what identifies agents."""
+"""The players of the contest's scores: what identifies them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+from agent.errors import UserError
 from agent.explore.explorer import EXPLORER_VERSION
 from agent.settings import PLAY_SETTINGS, Settings
 from agent.world_model.packed_model import MEMORY, MODEL_CARD, load
-from arena.environment.levels import Level
+from arena.evaluation import shipped_weights
 from benchmarks.identity import model_digest
 from benchmarks.measured_tables import ROOT
 from benchmarks.scores import contest_players, play_settings
-from benchmarks.scores.baseline_plays import BASELINES, BaselineTask, play_budget
 from benchmarks.scores.contest_players import (
     AGENTS,
+    HOLD_RIGHT,
+    JERK,
     ORIGINAL_2018,
     OURS,
+    RANDOM,
     SHIPPED,
     UNTRAINED,
+    baseline_identity,
     identities,
     our_agent,
     play_identity,
 )
 from benchmarks.scores.contest_plays import ContestPlays
-from tests.helpers.contest_plays import JERK, packed
-
-
-class FakeLevel:
-    """A level whose episodes have three steps, with the rewards 1, 2 and 3."""
-
-    def __init__(self) -> None:
-        self.step_number = 0
-
-    def reset(self) -> np.ndarray:
-        self.step_number = 0
-        return np.zeros((2, 2, 3), np.uint8)
-
-    def step(self, buttons: np.ndarray) -> tuple[np.ndarray, float, bool, object]:
-        assert buttons.shape == (12,)
-        self.step_number += 1
-        return self.reset_frame, float(self.step_number), self.step_number == 3, {}
-
-    reset_frame = np.zeros((2, 2, 3), np.uint8)
-
-
-@pytest.mark.parametrize("agent", BASELINES)
-@pytest.mark.parametrize(
-    ("budget_steps", "episodes"),
-    [(3, 0), (8, 1), (9, 2), (12, 2), (13, 3)],
-)
-def test_an_episode_of_a_baseline_counts_at_the_next_reset(
-    tmp_path: Path, agent: str, budget_steps: int, episodes: int
-) -> None:
-    # A reset is a timestep: with three steps an episode the resets are timesteps 1, 5, 9 and 13.
-    task = BaselineTask(agent, Level("Game", "L"), 1, budget_steps, tmp_path / "play")
-    play = play_budget(FakeLevel(), task)
-    assert play.returns == [6.0] * episodes and play.lengths == [3] * episodes
-    assert play.timesteps == budget_steps
+from tests.helpers.contest_plays import packed
 
 
 def test_our_agents_and_their_identities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +44,8 @@ def test_our_agents_and_their_identities(tmp_path: Path, monkeypatch: pytest.Mon
     play = {"lock_in_rule": "best-of", "lock_in_candidates": 4, "candidate_order": "mean-first"}
     (pretrained / "play.json").write_text(json.dumps(play))
     tuned = identities(pretrained)
-    assert list(tuned) == list(AGENTS)
-    assert [name for name in AGENTS if tuned[name] != bare[name]] == [SHIPPED]
+    assert list(tuned) == [name for name in AGENTS if name in tuned]
+    assert [name for name in tuned if tuned[name] != bare[name]] == [SHIPPED]
 
     agents = {name: our_agent(name, pretrained, 1000, 2, tmp_path / "models") for name in OURS}
     for name, agent in agents.items():
@@ -99,7 +70,12 @@ def test_an_identity_is_data(tmp_path: Path) -> None:
     pretrained = packed(tmp_path / "model")
     known = identities(pretrained)
     model = model_digest(load(pretrained))
-    assert known[BASELINES[0]] == {"agent": BASELINES[0]}
+    assert known[JERK] == {"agent": JERK}
+    ppo2, aborghi = known["ppo2"]["hyperparameters"], known["aborghi"]["hyperparameters"]
+    assert (ppo2["learning_rate"], aborghi["learning_rate"]) == (2e-4, 7.5e-5)
+    assert (ppo2["rollout_steps"], ppo2["gae_lambda"]) == (4096, 0.95)
+    assert known["rainbow"]["hyperparameters"]["update_steps"] == 4
+    assert not {"seed", "budget_steps", "weights"} & {*ppo2}
     assert known[SHIPPED] == {
         "agent": SHIPPED,
         "model": model,
@@ -112,6 +88,21 @@ def test_an_identity_is_data(tmp_path: Path) -> None:
         "settings": {"explore": False},
     }
     assert known == json.loads(json.dumps(known))
+
+
+def test_pretrained_baselines_are_identified_by_their_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped_weights, "FOLDER", tmp_path)
+    with pytest.raises(UserError, match="no weights"):
+        baseline_identity("rainbow_pretrained")
+    assert "rainbow_pretrained" not in identities(packed(tmp_path / "model"))
+    (tmp_path / "rainbow.safetensors").write_bytes(b"weights")
+    found, plain = baseline_identity("rainbow_pretrained"), baseline_identity("rainbow")
+    assert found["weights"] == hashlib.sha256(b"weights").hexdigest() and "weights" not in plain
+    # Arguments that the agent is started with are hyperparameters too.
+    priorities = [one["hyperparameters"]["priority_exponent"] for one in (found, plain)]
+    assert priorities == [0.2, 0.5]
 
 
 def test_settings_at_their_defaults_leave_an_identity_as_it_is(
@@ -172,11 +163,11 @@ def test_a_models_digest_depends_on_the_content_of_the_files_that_play(tmp_path:
     ("known", "file", "agents", "budget_steps", "seeds", "levels"),
     [
         (identities, "contest_scores.json", [JERK, *OURS], 100_000, 3, 11),
-        (identities, "contest_scores.json", [*BASELINES, *OURS], 20_000, 1, 11),
+        (identities, "contest_scores.json", [RANDOM, HOLD_RIGHT, JERK, *OURS], 20_000, 1, 11),
         (play_settings.identities, "play_settings.json", play_settings.VARIANTS, 20_000, 1, 12),
     ],
 )
-def test_the_committed_plays_are_those_of_the_shipped_model(
+def test_the_committed_plays_are_those_of_the_present_agents(
     known: Callable[[Path], dict[str, Any]],
     file: str,
     agents: Iterable[str],
@@ -184,17 +175,17 @@ def test_the_committed_plays_are_those_of_the_shipped_model(
     seeds: int,
     levels: int,
 ) -> None:
-    path = ROOT / "results" / file
-    shown = ContestPlays.load(path)
-    measured = ContestPlays.open(path, known(ROOT / "pretrained"), {}, [])
-    assert (measured.players, measured.current) == (shown.players, shown.current)
+    shown = ContestPlays.load(ROOT / "results" / file)
+    present = known(ROOT / "pretrained")
+    for agent in {key.agent for key in shown.plays if shown.is_current(key)}:
+        assert shown.players[shown.current[agent]] == present[agent]
     keys = [
-        measured.key(budget_steps, agent, level, seed)
+        shown.key(budget_steps, agent, level, seed)
         for agent in agents
-        for level in measured.levels
+        for level in shown.levels
         for seed in range(1, seeds + 1)
     ]
-    assert len(measured.levels) == levels and all(key in measured.plays for key in keys)
+    assert len(shown.levels) == levels and all(key in shown.plays for key in keys)
 
 
 def test_the_defaults_are_those_of_the_committed_plays() -> None:

@@ -12,7 +12,7 @@ from benchmarks.scores.contest_plays import ContestPlays
 from benchmarks.scores.contest_summary import budgets, summarize
 from benchmarks.scores.contest_tables import markdown
 from benchmarks.store import StoreError
-from tests.helpers.contest_plays import GAME, IDENTITIES, JERK, LEVELS, add, opened
+from tests.helpers.contest_plays import GAME, IDENTITIES, JERK, LEVELS, SETUP, add, opened
 
 
 def test_results_survive_being_written(tmp_path: Path) -> None:
@@ -23,7 +23,8 @@ def test_results_survive_being_written(tmp_path: Path) -> None:
     made.save(path)
     read = ContestPlays.load(path)
     assert read == made
-    assert read.plays[read.key(1000, SHIPPED, LEVELS[0], 1)].returns == [1.23, 2.0]
+    play = read.plays[read.key(1000, SHIPPED, LEVELS[0], 1)]
+    assert play.returns == [1.23, 2.0] and read.setups[play.setup] == SETUP
     # One line for each play, the smaller budget first.
     lines = path.read_text().split('"rows": [\n')[1].splitlines()[:-1]
     assert [json.loads(line.rstrip(","))["budget_steps"] for line in lines] == [1000] * 3 + [2000]
@@ -86,7 +87,7 @@ def test_a_play_of_an_unknown_player_is_named(tmp_path: Path) -> None:
     add(made, JERK, [[[5.0]]])
     del made.players[made.current[JERK]]
     made.save(path)
-    with pytest.raises(StoreError, match="players have no 'p4'"):
+    with pytest.raises(StoreError, match="players have no 'p3'"):
         ContestPlays.load(path)
 
 
@@ -94,6 +95,9 @@ def test_plays_on_another_rom_are_excluded(tmp_path: Path) -> None:
     old = opened()
     add(old, JERK, [[[500.0]]])
     old.save(tmp_path / "scores.json")
-    new = ContestPlays.open(tmp_path / "scores.json", IDENTITIES, {GAME: "rom2"}, LEVELS)
-    assert budgets(new) == [] and JERK in (new.excluded() or "")
+    new = ContestPlays.open(tmp_path / "scores.json", IDENTITIES, {GAME: "rom2"}, LEVELS, SETUP)
+    assert budgets(new) == []
+    assert new.excluded() == (
+        "1 plays are excluded, because they were made with another ROM (SHA-1 rom1)."
+    )
     assert "Nothing is measured" in markdown(new)

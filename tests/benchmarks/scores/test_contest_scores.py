@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,41 +16,41 @@ from agent.errors import UserError
 from agent.world_model.packed_model import MODEL_CARD, load
 from arena.environment.levels import Level
 from arena.evaluation.agents import LocalAgent
-from arena.evaluation.evaluate import EvaluationInterrupted
+from arena.evaluation.baseline_agents import BaselineAgent
 from benchmarks import measured_tables
 from benchmarks.identity import model_digest
 from benchmarks.measured_tables import ROOT
 from benchmarks.scores import contest_measure, contest_scores
 from benchmarks.scores.contest_players import SHIPPED
 from benchmarks.scores.contest_plays import ContestPlays, Play, PlayKey
+from benchmarks.scores.contest_runs import PlayError
 from benchmarks.scores.contest_summary import budgets
 from tests.helpers.contest_plays import JERK, LEVELS, packed, playing
-from tests.helpers.fake_pool import FakePool
 from training.pack import write_new_card
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> FakePool:
-    """Baselines score 10 for each character of their name, without playing."""
-    made = FakePool(lambda task: Play([10.0 * len(task.agent)], [5], task.budget_steps, 1.0))
-    monkeypatch.setattr(contest_measure, "Pool", made)
-    return made
+def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replaces the plays and lists them; "interrupt" or "fail" in the list ends a play so."""
+    found: list[str] = []
+
+    def play(agent: Any, level: Level, budget_steps: int) -> Play:
+        for what, error in (("interrupt", KeyboardInterrupt()), ("fail", PlayError("it hung"))):
+            if len(found) == 5 and what in found:
+                found.remove(what)
+                raise error
+        found.append(f"{agent.name} {level.state} {described(agent)}")
+        # Baselines score 10 for each character of their name.
+        score = 500.0 if isinstance(agent, LocalAgent) else 10.0 * len(agent.name)
+        return Play([score], [5], budget_steps, 1.0, peak_mib=100.26)
+
+    monkeypatch.setattr(contest_measure, "play_level", playing(play))
+    return found
 
 
-@pytest.fixture
-def our_plays(monkeypatch: pytest.MonkeyPatch, pool: FakePool) -> list[str]:
-    """Replaces the play of our agents and lists it; "interrupt" in the list stops them."""
-    played: list[str] = []
-
-    def play(agent: LocalAgent, level: Level) -> Play:
-        if len(played) == 2 and "interrupt" in played:
-            played.remove("interrupt")
-            raise EvaluationInterrupted(1)
-        played.append(f"{agent.settings.explore} {level.state} {agent.settings.seed}")
-        return Play([500.0], [5], 1000, 1.0)
-
-    monkeypatch.setattr(contest_measure, "play_ours", playing(play))
-    return played
+def described(agent: Any) -> str:
+    about = agent.describe()
+    return f"{about['seed']}{' without explorer' if about.get('explore') is False else ''}"
 
 
 def arguments(tmp_path: Path, *more: str) -> list[str]:
@@ -62,20 +63,25 @@ def arguments(tmp_path: Path, *more: str) -> list[str]:
 
 
 def test_the_same_command_continues_and_plays_nothing_twice(
-    tmp_path: Path, our_plays: list[str], pool: FakePool, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, played: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = arguments(tmp_path, "--agents", "ours,random-buttons,original-2018")
-    our_plays.append("interrupt")
+    command = arguments(tmp_path, "--agents", "original-2018,random,ours", "--workers", "1")
+    played.append("interrupt")
     assert contest_scores.main(command) == 130
     said = capsys.readouterr().err
-    assert "5 of 12 plays are measured" in said
-    assert len(pool.played) == 4 and our_plays == ["False MeadowZone.Act3 1"]
-
+    assert "4 of 12 plays are measured" in said and "random buttons, MeadowZone.Act3" in said
+    # Seed by seed, and in the order of --agents.
+    assert played == [
+        "model MeadowZone.Act3 1 without explorer",
+        "model CanyonZone.Act3 1 without explorer",
+        "random MeadowZone.Act3 1",
+        "random CanyonZone.Act3 1",
+    ]
     assert contest_scores.main(command) == 0
-    assert "5 of 12 plays are already measured" in capsys.readouterr().err
-    assert len(pool.played) == 4 and len(our_plays) == len(set(our_plays)) == 8
+    assert "4 of 12 plays are already measured" in capsys.readouterr().err
+    assert len(played) == len(set(played)) == 12
     assert contest_scores.main(command) == 0
-    assert "12 of 12" in capsys.readouterr().err and len(our_plays) == 8
+    assert "12 of 12" in capsys.readouterr().err and len(played) == 12
 
     # Another budget and another agent are added to the same file.
     assert contest_scores.main([*command, "--steps", "500", "--agents", "jerk"]) == 0
@@ -83,22 +89,54 @@ def test_the_same_command_continues_and_plays_nothing_twice(
     assert len(read.plays) == 16 and budgets(read) == [1000, 500]
     printed = capsys.readouterr().out
     assert "**1,000 timesteps" in printed and "**500 timesteps" in printed
+    (setup,) = read.setups.values()
+    assert "commit" in setup and "stable-retro" in setup["packages"]
+    assert {play.peak_mib for play in read.plays.values()} == {100.3}
+
+
+def test_a_failed_play_is_named_and_the_others_go_on(
+    tmp_path: Path, played: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = arguments(tmp_path, "--agents", "random,ours", "--workers", "1")
+    played.append("fail")
+    with pytest.raises(UserError, match="^1 play failed"):
+        contest_scores.main(command)
+    assert "seed 2 failed: it hung" in capsys.readouterr().err
+    assert len(played) == 7 and contest_scores.main(command) == 0 and len(played) == 8
+
+
+def test_an_agent_that_cannot_be_started_is_left_out(
+    tmp_path: Path,
+    played: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def check(agent: BaselineAgent) -> None:
+        if agent.name == "rainbow":
+            raise UserError("there are no weights")
+
+    monkeypatch.setattr(BaselineAgent, "check", check)
+    assert contest_scores.main(arguments(tmp_path, "--agents", "rainbow,jerk")) == 0
+    assert "note: rainbow is left out: there are no weights\n" in capsys.readouterr().err
+    assert {line.partition(" ")[0] for line in played} == {"jerk"}
+    with pytest.raises(UserError, match="none of the --agents can be started"):
+        contest_scores.main(arguments(tmp_path, "--agents", "rainbow"))
 
 
 def test_a_new_model_is_measured_again(
-    tmp_path: Path, our_plays: list[str], pool: FakePool, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, played: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = arguments(tmp_path, "--agents", "random-buttons,ours")
+    command = arguments(tmp_path, "--agents", "random,ours")
     assert contest_scores.main(command) == 0
     capsys.readouterr()
     packed(tmp_path / "model", seed=2)
     assert contest_scores.main(command) == 0
     said = capsys.readouterr().err
     assert "4 plays are excluded" in said and "4 of 8 plays" in said
-    assert len(our_plays) == 8 and len(pool.played) == 4
+    assert len(played) == 12
 
 
-def test_mistakes_are_named(tmp_path: Path, our_plays: list[str]) -> None:
+def test_mistakes_are_named(tmp_path: Path, played: list[str]) -> None:
     with pytest.raises(UserError, match="--seeds is 0"):
         contest_scores.main(["--seeds", "0"])
     with pytest.raises(UserError, match="--agents has the unknown name 'JERKS': choose from"):
@@ -116,7 +154,7 @@ def test_mistakes_are_named(tmp_path: Path, our_plays: list[str]) -> None:
 
 def test_show_updates_the_documents(
     tmp_path: Path,
-    our_plays: list[str],
+    played: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -131,13 +169,14 @@ def test_show_updates_the_documents(
     assert readme.read_text() == f"a\n<!-- contest scores -->\n{printed}\n<!-- end -->\nb\n"
     assert f"{SHIPPED} / {JERK}: the ratio of the mean returns is **12.50**" in printed
     linked = {path.name for path in (tmp_path / "pictures").iterdir()}
-    assert linked == {"contest_scores.png", "ends_MeadowZone.png", "ends_CanyonZone.png"}
+    ends = {"ends_MeadowZone.png", "ends_CanyonZone.png"}
+    assert linked == {"contest_scores.png", "learning_curves_1000.png", *ends}
     assert all(f"(results/pictures/{name})" in printed for name in linked)
 
 
 def test_show_writes_the_scores_into_the_card_of_their_model(
     tmp_path: Path,
-    our_plays: list[str],
+    played: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -168,7 +207,7 @@ def test_show_writes_the_scores_into_the_card_of_their_model(
 def test_on_the_emulator_interrupted_and_resumed(tmp_path: Path) -> None:
     out = tmp_path / "results" / "scores.json"
     command = [sys.executable, "-m", "benchmarks.scores.contest_scores", "--workers", "1"]
-    command += arguments(tmp_path, "--agents", "hold-right,ours")
+    command += arguments(tmp_path, "--agents", "right,ours")
     command += ["--steps", "300", "--seeds", "1"]
     first = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     give_up = time.monotonic() + 300
@@ -187,6 +226,7 @@ def test_on_the_emulator_interrupted_and_resumed(tmp_path: Path) -> None:
     after = ContestPlays.load(out)
     assert len(after.plays) == 4 and before.items() <= after.plays.items()
     assert all(play.timesteps == 300 for play in after.plays.values())
+    assert all(play.peak_mib and play.peak_mib > 20 for play in after.plays.values())
     # An agent that holds RIGHT in Canyon falls into the same pit each time.
     key: PlayKey = after.key(300, "hold RIGHT", LEVELS[1], 1)
     assert len(set(after.plays[key].returns)) == 1 and 800 < after.plays[key].returns[0] < 900

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arena.evaluation.score import bootstrap_interval
-from benchmarks.scores.contest_players import SHIPPED
+from benchmarks.scores.contest_players import AGENTS, SHIPPED
 from benchmarks.scores.contest_summary import (
     DIED,
     FINISHED,
@@ -13,10 +13,12 @@ from benchmarks.scores.contest_summary import (
     budget_of_ends,
     budgets,
     how_ended,
+    not_measured,
     ratio,
     summarize,
+    too_few_seeds,
 )
-from benchmarks.scores.contest_tables import by_level, table
+from benchmarks.scores.contest_tables import by_level, markdown, table
 from tests.helpers.contest_plays import JERK, LEVELS, add, opened
 
 
@@ -112,3 +114,25 @@ def test_the_table_by_level_shows_how_our_episodes_end() -> None:
     assert budget_of_ends(results) == 1000
     add(results, SHIPPED, [[[500.0]]], steps=9000)
     assert budget_of_ends(results) == 9000
+
+
+def test_agents_without_plays_are_named() -> None:
+    results = opened()
+    add(results, JERK, [[[500.0]], [[500.0]]])
+    add(results, SHIPPED, [[[500.0]]])
+    add(results, "ppo2", [[[500.0]]], steps=2000)
+    missing = not_measured(results, 1000)
+    assert missing == [agent for agent in AGENTS if agent not in (JERK, SHIPPED)]
+    assert f"Not measured yet with 1,000 timesteps a level: {', '.join(missing)}." in (
+        markdown(results).splitlines()
+    )
+
+
+def test_an_agent_close_to_ours_needs_three_seeds() -> None:
+    results = opened()
+    add(results, SHIPPED, [[[1300.0], [1300.0], [1300.0]]])
+    add(results, JERK, [[[999.0]]])
+    add(results, "ppo2", [[[1001.0]]])
+    add(results, "rainbow", [[[1600.0], [1600.0], [1600.0]]])
+    add(results, "aborghi", [[[1600.0], [1600.0]]])
+    assert too_few_seeds(results, 1000) == ["ppo2", "aborghi"]

@@ -15,12 +15,12 @@ from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import select
 from training import collect
 from training.data.dataset import list_episodes
+from training.experts.demonstration_expert import make_expert, position_of
 from training.experts.demonstrations import (
     DemonstrationError,
     find_demonstration,
     read_demonstration,
 )
-from training.experts.expert import make_expert, position_of
 
 MEADOW = "PangolinDash-Genesis:MeadowZone.Act1"
 RECORDINGS = Path("game/movies")
