@@ -117,7 +117,7 @@ def _learn(learner: PPO, steps: int, folder: Path, clock: Clock) -> None:
             learn(
                 learner,
                 steps - learner.num_timesteps,
-                callback=checkpoints,
+                checkpoints,
                 reset_num_timesteps=False,
                 tb_log_name="training",
             )

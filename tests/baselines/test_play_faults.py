@@ -34,10 +34,10 @@ class NineButtons(CountingEnv):
     n_buttons = 9
 
 
-class InfiniteReward(CountingEnv):
+class HugeReward(CountingEnv):
     def step(self, buttons: np.ndarray) -> tuple[np.ndarray, float, bool, dict[str, int]]:
         frame, _, done, info = super().step(buttons)
-        return frame, float("inf"), done, info
+        return frame, 1e38, done, info
 
 
 def early(name: str) -> list[str]:
@@ -100,11 +100,13 @@ def test_a_budget_shorter_than_an_update_is_said_and_played(
     assert first == known.get(name, "4,096") and "does not learn" in said
 
 
-@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", [name for name in LEARNING if name != "rainbow"])
 def test_training_that_diverges_stops_with_one_line(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = Running(tmp_path / "sock", InfiniteReward(), timesteps=400)
+    """Rainbow clips the return; tests of its learner and of its pretraining let it diverge."""
+    served = Running(tmp_path / "sock", HugeReward(), timesteps=400)
     with pytest.raises(UserError, match="training diverged: .* lower --learning-rate"):
         play(monkeypatch, name, tmp_path / "sock", 400, *early(name))
     assert served.result().timesteps < 100
