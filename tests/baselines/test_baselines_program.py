@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from agent.command_line import extras
 from agent.errors import UserError
 from arena.evaluation import shipped_weights
 from arena.evaluation.agents import AgentError, AgentOptions
@@ -112,21 +111,6 @@ def test_a_budget_shorter_than_a_generation_is_said_and_played(
     assert "8 episodes takes up to 36,008 timesteps" in said and "event=generation" not in said
 
 
-@pytest.mark.parametrize(("name", "first"), [("ppo2", "4,096"), ("rainbow", "20,000")])
-def test_a_budget_shorter_than_an_update_is_said_and_played(
-    name: str,
-    first: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    served = Running(tmp_path / "sock", timesteps=40)
-    run(monkeypatch, name, "--socket-dir", str(tmp_path / "sock"), "--budget-steps", "40")
-    assert served.result().timesteps == 40
-    said = capsys.readouterr().err
-    assert first in said and "does not learn" in said
-
-
 def test_mistakes_give_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--seed.* is 0"):
         run(monkeypatch, "jerk", "--seed", "0")
@@ -139,11 +123,3 @@ def test_mistakes_give_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
             "ppo2",
             *("--socket-dir", str(tmp_path / "sock"), "--rollout-steps", "33"),
         )
-
-
-def test_a_learning_agent_without_its_packages_names_the_extra(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(extras, "_is_installed", lambda package: package != "stable-baselines3")
-    with pytest.raises(UserError, match=r"stable-baselines3.*\[baselines\]"):
-        BaselineAgent("ppo2", AgentOptions(100, None, None)).check()
