@@ -37,10 +37,13 @@ from training.state_search.level_search import (
     LevelResult,
     LevelSearcher,
     LevelSlice,
+    check_same_rom,
     checkpoint_folder,
     movie_path,
     read_result_of,
 )
+
+SLICE_SECONDS = 3600.0  # after which a worker counts as hanging; a slice takes 15 core-seconds
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,8 @@ def _search(
     done, farthest = 0, 0.0
     for level in levels:
         result = read_result_of(folder, level)
+        if result is not None:
+            check_same_rom(level, result.rom_sha1)
         if result is not None and _is_over(folder, level, result, options.steps):
             done, farthest = done + 1, max(farthest, result.progress)
             continue
@@ -149,7 +154,7 @@ def _search(
         return
     workers = min(options.workers, len(slices.waiting))
     with (
-        open_executor("local", make, workers) as pool,
+        open_executor("local", make, workers, task_seconds=SLICE_SECONDS) as pool,
         stopping_softly() as stop,
         ProgressBar("levels", len(levels), done) as progress,
     ):

@@ -32,6 +32,7 @@ from benchmarks.scores import (
     contest_tables,
     lock_in_trust,
     play_settings,
+    search_demonstrations,
     search_gain,
 )
 from benchmarks.speed import dataset_speed, play_speed, training_speed
@@ -108,6 +109,7 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
     "scores.play_settings": lambda: {
         play_settings.TABLE: play_settings.markdown(plays("play_settings.json"))
     },
+    "scores.search_demonstrations": plain(search_demonstrations),
     "scores.search_gain": plain(search_gain),
     "speed.dataset_speed": plain(dataset_speed),
     "speed.play_speed": plain(play_speed),
