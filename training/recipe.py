@@ -10,12 +10,13 @@ reached: DAgger (Ross et al. 2011).
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from agent import command_line
 from agent.command_line import option
@@ -33,8 +34,10 @@ from training.experts.demonstrations import (
 )
 from training.recipe_commands import START_MINUTES, Sizes, Stage, search_stage, written
 from training.recipe_stages import training_stages
+from training.runs.resume import stopping_softly
 
 GIGABYTE = 1e9
+WAIT_SECONDS = 0.2  # between two looks at the signals
 TRAIN, VALIDATION = "-train", "-validation"  # endings of the names of level sets
 
 
@@ -207,10 +210,26 @@ def print_plan(stages: Sequence[Stage], runs: Path) -> None:
 
 
 def run(stage: Stage) -> int:
-    """Run a stage as its own command; return its exit code."""
+    """Run a stage as its own command; return its exit code.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM; the stage was told to save, and has ended.
+    """
     print(f"\n{stage.name}: {' '.join(stage.command)}", flush=True)
-    done: subprocess.CompletedProcess[Any] = subprocess.run([sys.executable, *stage.command])
-    return done.returncode
+    with stopping_softly() as stop:
+        # In a session of its own, it gets Ctrl-C from this process only, and so exactly once.
+        process = subprocess.Popen([sys.executable, *stage.command], start_new_session=True)
+        told = False
+        while True:
+            try:
+                return process.wait(timeout=WAIT_SECONDS)
+            except subprocess.TimeoutExpired:
+                if stop.requested and not told:
+                    process.send_signal(signal.SIGINT)
+                    told = True
+            except BaseException:  # a second Ctrl-C
+                process.kill()
+                raise
 
 
 if __name__ == "__main__":

@@ -200,6 +200,14 @@ class DyingWindow(MadeWindow):
         self._env._env.data.set_value("lives", 2)
 
 
+def test_playing_with_the_keyboard_moves_the_player(opened: Callable[..., ContestEnv]) -> None:
+    env = opened(f"{GAME}:MeadowZone.Act1")
+    env.reset()
+    start = env.variables()["x"]
+    lives, gained = play.play(env, MadeWindow(30, {"RIGHT"}), 0)
+    assert not lives and gained > 0 and env.variables()["x"] > start + 20
+
+
 def test_the_end_of_a_life_is_told_by_the_number_of_lives() -> None:
     assert play._end(3, 2) == "died" and play._end(3, 3) == "finished"
     assert play._end(None, None) == "ended"

@@ -6,7 +6,7 @@ import gzip
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,36 +187,6 @@ def test_actions_use_the_buttons_of_the_contest() -> None:
     assert buttons(B | RIGHT).tolist() == [1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
     assert buttons(DOWN | LEFT).tolist() == [0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
     assert Waypoint(1, 2).reach_x == PASS
-
-
-@pytest.mark.parametrize(
-    ("held", "action"),
-    [({"LEFT"}, LEFT), ({"LEFT", "RIGHT", "Z"}, B), ({"X", "DOWN"}, B | DOWN), (set(), 0)],
-)
-def test_keys_become_buttons(held: set[str], action: int) -> None:
-    pressed: Callable[[str], bool] = held.__contains__
-    assert play.pressed(pressed) == action
-
-
-class FakeWindow:
-    """Holds RIGHT for some frames, then ESC."""
-
-    def __init__(self, frames: int) -> None:
-        self.frames, self.open, self.shown = frames, True, 0
-
-    def held(self, name: str) -> bool:
-        return name == "RIGHT" if self.shown < self.frames else name == "ESCAPE"
-
-    def show(self, frame: object) -> None:
-        self.shown += 1
-
-
-def test_playing_with_the_keyboard_moves_the_player(world: World) -> None:
-    player = world.emulator.start(world.state("Back"))
-    window = FakeWindow(30)
-    lives, gained = play.play(world.emulator, window, 0)
-    assert not lives and gained > 0
-    assert window.shown == 30 and world.emulator.player_state().x > player.x + 20
 
 
 @pytest.mark.parametrize(

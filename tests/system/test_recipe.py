@@ -33,6 +33,7 @@ def rehearse(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_rehearsal_runs_from_start_to_end(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     ran = rehearse(str(runs), share="0.002")
@@ -75,6 +76,7 @@ def stranger(tmp_path: Path) -> tuple[str, dict[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_game_of_somebody_else_is_trained_from_its_rom_file_to_the_score(
     stranger: tuple[str, dict[str, str]], tmp_path: Path
 ) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -150,3 +153,29 @@ def test_a_finished_stage_costs_nothing(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_failed_stage_ends_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipe, "run", lambda stage: 2)
     assert recipe.main(["airstriker", str(tmp_path / "runs")]) == 2
+
+
+STOPPED = """
+import signal, sys
+from pathlib import Path
+from training import recipe
+from training.recipe_commands import Stage
+code = "import time, signal\\ntry:\\n print('begun', flush=True); time.sleep(60)\\n"
+code += "except KeyboardInterrupt:\\n print('saved', flush=True); raise SystemExit(130)"
+try:
+    recipe.run(Stage("a stage", ("-c", code), Path("."), 0.0, 0.0))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_the_stage_save_and_ends_the_recipe(number: signal.Signals) -> None:
+    command = [sys.executable, "-c", STOPPED]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "begun\n":
+            pass
+        process.send_signal(number)
+        assert process.stdout.read() == "saved\ninterrupted\n"
+        assert process.wait(timeout=60) == 0

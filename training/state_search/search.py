@@ -110,7 +110,8 @@ class Search:
             The play to the end of the level, or None.
 
         Raises:
-            SearchError: the level ends in its first step, whatever is pressed.
+            SearchError: the level ends in its first step, whatever is pressed, or in a restored
+                state.
         """
         began = time.process_time()
         while self.finished is None and self.steps < steps:
@@ -155,8 +156,11 @@ class Search:
 
     def _explore(self, cell: Cell) -> None:
         """Play random macro-actions from a cell, and add the cells that this reaches."""
-        loaded = self._env.load(cell.state)
-        assert not loaded.done, "a cell in which the episode has ended"
+        if self._env.load(cell.state).done:
+            raise SearchError(
+                "a restored state counts as the end of an episode, so its scenario depends on more"
+                " than the current state"
+            )
         played = self.archive.last_action(cell.node)
         node, pending = cell.node, bytearray()
         steps, progress, position = cell.steps, cell.progress, cell.position
@@ -187,18 +191,13 @@ class Search:
             actions = self.archive.trajectory(node) + bytes(pending)
             self.finished = FoundPlay(True, progress, actions)
         if not done:
-            self._remember_safe([new for new in entered if new.steps <= steps - SAFE_STEPS])
-
-    def _remember_safe(self, survived: list[Cell]) -> None:
-        for cell in survived:
-            if self._safe is None or cell.progress > self._safe.progress:
-                self._safe = cell
+            survived = [new for new in entered if new.steps <= steps - SAFE_STEPS]
+            known = [] if self._safe is None else [self._safe]
+            self._safe = max([*known, *survived], key=lambda safe: safe.progress, default=None)
 
     def _stuck_to(self, action: int, played: int) -> int:
         """Return the action, marked if sticky actions make its first frame repeat the last one."""
-        if (
-            not self._sticky or played == NO_ACTION
-        ):  # an episode's first action takes effect at once
+        if not self._sticky or played == NO_ACTION:  # the first action takes effect at once
             return action
         repeats = self._random.random() < STICKINESS
         return action + REPEATED if repeats and action != played else action

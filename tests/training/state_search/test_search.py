@@ -124,3 +124,23 @@ def test_a_level_that_ends_at_once_is_refused(walls: Level) -> None:
             Search(env, 1, POSITION, sticky=False).run(20_000)
     finally:
         env.close()
+
+
+def test_a_scenario_that_ends_restored_states_is_refused(walls: Level) -> None:
+    """Stands for one whose script counts frames across resets."""
+    assert walls.integration is not None
+    folder = walls.integration / walls.game
+    done = {"variables": {"x": {"op": "greater-than", "reference": 100_000}}}
+    reward = {"variables": {"x": {"reward": 1.0}}}
+    (folder / "endless.json").write_text(json.dumps({"reward": reward, "done": done}))
+    env = StateEnv(Level(walls.game, walls.state, "endless", walls.integration))
+    try:
+        search = Search(env, 1, POSITION, sticky=False)
+        search.run(100)
+        load = env.load
+        env.load = lambda state: load(state)._replace(done=True)  # type: ignore[method-assign]
+        with pytest.raises(SearchError, match="restored state"):
+            search.run(200)
+    finally:
+        env.close()
+    assert search.archive.farthest().progress > 50  # pixels, by this scenario's reward
