@@ -47,7 +47,7 @@ check: $(VENV)/.dev ## check format, lint, types, direction of imports, scripts,
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
-	$(BIN)/hadolint Dockerfile tests/container/Dockerfile
+	$(BIN)/hadolint Dockerfile examples/Dockerfile.ppo2 tests/container/Dockerfile
 
 .PHONY: format
 format: $(VENV)/.dev ## format the code with ruff

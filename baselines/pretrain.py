@@ -16,13 +16,12 @@ from typing import ClassVar
 from agent import command_line
 from agent.command_line import option
 from agent.command_line.ranges import COUNT, SEED
-from agent.errors import INTERRUPTED_EXIT_CODE, UserError
-from arena.environment.availability import check_available
+from agent.errors import INTERRUPTED_EXIT_CODE
 from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import select
 from arena.evaluation.run_folder import current_command, open_run, read_run
 from baselines.aborghi import AborghiOptions
-from baselines.learning.pretraining import Recipe, Train, write_card
+from baselines.learning.pretraining import Recipe, Train, check_levels, write_card
 from baselines.learning.rainbow_options import RainbowOptions
 from baselines.learning.world_model_options import JointWorldModelTraining
 from baselines.ppo2 import Ppo2Options
@@ -118,10 +117,7 @@ def main() -> None:
     train = recipe.load()  # loads torch, which --help does not need
     steps, envs = options.steps or recipe.steps, options.envs or recipe.envs
     names = [level.name for level in levels]
-    if len({level.game for level in levels}) > 1:
-        raise UserError(f"the levels of {options.levels} are of several games: give those of one")
-    for level in levels:
-        check_available(level)
+    check_levels(levels)
     identity = {
         "agent": options.agent,
         "levels": names,

@@ -17,12 +17,9 @@ from numpy.typing import NDArray
 
 from agent.errors import UserError
 from arena.environment.availability import check_available
+from arena.environment.contest_rules import FRAME_SKIP, MAX_STEPS, STICKINESS
 from arena.environment.levels import Level, register_integration
 from arena.environment.recording import reserve_movie
-
-FRAME_SKIP = 4
-STICKINESS = 0.25
-MAX_STEPS = 4500  # 18,000 frames at 60 Hz: five minutes
 
 
 class EmulatorError(UserError):

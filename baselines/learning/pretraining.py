@@ -13,6 +13,8 @@ from typing import Any
 
 from agent.errors import UserError
 from agent.files import write_atomically
+from arena.environment.availability import check_available
+from arena.environment.gymnasium_env import LevelsEnv
 from arena.environment.levels import Level
 from baselines.learning.options import LearningOptions
 
@@ -85,6 +87,21 @@ def diverged(timesteps: int, folder: Path) -> UserError:
 def weights_path(folder: Path, agent: LearningOptions) -> Path:
     """Return where the training in a folder writes an agent's weights."""
     return folder / f"{agent.agent}.safetensors"
+
+
+def check_levels(levels: Sequence[Level]) -> None:
+    """Check that the emulator can play all levels in one environment.
+
+    Raises:
+        UserError: a level can't be played, or two games differ in the frame or in the buttons.
+    """
+    for level in levels:
+        check_available(level)
+    one_of_each_game = {level.game: level for level in levels}.values()
+    env = LevelsEnv(tuple(one_of_each_game))
+    for level in one_of_each_game:
+        env.reset(options={"level": level.name})
+    env.close()
 
 
 def write_card(

@@ -34,18 +34,15 @@ class Rainbow:
         self,
         options: RainbowOptions,
         n_actions: int = len(SONIC_ACTIONS),
-        recording: Recording | None = None,
     ) -> None:
         """Make a learner with random weights.
 
         Args:
             options: hyperparameters and random seed.
             n_actions: number of actions.
-            recording: what the replay begins with; learning then begins with the first step.
         """
         self.reseed(options.seed)
         self.options = options
-        recorded = 0 if recording is None else len(recording.frames)
         sizes = (options.frame_size, n_actions, options.atoms, options.noise)
         self.network = RainbowNetwork(*sizes)
         self.target = copy.deepcopy(self.network)
@@ -53,21 +50,27 @@ class Rainbow:
             self.network.parameters(), options.learning_rate, eps=options.adam_epsilon, fused=True
         )
         self.atoms = torch.linspace(-options.value_limit, options.value_limit, options.atoms)
-        self.replay = Replay(
-            min(options.capacity, recorded + options.budget_steps + STACKED_FRAMES),
-            options.frame_size,
-            n_steps=options.n_steps,
-            discount=options.discount,
-            exponent=options.priority_exponent,
-            correction=options.priority_correction,
-            minimum=options.priority_minimum,
-        )
+        self.replay = self._make_replay(options.budget_steps)
         self.steps = self.updates = 0
         self.loss = 0.0  # of the last update
         self._learning_starts = options.learning_starts
-        if recording is not None:
-            self.replay.extend(recording)
-            self._learning_starts = 0
+
+    def begin_with(self, recording: Recording) -> None:
+        """Fill the replay with a recording; learning then begins with the first step."""
+        self.replay = self._make_replay(len(recording.frames) + self.options.budget_steps)
+        self.replay.extend(recording)
+        self._learning_starts = 0
+
+    def _make_replay(self, steps: int) -> Replay:
+        return Replay(
+            min(self.options.capacity, steps + STACKED_FRAMES),
+            self.options.frame_size,
+            n_steps=self.options.n_steps,
+            discount=self.options.discount,
+            exponent=self.options.priority_exponent,
+            correction=self.options.priority_correction,
+            minimum=self.options.priority_minimum,
+        )
 
     def reseed(self, seed: int) -> None:
         """Set the random seed of the weights, the noise and the replay."""
@@ -165,14 +168,12 @@ def play_rainbow(options: RainbowOptions, env: RemoteEnv) -> None:
     torch.set_num_threads(1)  # more threads are slower for these small networks
     level = SocketEnv(env, env.observation_space.shape, env.action_space.n)
     env_of_level = wrap_for_rainbow(level, options)
+    learner = Rainbow(options)
     weights = options.weights_file()
-    recording = None
-    if weights is not None:
-        recording = load_recording(recording_path(weights), options.frame_size)
-    learner = Rainbow(options, recording=recording)
     if weights is not None:
         load_weights(learner.network, weights)
         learner.copy_to_target()
+        learner.begin_with(load_recording(recording_path(weights), options.frame_size))
     elif options.budget_steps <= options.learning_starts:
         print(
             f"note: the first update comes after {options.learning_starts:,} timesteps: with"

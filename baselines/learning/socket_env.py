@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.environment.contest_env import MAX_STEPS
+from arena.environment.contest_rules import MAX_STEPS
 from baselines.simple_agents import BaselineEnv
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from agent.command_line import extras
 from agent.errors import UserError
 from arena.evaluation.agents import AgentError, AgentOptions
 from arena.evaluation.baseline_agents import ARGUMENTS, BASELINES, LEARNING, BaselineAgent
@@ -76,21 +75,6 @@ def test_a_learning_agent_updates_and_plays_the_whole_budget(
     assert "does not learn" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "first"), [("ppo2", "4,096"), ("rainbow", "20,000")])
-def test_a_budget_shorter_than_an_update_is_said_and_played(
-    name: str,
-    first: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    served = Running(tmp_path / "sock", timesteps=40)
-    run(monkeypatch, name, "--socket-dir", str(tmp_path / "sock"), "--budget-steps", "40")
-    assert served.result().timesteps == 40
-    said = capsys.readouterr().err
-    assert first in said and "does not learn" in said
-
-
 def test_mistakes_give_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--seed.* is 0"):
         run(monkeypatch, "jerk", "--seed", "0")
@@ -103,11 +87,3 @@ def test_mistakes_give_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
             "ppo2",
             *("--socket-dir", str(tmp_path / "sock"), "--rollout-steps", "33"),
         )
-
-
-def test_a_learning_agent_without_its_packages_names_the_extra(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(extras, "_is_installed", lambda package: package != "stable-baselines3")
-    with pytest.raises(UserError, match=r"stable-baselines3.*\[baselines\]"):
-        BaselineAgent("ppo2", AgentOptions(100, None, None)).check()

@@ -19,6 +19,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ from tests.helpers.container import (
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
 TAG = "world-models-contest:test"
+PPO2, PPO2_TAG, WHEELS_TAG = str(ROOT / "examples" / "Dockerfile.ppo2"), "ppo2:test", "torch:test"
 OTHER_TAG = "somebody-elses-agent:test"
 ADDED_LIMIT_MB = 220
 SECONDS_TO_FIRST_ACTION = 2.0
@@ -275,6 +277,37 @@ def test_an_image_built_on_ours_plays_an_agent_of_2018(
     assert len(monitor_rows(compo.results)) >= 1
     wraps = "import gym, gym_remote.client as grc; print(issubclass(grc.RemoteEnv, gym.Env))"
     assert engine.python(example, wraps).strip() == "True"
+
+
+def test_the_image_of_an_agent_that_needs_torch_is_evaluated(
+    engine: Engine, image: str, tmp_path: Path
+) -> None:
+    # In a base with the wheel of torch that this environment got, no other index is needed.
+    torch = f"torch=={metadata.version('torch')}"
+    download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", torch]
+    subprocess.run([*download, "--dest", tmp_path / "wheels"], check=True, timeout=300)
+    lines = ["ARG BASE", "FROM ${BASE}", "COPY wheels /wheels", "ENV PIP_FIND_LINKS=/wheels"]
+    (tmp_path / "Dockerfile").write_text("\n".join(lines) + "\n")
+    for base, tag, arguments in (
+        (image, WHEELS_TAG, [str(tmp_path)]),
+        (WHEELS_TAG, PPO2_TAG, ["--build-arg=TORCH_INDEX=", "--file", PPO2, str(ROOT)]),
+    ):
+        names = (f"--build-arg=BASE={base}", f"--tag={tag}")
+        engine.call("build", *flags("BUILD"), *names, *arguments, seconds=800)
+    folders = "['agent', 'arena', 'baselines', 'out', 'pretrained', 'tmp']"
+    assert engine.python(PPO2_TAG, "import os; print(sorted(os.listdir()))").strip() == folders
+    command = [sys.executable, "local_eval.py", "run", "--image", PPO2_TAG, "--seed", "1"]
+    command += ["--levels", "PangolinDash-Genesis:MeadowZone.Act3", "--budget-steps", "300"]
+    done = subprocess.run(
+        [*command, "--no-report", "--out", str(tmp_path / "run")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [level] = json.loads((tmp_path / "run" / "results.json").read_text())["levels"]
+    assert level["status"] == "finished" and level["timesteps"] == 300
 
 
 @pytest.mark.parametrize("whose", ["ours", "somebody else's"])
