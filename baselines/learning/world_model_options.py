@@ -16,8 +16,8 @@ from baselines.learning.ppo_options import PpoUpdateOptions, default
 class JointWorldModelOptions(PpoUpdateOptions):
     """Play PPO on the latents and the memory of a pretrained world model, which stays as it is.
 
-    Scaled down: the source used frames of 128x128 pixels, 512 latent dimensions and 1,024 LSTM
-    units, and trained on a GPU.
+    Scaled down for two cores without a GPU: frames of 64x64 pixels (source: 128x128), 128 latent
+    dimensions (512), 512 LSTM units (1,024), and 32 filters in the first convolution (64).
     """
 
     agent: ClassVar[str] = "joint_world_model"
