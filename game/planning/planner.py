@@ -138,7 +138,7 @@ class Search:
             last.player.y,
         )
 
-    def run_ahead(self, max_frames: int, steps: int) -> tuple[int, ...]:
+    def run_ahead(self, max_frames: int, steps: int) -> tuple[tuple[int, ...], float]:
         """Search until the player stands further on the route than ever, `steps` or more ahead.
 
         Args:
@@ -146,15 +146,15 @@ class Search:
             steps: steps of the contest.
 
         Returns:
-            The actions to the furthest place at which the player stands, or to the end post; empty
-            if no macro-action leads on. Progress in the air doesn't count, because it may be a leap
-            into a pit.
+            The actions to the furthest place at which the player stands, or to the end post, and
+            the progress there, in pixels of the route. The actions are empty if no macro-action
+            leads on. Progress in the air doesn't count, because it may be a leap into a pit.
         """
         frames = self.emulator.frames
         furthest = self.best if stands(self.best.player) else None
         while self.open and self.emulator.frames - frames < max_frames:
             if (goal := self._expand()) is not None:
-                return actions_to(goal)
+                return actions_to(goal), self.route.length
             reached = self.current
             if reached is None or not stands(reached.player):
                 continue
@@ -162,7 +162,7 @@ class Search:
                 furthest = reached
                 if furthest.steps >= steps:
                     break
-        return () if furthest is None else actions_to(furthest)
+        return ((), 0.0) if furthest is None else (actions_to(furthest), furthest.progress)
 
     def _expand(self) -> Node | None:
         """Try the next macro-action of the most promising node; return a node that wins."""

@@ -138,15 +138,15 @@ def test_a_search_ahead_ends_where_the_player_stands(world: World) -> None:
     for late in (None, lambda: True):
         player = world.emulator.start(world.state("Back"))
         begin = route.progress(0, player)
-        actions = Search(world.emulator, route, 0, 0, late).run_ahead(4_000, 20)
+        actions, reaches = Search(world.emulator, route, 0, 0, late).run_ahead(4_000, 20)
         player, stage, previous = world.emulator.start(world.state("Back")), 0, 0
         for action in actions:
             changed = late is not None and action != previous
             player = world.emulator.step(action, previous if changed else None)
             stage, previous = route.advance(stage, player), action
         assert len(actions) >= 20 and player.grounded and not player.dead
-        assert route.progress(stage, player) > begin + 150
-    assert Search(world.emulator, route).run_ahead(0, 20) == ()  # no frame for a search
+        assert route.progress(stage, player) == reaches > begin + 150
+    assert Search(world.emulator, route).run_ahead(0, 20)[0] == ()  # no frame for a search
 
 
 def test_the_stage_is_found_from_the_position() -> None:

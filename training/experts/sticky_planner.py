@@ -20,24 +20,32 @@ from game.planning.search_node import stands
 from training.experts.sticky_forecast import Forecast, Situation, forecast
 
 HORIZON = 28  # steps of a plan that a forecast plays
-FEWEST_STEPS = 8  # a shorter rest of a plan is not followed
+FEWEST_STEPS = 24  # with fewer steps left, the planner looks further ahead
 STEPS_UNCHECKED = (4, 8)  # fewest and most steps between two forecasts
 SEARCHES = 3  # most searches for a new plan
 SEARCH_FRAMES = 3_000  # emulated frames of a search; a multiple of it where the player stalls
-SEARCH_STEPS = 44  # length of a plan at which a search ends
+SEARCH_STEPS = 60  # length of a plan at which a search ends
 DETOUR_STEPS = (6, 40)  # range of the length of a detour
 BEHIND = 48.0  # pixels by which a case may lag behind the case without late changes
 LEAST_GAIN = 16.0  # pixels of progress below which a plan counts as none
 HURT_RISK = 0.2  # risk of losing all rings, relative to the risk of a death
-PATIENCE = 12  # plans without progress after which the player takes a risk
+PATIENCE = 8  # plans without progress after which the player takes risks
+TOLERATED_RISK = 0.02  # more risk that it takes with each further plan
 VERSION = 1  # raise it when the expert plays differently with the same seed
 WAITS = ((0,) * 8, (0,) * 16, (LEFT,) * 12, (LEFT,) * 24, (RIGHT,) * 8)
 
 
 class Candidate(NamedTuple):
-    """A plan, and what is to be expected of it."""
+    """A plan, and what is to be expected of it.
+
+    Attributes:
+        plan: one action for each step.
+        reaches: progress at the end of the plan if no change of the action is late, in pixels.
+        outlook: forecast of its first steps.
+    """
 
     plan: tuple[int, ...]
+    reaches: float
     outlook: Forecast
 
     @property
@@ -45,12 +53,19 @@ class Candidate(NamedTuple):
         """Probability of a death, and a share of the probability of losing all rings."""
         return self.outlook.dead + HURT_RISK * self.outlook.hurt
 
-    def order(self) -> tuple[float, int, float]:
-        """Return a key that is lowest for the best plan: risk, then the worst case, then the mean.
+    def order(self, progress: float, tolerated: float = 0.0) -> tuple[float, bool, int, float]:
+        """Return a key that is lowest for the best plan.
 
-        Risks and worst cases that are about equal count as equal.
+        The risk counts first, then whether the plan leads on, then the worst case, then the mean.
+        Worst cases that are about equal count as equal.
+
+        Args:
+            progress: progress at the beginning of the plan, in pixels.
+            tolerated: risk that counts as none.
         """
-        return round(self.risk, 2), -int(self.outlook.worst // BEHIND), -self.outlook.mean
+        stays = self.reaches < progress + LEAST_GAIN
+        risk = max(round(self.risk, 2), tolerated)
+        return risk, stays, -int(self.outlook.worst // BEHIND), -self.outlook.mean
 
 
 class StickyPlanner:
@@ -81,6 +96,7 @@ class StickyPlanner:
         self.stage = self._route.advance(self.stage, self._player)
         self.previous = previous
         self._plan: tuple[int, ...] = ()
+        self._reaches = 0.0  # progress at the end of the plan
         self._unchecked = 0  # steps that are played before the next forecast
         self._furthest = self.progress
         self.stalled = 0
@@ -165,20 +181,21 @@ class StickyPlanner:
     def _check(self, here: Situation) -> None:
         """Keep the current plan if its forecast is good; otherwise plan again."""
         candidates: list[Candidate] = []
-        if len(self._plan) >= FEWEST_STEPS:
-            kept = self._judge(here, self._plan)
-            if self._keeps(kept):
-                self._hopeless = False
-                self._unchecked = self._steps_until_check()
+        if self._plan:
+            candidates.append(self._judge(here, self._plan, self._reaches))
+            if len(self._plan) >= FEWEST_STEPS and self._keeps(candidates[0]):
+                self._take(candidates[0])
                 return
-            candidates.append(kept)
         self.stalled += 1
         candidates += self._search(here)
-        patient = self.stalled <= PATIENCE and not any(map(self._safe, candidates))
-        if patient or not candidates:
-            candidates += [self._judge(here, wait, len(wait)) for wait in WAITS]
-        best = min(candidates, key=Candidate.order)
-        self._plan, self._hopeless = best.plan, best.outlook.dead == 1
+        if not any(map(self._leads_on, candidates)):
+            candidates += [self._judge(here, wait) for wait in WAITS]
+        tolerated = TOLERATED_RISK * max(0, self.stalled - PATIENCE)
+        self._take(min(candidates, key=lambda each: each.order(self.progress, tolerated)))
+
+    def _take(self, candidate: Candidate) -> None:
+        self._plan, self._reaches = candidate.plan, candidate.reaches
+        self._hopeless = candidate.outlook.dead == 1
         self._unchecked = self._steps_until_check()
 
     def _search(self, here: Situation) -> list[Candidate]:
@@ -193,49 +210,54 @@ class StickyPlanner:
                 side = (0, LEFT, LEFT, RIGHT)[int(self._random.integers(4))]
                 detour = (side,) * int(self._random.integers(*DETOUR_STEPS))
             late = None if attempt == 0 and self.stalled == 1 else self._late
-            if plan := self._search_after(here, detour, late):
-                found.append(self._judge(here, plan))
+            plan, reaches = self._search_after(here, detour, late)
+            if plan:
+                found.append(self._judge(here, plan, reaches))
                 if self._leads_on(found[-1]):
                     break
         return found
 
     def _search_after(
         self, here: Situation, detour: tuple[int, ...], late: Callable[[], bool] | None
-    ) -> tuple[int, ...]:
-        """Search from the place that a detour leads to; return the detour and the plan."""
+    ) -> tuple[tuple[int, ...], float]:
+        """Search from the place that a detour leads to.
+
+        Returns:
+            The detour and the plan, and the progress at its end. Empty if the search found nothing.
+        """
         self._emulator.load(here.state)
         stage = here.stage
         for action in detour:
             player = self._emulator.step(action)
             stage = self._route.advance(stage, player)
             if player.dead or player.won:
-                return ()
+                return (), 0.0
         previous = (detour or (here.previous or 0,))[-1]
         search = Search(self._emulator, self._route, stage, previous, late)
-        plan = search.run_ahead(SEARCH_FRAMES * min(self.stalled, 3), SEARCH_STEPS)
-        return detour + plan if plan else ()
+        frames = SEARCH_FRAMES * min(self.stalled, 3)
+        plan, reaches = search.run_ahead(frames, SEARCH_STEPS)
+        return (detour + plan, reaches) if plan else ((), 0.0)
 
     def _late(self) -> bool:
         return bool(self._random.random() < STICKINESS)
 
-    def _judge(self, here: Situation, plan: tuple[int, ...], horizon: int = HORIZON) -> Candidate:
-        horizon = min(horizon, len(plan))
+    def _judge(
+        self, here: Situation, plan: tuple[int, ...], reaches: float | None = None
+    ) -> Candidate:
+        horizon = min(HORIZON, len(plan))
         outlook = forecast(self._emulator, self._route, here, plan, horizon, self._random)
-        return Candidate(plan, outlook)
+        return Candidate(plan, outlook.on_time if reaches is None else reaches, outlook)
 
     @staticmethod
-    def _safe(candidate: Candidate) -> bool:
-        return candidate.outlook.dead == 0 and candidate.outlook.hurt < HURT_RISK
-
-    def _keeps(self, candidate: Candidate) -> bool:
-        """Return whether no case of a plan dies or lags behind."""
+    def _keeps(candidate: Candidate) -> bool:
+        """Return whether no case of a plan dies, and none is likely to be hurt or lags behind."""
         outlook = candidate.outlook
-        return self._safe(candidate) and outlook.worst > outlook.on_time - BEHIND
+        safe = outlook.dead == 0 and outlook.hurt < HURT_RISK
+        return safe and outlook.worst > outlook.on_time - BEHIND
 
     def _leads_on(self, candidate: Candidate) -> bool:
-        """Return whether a plan can be kept, and gains progress or is only the beginning of one."""
-        gain = candidate.outlook.on_time - self.progress
-        return self._keeps(candidate) and (gain > LEAST_GAIN or len(candidate.plan) > HORIZON)
+        """Return whether a plan can be kept and gains progress."""
+        return self._keeps(candidate) and candidate.reaches > self.progress + LEAST_GAIN
 
     def _steps_until_check(self) -> int:
         """Return the steps up to the third change of the action: all their cases were played."""

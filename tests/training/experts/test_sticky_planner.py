@@ -163,20 +163,24 @@ def test_endings_are_weighted_by_their_probability() -> None:
     assert summarize(endings) == Forecast(0.25, 0.1875, 10.0, 2.5 + 9.375 + 56.25, 100.0)
 
 
-def test_the_risk_counts_first_then_the_worst_case_then_the_mean() -> None:
-    def candidate(name: int, dead: float, worst: float, mean: float) -> Candidate:
-        return Candidate((name,), Forecast(dead, 0.0, worst, mean, mean))
+def test_the_risk_counts_first_then_progress_then_the_worst_case_then_the_mean() -> None:
+    def candidate(
+        name: int, dead: float, worst: float, mean: float, reaches: float = 900.0
+    ) -> Candidate:
+        return Candidate((name,), reaches, Forecast(dead, 0.0, worst, mean, mean))
 
     ordered = [
         candidate(1, 0.0, 300.0, 400.0),
         candidate(2, 0.0, 290.0, 350.0),  # its worst case is about as good, its mean is not
         candidate(3, 0.0, 100.0, 900.0),
-        candidate(4, 0.25, 800.0, 900.0),
+        candidate(4, 0.0, 400.0, 400.0, reaches=200.0),  # where it began
+        candidate(5, 0.25, 800.0, 900.0),
     ]
-    assert sorted(reversed(ordered), key=Candidate.order) == ordered
-    hurt = Candidate((5,), Forecast(0.0, 0.5, 900.0, 900.0, 900.0))
+    assert sorted(reversed(ordered), key=lambda each: each.order(200.0)) == ordered
+    hurt = Candidate((6,), 900.0, Forecast(0.0, 0.5, 900.0, 900.0, 900.0))
     assert hurt.risk == pytest.approx(0.1)
-    assert min([hurt, *ordered[2:]], key=Candidate.order).plan == (3,)
+    assert min([hurt, *ordered[3:]], key=lambda each: each.order(200.0)).plan == (4,)
+    assert min([hurt, *ordered[3:]], key=lambda each: each.order(200.0, 0.1)).plan == (6,)
 
 
 def test_a_state_of_another_size_is_refused(world: World) -> None:

@@ -1,0 +1,45 @@
+"""The planner's expert passes every kind of segment under sticky actions, on the real emulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arena.environment.contest_env import ContestEnv
+from arena.environment.levels import Level
+from game.cartridge import integration, rom
+from game.levels.routes import Route, write_routes
+from game.segments import SEGMENTS
+from tests.helpers import plain_art
+from tests.helpers.segment_levels import segment_level
+from training.experts.sticky_play import play, sticky_planner
+
+GAME = "SegmentsTest-Genesis"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A game with one short level for each kind of segment that needs no water."""
+    made = tmp_path_factory.mktemp("segments")
+    generated = {name: segment_level(name, name, seed=name, difficulty=0.6) for name in SEGMENTS}
+    levels = [each.level for each in generated.values()]
+    packed = rom.pack(levels, [plain_art.zone(water=True)], plain_art.shared())
+    integration.write(made / GAME, packed, list(generated))
+    routes = {name: Route(each.level.start, each.waypoints) for name, each in generated.items()}
+    write_routes(made / GAME, routes)
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SEGMENTS)
+def test_the_expert_passes(folder: Path, name: str) -> None:
+    env = ContestEnv(Level(GAME, name, "contest", folder), seed=1)
+    try:
+        env.reset()
+        expert = sticky_planner(env)
+        steps = list(play(env, expert, 1))
+        assert expert.won, f"{name}: at {expert.position} after {len(steps)} steps"
+        assert len(steps) < 600
+    finally:
+        env.close()
