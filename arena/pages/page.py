@@ -99,6 +99,11 @@ def options(text: str) -> Markup:
     return Markup(re.sub(r"--[a-z][a-z-]*", whole, str(escape(text))))
 
 
+def breakable(name: str) -> Markup:
+    """Escape a name that may be broken after each underscore, as in a narrow column."""
+    return Markup(str(escape(name)).replace("_", "_<wbr>"))
+
+
 def duration(seconds: float | None) -> str:
     """Format a duration."""
     if seconds is None:
@@ -119,7 +124,18 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = (number, count, pair, signed, signed_pair, percent, plural, options, duration)
+    shown = (
+        number,
+        count,
+        pair,
+        signed,
+        signed_pair,
+        percent,
+        plural,
+        options,
+        breakable,
+        duration,
+    )
     environment.filters |= {function.__name__: function for function in shown}
     return environment
 

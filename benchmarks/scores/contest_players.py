@@ -14,8 +14,10 @@ from typing import Any
 from agent.errors import UserError
 from agent.evolution.cma_es import Evolution
 from agent.explore.explorer import EXPLORER_VERSION
+from agent.files import sha256
 from agent.settings import PLAY_SETTINGS, Settings
 from agent.world_model.packed_model import PackedModel, PackedModelError, load
+from arena.evaluation import shipped_weights
 from arena.evaluation.agents import AgentOptions, LocalAgent
 from arena.evaluation.baseline_agents import BASELINES, LEARNING, BaselineAgent
 from benchmarks.baseline_options import hyperparameters, module_and_arguments
@@ -106,6 +108,8 @@ def play_identity(settings: Settings) -> dict[str, Any]:
 def baseline_identity(name: str) -> Identity:
     """Return what identifies a baseline: its hyperparameters, and the hash of its weights.
 
+    Frames of a replay that come with the weights have a hash too.
+
     Args:
         name: name in `BASELINES`.
 
@@ -116,6 +120,9 @@ def baseline_identity(name: str) -> Identity:
     agent.check()
     plain = {"kind", "baseline", *agent.options.describe()}
     more = {key: value for key, value in agent.describe().items() if key not in plain}
+    frames = shipped_weights.FOLDER / f"{module_and_arguments(name)[0]}.npz"
+    if "weights" in more and frames.exists():
+        more["frames"] = sha256(frames)
     return {"agent": NAMES[name], **hyperparameters(name), **more}
 
 

@@ -41,7 +41,8 @@
     // A smaller font leaves room for long names on a phone.
     if (place.clientWidth < 480) {
       layout.font.size = 11;
-      Object.assign(layout.xaxis, { nticks: 4, tickangle: 0 });
+      // Names on the left leave less room for numbers below.
+      Object.assign(layout.xaxis, { nticks: layout.yaxis.categoryarray ? 3 : 4, tickangle: 0 });
     }
     if (ranges) layout.yaxis.range = ownAxes && ownAxes.checked ? ranges.own : ranges.shared;
     if (layout.showlegend) showLegend(place, figure, layout.yaxis.range);

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from arena.pages import figures
 from arena.pages.curves import chosen_points, curve_points, quartiles, score_so_far
-from arena.pages.page import count, json_for_script, number, options, percent, signed
+from arena.pages.page import breakable, count, json_for_script, number, options, percent, signed
 from arena.pages.report import reference_scores, writing
 from arena.pages.report.comparison import compare
 from arena.pages.report.comparison_page import (
@@ -282,6 +282,10 @@ def test_numbers_are_formatted() -> None:
     assert signed(-1234.56) == "−1,234.6" and signed(None) == "–"
     assert signed(-0.04) == signed(0.04) == "+0.0" and signed(0.06) == "+0.1"
     assert (number(-0.04), count(-0.4), number(-0.06)) == ("0.0", "0", "-0.1")
+
+
+def test_a_long_name_may_be_broken_after_underscores() -> None:
+    assert breakable("a_b<c_d") == "a_<wbr>b&lt;c_<wbr>d"
 
 
 def test_a_plot_with_nan_is_refused() -> None:

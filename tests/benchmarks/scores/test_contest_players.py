@@ -100,6 +100,9 @@ def test_pretrained_baselines_are_identified_by_their_weights(
     (tmp_path / "rainbow.safetensors").write_bytes(b"weights")
     found, plain = baseline_identity("rainbow_pretrained"), baseline_identity("rainbow")
     assert found["weights"] == hashlib.sha256(b"weights").hexdigest() and "weights" not in plain
+    (tmp_path / "rainbow.npz").write_bytes(b"frames")
+    framed = baseline_identity("rainbow_pretrained")
+    assert framed == {**found, "frames": hashlib.sha256(b"frames").hexdigest()}
     # Arguments that the agent is started with are hyperparameters too.
     priorities = [one["hyperparameters"]["priority_exponent"] for one in (found, plain)]
     assert priorities == [0.2, 0.5]
