@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from stable_retro.data import get_file_path
 
+from arena.environment.levels import level_sets, register_integration
 from training.state_search.cells import (
     PictureSize,
     choose_picture_size,
@@ -86,3 +90,16 @@ def test_pictures_are_as_small_as_needed_for_an_eighth_of_the_frames(shift: int)
     size = choose_picture_size(frames)
     cells = {small_picture(frame, size).tobytes() for frame in frames}
     assert 4 <= len(cells) <= 12  # an eighth of 64 is 8
+
+
+def test_every_game_of_the_contest_gives_a_position() -> None:
+    """Their ROMs are not needed: stable-retro's data lists the variables."""
+    games = {level for levels in level_sets().values() for level in levels}
+    checked = set()
+    for level in games:
+        where = register_integration(level)
+        data = json.loads(Path(get_file_path(level.game, "data.json", where)).read_bytes())
+        if "Sonic" in level.game or "Pangolin" in level.game:
+            assert {"x", "y"} <= data["info"].keys(), level.game
+            checked.add(level.game)
+    assert len(checked) >= 10
