@@ -17,7 +17,8 @@ from gymnasium.wrappers import FrameStackObservation, GrayscaleObservation, Resi
 from numpy.typing import NDArray
 
 from agent.errors import UserError
-from arena.environment.contest_env import MAX_STEPS, STICKINESS, ContestEnv
+from arena.environment.contest_env import ContestEnv
+from arena.environment.contest_rules import MAX_STEPS, STICKINESS
 from arena.environment.level_files import DEFAULT_SCENARIO
 from arena.environment.levels import Level, select
 

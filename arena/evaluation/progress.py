@@ -24,7 +24,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from agent.command_line.terminal import printable, program
-from arena.environment.contest_env import MAX_STEPS
+from arena.environment.contest_rules import MAX_STEPS
 from arena.environment.levels import Level
 from arena.evaluation.level_run import LevelRun
 from arena.evaluation.printed import say, spinner_of

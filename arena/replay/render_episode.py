@@ -30,7 +30,7 @@ from agent.buttons import GENESIS_BUTTONS, from_genesis
 from agent.command_line.parser import json_argument
 from agent.files import write_atomically
 from agent.world_model.packed_model import PackedModelError
-from arena.environment.contest_env import FRAME_SKIP
+from arena.environment.contest_rules import FRAME_SKIP
 from arena.replay import movies
 from arena.replay.decoded_views import DecodedViews
 from arena.replay.episode_video import RenderRequest, RenderResult

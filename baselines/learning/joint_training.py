@@ -126,7 +126,8 @@ def learn_with_checkpoints(
             learn(
                 learner,
                 steps - learner.num_timesteps,
-                callback=[*callbacks, checkpoints],
+                *callbacks,
+                checkpoints,
                 reset_num_timesteps=False,
                 tb_log_name="training",
             )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
 import gymnasium as gym
 import torch
 from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 from torch.optim import RMSprop
@@ -141,19 +143,31 @@ def play_ppo(options: PpoOptions, env: RemoteEnv) -> None:
     learn(learner, LEARN_FOREVER)
 
 
-def learn(learner: PPO, steps: int, **more: Any) -> None:
+class FiniteLoss(BaseCallback):
+    """Stops the training before the next rollout if the last loss is not finite."""
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        if not math.isfinite(self.logger.name_to_value.get("train/loss", 0.0)):
+            raise DivergedError(self.num_timesteps)
+
+
+def learn(learner: PPO, steps: int, *callbacks: BaseCallback, **more: Any) -> None:
     """Call Stable-Baselines3's `learn`.
 
     Args:
         learner: the learner.
         steps: number of timesteps.
+        callbacks: callbacks of the training.
         more: further arguments of `PPO.learn`.
 
     Raises:
-        DivergedError: the policy is no longer finite.
+        DivergedError: the loss or the policy is no longer finite.
     """
     try:
-        learner.learn(steps, **more)
+        learner.learn(steps, [FiniteLoss(), *callbacks], **more)
     except ValueError as error:
         if "invalid values" in str(error):  # torch refuses a distribution with NaN
             raise DivergedError(learner.num_timesteps) from None

@@ -106,5 +106,5 @@ def play_joint_world_model(options: JointWorldModelOptions, env: RemoteEnv) -> N
     load_weights(networks(model, learner), weights)
     model.requires_grad_(False)
     say_if_it_never_learns(options.budget_steps, steps)
-    callback = None if memory is None else Curiosity(model, memory, options)
-    learn(learner, LEARN_FOREVER, callback=callback)
+    callbacks = [] if memory is None else [Curiosity(model, memory, options)]
+    learn(learner, LEARN_FOREVER, *callbacks)

@@ -34,7 +34,7 @@ from agent.errors import UserError
 from agent.files import write_atomically
 from agent.world_model.packed_model import load
 from agent.world_model.preprocess import preprocess
-from arena.environment.contest_env import FRAME_SKIP
+from arena.environment.contest_rules import FRAME_SKIP
 from arena.evaluation.kept_movies import integration_of
 from arena.evaluation.results import LevelResult, read_results
 from arena.evaluation.run_folder import PROJECT_DIR

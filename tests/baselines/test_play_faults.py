@@ -22,6 +22,7 @@ from agent.errors import UserError
 from arena.evaluation.agents import AgentOptions
 from arena.evaluation.baseline_agents import LEARNING, BaselineAgent
 from tests.helpers.served_game import CountingEnv, Running
+from tests.helpers.small_joint_world_model import small_model
 
 ROOT = Path(__file__).parents[2]
 UPDATE_EARLY = {
@@ -34,20 +35,26 @@ class NineButtons(CountingEnv):
     n_buttons = 9
 
 
-class InfiniteReward(CountingEnv):
+class HugeReward(CountingEnv):
     def step(self, buttons: np.ndarray) -> tuple[np.ndarray, float, bool, dict[str, int]]:
         frame, _, done, info = super().step(buttons)
-        return frame, float("inf"), done, info
+        return frame, 1e38, done, info
 
 
 def early(name: str) -> list[str]:
     return UPDATE_EARLY.get(name, UPDATE_EARLY["ppo"])
 
 
+def needed(name: str, folder: Path) -> list[str]:
+    """Return arguments without which an agent doesn't play."""
+    return small_model(folder) if name == "joint_world_model" else []
+
+
 def play(
     monkeypatch: pytest.MonkeyPatch, name: str, socket_dir: Path, steps: int, *arguments: str
 ) -> None:
     common = ["--socket-dir", str(socket_dir), "--budget-steps", str(steps)]
+    common += needed(name, socket_dir.parent)
     monkeypatch.setattr(sys, "argv", [name, *common, *arguments])
     importlib.import_module(f"baselines.{name}").main()
 
@@ -100,11 +107,13 @@ def test_a_budget_shorter_than_an_update_is_said_and_played(
     assert first == known.get(name, "4,096") and "does not learn" in said
 
 
-@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", [name for name in LEARNING if name != "rainbow"])
 def test_training_that_diverges_stops_with_one_line(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = Running(tmp_path / "sock", InfiniteReward(), timesteps=400)
+    """Rainbow clips the return; tests of its learner and of its pretraining let it diverge."""
+    served = Running(tmp_path / "sock", HugeReward(), timesteps=400)
     with pytest.raises(UserError, match="training diverged: .* lower --learning-rate"):
         play(monkeypatch, name, tmp_path / "sock", 400, *early(name))
     assert served.result().timesteps < 100
@@ -116,7 +125,7 @@ def test_ctrl_c_ends_a_play_with_one_line(name: str, tmp_path: Path) -> None:
     served = Running(tmp_path / "sock", timesteps=10**6)
     command = [sys.executable, "-m", f"baselines.{name}", "--socket-dir", str(tmp_path / "sock")]
     process: Any = subprocess.Popen(
-        [*command, *early(name)],
+        [*command, *needed(name, tmp_path), *early(name)],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stderr=subprocess.PIPE,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from agent.buttons import to_genesis
 from agent.play.game import check_buttons
-from arena.environment.contest_env import MAX_STEPS, ContestEnv
+from arena.environment.contest_env import ContestEnv
+from arena.environment.contest_rules import MAX_STEPS
 from arena.environment.levels import Level
 from training.data.dataset import SCREEN, StoredEpisode
 from training.data.episode_writer import EpisodeWriter

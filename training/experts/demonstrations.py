@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from agent.buttons import from_genesis
 from agent.errors import UserError
-from arena.environment.contest_env import FRAME_SKIP
+from arena.environment.contest_rules import FRAME_SKIP
 from arena.environment.levels import Level
 from arena.environment.recorded_games import recorded_names
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.environment.contest_env import FRAME_SKIP, ContestEnv
+from arena.environment.contest_env import ContestEnv
+from arena.environment.contest_rules import FRAME_SKIP
 from training.experts.demonstrations import Demonstration, DemonstrationError
 
 STEPS_BEHIND, STEPS_AHEAD = 8, 24  # steps of the path that are searched first

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
-from arena.environment.contest_env import MAX_STEPS
+from arena.environment.contest_rules import MAX_STEPS
 from baselines.learning.contest_wrappers import AllowBacktracking, wrap
 from baselines.learning.socket_env import SocketEnv
 from baselines.simple_agents import DOWN, LEFT, RIGHT, B
