@@ -19,11 +19,10 @@ from arena.server.monitor import Monitor
 from baselines.jerk import Jerk
 from baselines.jerk_mutating import JerkMutating
 from baselines.simple_agents import hold_right, play_policy, random_buttons
-from tests.helpers import small_joint_world_model
 from tests.helpers.counted_env import BudgetSpentError, CountedEnv
 from tests.helpers.ppo2_weights import write_random_weights
 from tests.helpers.served_game import CountingEnv, Running
-from tests.helpers.small_joint_world_model import save_small_weights
+from tests.helpers.small_joint_world_model import small_model
 
 BUDGET_STEPS = 300
 PLAYS: dict[str, Callable[[Any], None]] = {
@@ -69,8 +68,7 @@ def test_a_learning_agent_updates_and_plays_the_whole_budget(
     if name == "rainbow":
         sizes = ["--learning-starts", "50", "--batch", "4", "--target-steps", "60"]
     if name == "joint_world_model":
-        weights = save_small_weights(tmp_path / "small.safetensors")
-        sizes = [*small_joint_world_model.ARGUMENTS, "--weights", str(weights)]
+        sizes += small_model(tmp_path)
     if name in ("hybrid", "es"):
         sizes = ["--weights", str(write_random_weights(tmp_path / "w.safetensors"))]
         sizes += [] if name == "hybrid" else ["--pairs", "2", "--sigma", "1"]

@@ -28,16 +28,23 @@ from baselines.learning.world_model_ppo import make_latent_learner, make_world_m
 from baselines.learning.world_model_training import WORLD_MODEL, train
 from tests.baselines.learning.test_contest_wrappers import Scripted
 from tests.helpers.served_game import Running
-from tests.helpers.small_joint_world_model import ARGUMENTS, SIZES, SMALL, save_small_weights
+from tests.helpers.small_joint_world_model import (
+    SIZES,
+    SMALL,
+    UPDATES,
+    arguments,
+    save_small_weights,
+)
 
-TRAINING = JointWorldModelTraining(**{**SIZES, "world_model_steps": 64, "memory_steps": 100})
+TRAINING = JointWorldModelTraining(**SIZES, **UPDATES, world_model_steps=64, memory_steps=100)
 LEVELS = select("pangolin-train")[:2]
 
 
-def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> Running:
+def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *more: str) -> Running:
     served = Running(tmp_path / "sock", timesteps=120)
-    common = ["--socket-dir", str(tmp_path / "sock"), *ARGUMENTS, "--budget-steps", "120"]
-    monkeypatch.setattr(sys, "argv", ["joint_world_model", *common, *arguments])
+    common = ["--socket-dir", str(tmp_path / "sock"), "--budget-steps", "120"]
+    small = arguments(SIZES | UPDATES)
+    monkeypatch.setattr(sys, "argv", ["joint_world_model", *common, *small, *more])
     joint_world_model.main()
     return served
 
@@ -137,15 +144,6 @@ def test_mistakes_give_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         play(monkeypatch, tmp_path / "a", "--weights", str(weights), "--latent", "5")
     with pytest.raises(UserError, match="frame_size is 60: use 16, 32, 64 or 128"):
         play(monkeypatch, tmp_path / "b", "--weights", str(weights), "--frame-size", "60")
-
-
-def test_a_short_budget_is_said_and_played(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    weights = save_small_weights(tmp_path / "small.safetensors")
-    longer = ("--rollout-steps", "4096", "--minibatches", "8")
-    play(monkeypatch, tmp_path, "--weights", str(weights), *longer)
-    assert "4,096" in capsys.readouterr().err
 
 
 def test_the_hyperparameters_are_those_of_the_source() -> None:

@@ -22,6 +22,7 @@ from agent.errors import UserError
 from arena.evaluation.agents import AgentOptions
 from arena.evaluation.baseline_agents import LEARNING, BaselineAgent
 from tests.helpers.served_game import CountingEnv, Running
+from tests.helpers.small_joint_world_model import small_model
 
 ROOT = Path(__file__).parents[2]
 UPDATE_EARLY = {
@@ -44,10 +45,16 @@ def early(name: str) -> list[str]:
     return UPDATE_EARLY.get(name, UPDATE_EARLY["ppo"])
 
 
+def needed(name: str, folder: Path) -> list[str]:
+    """Return arguments without which an agent doesn't play."""
+    return small_model(folder) if name == "joint_world_model" else []
+
+
 def play(
     monkeypatch: pytest.MonkeyPatch, name: str, socket_dir: Path, steps: int, *arguments: str
 ) -> None:
     common = ["--socket-dir", str(socket_dir), "--budget-steps", str(steps)]
+    common += needed(name, socket_dir.parent)
     monkeypatch.setattr(sys, "argv", [name, *common, *arguments])
     importlib.import_module(f"baselines.{name}").main()
 
@@ -118,7 +125,7 @@ def test_ctrl_c_ends_a_play_with_one_line(name: str, tmp_path: Path) -> None:
     served = Running(tmp_path / "sock", timesteps=10**6)
     command = [sys.executable, "-m", f"baselines.{name}", "--socket-dir", str(tmp_path / "sock")]
     process: Any = subprocess.Popen(
-        [*command, *early(name)],
+        [*command, *needed(name, tmp_path), *early(name)],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stderr=subprocess.PIPE,

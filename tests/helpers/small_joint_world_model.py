@@ -19,11 +19,18 @@ from tests.baselines.learning.test_contest_wrappers import Scripted
 
 SIZES = {
     **{"frame_size": 16, "latent": 3, "filters": 2, "hidden": 4, "mixtures": 2},
-    **{"inverse_units": 5, "sequence_steps": 8, "sequences": 2},
+    **{"inverse_units": 5},
+}
+UPDATES = {
+    **{"sequence_steps": 8, "sequences": 2},
     **{"rollout_steps": 32, "minibatches": 2, "epochs": 1},
 }
-SMALL = JointWorldModelOptions(**SIZES)
-ARGUMENTS = [part for name, n in SIZES.items() for part in (f"--{name.replace('_', '-')}", str(n))]
+SMALL = JointWorldModelOptions(**SIZES, **UPDATES)
+
+
+def arguments(options: dict[str, int]) -> list[str]:
+    """Return options as arguments of the command line."""
+    return [part for name, n in options.items() for part in (f"--{name.replace('_', '-')}", str(n))]
 
 
 def save_small_weights(path: Path) -> Path:
@@ -33,3 +40,9 @@ def save_small_weights(path: Path) -> Path:
     learner = make_latent_learner(SMALL, LatentVecEnv(env, model, None), 1)
     save_weights(networks(model, learner), path)
     return path
+
+
+def small_model(folder: Path) -> list[str]:
+    """Write weights to a folder; return the arguments with which the agent plays with them."""
+    weights = save_small_weights(folder / "small.safetensors")
+    return [*arguments(SIZES), "--weights", str(weights)]
