@@ -7,7 +7,7 @@ return more and more often (Nichol et al. 2018, "Gotta Learn Fast", section 3.4)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -114,12 +114,16 @@ class Jerk:
 
     def _move(self, direction: int, steps: int) -> tuple[float, bool]:
         gain, done = 0.0, False
-        for action in islice(run_and_jump(self._random, direction), steps):
+        for action in islice(self._run(direction), steps):
             reward, done = self._step(action)
             gain += reward
             if done or self.steps >= self._budget:
                 break
         return gain, done
+
+    def _run(self, direction: int) -> Iterator[Buttons]:
+        """Return the actions of a run in one direction, an endless iterator."""
+        return run_and_jump(self._random, direction)
 
     def _reset(self) -> None:
         self._environment.reset()

@@ -42,6 +42,9 @@ PROGRAMS = {
     ),
     "RainbowOptions": "python -m baselines.rainbow",
     "JointWorldModelOptions": "python -m baselines.joint_world_model",
+    "HybridOptions": "python -m baselines.hybrid",
+    "EsOptions": "python -m baselines.es",
+    "EvolveOptions": "python -m baselines.evolve",
 }
 INTRODUCTION = """\
 # Settings

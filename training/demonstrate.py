@@ -37,6 +37,7 @@ from training.state_search.level_search import (
     LevelResult,
     LevelSearcher,
     LevelSlice,
+    check_same_rom,
     checkpoint_folder,
     movie_path,
     read_result_of,
@@ -142,6 +143,8 @@ def _search(
     done, farthest = 0, 0.0
     for level in levels:
         result = read_result_of(folder, level)
+        if result is not None:
+            check_same_rom(level, result.rom_sha1)
         if result is not None and _is_over(folder, level, result, options.steps):
             done, farthest = done + 1, max(farthest, result.progress)
             continue

@@ -31,14 +31,8 @@ from training.experts.demonstrations import (
     read_demonstration,
     read_folders,
 )
-from training.recipe_stages import (
-    START_MINUTES,
-    Sizes,
-    Stage,
-    search_stage,
-    training_stages,
-    written,
-)
+from training.recipe_commands import START_MINUTES, Sizes, Stage, search_stage, written
+from training.recipe_stages import training_stages
 
 GIGABYTE = 1e9
 TRAIN, VALIDATION = "-train", "-validation"  # endings of the names of level sets

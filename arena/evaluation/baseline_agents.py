@@ -28,6 +28,8 @@ BASELINES = {
     "a2c_course": "A2C of the same course: its PPO without clipping",
     "joint_world_model": "PPO on a world model of all training levels, by wassname (scaled down)",
     "joint_world_model_curious": "joint_world_model with a reward for curiosity (scaled down)",
+    "hybrid": "gardenermike's hybrid: mutating JERK, pretrained PPO2, and a memory of frames",
+    "es": "evolution strategies on the last layer of pretrained PPO2, by gardenermike",
     "ppo2_pretrained": "joint PPO: ppo2 from weights of all training levels (scaled down)",
     "aborghi_pretrained": "aborghi from weights of all training levels (scaled down)",
     "rainbow_pretrained": "rainbow from weights and frames of all training levels (scaled down)",
@@ -41,6 +43,8 @@ ARGUMENTS = {
     # The exponent is gardenermike's.
     "rainbow_pretrained": ("rainbow", "--weights", "pretrained", "--priority-exponent", "0.2"),
 }
+# They need the weights of PPO2 that come with the project.
+NEED_PPO2 = ("hybrid", "es")
 LEARNING = (
     "ppo2",
     "aborghi",
@@ -48,6 +52,8 @@ LEARNING = (
     "ppo_course",
     "a2c_course",
     "joint_world_model",
+    "hybrid",
+    "es",
 )  # they need the extra `baselines`
 
 
@@ -64,21 +70,25 @@ class BaselineAgent:
             raise AgentError(f"there is no agent {self.name!r}: use one of {known}")
         if self._argv[0] in LEARNING:
             check_extra("baselines")
-        if self._pretrained:
-            shipped_weights(self._argv[0])
+        if self._weights is not None:
+            shipped_weights(self._weights)
 
     @property
     def _argv(self) -> tuple[str, ...]:
         return ARGUMENTS.get(self.name, (self.name,))
 
     @property
-    def _pretrained(self) -> bool:
-        return "pretrained" in self._argv
+    def _weights(self) -> str | None:
+        """Name of the shipped weights that the agent begins with."""
+        module, *arguments = self._argv
+        if module in NEED_PPO2:
+            return "ppo2"
+        return module if "pretrained" in arguments else None
 
     def describe(self) -> dict[str, Any]:
         described = {"kind": "baseline", "baseline": self.name, **self.options.describe()}
-        if self._pretrained:
-            described["weights"] = sha256(shipped_weights(self._argv[0]))
+        if self._weights is not None:
+            described["weights"] = sha256(shipped_weights(self._weights))
         return described
 
     def start(self, directory: WorkingDirectory) -> AgentProcess:

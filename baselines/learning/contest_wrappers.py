@@ -45,12 +45,7 @@ class DiscreteActions(gym.ActionWrapper[NDArray[np.uint8], np.int64, NDArray[np.
         Raises:
             UserError: the game has other buttons.
         """
-        buttons = int(np.prod(env.action_space.shape or (0,)))
-        if buttons != N_BUTTONS:
-            raise UserError(
-                f"the game has {buttons} buttons, and this agent needs the {N_BUTTONS} of a Mega"
-                " Drive: use a level of a Mega Drive game"
-            )
+        check_buttons(int(np.prod(env.action_space.shape or (0,))))
         super().__init__(env)
         self.action_space = gym.spaces.Discrete(len(actions))
         self._actions = actions
@@ -101,5 +96,23 @@ def wrap(
         env = TransformReward(env, lambda reward: float(reward) * REWARD_SCALE)
     if allow_backtracking:
         env = AllowBacktracking(env)
+    return stack_frames(env, frame_size)
+
+
+def stack_frames(env: gym.Env[Any, Any], frame_size: int) -> gym.Env[Any, Any]:
+    """Make the last 4 frames in grey the observation, uint8 (4, frame_size, frame_size)."""
     env = GrayscaleObservation(ResizeObservation(env, (frame_size, frame_size)))
     return FrameStackObservation(env, STACKED_FRAMES)
+
+
+def check_buttons(buttons: int) -> None:
+    """Check the number of buttons of a game.
+
+    Raises:
+        UserError: they are not those of a Mega Drive.
+    """
+    if buttons != N_BUTTONS:
+        raise UserError(
+            f"the game has {buttons} buttons, and this agent needs the {N_BUTTONS} of a Mega"
+            " Drive: use a level of a Mega Drive game"
+        )

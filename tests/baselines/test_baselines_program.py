@@ -13,6 +13,7 @@ import pytest
 
 from agent.command_line import extras
 from agent.errors import UserError
+from arena.evaluation import shipped_weights
 from arena.evaluation.agents import AgentError, AgentOptions
 from arena.evaluation.baseline_agents import ARGUMENTS, BASELINES, LEARNING, BaselineAgent
 from arena.server.monitor import Monitor
@@ -21,6 +22,7 @@ from baselines.jerk_mutating import JerkMutating
 from baselines.simple_agents import hold_right, play_policy, random_buttons
 from tests.helpers import small_joint_world_model
 from tests.helpers.counted_env import BudgetSpentError, CountedEnv
+from tests.helpers.ppo2_weights import write_random_weights
 from tests.helpers.served_game import CountingEnv, Running
 from tests.helpers.small_joint_world_model import save_small_weights
 
@@ -70,10 +72,44 @@ def test_a_learning_agent_updates_and_plays_the_whole_budget(
     if name == "joint_world_model":
         weights = save_small_weights(tmp_path / "small.safetensors")
         sizes = [*small_joint_world_model.ARGUMENTS, "--weights", str(weights)]
+    if name in ("hybrid", "es"):
+        sizes = ["--weights", str(write_random_weights(tmp_path / "w.safetensors"))]
+        sizes += [] if name == "hybrid" else ["--pairs", "2", "--sigma", "1"]
     run(monkeypatch, name, "--socket-dir", str(tmp_path / "sock"), *sizes, "--budget-steps", "120")
     assert served.result().timesteps == 120
     assert len({bytes(action) for action in served.env.actions}) > 2
-    assert "does not learn" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "does not learn" not in said
+    assert name != "es" or said.count("event=generation") == 6  # 24 episodes of 4 steps
+
+
+@pytest.mark.parametrize("name", ["hybrid", "es"])
+def test_an_agent_that_needs_pretrained_weights_says_so(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped_weights, "FOLDER", tmp_path)
+    Running(tmp_path / "sock", timesteps=40)
+    said = "no weights at .*ppo2.safetensors.*pretrain ppo2"
+    with pytest.raises(UserError, match=said):
+        run(monkeypatch, name, "--socket-dir", str(tmp_path / "sock"))
+    agent = BaselineAgent(name, AgentOptions(100, None, None))
+    with pytest.raises(UserError, match=said):
+        agent.check()
+    write_random_weights(tmp_path / "ppo2.safetensors")
+    agent.check()
+    assert len(agent.describe()["weights"]) == 64
+
+
+def test_a_budget_shorter_than_a_generation_is_said_and_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = Running(tmp_path / "sock", timesteps=15)
+    weights = write_random_weights(tmp_path / "w.safetensors")
+    to_play = ["--weights", str(weights), "--budget-steps", "15"]
+    run(monkeypatch, "es", "--socket-dir", str(tmp_path / "sock"), *to_play)
+    assert served.result().timesteps == 15
+    said = capsys.readouterr().err
+    assert "8 episodes takes up to 36,008 timesteps" in said and "event=generation" not in said
 
 
 @pytest.mark.parametrize(("name", "first"), [("ppo2", "4,096"), ("rainbow", "20,000")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 from dataclasses import replace
@@ -124,6 +125,22 @@ def test_a_score_is_a_reward_too(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert result.progress >= 20 and result.play_steps > 4
 
 
+def test_another_rom_is_refused(tmp_path: Path) -> None:
+    game, out = tmp_path / "game", tmp_path / "out"
+    level = write_search_levels(game)[0]
+    arguments = ("--levels", f"{game}:Walls", "--workers", "1")
+    run(out, *arguments, "--steps", "90")
+    rom = game / level.game / "rom.md"
+    content = rom.read_bytes()
+    rom.write_bytes(content + bytes(2))
+    (game / level.game / "rom.sha").write_text(hashlib.sha1(rom.read_bytes()).hexdigest())
+    with pytest.raises(TrainingError, match=f"not the one with which {level.name}.*another --out"):
+        run(out, *arguments, "--steps", "900")
+    (out / "levels" / f"{level.slug}.json").unlink()
+    with pytest.raises(UserError, match=f"not the one with which {level.name}"):
+        run(out, *arguments, "--steps", "900")
+
+
 def test_a_scenario_without_a_reward_is_refused(tmp_path: Path) -> None:
     game = tmp_path / "game"
     level = write_search_levels(game)[0]
@@ -179,7 +196,7 @@ def test_a_full_disk_ends_the_command_and_loses_nothing(
 
 
 def test_the_line_of_a_level_says_what_was_found() -> None:
-    result = LevelResult("G:S", True, 9700.4, 9700.4, 400, 1000, 12.3, 50, 300, "position")
+    result = LevelResult("G:S", True, 9700.4, 9700.4, 400, 1000, 12.3, 50, 300, "position", "ab")
     assert demonstrate.describe(result) == (
         "G:S: end reached, return 9700; 12 core-seconds, 300 position cells"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ import pytest
 from agent.command_line import parse
 from agent.errors import UserError
 from arena.environment.levels import select
+from benchmarks.made_runs import MadeLevel, write_run
 from training import recipe
 from training.recipe import Options
-from training.recipe_stages import Stage
+from training.recipe_commands import Stage
 
 ACTS = "PangolinDash-Genesis:MeadowZone.Act1,PangolinDash-Genesis:CanyonZone.Act2"
 SHIPPED = Path("game/movies/PangolinDash-Genesis")
@@ -134,6 +136,15 @@ def test_a_full_disk_is_named_before_anything_is_made(
     monkeypatch.setattr(recipe.shutil, "disk_usage", usage)
     with pytest.raises(UserError, match=r"needs \d+\.\d GB, but 0\.0 GB are free"):
         recipe.main(["airstriker", str(tmp_path / "runs")])
+
+
+def test_a_finished_stage_costs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage = Stage("evaluate", (), write_run(tmp_path / "run", [MadeLevel("G:A", [1.0])]), 60.0, 5e9)
+    begun = [MadeLevel("G:A", [1.0]), MadeLevel("G:B", [], status="pending")]
+    recipe.print_plan([stage, replace(stage, out=write_run(tmp_path / "begun", begun))], tmp_path)
+    done, left, *_ = capsys.readouterr().out.splitlines()[1:]
+    assert done.split() == ["evaluate", "0.0", "0.00", "finished"]
+    assert left.split() == ["evaluate", "60.1", "5.00"]
 
 
 def test_a_failed_stage_ends_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ OUT/searches/LEVEL/         checkpoint after each slice, deleted when the end wa
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import multiprocessing
 import shutil
@@ -15,9 +16,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import stable_retro.data
+
 from agent.files import write_atomically
 from arena.environment.contest_env import EmulatorError
-from arena.environment.levels import Level
+from arena.environment.levels import Level, register_integration
 from training.runs.resume import TrainingError, load_checkpoint, save_checkpoint
 from training.state_search.play_back import play_back
 from training.state_search.search import Search, SearchError
@@ -69,6 +72,7 @@ class LevelResult:
         explorations: number of restored states.
         cells: number of cells of the archive.
         cell_kind: "position" or "picture".
+        rom_sha1: SHA-1 of the ROM, on which alone the play is valid.
     """
 
     level: str
@@ -81,6 +85,7 @@ class LevelResult:
     explorations: int
     cells: int
     cell_kind: str
+    rom_sha1: str
 
 
 class LevelSearcher:
@@ -118,7 +123,8 @@ class LevelSearcher:
         _exit_if_orphaned()
         folder = checkpoint_folder(self._folder, part.level)
         if search.finished is None:
-            save_checkpoint(folder, search.steps, *search.checkpoint())
+            arrays, values = search.checkpoint()
+            save_checkpoint(folder, search.steps, arrays, values | {"rom": rom_sha1(part.level)})
             if search.steps < self._max_steps:
                 return SliceResult(search.steps, search.farthest().progress, None)
         result = self._write_play(part.level, search)
@@ -141,6 +147,7 @@ class LevelSearcher:
                     f"the search of {part.level.name} has no checkpoint of step {part.steps}: "
                     "run the same command again"
                 )
+            check_same_rom(part.level, checkpoint.values["rom"])
             search.restore(checkpoint.arrays, checkpoint.values)
         return search
 
@@ -171,6 +178,7 @@ class LevelSearcher:
             search.explorations,
             len(search.archive),
             search.cell_kind,
+            rom_sha1(level),
         )
         write_result_of(self._folder, level, result)
         return result
@@ -187,6 +195,25 @@ def _exit_if_orphaned() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None and not parent.is_alive():
         sys.exit(1)
+
+
+def rom_sha1(level: Level) -> str:
+    """Return the SHA-1 of a level's ROM, in hexadecimal."""
+    path = stable_retro.data.get_romfile_path(level.game, register_integration(level))
+    return hashlib.sha1(Path(path).read_bytes()).hexdigest()
+
+
+def check_same_rom(level: Level, recorded: str) -> None:
+    """Check that a level was searched with the ROM that its game has now.
+
+    Raises:
+        TrainingError: it has another one.
+    """
+    if recorded != rom_sha1(level):
+        raise TrainingError(
+            f"the ROM of {level.game} is not the one with which {level.name} was searched: give "
+            "another --out"
+        )
 
 
 def movie_path(folder: Path, level: Level) -> Path:
