@@ -21,13 +21,17 @@ from agent.command_line import extras
 from agent.errors import UserError
 from arena.evaluation.agents import AgentOptions
 from arena.evaluation.baseline_agents import LEARNING, BaselineAgent
+from tests.helpers.ppo2_weights import write_random_weights
 from tests.helpers.served_game import CountingEnv, Running
 from tests.helpers.small_joint_world_model import small_model
 
 ROOT = Path(__file__).parents[2]
+USE_PPO2 = ("hybrid", "es")
 UPDATE_EARLY = {
     "rainbow": ["--learning-starts", "20", "--batch", "4"],
     "ppo": ["--rollout-steps", "16", "--minibatches", "2", "--epochs", "1"],
+    "hybrid": [],
+    "es": ["--pairs", "1"],
 }
 
 
@@ -47,6 +51,8 @@ def early(name: str) -> list[str]:
 
 def needed(name: str, folder: Path) -> list[str]:
     """Return arguments without which an agent doesn't play."""
+    if name in USE_PPO2:
+        return ["--weights", str(write_random_weights(folder / "ppo2.safetensors"))]
     return small_model(folder) if name == "joint_world_model" else []
 
 
@@ -94,7 +100,7 @@ def test_a_game_with_other_buttons_is_refused(
     assert served.result().timesteps == 0
 
 
-@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.parametrize("name", [n for n in LEARNING if n not in USE_PPO2])
 def test_a_budget_shorter_than_an_update_is_said_and_played(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,7 +114,7 @@ def test_a_budget_shorter_than_an_update_is_said_and_played(
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", [name for name in LEARNING if name != "rainbow"])
+@pytest.mark.parametrize("name", [n for n in LEARNING if n not in ("rainbow", *USE_PPO2)])
 def test_training_that_diverges_stops_with_one_line(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
