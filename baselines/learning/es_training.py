@@ -20,7 +20,6 @@ from stable_baselines3.common.logger import Logger, configure
 
 from agent.errors import UserError
 from agent.files import write_atomically
-from arena.environment.contest_rules import MAX_STEPS
 from arena.environment.gymnasium_env import LevelsEnv
 from arena.environment.levels import Level
 from arena.progress_bar import ProgressBar
@@ -28,6 +27,7 @@ from arena.workers.pool import Pool
 from arena.workers.ray_cluster import Cluster
 from baselines.learning.es import play_episode, wrap_level
 from baselines.learning.es_options import EvolveOptions
+from baselines.learning.es_worker import make_player
 from baselines.learning.evolution_strategies import EvolutionStrategies
 from baselines.learning.frozen_ppo2 import FrozenPpo2
 from baselines.learning.pretrained_options import ppo2_weights
@@ -66,7 +66,7 @@ class EpisodePlayer:
         weights: Path,
         levels: Sequence[Level],
         action_noise: float,
-        max_steps: int = MAX_STEPS,
+        max_steps: int,
     ) -> None:
         """Load the network and the first level.
 
@@ -114,7 +114,7 @@ def train(options: EvolveOptions, levels: Sequence[Level]) -> Path:
     search = EvolutionStrategies(ppo2.last_layer, options, options.pairs, options.seed)
     steps = _restore(search, options.out / CHECKPOINT)
     if search.generation < options.generations:
-        make = functools.partial(EpisodePlayer, weights, tuple(levels), options.action_noise)
+        make = functools.partial(make_player, weights, tuple(levels), options.action_noise)
         logger = configure(str(options.out / TENSORBOARD), ["tensorboard"])
         bar = ProgressBar("generations", options.generations, search.generation)
         with bar, _open_workers(options, make) as workers:

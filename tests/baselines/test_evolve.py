@@ -22,6 +22,7 @@ from baselines import evolve
 from baselines.learning import es_training
 from baselines.learning.es_options import EvolveOptions
 from baselines.learning.es_training import EpisodePlayer, EpisodeRequest, train
+from baselines.learning.es_worker import make_player
 from tests.helpers.fake_pool import FakePool
 from tests.helpers.ppo2_weights import write_random_weights
 
@@ -113,8 +114,8 @@ def test_a_damaged_checkpoint_gives_one_line(tmp_path: Path, pool: FakePool) -> 
         train(made, LEVELS)
 
 
-def make_player(folder: Path) -> Callable[[], EpisodePlayer]:
-    return functools.partial(EpisodePlayer, options(folder).weights, LEVELS, 0.01, max_steps=40)
+def short_episodes(folder: Path) -> Callable[[], EpisodePlayer]:
+    return functools.partial(make_player, options(folder).weights, LEVELS, 0.01, max_steps=40)
 
 
 def request(bias: int) -> EpisodeRequest:
@@ -125,7 +126,7 @@ def request(bias: int) -> EpisodeRequest:
 
 
 def test_a_worker_plays_real_episodes_that_the_seed_determines(tmp_path: Path) -> None:
-    player = make_player(tmp_path)()
+    player = short_episodes(tmp_path)()
     try:
         left, right = player(request(0)), player(request(1))
         assert right[0] > 100 > 50 > left[0] and right[1] == 40
@@ -169,7 +170,7 @@ def test_a_run_of_other_weights_is_not_continued(
 
 @pytest.mark.slow
 def test_processes_and_a_ray_cluster_play_the_same(tmp_path: Path) -> None:
-    make, tasks = make_player(tmp_path), [request(bias) for bias in range(3)]
+    make, tasks = short_episodes(tmp_path), [request(bias) for bias in range(3)]
     played = []
     for pool in (Pool(make, 1), Cluster(make, 2)):
         with pool as workers:
