@@ -113,6 +113,18 @@ def test_a_budget_shorter_than_an_update_is_said_and_played(
     assert first == known.get(name, "4,096") and "does not learn" in said
 
 
+def test_a_budget_shorter_than_a_generation_is_said_and_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = Running(tmp_path / "sock", timesteps=40)
+    play(monkeypatch, "es", tmp_path / "sock", 40)
+    assert served.result().timesteps == 40
+    # Four pairs of candidates, each an episode of 4,500 steps and its reset.
+    assert re.search(
+        r"36,008 timesteps.* the first generation may not end", capsys.readouterr().err
+    )
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", [n for n in LEARNING if n not in ("rainbow", *USE_PPO2)])
 def test_training_that_diverges_stops_with_one_line(
