@@ -43,7 +43,7 @@ from training.state_search.level_search import (
     read_result_of,
 )
 
-SLICE_SECONDS = 3600.0  # after which a worker counts as hanging; a slice takes 15 core-seconds
+SLICE_SECONDS = 3600.0  # after which a worker counts as hanging; a slice takes 20 core-seconds
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Options:
     out: Path = option("folder of the movies, which is also the run folder")
     levels: str = option(LEVELS_HELP, "pangolin-train")
     steps: int = option(
-        "maximum steps of a level's search, about 1500 per core-second; with more, the same command"
+        "maximum steps of a level's search, about 1000 per core-second; with more, the same command"
         " continues the searches that found no end",
         800_000,
         within=COUNT,

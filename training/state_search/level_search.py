@@ -26,7 +26,7 @@ from training.state_search.play_back import play_back
 from training.state_search.search import Search, SearchError
 from training.state_search.state_env import StateEnv
 
-SLICE_STEPS = 20_000  # about 15 core-seconds: what a killed process loses at most
+SLICE_STEPS = 20_000  # about 20 core-seconds: what a killed process loses at most
 
 
 @dataclass(frozen=True)
