@@ -15,6 +15,7 @@ class RainbowOptions(LearningOptions):
     """Play Rainbow, which learns while it plays; the defaults are OpenAI's, two scaled down.
 
     OpenAI updated the network after every timestep, and kept 500,000 timesteps in the replay.
+    With --weights FILE.safetensors, the replay begins with the frames of FILE.npz.
     """
 
     agent: ClassVar[str] = "rainbow"
