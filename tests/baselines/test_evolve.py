@@ -172,7 +172,7 @@ def test_a_run_of_other_weights_is_not_continued(
 def test_processes_and_a_ray_cluster_play_the_same(tmp_path: Path) -> None:
     make, tasks = short_episodes(tmp_path), [request(bias) for bias in range(3)]
     played = []
-    for pool in (Pool(make, 1), Cluster(make, 2)):
+    for pool in (Pool(make, 1), Cluster(make, 1)):
         with pool as workers:
             results = [(int(r.parameters.argmax()), result) for r, result in workers.run(tasks)]
         played.append(sorted(results))
