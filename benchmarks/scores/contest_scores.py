@@ -167,17 +167,27 @@ def show(plays: ContestPlays, levels: Sequence[Level], pretrained: Path) -> None
                 f" --seeds {SEEDS_IF_CLOSE}: {', '.join(close)}",
                 file=sys.stderr,
             )
+    draw(plays, levels)
+    update_documents({TABLE: made, COMPARISON: comparison(plays)})
+    update_card(plays, pretrained)
+
+
+def draw(plays: ContestPlays, levels: Sequence[Level]) -> None:
+    """Draw the pictures, unless the plays are of another ROM, whose maps can't be drawn."""
     roms = rom_hashes(levels)
-    for game in sorted(game for game in roms if plays.roms.get(game, roms[game]) != roms[game]):
-        print(f"note: the plays are of another ROM of {game} than the present one", file=sys.stderr)
-    drawn = [level for level in levels if plays.roms.get(level.game) == roms[level.game]]
+    if other := sorted(game for game in roms if plays.roms.get(game, roms[game]) != roms[game]):
+        print(
+            f"note: the pictures are not drawn, because the plays are of another ROM of"
+            f" {', '.join(other)} than the present one: measure again",
+            file=sys.stderr,
+        )
+        return
     from benchmarks.scores.contest_pictures import draw_all  # --help does not need matplotlib
     from benchmarks.scores.curve_pictures import draw_curves
 
-    for path in [*draw_all(PICTURES, plays, drawn), *draw_curves(PICTURES, plays)]:
+    known = [level for level in levels if level.game in plays.roms]
+    for path in [*draw_all(PICTURES, plays, known), *draw_curves(PICTURES, plays)]:
         print(f"drawn: {path}", file=sys.stderr)
-    update_documents({TABLE: made, COMPARISON: comparison(plays)})
-    update_card(plays, pretrained)
 
 
 def update_card(plays: ContestPlays, pretrained: Path) -> None:

@@ -174,6 +174,21 @@ def test_show_updates_the_documents(
     assert all(f"(results/pictures/{name})" in printed for name in linked)
 
 
+def test_no_pictures_are_drawn_of_another_rom(
+    tmp_path: Path,
+    played: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(measured_tables, "ROOT", tmp_path)
+    monkeypatch.setattr(contest_scores, "PICTURES", tmp_path / "pictures")
+    assert contest_scores.main(arguments(tmp_path, "--agents", "jerk,ours")) == 0
+    monkeypatch.setattr(contest_scores, "rom_hashes", lambda levels: {levels[0].game: "new"})
+    assert contest_scores.main(arguments(tmp_path, "--show")) == 0
+    assert "another ROM of PangolinDash-Genesis" in capsys.readouterr().err
+    assert not (tmp_path / "pictures").exists()
+
+
 def test_show_writes_the_scores_into_the_card_of_their_model(
     tmp_path: Path,
     played: list[str],
