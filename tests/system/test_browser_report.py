@@ -134,7 +134,7 @@ def test_the_page_is_complete_offline_and_fits_the_screen(
     page = opened.page
     draw_all(page)
     assert page.locator("[data-figure] svg.main-svg").count() > 0
-    assert page.locator("[data-figure]").count() == 6  # agents, 3 levels, before-after, time
+    assert page.locator("[data-figure]").count() == 7  # agents, curve, 3 levels, before-after, time
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     shades = [int(value) for value in background.strip("rgb()").split(",")]
@@ -297,7 +297,7 @@ def test_a_comparison_opens(browser: Any, run: Path, tmp_path: Path) -> None:
     for size in SIZES:
         opened = open_page(browser, path, size, "dark")
         draw_all(opened.page)
-        assert opened.page.locator("[data-figure]").count() == 4
+        assert opened.page.locator("[data-figure]").count() == 5
         assert opened.page.locator("#runs tbody tr").count() == 2
         # No setting is broken letter by letter, even in a narrow column.
         heights = opened.page.locator(".differing td code").evaluate_all(
