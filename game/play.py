@@ -175,7 +175,7 @@ def play(
     Returns:
         The lives that ended, and the return of the last, unfinished one.
     """
-    console = env.console
+    console = env.retro_env.em
     sound = Sound(round(console.get_audio_rate()))
     lives, restart_held = [], False
     env.reset()

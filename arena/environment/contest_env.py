@@ -196,17 +196,11 @@ class ContestEnv:
 
     @property
     def retro_env(self) -> Any:
-        """The stable-retro environment, for experts that plan with saved states of its emulator.
+        """The stable-retro environment; its `em` has the sound, the frame rate and saved states.
 
-        Who steps its emulator must load the state from before, or the episode is no longer the
-        contest's.
+        Who steps `em` must load the state from before, or the episode is no longer the contest's.
         """
         return self._env
-
-    @property
-    def console(self) -> Any:
-        """stable-retro's emulator, with the sound and the frame rate."""
-        return self._env.em
 
     def variables(self) -> dict[str, int]:
         """Return the game's variables, as `step` does, for the current frame."""
