@@ -1,4 +1,4 @@
-"""Measures the peak memory of processes, read from /proc once a second.
+"""Measures the peak memory of processes, read from /proc ten times a second.
 
 The kernel keeps the peak of each process, so a peak between two readings is not missed.
 """
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-SECONDS = 1.0  # between two readings
+SECONDS = 0.1  # between two readings
 PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 

@@ -223,7 +223,7 @@ def test_on_the_emulator_interrupted_and_resumed(tmp_path: Path) -> None:
     out = tmp_path / "results" / "scores.json"
     command = [sys.executable, "-m", "benchmarks.scores.contest_scores", "--workers", "1"]
     command += arguments(tmp_path, "--agents", "right,ours")
-    command += ["--steps", "300", "--seeds", "1"]
+    command += ["--steps", "1500", "--seeds", "1"]
     first = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     give_up = time.monotonic() + 300
     while not out.exists() and first.poll() is None and time.monotonic() < give_up:
@@ -240,9 +240,9 @@ def test_on_the_emulator_interrupted_and_resumed(tmp_path: Path) -> None:
     assert f"{len(before)} of 4 plays are already measured" in again.stderr
     after = ContestPlays.load(out)
     assert len(after.plays) == 4 and before.items() <= after.plays.items()
-    assert all(play.timesteps == 300 for play in after.plays.values())
+    assert all(play.timesteps == 1500 for play in after.plays.values())
     assert all(play.peak_mib and play.peak_mib > 20 for play in after.plays.values())
     # An agent that holds RIGHT in Canyon falls into the same pit each time.
-    key: PlayKey = after.key(300, "hold RIGHT", LEVELS[1], 1)
+    key: PlayKey = after.key(1500, "hold RIGHT", LEVELS[1], 1)
     assert len(set(after.plays[key].returns)) == 1 and 800 < after.plays[key].returns[0] < 900
-    assert "**300 timesteps a level, 2 levels, 1 seed**" in again.stdout
+    assert "**1,500 timesteps a level, 2 levels, 1 seed**" in again.stdout
