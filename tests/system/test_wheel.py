@@ -133,7 +133,7 @@ def test_a_shell_completes_the_installed_command(environment: Path, tmp_path: Pa
         text=True,
         env={"PATH": f"{environment / 'bin'}:/usr/bin:/bin"},
     )
-    assert done.stdout.strip() == "rainbow", done.stderr
+    assert done.stdout.strip() == "rainbow rainbow_pretrained", done.stderr
 
 
 @pytest.mark.slow
