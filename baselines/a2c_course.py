@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent import command_line
-from baselines.learning.ppo_options import default, play
+from baselines.learning.ppo.options import default, play
 from baselines.ppo_course import PpoCourseOptions
 
 NO_CLIPPING = 1e6

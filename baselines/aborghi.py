@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent import command_line
-from baselines.learning.ppo_options import PpoOptions, default, play
+from baselines.learning.ppo.options import PpoOptions, default, play
 
 
 @dataclass(frozen=True)

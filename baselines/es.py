@@ -6,14 +6,16 @@ It evolves on the level that it plays; `python -m baselines.evolve` evolves on m
 from __future__ import annotations
 
 from agent import command_line
-from baselines.learning.es_options import EsOptions
+from baselines.learning.evolution.options import EsOptions
 from baselines.playing import play_level
 
 
 def main() -> None:
     """Play until the server ends the run."""
     options = command_line.parse(EsOptions, prog="python -m baselines.es")
-    from baselines.learning.es import play_es  # loads torch, which --help does not need
+    from baselines.learning.evolution.agent import (
+        play_es,  # loads torch, which --help does not need
+    )
 
     play_level(options, lambda env: play_es(options, env))
 

@@ -18,7 +18,7 @@ from arena.environment.held_out import held_out_sets
 from arena.environment.levels import select
 from arena.evaluation.run_folder import current_command, open_run
 from arena.workers.ray_cluster import check_address
-from baselines.learning.es_options import EvolveOptions
+from baselines.learning.evolution.options import EvolveOptions
 from baselines.learning.pretrained_options import ppo2_weights
 
 # Options that may change when a run is resumed.
@@ -40,8 +40,8 @@ def main() -> None:
     for level in levels:
         check_available(level)
     # They load torch, which --help does not need.
-    from baselines.learning.es_training import train
-    from baselines.learning.frozen_ppo2 import FrozenPpo2
+    from baselines.learning.evolution.training import train
+    from baselines.learning.ppo.frozen_ppo2 import FrozenPpo2
 
     FrozenPpo2(options.weights)  # before anything is written
     settings = {n: v for n, v in dataclasses.asdict(options).items() if n not in FREE}

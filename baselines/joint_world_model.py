@@ -8,7 +8,7 @@ joint_world_model`; then PPO acts on the VAE's latent and the LSTM's output.
 from __future__ import annotations
 
 from agent import command_line
-from baselines.learning.world_model_options import JointWorldModelOptions
+from baselines.learning.world_model.options import JointWorldModelOptions
 from baselines.playing import play_level
 
 
@@ -18,7 +18,7 @@ def main() -> None:
         JointWorldModelOptions, prog=f"python -m baselines.{JointWorldModelOptions.agent}"
     )
     # Loads torch, which --help does not need.
-    from baselines.learning.world_model_ppo import play_joint_world_model
+    from baselines.learning.world_model.ppo import play_joint_world_model
 
     play_level(options, lambda env: play_joint_world_model(options, env))
 

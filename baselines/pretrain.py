@@ -22,25 +22,25 @@ from arena.environment.levels import select
 from arena.evaluation.run_folder import current_command, open_run, read_run
 from baselines.aborghi import AborghiOptions
 from baselines.learning.pretraining import Recipe, Train, check_levels, write_card
-from baselines.learning.rainbow_options import RainbowOptions
-from baselines.learning.world_model_options import JointWorldModelTraining
+from baselines.learning.rainbow.options import RainbowOptions
+from baselines.learning.world_model.options import JointWorldModelTraining
 from baselines.ppo2 import Ppo2Options
 
 
 def _load_joint_ppo() -> Train:
-    from baselines.learning.joint_training import train
+    from baselines.learning.ppo.joint_training import train
 
     return train
 
 
 def _load_rainbow() -> Train:
-    from baselines.learning.rainbow_training import train
+    from baselines.learning.rainbow.training import train
 
     return train
 
 
 def _load_joint_world_model() -> Train:
-    from baselines.learning.world_model_training import train
+    from baselines.learning.world_model.training import train
 
     return train
 

@@ -19,10 +19,10 @@ from arena.environment.levels import select
 from arena.workers.pool import Pool
 from arena.workers.ray_cluster import Cluster
 from baselines import evolve
-from baselines.learning import es_training
-from baselines.learning.es_options import EvolveOptions
-from baselines.learning.es_training import EpisodePlayer, EpisodeRequest, train
-from baselines.learning.es_worker import make_player
+from baselines.learning.evolution import training as es_training
+from baselines.learning.evolution.options import EvolveOptions
+from baselines.learning.evolution.training import EpisodePlayer, EpisodeRequest, train
+from baselines.learning.evolution.worker import make_player
 from tests.helpers.fake_pool import FakePool
 from tests.helpers.ppo2_weights import write_random_weights
 

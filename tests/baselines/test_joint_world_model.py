@@ -17,15 +17,15 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from agent.errors import UserError
 from arena.environment.levels import select
 from baselines import joint_world_model
-from baselines.learning import world_model_ppo
-from baselines.learning.curiosity import Curiosity
-from baselines.learning.frame_memory import FrameMemory
-from baselines.learning.latent_env import LatentVecEnv
 from baselines.learning.pretraining import CHECKPOINT
-from baselines.learning.world_model_networks import JointWorldModel
-from baselines.learning.world_model_options import JointWorldModelOptions, JointWorldModelTraining
-from baselines.learning.world_model_ppo import make_latent_learner, make_world_model, wrap_frames
-from baselines.learning.world_model_training import WORLD_MODEL, train
+from baselines.learning.world_model import ppo as world_model_ppo
+from baselines.learning.world_model.curiosity import Curiosity
+from baselines.learning.world_model.frame_memory import FrameMemory
+from baselines.learning.world_model.latent_env import LatentVecEnv
+from baselines.learning.world_model.networks import JointWorldModel
+from baselines.learning.world_model.options import JointWorldModelOptions, JointWorldModelTraining
+from baselines.learning.world_model.ppo import make_latent_learner, make_world_model, wrap_frames
+from baselines.learning.world_model.training import WORLD_MODEL, train
 from tests.baselines.learning.test_contest_wrappers import Scripted
 from tests.helpers.served_game import Running
 from tests.helpers.small_joint_world_model import (

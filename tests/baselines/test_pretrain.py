@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from agent.errors import UserError
 from arena.environment.levels import select
 from baselines.aborghi import AborghiOptions
-from baselines.learning.joint_training import train
+from baselines.learning.ppo.joint_training import train
 from baselines.learning.pretraining import CHECKPOINT
 from baselines.ppo2 import Ppo2Options
 from baselines.pretrain import AGENTS

@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 from agent.errors import UserError
 from arena.environment.levels import select
 from baselines import pretrain
-from baselines.learning import joint_training, rainbow_training
+from baselines.learning.ppo import joint_training
 from baselines.learning.pretraining import CHECKPOINT
+from baselines.learning.rainbow import training as rainbow_training
 from tests.baselines.learning.test_contest_wrappers import Scripted
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,7 @@ import sys
 from dataclasses import replace
 from agent import command_line
 from baselines import pretrain
-from baselines.learning import rainbow_training
+from baselines.learning.rainbow import training as rainbow_training
 rainbow_training.CHECKPOINT_STEPS = 100
 for name, changes in (
     ("ppo2", {"rollout_steps": 64, "minibatches": 2}),

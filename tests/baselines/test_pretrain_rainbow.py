@@ -14,14 +14,14 @@ from safetensors.torch import load_file
 from agent.errors import UserError
 from arena.environment.levels import select
 from baselines import rainbow
-from baselines.learning import rainbow_training
 from baselines.learning.pretraining import CHECKPOINT
-from baselines.learning.rainbow import Rainbow
-from baselines.learning.rainbow_options import RainbowOptions
-from baselines.learning.rainbow_training import train
-from baselines.learning.replay_file import load_recording
+from baselines.learning.rainbow import training as rainbow_training
+from baselines.learning.rainbow.learner import Rainbow
+from baselines.learning.rainbow.options import RainbowOptions
+from baselines.learning.rainbow.replay_file import load_recording
+from baselines.learning.rainbow.training import train
 from baselines.learning.weights import load_training, save_training
-from tests.baselines.learning.test_rainbow import walk
+from tests.baselines.learning.rainbow.test_learner import walk
 from tests.helpers.served_game import Running
 
 LEVELS = select("pangolin-train")[:2]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from baselines.learning.latent_env import LatentVecEnv
 from baselines.learning.weights import save_weights
-from baselines.learning.world_model_options import JointWorldModelOptions
-from baselines.learning.world_model_ppo import (
+from baselines.learning.world_model.latent_env import LatentVecEnv
+from baselines.learning.world_model.options import JointWorldModelOptions
+from baselines.learning.world_model.ppo import (
     make_latent_learner,
     make_world_model,
     networks,

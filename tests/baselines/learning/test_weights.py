@@ -14,8 +14,8 @@ from stable_baselines3 import PPO
 from agent.errors import UserError
 from baselines.a2c_course import A2cCourseOptions
 from baselines.learning.contest_wrappers import wrap
-from baselines.learning.ppo import make_learner
-from baselines.learning.ppo_options import PpoOptions
+from baselines.learning.ppo.learner import make_learner
+from baselines.learning.ppo.options import PpoOptions
 from baselines.learning.weights import (
     load_training,
     load_weights,
