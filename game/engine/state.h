@@ -149,9 +149,14 @@ void player_hurt(s16 from_x);
 void player_die(void);
 void player_draw(void);
 u16 player_has_room(void);
-/* The whole pixels: the upper word of a 16.16 number, which comes first. */
+/* The whole pixels: the upper word of a 16.16 number, which comes first on the console. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 static inline s16 player_x(void) { return *(const s16 *)&player.x; }
 static inline s16 player_y(void) { return *(const s16 *)&player.y; }
+#else
+static inline s16 player_x(void) { return player.x >> 16; }
+static inline s16 player_y(void) { return player.y >> 16; }
+#endif
 void ground_input(void);
 void ground_move(void);
 void air_input(void);

@@ -15,7 +15,7 @@ typedef signed int s32;
 static inline s32 mul(s16 a, s16 b) { return (s32)a * b; }
 static inline u32 umul(u16 a, u16 b) { return (u32)a * b; }
 
-void *memcpy(void *to, const void *from, u32 size);
-void *memset(void *to, int value, u32 size);
+void *memcpy(void *to, const void *from, __SIZE_TYPE__ size);
+void *memset(void *to, int value, __SIZE_TYPE__ size);
 
 #endif
