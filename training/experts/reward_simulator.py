@@ -27,7 +27,7 @@ OFFSETS = (0, 1, -1, 2, -2, 4, -4)  # steps from the nearest one at which known 
 KNOWN_STEPS = 60  # length of a known plan
 LEADS_STEPS = 150  # steps of the demonstration whose progress a known plan will reach
 STANDING_PIXELS = 1  # vertical movement per step up to which the player counts as standing
-SEARCH_STEPS = 1_500  # steps of a search of effort 1
+SEARCH_STEPS = 3_000  # steps of a search of effort 1
 
 
 class RewardSimulator:

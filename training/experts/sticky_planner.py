@@ -231,6 +231,10 @@ class StickyPlanner:
             moment = self._simulator.step(action, None, moment)
             if moment.dead or moment.won:
                 return None
+        if detour:  # a run-up may be all that the known plan needs
+            moment = self._simulator.moment(moment.stage)
+            for known in self._simulator.known_plans(moment):
+                return KnownPlan(detour + known.plan, known.reaches)
         previous = (detour or (here.previous or 0,))[-1]
         effort = min(self.stalled, MOST_EFFORT)
         found = self._simulator.search(moment, previous, effort, late, self._random)

@@ -21,6 +21,7 @@ from arena.environment.levels import Level
 from game.levels.routes import ROUTES_FILE, Route, RouteFileError, read_routes
 from game.planning.emulator import Emulator, buttons
 from game.planning.route_progress import RouteProgress
+from training.experts.agent_states import AgentStates
 from training.experts.collected_step import CollectedStep, screen_position
 from training.experts.demonstrations import Demonstration
 from training.experts.rehearsal import RehearsalEnv
@@ -145,6 +146,34 @@ def rehearse(
         expert = StickyPlanner(RewardSimulator(env, demonstration))
         steps = play(RehearsalEnv(env, seed), expert, seed)
         return [step.action for step in itertools.islice(steps, max_steps)]
+    finally:
+        env.close()
+
+
+def rehearsed_labels(
+    level: Level,
+    demonstration: Demonstration,
+    seed: int,
+    actions: Iterable[NDArray[np.uint8]],
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Play an agent's episode again, and yield what `AgentStates.labels` yields for it.
+
+    Args:
+        level: level of the episode; the process must have no emulator.
+        demonstration: recorded play of the level.
+        seed: random seed of the episode's sticky actions, and of the labels.
+        actions: the agent's actions, uint8 (4,) each.
+    """
+    env = StateEnv(level)
+    try:
+        rehearsal = RehearsalEnv(env, seed)
+        expert = StickyPlanner(RewardSimulator(env, demonstration))
+        rehearsal.reset()
+        states = AgentStates(expert, seed)
+        for action in actions:
+            rehearsal.step(to_genesis(action))
+            states.observe(action)
+        yield from states.labels()
     finally:
         env.close()
 
