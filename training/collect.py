@@ -43,16 +43,18 @@ from training.experts.episode_order import EpisodeOrder
 from training.experts.policies import (
     NEED_AGENT,
     NEED_DEMONSTRATION,
-    NEED_ROUTE,
+    NEED_EXPERT,
     POLICIES,
     POLICIES_HELP,
     START_ON_PATH,
 )
-from training.experts.sticky_play import route_of
+from training.experts.sticky_play import PLANNER, SEARCH, expert_of, route_of
 from training.runs.executors import FREE, Executor, open_executor
 from training.runs.resume import stopping_softly
 from training.runs.run_folder import Metrics, stage_run, write_result
 from training.runs.stages import COLLECT
+
+EPISODE_SECONDS = 3600.0  # after which a worker counts as hanging; the search may take minutes
 
 
 @dataclass(frozen=True)
@@ -97,14 +99,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_playable(levels)
     # Files are checked here, so that a mistake is reported before any worker starts.
     demonstrations = None
-    if set(policies) & set(NEED_DEMONSTRATION):
+    if needs_demonstrations(levels, policies):
         demonstrations = read_folders(options.demonstrations)
         for level in levels:
             _check_position(level, policies)
             read_demonstration(find_demonstration(demonstrations, level))
-    if set(policies) & set(NEED_ROUTE):
+    if set(policies) & set(NEED_EXPERT):
         for level in levels:
-            route_of(level)
+            if expert_of(level) == PLANNER:
+                route_of(level)
     pretrained = options.pretrained if set(policies) & set(NEED_AGENT) else None
     if pretrained is not None:
         load(pretrained)
@@ -116,7 +119,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             demonstrations and tuple(path.absolute() for path in demonstrations),
             options.max_steps,
         )
-        workers = open_executor(options.executor, make, options.workers, options.ray_address)
+        workers = open_executor(
+            options.executor, make, options.workers, options.ray_address, EPISODE_SECONDS
+        )
         with workers as pool, stopping_softly() as stop:
             create_dataset(folder)
             _collect(pool, options, levels, policies, lambda: stop.requested)
@@ -137,6 +142,13 @@ def read_policies(text: str) -> list[str]:
         what = f"has no policy {unknown[0]!r}" if unknown else "contains no policy"
         raise UserError(f"--policies {text!r} {what}: choose from {', '.join(POLICIES)}")
     return policies
+
+
+def needs_demonstrations(levels: Sequence[Level], policies: Sequence[str]) -> bool:
+    """Return whether a policy needs recordings of the levels; the search begins with them."""
+    searches = any(expert_of(level) == SEARCH for level in levels)
+    needing = {*NEED_DEMONSTRATION, *(NEED_EXPERT if searches else ())}
+    return not needing.isdisjoint(policies)
 
 
 def _check_position(level: Level, policies: Sequence[str]) -> None:

@@ -74,7 +74,17 @@ def _dataset(networks: str, data: Values) -> str:
         "evaluation.\n\n"
         f"- frames per level: {_counts(data['levels'])}\n"
         f"- frames per policy: {_counts(data['policies'])}\n"
+        f"{_experts(data)}"
         f"- mean return of the episodes: {data['mean_return']:,.0f}"
+    )
+
+
+def _experts(data: Values) -> str:
+    experts = data.get("experts")
+    return (
+        f"- frames of episodes with expert actions, by expert: {_counts(experts)}\n"
+        if experts
+        else ""
     )
 
 

@@ -8,7 +8,8 @@ the emulator's resolution, so that a model with another frame size needs no new 
     DATASET/dataset.json            format, version, action buttons, fields of a step
     DATASET/episode-00000012/       a zarr group: frames (T, 224, 320) uint16, RGB565;
                                     steps (T, bytes of a STEP) uint8
-    DATASET/episode-00000012/episode.json   level, policy, seed, return, size of each file
+    DATASET/episode-00000012/episode.json   level, policy, seed, return, size of each file, and
+                                            the expert: planner, search or demonstration
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class StoredEpisode:
     steps: int
     episode_return: float
     files: Mapping[str, int]  # size of each file, in bytes
+    expert: str | None = None  # who gave the expert actions; None if there are none
 
     @property
     def held_out(self) -> bool:
@@ -177,6 +179,7 @@ class Dataset:
             "held_out_frames": sum(episode.steps for episode in self.held_out),
             "levels": _count_frames(self.episodes, "level"),
             "policies": _count_frames(self.episodes, "policy"),
+            "experts": _count_frames([e for e in self.episodes if e.expert], "expert"),
             "mean_return": float(np.mean([e.episode_return for e in self.episodes])),
         }
 

@@ -103,13 +103,16 @@ class EpisodeWriter:
         """Complete the episode and move it into the dataset; see `complete`."""
         return commit_episode(self.complete(level=level, policy=policy, seed=seed))
 
-    def complete(self, *, level: str, policy: str, seed: int) -> StoredEpisode:
+    def complete(
+        self, *, level: str, policy: str, seed: int, expert: str | None = None
+    ) -> StoredEpisode:
         """Complete the episode in its temporary folder, for `commit_episode`.
 
         Args:
             level: name of the level, GAME:STATE.
             policy: name of the policy.
             seed: random seed of the sticky actions and of the policy.
+            expert: who gave the expert actions; None if there are none.
 
         Raises:
             OSError: the episode can't be written, for example because the disk is full. The dataset
@@ -134,6 +137,7 @@ class EpisodeWriter:
             "steps": len(steps),
             "episode_return": float(np.sum(steps["rewards"], dtype=np.float64)),
             "files": files,
+            "expert": expert,
         }
         for file in files:
             _fsync(self._path / file)

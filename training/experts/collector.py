@@ -9,19 +9,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from agent.buttons import to_genesis
 from arena.environment.contest_env import ContestEnv
 from arena.environment.contest_rules import MAX_STEPS
 from arena.environment.levels import Level
 from training.data.dataset import StoredEpisode
 from training.data.episode_writer import EpisodeWriter
 from training.experts.agent_states import AgentStates
-from training.experts.collected_step import CollectedStep, screen_position
+from training.experts.collected_step import CollectedStep
 from training.experts.demonstration_expert import (
     DemonstrationExpert,
-    position_of,
     replay_demonstration,
 )
 from training.experts.demonstrations import (
@@ -32,6 +29,7 @@ from training.experts.demonstrations import (
 from training.experts.packed_agent import PackedAgent
 from training.experts.policies import (
     HELD_STEPS,
+    NEED_EXPERT,
     START_ON_PATH,
     AgentPolicy,
     Alternating,
@@ -40,7 +38,20 @@ from training.experts.policies import (
     Policy,
     RunnerPolicy,
 )
-from training.experts.sticky_play import play_collected, sticky_planner
+from training.experts.policy_play import play_demonstration, play_policy
+from training.experts.sticky_play import (
+    DEMONSTRATION,
+    PLANNER,
+    SEARCH,
+    expert_of,
+    play_collected,
+    play_rehearsed,
+    rehearse,
+    rehearsed_labels,
+    sticky_planner,
+)
+
+Demonstrated = tuple[Demonstration, DemonstrationExpert | None]  # of `replay_demonstration`
 
 START_ON_PATH_STEPS = 400  # maximum length of an episode that starts within a demonstration
 
@@ -120,7 +131,7 @@ class Collector:
         self._dataset = dataset
         self._max_steps = max_steps
         self._demonstrations = demonstrations
-        self._experts: dict[str, tuple[Demonstration, DemonstrationExpert | None]] = {}
+        self._experts: dict[str, Demonstrated] = {}
         self._agent = None if pretrained is None else PackedAgent(pretrained)
 
     def __call__(self, episode: EpisodeToCollect) -> CollectedEpisode:
@@ -135,28 +146,38 @@ class Collector:
             if self._demonstrations is None
             else self._expert_of(self._demonstrations, episode.level)
         )
+        started = time.perf_counter()
+        # A process has one emulator, so the search plays before the contest's environment exists.
+        rehearsed = None
+        if episode.policy == "expert" and expert_of(episode.level) == SEARCH:
+            assert demonstrated is not None
+            demonstration = demonstrated[0]
+            rehearsed = rehearse(episode.level, demonstration, episode.seed, self._max_steps)
         # The steps of the demonstration before the episode's start are not part of the episode.
         limit = MAX_STEPS if episode.policy in START_ON_PATH else self._max_steps
         env = ContestEnv(episode.level, seed=episode.seed, max_steps=limit)
         writer = EpisodeWriter(self._dataset, episode.index)
-        started = time.perf_counter()
         try:
-            if episode.policy == "dagger":
-                self._write_labelled(env, episode, writer)
+            if rehearsed is not None:
+                steps = play_rehearsed(env, rehearsed)
+            elif episode.policy == "dagger":
+                steps = self._play_labelled(env, episode, demonstrated, writer)
             else:
-                for step in self._play(env, episode, demonstrated):
-                    writer.append(*step)
+                steps = self._play(env, episode, demonstrated)
+            for step in steps:
+                writer.append(*step)
             stored = writer.complete(
-                level=episode.level.name, policy=episode.policy, seed=episode.seed
+                level=episode.level.name,
+                policy=episode.policy,
+                seed=episode.seed,
+                expert=_expert_name(episode, demonstrated),
             )
         finally:
             writer.discard()
             env.close()
         return CollectedEpisode(stored, time.perf_counter() - started)
 
-    def _expert_of(
-        self, folders: Sequence[Path], level: Level
-    ) -> tuple[Demonstration, DemonstrationExpert | None]:
+    def _expert_of(self, folders: Sequence[Path], level: Level) -> Demonstrated:
         if level.name not in self._experts:
             demonstration = read_demonstration(find_demonstration(folders, level))
             env = ContestEnv(level, seed=1)
@@ -170,7 +191,7 @@ class Collector:
         self,
         env: ContestEnv,
         episode: EpisodeToCollect,
-        demonstrated: tuple[Demonstration, DemonstrationExpert | None] | None,
+        demonstrated: Demonstrated | None,
     ) -> Iterator[CollectedStep]:
         if episode.policy == "expert":
             return play_collected(env, episode.seed, self._max_steps)
@@ -193,17 +214,31 @@ class Collector:
             max_steps = min(START_ON_PATH_STEPS, max_steps)
         return play_policy(env, frame, self._policy(episode), expert, max_steps)
 
-    def _write_labelled(
-        self, env: ContestEnv, episode: EpisodeToCollect, writer: EpisodeWriter
-    ) -> None:
-        """Write an episode of the agent, then the expert's actions at its decisive states."""
+    def _play_labelled(
+        self,
+        env: ContestEnv,
+        episode: EpisodeToCollect,
+        demonstrated: Demonstrated | None,
+        writer: EpisodeWriter,
+    ) -> Iterator[CollectedStep]:
+        """Let the agent play, then write the expert's actions at its decisive states."""
         frame = env.reset()
-        states = AgentStates(sticky_planner(env), episode.seed)
         policy = AgentPolicy(self._started_agent(episode))
-        for step in play_policy(env, frame, policy, None, self._max_steps):
-            writer.append(*step)
-            states.observe(step.action)
-        for number, expert_action in states.labels():
+        if expert_of(episode.level) == PLANNER:
+            states = AgentStates(sticky_planner(env), episode.seed)
+            for step in play_policy(env, frame, policy, None, self._max_steps):
+                yield step
+                states.observe(step.action)
+            labels = states.labels()
+        else:
+            assert demonstrated is not None
+            actions = []
+            for step in play_policy(env, frame, policy, None, self._max_steps):
+                yield step
+                actions.append(step.action)
+            env.close()  # a process has one emulator
+            labels = rehearsed_labels(episode.level, demonstrated[0], episode.seed, actions)
+        for number, expert_action in labels:
             writer.label(number, expert_action)
 
     def _policy(self, episode: EpisodeToCollect) -> Policy:
@@ -225,51 +260,11 @@ class Collector:
         return self._agent
 
 
-def play_policy(
-    env: ContestEnv,
-    frame: NDArray[np.uint8],
-    policy: Policy,
-    expert: DemonstrationExpert | None,
-    max_steps: int,
-) -> Iterator[CollectedStep]:
-    """Play a policy from the environment's current state.
-
-    Args:
-        env: environment in the middle of an episode, or just reset.
-        frame: its current frame, uint8 (224, 320, 3) RGB.
-        policy: chooses the actions.
-        expert: labels each frame with its action; None for no labels.
-        max_steps: maximum number of steps.
-
-    Raises:
-        DemonstrationError: there is an expert, but the game has no variables x and y.
-    """
-    reward, done = 0.0, False
-    position: NDArray[np.float32] | None = None
-    player: tuple[int, int] | None = None
-    while not done and max_steps:
-        expert_action = None if expert is None else expert.action_at(position)
-        action = policy(frame, reward, expert_action)
-        previous_frame, previous_player = frame, player
-        frame, reward, done, variables = env.step(to_genesis(action))
-        yield CollectedStep(
-            previous_frame, action, reward, env.terminated, expert_action, previous_player
-        )
-        player = screen_position(variables)
-        position = None if expert is None else position_of(variables)
-        max_steps -= 1
-
-
-def play_demonstration(
-    env: ContestEnv, frame: NDArray[np.uint8], demonstration: Demonstration
-) -> Iterator[CollectedStep]:
-    """Replay a demonstration without sticky actions, from the level's first frame."""
-    player: tuple[int, int] | None = None
-    for step in range(demonstration.steps):
-        action = demonstration.action(step)
-        previous_frame, previous_player = frame, player
-        frame, reward, done, variables = env.play_frames(demonstration.buttons(step))
-        yield CollectedStep(previous_frame, action, reward, env.terminated, action, previous_player)
-        if done:
-            return
-        player = screen_position(variables)
+def _expert_name(episode: EpisodeToCollect, demonstrated: Demonstrated | None) -> str | None:
+    """Return who gives the expert actions of an episode; None if there are none."""
+    if episode.policy in NEED_EXPERT:
+        return expert_of(episode.level)
+    if demonstrated is None:
+        return None
+    labelled = demonstrated[1] is not None or episode.policy == "demonstration"
+    return DEMONSTRATION if labelled else None

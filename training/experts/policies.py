@@ -22,7 +22,7 @@ POLICIES = (
 )
 NEED_DEMONSTRATION = ("demonstration", "perturbed", "alternating")
 NEED_AGENT = ("agent", "alternating", "dagger")
-NEED_ROUTE = ("expert", "dagger")  # the levels are of Pangolin Dash
+NEED_EXPERT = ("expert", "dagger")  # the planner or the search, by the level
 START_ON_PATH = ("perturbed", "alternating")  # they start at a random step of the demonstration
 POLICIES_HELP = (
     "policies, separated by commas, from which one is drawn for each episode; a repeated name is "
@@ -31,9 +31,10 @@ POLICIES_HELP = (
     "demonstration: the level's recording; perturbed: the expert, from a random step of the "
     "recording, with sticky actions and short runs of random buttons; alternating: the agent and "
     "the expert in turns, also from a random step. Episodes of perturbed and alternating have at "
-    "most 400 steps. On levels of Pangolin Dash only: expert: the planner, which plans again "
-    "wherever a sticky action left its plan; dagger: the agent, with the planner's actions at its "
-    "decisive states (before its death, stuck, strayed, and a few others)"
+    "most 400 steps. expert: the planner on levels of Pangolin Dash, and on others a search that "
+    "begins with the recording; it plans again wherever a sticky action left its plan; dagger: the "
+    "agent, with that expert's actions at its decisive states (before its death, stuck, strayed, "
+    "and a few others)"
 )
 
 HELD_STEPS = 8  # mean: half a second, long enough for a jump

@@ -13,9 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arena.environment.contest_rules import STICKINESS
-from game.planning.emulator import Emulator, PlayerState
-from game.planning.route_progress import RouteProgress
-from game.planning.search_node import stands
+from training.experts.simulator import Moment, Simulator
 
 EXACT_CHANGES = 3  # changes of the action for which both cases are played: at most 8 endings
 LANDING_STEPS = 24  # steps beyond the horizon for which a player in the air is followed
@@ -26,15 +24,13 @@ class Situation(NamedTuple):
 
     Attributes:
         state: saved state of the emulator.
-        player: state of the player.
-        stage: index of the next waypoint.
+        moment: where the player is.
         previous: the action of the step before; None at the start of an episode, where the first
             action is not sticky.
     """
 
     state: bytes
-    player: PlayerState
-    stage: int
+    moment: Moment
     previous: int | None
 
 
@@ -44,7 +40,7 @@ class Ending(NamedTuple):
     probability: float
     dead: bool
     hurt: bool  # the player lost all rings
-    progress: float  # pixels of the route
+    progress: float
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Forecast:
     Attributes:
         dead: probability that the player dies.
         hurt: probability that the player loses all rings.
-        worst: least progress of all cases, in pixels of the route.
+        worst: least progress of all cases.
         mean: mean progress.
         on_time: progress if no change of the action is late.
     """
@@ -67,8 +63,7 @@ class Forecast:
 
 
 def forecast(
-    emulator: Emulator,
-    route: RouteProgress,
+    simulator: Simulator,
     here: Situation,
     plan: Sequence[int],
     horizon: int,
@@ -77,8 +72,7 @@ def forecast(
     """Play a plan's first steps with late and timely changes of the action.
 
     Args:
-        emulator: the emulator; it is left in another state.
-        route: the route of the level.
+        simulator: the level; it is left in another state.
         here: where the plan begins.
         plan: one action for each step.
         horizon: number of steps to play. A player in the air is followed until it lands; no button
@@ -86,10 +80,9 @@ def forecast(
         random: source of the later draws.
     """
     endings: list[Ending] = []
-    emulator.load(here.state)
-    _Branches(emulator, route, here, plan, horizon, random, endings).play(
-        0, here.previous, here.player, here.stage, 1.0, 0
-    )
+    simulator.load(here.state)
+    branches = _Branches(simulator, here, plan, horizon, random, endings)
+    branches.play(0, here.previous, here.moment, 1.0, 0)
     return summarize(endings)
 
 
@@ -106,8 +99,7 @@ def summarize(endings: Sequence[Ending]) -> Forecast:
 
 @dataclass
 class _Branches:
-    emulator: Emulator
-    route: RouteProgress
+    simulator: Simulator
     here: Situation
     plan: Sequence[int]
     horizon: int
@@ -115,42 +107,32 @@ class _Branches:
     endings: list[Ending]
 
     def play(
-        self,
-        step: int,
-        previous: int | None,
-        player: PlayerState,
-        stage: int,
-        probability: float,
-        changes: int,
+        self, step: int, previous: int | None, moment: Moment, probability: float, changes: int
     ) -> None:
         """Play from a step to the end; the cases with a late change branch off recursively."""
-        while not self._ended(step, player):
+        while not self._ended(step, moment):
             action = self._action(step)
             late = False
             if previous is not None and action != previous:
                 if changes < EXACT_CHANGES:
                     changes += 1
-                    state = self.emulator.save()
-                    after = self.emulator.step(action, previous)
-                    reached = self.route.advance(stage, after)
-                    share = probability * STICKINESS
-                    self.play(step + 1, action, after, reached, share, changes)
-                    self.emulator.load(state)
+                    state = self.simulator.save()
+                    after = self.simulator.step(action, previous, moment)
+                    self.play(step + 1, action, after, probability * STICKINESS, changes)
+                    self.simulator.load(state)
                     probability *= 1 - STICKINESS
                 else:
                     late = self.random.random() < STICKINESS
-            player = self.emulator.step(action, previous if late else None)
-            stage = self.route.advance(stage, player)
+            moment = self.simulator.step(action, previous if late else None, moment)
             previous = action
             step += 1
-        progress = self.route.length if player.won else self.route.progress(stage, player)
-        hurt = self.here.player.rings > 0 and player.rings == 0
-        self.endings.append(Ending(probability, bool(player.dead), hurt, progress))
+        hurt = self.here.moment.rings > 0 and moment.rings == 0
+        self.endings.append(Ending(probability, moment.dead, hurt, moment.progress))
 
     def _action(self, step: int) -> int:
         return self.plan[step] if step < len(self.plan) else 0
 
-    def _ended(self, step: int, player: PlayerState) -> bool:
-        if player.dead or player.won or step >= self.horizon + LANDING_STEPS:
+    def _ended(self, step: int, moment: Moment) -> bool:
+        if moment.dead or moment.won or step >= self.horizon + LANDING_STEPS:
             return True
-        return step >= self.horizon and stands(player)
+        return step >= self.horizon and moment.stands

@@ -1,7 +1,8 @@
-"""An expert for Pangolin Dash that plays under sticky actions from any state of a level.
+"""An expert that plays under sticky actions from any state of a level.
 
-It follows a plan of the planner as long as every case of a forecast stays alive and on time.
-Otherwise it plans again from the state that was really reached, and takes the plan that dies least.
+It follows a plan as long as every case of a forecast stays alive and on time. Otherwise it plans
+again from the state that was really reached, and takes the plan that dies least. The plans are the
+planner's on levels of Pangolin Dash, and those of a demonstration and of a search for other games.
 """
 
 from __future__ import annotations
@@ -13,21 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.environment.contest_rules import STICKINESS
-from game.planning.emulator import LEFT, RIGHT, STATE_BYTES, Emulator, buttons
-from game.planning.planner import Search
-from game.planning.route_progress import RouteProgress
-from game.planning.search_node import stands
+from game.planning.emulator import LEFT, RIGHT, buttons
+from training.experts.simulator import KnownPlan, Plan, Simulator
 from training.experts.sticky_forecast import Forecast, Situation, forecast
 
 HORIZON = 28  # steps of a plan that a forecast plays
 FEWEST_STEPS = 24  # with fewer steps left, the planner looks further ahead
 STEPS_UNCHECKED = (4, 8)  # fewest and most steps between two forecasts
 SEARCHES = 3  # most searches for a new plan
-SEARCH_FRAMES = 3_000  # emulated frames of a search; a multiple of it where the player stalls
-SEARCH_STEPS = 60  # length of a plan at which a search ends
+MOST_EFFORT = 3  # longest search where the player stalls, as a multiple of the shortest
 DETOUR_STEPS = (6, 40)  # range of the length of a detour
-BEHIND = 48.0  # pixels by which a case may lag behind the case without late changes
-LEAST_GAIN = 16.0  # pixels of progress below which a plan counts as none
+BEHIND = 48.0  # progress by which a case may lag behind the case without late changes
+LEAST_GAIN = 16.0  # progress below which a plan counts as none
 HURT_RISK = 0.2  # risk of losing all rings, relative to the risk of a death
 PATIENCE = 8  # plans without progress after which the player takes risks
 TOLERATED_RISK = 0.02  # more risk that it takes with each further plan
@@ -40,11 +38,11 @@ class Candidate(NamedTuple):
 
     Attributes:
         plan: one action for each step.
-        reaches: progress at the end of the plan if no change of the action is late, in pixels.
+        reaches: progress that the plan leads to if no change of the action is late.
         outlook: forecast of its first steps.
     """
 
-    plan: tuple[int, ...]
+    plan: Plan
     reaches: float
     outlook: Forecast
 
@@ -60,7 +58,7 @@ class Candidate(NamedTuple):
         Worst cases that are about equal count as equal.
 
         Args:
-            progress: progress at the beginning of the plan, in pixels.
+            progress: progress at the beginning of the plan.
             tolerated: risk that counts as none.
         """
         stays = self.reaches < progress + LEAST_GAIN
@@ -72,30 +70,27 @@ class StickyPlanner:
     """Chooses the actions of one level, from any state that its emulator is in.
 
     Attributes:
-        stage: index of the next waypoint of the route.
         previous: the action of the step before; None at the start of an episode.
         stalled: plans since the last progress.
     """
 
-    def __init__(self, emulator: Emulator, route: RouteProgress) -> None:
-        """Take the emulator with the level's game, and the level's route."""
-        self._emulator = emulator
-        self._route = route
+    def __init__(self, simulator: Simulator) -> None:
+        """Take the level, on the emulator that is played."""
+        self._simulator = simulator
 
     def start(self, seed: int, stage: int | None = None, previous: int | None = None) -> None:
         """Begin at the emulator's current state.
 
         Args:
             seed: random seed of the plans. It says nothing about the draws of the environment.
-            stage: index of the next waypoint; by default it follows from the player's position.
+            stage: where the player is on the known way, see `Moment`; by default it follows from
+                the player's position.
             previous: the action of the step before; None at the start of an episode.
         """
         self._random = np.random.default_rng(seed)
-        self._player = self._emulator.player_state()
-        self.stage = self._route.nearest_stage(self._player) if stage is None else stage
-        self.stage = self._route.advance(self.stage, self._player)
+        self._moment = self._simulator.moment(stage)
         self.previous = previous
-        self._plan: tuple[int, ...] = ()
+        self._plan: Plan = ()
         self._reaches = 0.0  # progress at the end of the plan
         self._unchecked = 0  # steps that are played before the next forecast
         self._furthest = self.progress
@@ -103,46 +98,51 @@ class StickyPlanner:
         self._hopeless = False  # whether the player dies in every case of the best plan
 
     @property
+    def stage(self) -> int:
+        """Where the player is on the known way, see `Moment`."""
+        return self._moment.stage
+
+    @property
     def progress(self) -> float:
-        """Pixels of the route up to the player."""
-        return self._route.progress(self.stage, self._player)
+        """Progress up to the player, see `Moment`."""
+        return self._moment.progress
 
     @property
     def ended(self) -> bool:
-        """Whether the player died or reached the end post."""
-        return bool(self._player.dead or self._player.won)
+        """Whether the player died or reached the end of the level."""
+        return self._moment.dead or self._moment.won
 
     @property
     def won(self) -> bool:
-        """Whether the player reached the end post."""
-        return bool(self._player.won)
+        """Whether the player reached the end of the level."""
+        return self._moment.won
 
     @property
     def position(self) -> tuple[int, int]:
         """Position of the player in the level, in pixels."""
-        return self._player.x, self._player.y
+        return self._moment.position
 
     @property
     def share(self) -> float:
-        """Share 0-1 of the route up to the player."""
-        return self.progress / self._route.length
+        """Share 0-1 of the level up to the player."""
+        return self.progress / self._simulator.length
 
     def state(self) -> bytes:
         """Return the saved state of the emulator."""
-        return self._emulator.save()
+        return self._simulator.save()
 
     def choose(self) -> int:
         """Return the action on the emulator's current state, which is left as it was.
 
         Raises:
-            ValueError: the player died or reached the end post.
+            ValueError: the player died or reached the end of the level.
         """
         if self.ended:
-            raise ValueError("the player is dead or at the end post: no action is left")
+            raise ValueError("the player is dead or at the end: no action is left")
         if not self._unchecked or not self._plan:
-            state = self._emulator.save()
-            self._check(Situation(state, self._player, self.stage, self.previous))
-            self._emulator.load(state)
+            state = self._simulator.save()
+            self._check(Situation(state, self._moment, self.previous))
+            self._simulator.load(state)
         return self._plan[0]
 
     def observe(self, action: int) -> None:
@@ -150,9 +150,8 @@ class StickyPlanner:
         self._plan = self._plan[1:] if self._plan[:1] == (action,) else ()
         self._unchecked = max(0, self._unchecked - 1)
         self.previous = action
-        self._player = self._emulator.player_state()
-        self.stage = self._route.advance(self.stage, self._player)
-        if stands(self._player) and self.progress > self._furthest + LEAST_GAIN:
+        self._moment = self._simulator.after(self._moment)
+        if self._moment.stands and self.progress > self._furthest + LEAST_GAIN:
             self._furthest, self.stalled = self.progress, 0
 
     def plan(
@@ -161,16 +160,16 @@ class StickyPlanner:
         """Return a plan from any state of the level.
 
         Args:
-            state: state of the emulator, as its `get_state` or `Emulator.save` returns it.
+            state: state of the emulator, as its `get_state` or `state` returns it.
             seed: random seed; the same state and seed give the same plan.
-            stage: index of the next waypoint; by default it follows from the player's position.
+            stage: see `start`.
             previous: the action of the step before; by default the first action is not sticky.
 
         Returns:
             bool (n, 12): the buttons of the console in each step of four frames. (0, 12) if the
-            player is dead or at the end post, or dies in every case of every plan.
+            player is dead or at the end, or dies in every case of every plan.
         """
-        self._emulator.load(state[:STATE_BYTES])
+        self._simulator.load(state)
         self.start(seed, stage, previous)
         if not self.ended:
             self.choose()
@@ -187,7 +186,12 @@ class StickyPlanner:
                 self._take(candidates[0])
                 return
         self.stalled += 1
-        candidates += self._search(here)
+        for known in self._simulator.known_plans(here.moment):
+            candidates.append(self._judge(here, *known))
+            if self._leads_on(candidates[-1]):
+                break
+        else:
+            candidates += self._search(here)
         if not any(map(self._leads_on, candidates)):
             candidates += [self._judge(here, wait) for wait in WAITS]
         tolerated = TOLERATED_RISK * max(0, self.stalled - PATIENCE)
@@ -205,47 +209,43 @@ class StickyPlanner:
         """
         found: list[Candidate] = []
         for attempt in range(SEARCHES):
-            detour: tuple[int, ...] = ()
+            detour: Plan = ()
             if self.stalled > 1 and attempt:
                 side = (0, LEFT, LEFT, RIGHT)[int(self._random.integers(4))]
                 detour = (side,) * int(self._random.integers(*DETOUR_STEPS))
             late = None if attempt == 0 and self.stalled == 1 else self._late
-            plan, reaches = self._search_after(here, detour, late)
-            if plan:
-                found.append(self._judge(here, plan, reaches))
+            plan = self._search_after(here, detour, late)
+            if plan is not None:
+                found.append(self._judge(here, *plan))
                 if self._leads_on(found[-1]):
                     break
         return found
 
     def _search_after(
-        self, here: Situation, detour: tuple[int, ...], late: Callable[[], bool] | None
-    ) -> tuple[tuple[int, ...], float]:
-        """Search from the place that a detour leads to.
-
-        Returns:
-            The detour and the plan, and the progress at its end. Empty if the search found nothing.
-        """
-        self._emulator.load(here.state)
-        stage = here.stage
+        self, here: Situation, detour: Plan, late: Callable[[], bool] | None
+    ) -> KnownPlan | None:
+        """Search from the place that a detour leads to; the plan begins with the detour."""
+        self._simulator.load(here.state)
+        moment = here.moment
         for action in detour:
-            player = self._emulator.step(action)
-            stage = self._route.advance(stage, player)
-            if player.dead or player.won:
-                return (), 0.0
+            moment = self._simulator.step(action, None, moment)
+            if moment.dead or moment.won:
+                return None
+        if detour:  # a run-up may be all that the known plan needs
+            moment = self._simulator.moment(moment.stage)
+            for known in self._simulator.known_plans(moment):
+                return KnownPlan(detour + known.plan, known.reaches)
         previous = (detour or (here.previous or 0,))[-1]
-        search = Search(self._emulator, self._route, stage, previous, late)
-        frames = SEARCH_FRAMES * min(self.stalled, 3)
-        plan, reaches = search.run_ahead(frames, SEARCH_STEPS)
-        return (detour + plan, reaches) if plan else ((), 0.0)
+        effort = min(self.stalled, MOST_EFFORT)
+        found = self._simulator.search(moment, previous, effort, late, self._random)
+        return found and KnownPlan(detour + found.plan, found.reaches)
 
     def _late(self) -> bool:
         return bool(self._random.random() < STICKINESS)
 
-    def _judge(
-        self, here: Situation, plan: tuple[int, ...], reaches: float | None = None
-    ) -> Candidate:
+    def _judge(self, here: Situation, plan: Plan, reaches: float | None = None) -> Candidate:
         horizon = min(HORIZON, len(plan))
-        outlook = forecast(self._emulator, self._route, here, plan, horizon, self._random)
+        outlook = forecast(self._simulator, here, plan, horizon, self._random)
         return Candidate(plan, outlook.on_time if reaches is None else reaches, outlook)
 
     @staticmethod

@@ -1,24 +1,36 @@
-"""Plays episodes of Pangolin Dash with the planner's expert, under the contest's sticky actions."""
+"""Plays episodes with an expert under the contest's sticky actions.
+
+On levels of Pangolin Dash, it is the planner, which knows the route; on other levels, a search that
+starts from a demonstration.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import from_genesis, to_genesis
 from arena.environment.contest_env import ContestEnv
+from arena.environment.contest_rules import MAX_STEPS
 from arena.environment.levels import Level
-from game.levels.routes import Route, RouteFileError, read_routes
+from game.levels.routes import ROUTES_FILE, Route, RouteFileError, read_routes
 from game.planning.emulator import Emulator, buttons
 from game.planning.route_progress import RouteProgress
+from training.experts.agent_states import AgentStates
 from training.experts.collected_step import CollectedStep, screen_position
+from training.experts.demonstrations import Demonstration
+from training.experts.rehearsal import RehearsalEnv
+from training.experts.reward_simulator import RewardSimulator
+from training.experts.route_simulator import RouteSimulator
 from training.experts.sticky_planner import StickyPlanner
+from training.state_search.state_env import StateEnv
 
+PLANNER, SEARCH, DEMONSTRATION = "planner", "search", "demonstration"
 GIVE_UP = 40  # plans without progress after which an episode ends
 
 
@@ -31,6 +43,31 @@ class ExpertStep(NamedTuple):
     reward: float
     terminated: bool  # the player died or reached the end post
     variables: Mapping[str, Any]  # the game's, after the step
+
+
+class Playable(Protocol):
+    """What an expert plays on: `ContestEnv`, or a rehearsal of it."""
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the game ended the episode in the last step."""
+        ...
+
+    def reset(self, state: bytes | None = None) -> NDArray[np.uint8]:
+        """Start an episode; see `ContestEnv.reset`."""
+        ...
+
+    def step(
+        self, buttons: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], float, bool, Mapping[str, Any]]:
+        """Play a step; see `ContestEnv.step`."""
+        ...
+
+
+def expert_of(level: Level) -> str:
+    """Return the expert of a level: PLANNER if its game has routes, SEARCH otherwise."""
+    folder = (level.integration or Path()) / level.game
+    return PLANNER if (folder / ROUTES_FILE).is_file() else SEARCH
 
 
 def route_of(level: Level) -> Route:
@@ -57,11 +94,12 @@ def sticky_planner(env: ContestEnv) -> StickyPlanner:
         RouteFileError: see `route_of`.
     """
     route = route_of(env.level)
-    return StickyPlanner(Emulator.of(env.retro_env), RouteProgress(route.start, route.waypoints))
+    progress = RouteProgress(route.start, route.waypoints)
+    return StickyPlanner(RouteSimulator(Emulator.of(env.retro_env), progress))
 
 
 def play(
-    env: ContestEnv,
+    env: Playable,
     expert: StickyPlanner,
     seed: int,
     state: bytes | None = None,
@@ -89,8 +127,79 @@ def play(
         yield ExpertStep(before, shown, action, reward, env.terminated, variables)
 
 
+def rehearse(
+    level: Level, demonstration: Demonstration, seed: int, max_steps: int = MAX_STEPS
+) -> list[NDArray[np.uint8]]:
+    """Play an episode with the search's expert, on an emulator of its own.
+
+    Args:
+        level: level to play; the process must have no emulator.
+        demonstration: recorded play of the level.
+        seed: random seed of the sticky actions and of the expert's plans.
+        max_steps: maximum number of steps.
+
+    Returns:
+        The actions, uint8 (4,) each. A `ContestEnv` with the same seed plays the same episode.
+    """
+    env = StateEnv(level)
+    try:
+        expert = StickyPlanner(RewardSimulator(env, demonstration))
+        steps = play(RehearsalEnv(env, seed), expert, seed)
+        return [step.action for step in itertools.islice(steps, max_steps)]
+    finally:
+        env.close()
+
+
+def rehearsed_labels(
+    level: Level,
+    demonstration: Demonstration,
+    seed: int,
+    actions: Iterable[NDArray[np.uint8]],
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Play an agent's episode again, and yield what `AgentStates.labels` yields for it.
+
+    Args:
+        level: level of the episode; the process must have no emulator.
+        demonstration: recorded play of the level.
+        seed: random seed of the episode's sticky actions, and of the labels.
+        actions: the agent's actions, uint8 (4,) each.
+    """
+    env = StateEnv(level)
+    try:
+        rehearsal = RehearsalEnv(env, seed)
+        expert = StickyPlanner(RewardSimulator(env, demonstration))
+        rehearsal.reset()
+        states = AgentStates(expert, seed)
+        for action in actions:
+            rehearsal.step(to_genesis(action))
+            states.observe(action)
+        yield from states.labels()
+    finally:
+        env.close()
+
+
+def play_rehearsed(
+    env: ContestEnv, actions: Iterable[NDArray[np.uint8]]
+) -> Iterator[CollectedStep]:
+    """Play the actions of `rehearse`, as `training.collect` stores the episode.
+
+    Args:
+        env: environment of the level, with the same random seed.
+        actions: what `rehearse` returned.
+    """
+    frame = env.reset()
+    player: tuple[int, int] | None = None
+    for action in actions:
+        shown = frame
+        frame, reward, done, variables = env.step(to_genesis(action))
+        yield CollectedStep(shown, action, reward, env.terminated, action, player)
+        if done:
+            return
+        player = screen_position(variables)
+
+
 def play_collected(env: ContestEnv, seed: int, max_steps: int) -> Iterator[CollectedStep]:
-    """Play an episode from the level's start, as `training.collect` stores it."""
+    """Play an episode of the planner's expert, as `training.collect` stores it."""
     env.reset()
     player: tuple[int, int] | None = None
     for step in itertools.islice(play(env, sticky_planner(env), seed), max_steps):

@@ -8,7 +8,7 @@ in the contest's environment.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,6 +50,8 @@ class StateEnv:
     Attributes:
         start: state of the first frame of an episode.
         steps: number of steps played, all together.
+        progress: sum of the rewards from the start of the level to the current state.
+        last: what the last step, or the load after it, gave.
     """
 
     def __init__(self, level: Level) -> None:
@@ -77,6 +79,8 @@ class StateEnv:
         self._masks = [_mask(action, self._env) for action in range(ACTIONS)]
         self._env.reset()
         self.steps = 0
+        self.progress = 0.0
+        self.last = StepResult(0.0, False)
         state = self._env.em.get_state()
         self._start_blocks = _blocks(state)
         self._tail = bytes(len(state) - STATE_BYTES)
@@ -89,22 +93,36 @@ class StateEnv:
             action: number of the action, plus REPEATED if its first frame repeats `before`.
             before: number of the action of the step before.
         """
+        held = self._masks[action % ACTIONS]
+        first = self._masks[before % ACTIONS] if action >= REPEATED else held
+        return self._hold([first, *[held] * (FRAME_SKIP - 1)])
+
+    def play_frames(self, buttons: NDArray[np.uint8]) -> StepResult:
+        """Play the frames of a recording as one step.
+
+        Args:
+            buttons: (frames, 12) of 0 and 1, one row per frame, as they were recorded.
+        """
+        return self._hold(buttons)
+
+    def _hold(self, frames: Iterable[NDArray[np.uint8]]) -> StepResult:
         emulator, data = self._env.em, self._env.data
-        frames = FRAME_SKIP
-        if action >= REPEATED:
-            emulator.set_button_mask(self._masks[before % ACTIONS], 0)
-            emulator.step()
-            frames -= 1
-        emulator.set_button_mask(self._masks[action % ACTIONS], 0)
-        for _ in range(frames):
+        for buttons in frames:
+            emulator.set_button_mask(buttons, 0)
             emulator.step()
         data.update_ram()
         self.steps += 1
-        return StepResult(data.current_reward(), bool(data.is_done()))
+        self.last = StepResult(data.current_reward(), bool(data.is_done()))
+        self.progress += self.last.reward
+        return self.last
 
     def save(self) -> bytes:
         """Save the state of the emulator: the blocks that differ from the level's start."""
-        return self.pack(self._env.em.get_state())
+        return self.pack(self.state())
+
+    def state(self) -> bytes:
+        """Return the state of the emulator: the part that the core writes."""
+        return bytes(self._env.em.get_state()[:STATE_BYTES])
 
     def pack(self, state: bytes) -> bytes:
         """Convert a state of the emulator, as its `get_state` returns it, to one for `load`.
@@ -112,24 +130,20 @@ class StateEnv:
         Raises:
             EmulatorError: it is shorter than a state.
         """
-        if len(state) < STATE_BYTES:
-            raise EmulatorError(
-                f"the state has {len(state)} bytes, expected {STATE_BYTES} or more: it is not a "
-                "state of the Mega Drive's emulator"
-            )
+        _check_length(state)
         blocks = _blocks(state)
         changed = np.flatnonzero((blocks != self._start_blocks).any(1)).astype(np.uint32)
         data = changed.tobytes() + blocks[changed].tobytes()
         return len(changed).to_bytes(4, "little") + zlib.compress(data, FASTEST)
 
     def unpack(self, saved: bytes) -> bytes:
-        """Convert a state that `save` returned to one of the emulator."""
+        """Convert a state that `save` returned to one for `load_state`."""
         count = int.from_bytes(saved[:4], "little")
         data = zlib.decompress(saved[4:])
         changed = np.frombuffer(data, np.uint32, count)
         blocks = self._start_blocks.copy()
         blocks[changed] = np.frombuffer(data, WORD, offset=4 * count).reshape(-1, BLOCK)
-        return blocks.tobytes() + self._tail
+        return blocks.tobytes()
 
     def load(self, saved: bytes) -> StepResult:
         """Load a state that `save` returned, with the scenario's scripts as in a new episode.
@@ -140,14 +154,25 @@ class StateEnv:
         Raises:
             EmulatorError: the emulator refused it.
         """
+        return self.load_state(self.unpack(saved))
+
+    def load_state(self, state: bytes) -> StepResult:
+        """Load a state of the emulator, as `state` returns it; otherwise the same as `load`.
+
+        Raises:
+            EmulatorError: it is shorter than a state, or the emulator refused it.
+        """
+        _check_length(state)
         emulator, data = self._env.em, self._env.data
         emulator.set_state(self._start_blocks.tobytes() + self._tail)
         data.reset()
         data.update_ram()
-        if not emulator.set_state(self.unpack(saved)):
+        if not emulator.set_state(state[:STATE_BYTES] + self._tail):
             raise EmulatorError("the emulator refused a saved state: was stable-retro updated?")
         data.update_ram()
-        return StepResult(data.current_reward(), bool(data.is_done()))
+        self.last = StepResult(data.current_reward(), bool(data.is_done()))
+        self.progress = self.last.reward
+        return self.last
 
     def variables(self) -> Mapping[str, Any]:
         """Return the game's variables of the last step."""
@@ -162,6 +187,14 @@ class StateEnv:
     def close(self) -> None:
         """Free the emulator; the process may then create another one."""
         self._env.close()
+
+
+def _check_length(state: bytes) -> None:
+    if len(state) < STATE_BYTES:
+        raise EmulatorError(
+            f"the state has {len(state)} bytes, expected {STATE_BYTES} or more: it is not a "
+            "state of the Mega Drive's emulator"
+        )
 
 
 def _mask(action: int, env: Any) -> NDArray[np.uint8]:

@@ -13,8 +13,9 @@ from agent.errors import UserError
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import select
 from arena.evaluation.run_folder import RunFolderError
+from tests.helpers.search_levels import write_search_levels
 from tests.helpers.small_models import TINY, write_random_pretrained
-from training import collect
+from training import collect, demonstrate
 from training.collect import read_policies
 from training.data.dataset import DataError, Dataset, create_dataset, list_episodes
 from training.data.episode_writer import EpisodeWriter
@@ -214,7 +215,7 @@ def test_an_older_dataset_is_not_continued(tmp_path: Path) -> None:
 def test_the_experts_own_actions_are_its_labels(tmp_path: Path) -> None:
     run(tmp_path, "--levels", MEADOW, "--frames", "1", "--policies", "expert")
     (episode,) = list_episodes(tmp_path)
-    assert episode.steps == 30 and episode.policy == "expert"
+    assert episode.steps == 30 and (episode.policy, episode.expert) == ("expert", "planner")
     np.testing.assert_array_equal(episode.expert_action(), episode.actions())
     assert episode.actions()[:, 3].mean() > 0.8  # RIGHT
 
@@ -229,6 +230,34 @@ def test_dagger_labels_some_of_the_agents_states(tmp_path: Path) -> None:
     assert set(np.unique(episode.expert_action()[known])) <= {0, 1}
 
 
-def test_the_planners_expert_needs_a_level_of_pangolin_dash(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has no routes\.json"):
+def search_level(tmp_path: Path) -> tuple[str, ...]:
+    """Return options with a level without a route, and a recording that the search found."""
+    level = write_search_levels(tmp_path / "game")[0]
+    out = tmp_path / "plays"
+    levels = f"{level.integration}:{level.name}"
+    demonstrate.main(["--levels", levels, "--out", str(out), "--workers", "1"])
+    return "--levels", levels, "--demonstrations", str(out)
+
+
+def test_the_search_is_the_expert_of_a_level_without_a_route(tmp_path: Path) -> None:
+    level = search_level(tmp_path)
+    model = write_random_pretrained(tmp_path / "model", spec=TINY)
+    run(tmp_path / "expert", *level, "--frames", "1", "--policies", "expert", "--max-steps", "300")
+    (episode,) = list_episodes(tmp_path / "expert")
+    assert episode.episode_return > 9900 and episode.terminated()[-1] == 1
+    assert episode.expert == "search"
+    np.testing.assert_array_equal(episode.expert_action(), episode.actions())
+    run(
+        tmp_path / "dagger", *level, "--frames", "1", "--policies", "dagger", "--pretrained",
+        str(model),
+    )  # fmt: skip
+    (labelled,) = list_episodes(tmp_path / "dagger")
+    assert labelled.expert == "search" and labelled.steps == 30
+    known = labelled.expert_action()[labelled.expert_action()[:, 0] != 255]
+    assert 10 <= len(known) <= 30
+    assert known[:, 3].mean() > 0.8  # RIGHT, to the walls
+
+
+def test_the_search_needs_a_recording_to_begin_with(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no recording of Airstriker"):
         run(tmp_path, "--policies", "expert", "--frames", "1")

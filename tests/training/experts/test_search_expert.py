@@ -9,6 +9,7 @@ from arena.environment.contest_env import ContestEnv, EmulatorError
 from arena.environment.levels import Level, select
 from training.experts.expert import Expert
 from training.experts.search_expert import SearchExpert
+from training.state_search.state_env import StateEnv
 
 (MEADOW,) = select("PangolinDash-Genesis:MeadowZone.Act1")
 
@@ -33,8 +34,8 @@ def state_after(level: Level, steps: int) -> tuple[bytes, float]:
 
 def test_the_buttons_lead_on_from_the_state() -> None:
     state, before = state_after(MEADOW, 40)
-    planner = SearchExpert(MEADOW)
-    expert: Expert = planner
+    env = StateEnv(MEADOW)
+    expert: Expert = SearchExpert(env)
     try:
         buttons = expert.plan(state, seed=3)
         assert buttons.dtype == np.bool_ and buttons.shape[1] == 12
@@ -42,26 +43,26 @@ def test_the_buttons_lead_on_from_the_state() -> None:
         with pytest.raises(EmulatorError, match="100 bytes"):
             expert.plan(bytes(100), seed=3)
     finally:
-        planner.close()
-    env = ContestEnv(MEADOW, seed=1, stickiness=0.0)
+        env.close()
+    contest = ContestEnv(MEADOW, seed=1, stickiness=0.0)
     try:
-        env.reset()
-        env._env.em.set_state(state)
+        contest.reset()
+        contest._env.em.set_state(state)
         total, done = 0.0, False
         for pressed in buttons:
-            _, reward, done, _ = env.step(pressed.astype(np.uint8))
+            _, reward, done, _ = contest.step(pressed.astype(np.uint8))
             total += reward
     finally:
-        env.close()
+        contest.close()
     # The first reward contains the way from the start to the state.
     assert total - before > 250 and not done
 
 
 def test_a_state_in_which_the_episode_has_ended_gives_nothing() -> None:
     state, _ = state_after(MEADOW, 4500)
-    expert = SearchExpert(MEADOW)
+    env = StateEnv(MEADOW)
     try:
-        buttons = expert.plan(state, seed=1)
+        buttons = SearchExpert(env).plan(state, seed=1)
     finally:
-        expert.close()
+        env.close()
     assert buttons.shape == (0, 12) and buttons.dtype == np.bool_

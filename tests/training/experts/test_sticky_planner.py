@@ -13,7 +13,7 @@ from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
 from game.cartridge import integration, rom
 from game.levels.routes import Route, RouteFileError, write_routes
-from game.planning.emulator import RIGHT, STATE_BYTES, B, GameEmulatorError, buttons
+from game.planning.emulator import RIGHT, B, GameEmulatorError, buttons
 from tests.helpers import plain_art
 from tests.helpers.segment_levels import segment_level
 from training.experts.sticky_forecast import Ending, Forecast, Situation, forecast, summarize
@@ -133,24 +133,23 @@ def test_an_action_that_is_not_the_experts_makes_it_plan_again(world: World) -> 
 
 def test_a_change_of_the_action_has_a_late_and_a_timely_case(world: World) -> None:
     world.env.reset()
-    emulator, route = world.expert._emulator, world.expert._route
-    player = emulator.player_state()
-    here = Situation(emulator.save(), player, 0, previous=0)
+    simulator = world.expert._simulator
+    here = Situation(simulator.save(), simulator.moment(0), previous=0)
     random = np.random.default_rng(1)
-    found = forecast(emulator, route, here, [RIGHT] * 10, 10, random)
+    found = forecast(simulator, here, [RIGHT] * 10, 10, random)
     assert found.dead == found.hurt == 0
     assert found.worst < found.on_time  # a frame later, the player is less far
     assert found.mean == pytest.approx(0.25 * found.worst + 0.75 * found.on_time)
-    first = forecast(emulator, route, here._replace(previous=None), [RIGHT] * 10, 10, random)
+    first = forecast(simulator, here._replace(previous=None), [RIGHT] * 10, 10, random)
     assert first.worst == first.mean == found.on_time  # the first action is not sticky
 
 
 def test_a_forecast_follows_a_falling_player_to_its_death(world: World) -> None:
     state = run_to(world.env, PIT_X - 30)
-    emulator, route = world.expert._emulator, world.expert._route
-    emulator.load(state[:STATE_BYTES])
-    here = Situation(state[:STATE_BYTES], emulator.player_state(), 0, previous=RIGHT)
-    found = forecast(emulator, route, here, [RIGHT] * 4, 4, np.random.default_rng(1))
+    simulator = world.expert._simulator
+    simulator.load(state)
+    here = Situation(state, simulator.moment(0), previous=RIGHT)
+    found = forecast(simulator, here, [RIGHT] * 4, 4, np.random.default_rng(1))
     assert found.dead == 1
 
 

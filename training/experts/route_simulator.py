@@ -1,0 +1,85 @@
+"""The planner's simulator: a level of Pangolin Dash, whose route is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from game.planning.emulator import STATE_BYTES, Emulator, PlayerState
+from game.planning.planner import Search
+from game.planning.route_progress import RouteProgress
+from game.planning.search_node import stands
+from training.experts.simulator import KnownPlan, Moment
+
+SEARCH_FRAMES = 3_000  # emulated frames of a search of effort 1
+SEARCH_STEPS = 60  # length of a plan at which a search ends
+
+
+class RouteSimulator:
+    """Implements `training.experts.simulator.Simulator` by the planner of Pangolin Dash."""
+
+    def __init__(self, emulator: Emulator, route: RouteProgress) -> None:
+        """Take the emulator with the level's game, and the level's route."""
+        self._emulator = emulator
+        self._route = route
+
+    @property
+    def length(self) -> float:
+        """Length of the route in pixels."""
+        return self._route.length
+
+    def save(self) -> bytes:
+        """Return the state of the emulator."""
+        return self._emulator.save()
+
+    def load(self, state: bytes) -> None:
+        """Load a state.
+
+        Raises:
+            GameEmulatorError: the emulator refused it.
+        """
+        self._emulator.load(state[:STATE_BYTES])
+
+    def moment(self, stage: int | None) -> Moment:
+        """Return where the player is; an unknown stage follows from the nearest part of all."""
+        player = self._emulator.player_state()
+        return self._moment(player, self._route.nearest_stage(player) if stage is None else stage)
+
+    def after(self, before: Moment) -> Moment:
+        """Return where the player is after a step of the episode."""
+        return self.moment(before.stage)
+
+    def step(self, action: int, first: int | None, before: Moment) -> Moment:
+        """Hold an action for four frames; in the first one, the action `first` if it is given."""
+        return self._moment(self._emulator.step(action, first), before.stage)
+
+    def known_plans(self, here: Moment) -> Iterator[KnownPlan]:
+        """Yield nothing: a search of the planner takes less time than judging an old plan."""
+        return iter(())
+
+    def search(
+        self,
+        here: Moment,
+        previous: int,
+        effort: int,
+        late: Callable[[], bool] | None,
+        random: np.random.Generator,
+    ) -> KnownPlan | None:
+        """Search with the planner along the route; see `Simulator.search`."""
+        search = Search(self._emulator, self._route, here.stage, previous, late)
+        plan, reaches = search.run_ahead(SEARCH_FRAMES * effort, SEARCH_STEPS)
+        return KnownPlan(plan, reaches) if plan else None
+
+    def _moment(self, player: PlayerState, before: int) -> Moment:
+        stage = self._route.advance(before, player)
+        won = bool(player.won)
+        return Moment(
+            self._route.length if won else self._route.progress(stage, player),
+            bool(player.dead),
+            won,
+            stands(player),
+            player.rings,
+            (player.x, player.y),
+            stage,
+        )

@@ -1,0 +1,101 @@
+"""What an expert needs in order to plan: an emulator whose states it can save, and a progress.
+
+`RouteSimulator` measures the progress on the known route of a level of Pangolin Dash, and
+`RewardSimulator` by the rewards of any game.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+Plan = tuple[int, ...]  # one action for each step; bit i is button i of ACTION_BUTTONS
+
+
+class Moment(NamedTuple):
+    """Where a step left the player.
+
+    Attributes:
+        progress: pixels of the route, or points of progress; about the same in contest levels.
+        dead: whether the player died.
+        won: whether the player reached the end of the level.
+        stands: whether the player does not fall; True if unknown.
+        rings: number of rings; 0 if the game has none.
+        position: position in the level in pixels; (0, 0) if unknown.
+        stage: where the player is on the known way: the index of the next waypoint of the route,
+            or the nearest step of the demonstration.
+    """
+
+    progress: float
+    dead: bool
+    won: bool
+    stands: bool
+    rings: int
+    position: tuple[int, int]
+    stage: int
+
+
+class KnownPlan(NamedTuple):
+    """A plan, and the progress that it leads to if no change of the action is late."""
+
+    plan: Plan
+    reaches: float
+
+
+class Simulator(Protocol):
+    """One level on an emulator that may leave the episode, and return to it."""
+
+    @property
+    def length(self) -> float:
+        """Progress at the end of the level."""
+        ...
+
+    def save(self) -> bytes:
+        """Return the state of the emulator."""
+        ...
+
+    def load(self, state: bytes) -> None:
+        """Load a state, as `save` or the emulator's `get_state` returned it."""
+        ...
+
+    def moment(self, stage: int | None) -> Moment:
+        """Return where the player is now.
+
+        Args:
+            stage: the stage before; None if it is unknown, so that the position decides.
+        """
+        ...
+
+    def after(self, before: Moment) -> Moment:
+        """Return where the player is after a step of the episode."""
+        ...
+
+    def step(self, action: int, first: int | None, before: Moment) -> Moment:
+        """Hold an action for four frames; in the first one, the action `first` if it is given."""
+        ...
+
+    def known_plans(self, here: Moment) -> Iterator[KnownPlan]:
+        """Yield plans that need no search, the most promising first."""
+        ...
+
+    def search(
+        self,
+        here: Moment,
+        previous: int,
+        effort: int,
+        late: Callable[[], bool] | None,
+        random: np.random.Generator,
+    ) -> KnownPlan | None:
+        """Search for a plan from the current state.
+
+        Args:
+            here: where the player is.
+            previous: the action of the step before.
+            effort: length of the search, from 1.
+            late: draws for each change of the action whether it comes one frame late; None if no
+                change does.
+            random: source of the search's draws.
+        """
+        ...
