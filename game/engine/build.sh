@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds engine.bin from the sources in this folder. --check compares it with the committed file instead.
+# Builds engine.bin and addresses.h from the sources in this folder. --check compares them with the committed files.
 # Needs the compiler that toolchain.sh builds. Playing, training and making levels do not need it.
 set -eu
 cd "$(dirname "$0")"
@@ -22,15 +22,17 @@ for source in boot.S *.c; do
 done
 # shellcheck disable=SC2086
 "${cross}gcc" -m68000 -nostdlib -nostartfiles -static -no-pie -Wl,--build-id=none -Wl,--gc-sections \
-    -Wl,--fatal-warnings -T link.ld $objects -lgcc -o "$work/engine.elf"
+    -Wl,--fatal-warnings -Wl,-Map="$work/engine.map" -T link.ld $objects -lgcc -o "$work/engine.elf"
 "${cross}objdump" -d "$work/engine.elf" > "$work/engine.lst"
 "${cross}nm" "$work/engine.elf" > "$work/engine.sym"
 python3 scan.py "$work/engine.lst"
+python3 addresses.py "$work/engine.map" > "$work/addresses.h"
 "${cross}objcopy" -O binary "$work/engine.elf" "$work/engine.bin"
 if [ "${1:-}" = --check ]; then
-    cmp "$work/engine.bin" engine.bin && echo "engine.bin matches the sources"
+    cmp "$work/engine.bin" engine.bin && cmp "$work/addresses.h" addresses.h &&
+        echo "engine.bin and addresses.h match the sources"
 else
-    cp "$work/engine.bin" engine.bin
+    cp "$work/engine.bin" "$work/addresses.h" .
     [ -z "${1:-}" ] || cp "$work/engine.lst" "$work/engine.sym" "$1"
     ls -l engine.bin
 fi

@@ -11,29 +11,35 @@ import operator
 import struct
 from pathlib import Path
 
+import numpy as np
+
 from agent.errors import UserError
 from game import format as fmt
 from game.cartridge.compression import decompress
 from game.cartridge.maps import LEVEL, LEVEL_BYTES
 from game.cartridge.rom import check_rom
-from game.planning.emulator import DOWN, FRAME_SKIP, LEFT, RIGHT, B, PlayerState
-from game.ram import RAM
 from game.native.library import library
+from game.planning.emulator import DOWN, FRAME_SKIP, LEFT, RIGHT, B, PlayerState
+from game.ram import RAM, RAM_MAGIC
 
 FIRST_FRAMES = 3  # two until the engine is ready, and one that a reset of stable-retro plays
 _PAD = {B: 16, DOWN: 2, LEFT: 4, RIGHT: 8}  # the engine's bits, in state.h
 _BUTTONS = tuple(
     sum(bit for button, bit in _PAD.items() if action & button) for action in range(16)
 )
-# The block of RAM, aligned as on this machine; C and struct's "@" have the same rules.
+# The block of RAM in the byte order of this machine.
 _KINDS = {">u4": "I", ">u2": "H", ">i2": "h", "|u1": "B"}
-_BLOCK = struct.Struct("@" + "".join(_KINDS[kind] for _, kind in RAM.values()))
+_BLOCK = struct.Struct("=" + "".join(_KINDS[kind] for _, kind in RAM.values()))
+RAM_BYTES = 1 << 16
+# The core stores RAM as words in the byte order of the host, so that pairs of bytes are swapped.
+_STORED_MAGIC = struct.pack("<2H", *struct.unpack(">2H", struct.pack(">I", RAM_MAGIC)))
 _player = operator.itemgetter(*(list(RAM).index(name) for name in PlayerState._fields))
 
 
 class _PackedLevel(ctypes.Structure):
     """struct packed_level of the engine's format.h."""
 
+    _pack_ = 2
     _fields_ = [
         *((name, ctypes.c_uint8) for name in ("zone", "act")),
         *((name, ctypes.c_uint16) for name in ("columns", "rows")),
@@ -44,8 +50,25 @@ class _PackedLevel(ctypes.Structure):
     ]
 
 
+def ram_of(state: bytes) -> bytes:
+    """Return the RAM in a state of the emulator, as its `get_state` or `Emulator.save` returns it.
+
+    Raises:
+        NativeEngineError: it contains no RAM of Pangolin Dash.
+    """
+    at = state.find(_STORED_MAGIC)
+    if at < 0:
+        raise NativeEngineError("the emulator's state is not one of Pangolin Dash")
+    return state[at : at + RAM_BYTES]
+
+
+def level_in(ram: bytes | memoryview) -> int:
+    """Return the index of the level that is played, from the console's RAM; see `ram_of`."""
+    return ram[RAM["level"][0] ^ 1]
+
+
 class NativeEngineError(UserError):
-    """The ROM has no such level, or the native engine differs from the emulator."""
+    """The ROM has no such level, or a state is of another level."""
 
 
 class NativeEngine:
@@ -53,14 +76,15 @@ class NativeEngine:
 
     Attributes:
         frames: frames played so far, as a measure of cost.
+        state_size: bytes of a saved state.
     """
 
-    def __init__(self, rom: Path, state: str) -> None:
+    def __init__(self, rom: Path, number: int) -> None:
         """Start a level.
 
         Args:
             rom: the game's ROM file.
-            state: name of the level's state, such as `MeadowZone.Act1`.
+            number: index of the level in the ROM; see `level_in`.
 
         Raises:
             CartridgeError: the ROM is truncated, altered, or not of this game.
@@ -71,10 +95,12 @@ class NativeEngine:
         self._library = library()
         self._library.host_play.restype = ctypes.c_void_p
         self._library.host_start.restype = ctypes.c_void_p
-        self._level, self._memory = _read_level(rom, state)
+        self._number = number
+        self._level, self._memory = _read_level(rom, number)
         self.frames = 0
         self.reset()
-        self._buffer = ctypes.create_string_buffer(self._library.host_state_size())
+        self.state_size = int(self._library.host_state_size())
+        self._buffer = ctypes.create_string_buffer(self.state_size)
 
     def reset(self) -> PlayerState:
         """Restart the level, as at the beginning of an episode."""
@@ -97,6 +123,21 @@ class NativeEngine:
         """Return the state of the player."""
         return PlayerState._make(_player(_BLOCK.unpack_from(self._block)))
 
+    def take(self, ram: bytes | memoryview) -> PlayerState:
+        """Continue from the console's RAM, as stable-retro or a state of the emulator has it.
+
+        Args:
+            ram: RAM of the level that was started; see `ram_of`.
+
+        Raises:
+            NativeEngineError: it is not the RAM of this level.
+        """
+        words = np.frombuffer(ram, "<u2")
+        if len(words) * 2 != RAM_BYTES or level_in(ram) != self._number:
+            raise NativeEngineError("the emulator's state is not one of this level")
+        self._library.host_take(words.astype(">u2").tobytes())
+        return self.player_state()
+
     def save(self) -> bytes:
         """Save the state of the game."""
         self._library.host_save(self._buffer)
@@ -107,27 +148,25 @@ class NativeEngine:
         self._library.host_load(state)
 
 
-def _read_level(rom: Path, state: str) -> tuple[_PackedLevel, object]:
+def _read_level(rom: Path, number: int) -> tuple[_PackedLevel, object]:
     """Return a level of a ROM, and the memory that its pointers need."""
     data = rom.read_bytes()
     check_rom(data, str(rom))
     _, levels, levels_at = struct.unpack_from(">HHI", data, fmt.PACK_TABLE + 4)
-    for number in range(levels):
-        values = struct.unpack_from(LEVEL, data, levels_at + number * LEVEL_BYTES)
-        *numbers, cells_at, objects_at, rings_at, reserved = values
-        zone, act, n_objects, n_rings = numbers[0], numbers[1], numbers[10], numbers[11]
-        if f"{fmt.ZONES[zone]}Zone.Act{act}" != state:
-            continue
-        objects = list(struct.iter_unpack(">4B2h", data[objects_at : objects_at + 8 * n_objects]))
-        rings = struct.unpack_from(f">{2 * n_rings}h", data, rings_at)
-        memory = [
-            ctypes.create_string_buffer(content)
-            for content in (
-                decompress(data[cells_at:]),
-                b"".join(struct.pack("=4B2h", *each) for each in objects),
-                struct.pack(f"={2 * n_rings}h", *rings),
-            )
-        ]
-        pointers = [ctypes.addressof(each) for each in memory]
-        return _PackedLevel(*numbers, *pointers, reserved), memory
-    raise NativeEngineError(f"{rom} has no level {state}: build the game again")
+    if not 0 <= number < levels:
+        raise NativeEngineError(f"{rom} has no level {number}: it has {levels}")
+    values = struct.unpack_from(LEVEL, data, levels_at + number * LEVEL_BYTES)
+    *numbers, cells_at, objects_at, rings_at, reserved = values
+    n_objects, n_rings = numbers[10], numbers[11]
+    objects = struct.iter_unpack(">4B2h", data[objects_at : objects_at + 8 * n_objects])
+    rings = struct.unpack_from(f">{2 * n_rings}h", data, rings_at)
+    memory = [
+        ctypes.create_string_buffer(content)
+        for content in (
+            decompress(data[cells_at:]),
+            b"".join(struct.pack("=4B2h", *each) for each in objects),
+            struct.pack(f"={2 * n_rings}h", *rings),
+        )
+    ]
+    pointers = [ctypes.addressof(each) for each in memory]
+    return _PackedLevel(*numbers, *pointers, reserved), memory

@@ -19,11 +19,6 @@ from agent.errors import UserError
 
 HOST = Path(__file__).parent / "host.c"
 ENGINE = Path(__file__).parents[1] / "engine"
-# Files with the rules of the game. host.c includes main.c and replaces the others.
-RULES = (
-    *("air", "camera", "changes", "collision", "effects", "enemies", "ground", "level", "loop"),
-    *("objects", "platforms", "player", "rings", "sine", "springs"),
-)
 # As build.sh has them where they change the meaning of the program.
 FLAGS = (
     *("-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fwrapv"),
@@ -48,13 +43,12 @@ def library() -> ctypes.CDLL:
             "the native engine of Pangolin Dash needs a C compiler, and there is none: install one"
             " (apt install gcc), or name it in CC"
         )
-    sources = [HOST, *(ENGINE / f"{name}.c" for name in RULES)]
     version = hashlib.sha256(" ".join((compiler, *FLAGS)).encode())
-    for path in (*sources, ENGINE / "main.c", *sorted(ENGINE.glob("*.h"))):
+    for path in (HOST, *sorted(ENGINE.glob("*.[ch]"))):
         version.update(path.read_bytes())
     file = cache_folder() / f"pangolin-{version.hexdigest()[:16]}.so"
     if not file.exists():
-        _compile([compiler, *FLAGS, *map(str, sources)], file)
+        _compile([compiler, *FLAGS, str(HOST)], file)
     return ctypes.CDLL(str(file))
 
 

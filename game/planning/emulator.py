@@ -82,6 +82,16 @@ def buttons(action: int) -> np.ndarray:
     return pressed
 
 
+def current_ram(env: Any) -> bytes:
+    """Return the console's RAM, 64 KB, as the core of a stable-retro environment has it.
+
+    The memory's blocks are always current. `update_ram` is not called: it would also run the
+    scenario's script, which counts the frames of the episode.
+    """
+    ram: bytes = env.data.memory.blocks[RAM_BASE]
+    return ram
+
+
 class Emulator:
     """The emulator with one game; stable-retro allows one emulator in a process."""
 
@@ -154,12 +164,8 @@ class Emulator:
         return self.player_state()
 
     def player_state(self) -> PlayerState:
-        """Read the state of the player from RAM.
-
-        The memory's blocks are always current. `update_ram` is not called: it would also run the
-        scenario's script, which counts the frames of the episode.
-        """
-        words = _WORDS.unpack_from(self.env.data.memory.blocks[RAM_BASE])
+        """Read the state of the player from RAM."""
+        words = _WORDS.unpack_from(current_ram(self.env))
         return PlayerState._make([read(words) for read in _READERS])
 
     def save(self) -> bytes:

@@ -64,6 +64,9 @@ class RewardSimulator:
         places = zip(positions, before, progress, strict=True)
         self._path = np.array([self._place(*place) for place in places])
 
+    def follow(self) -> None:
+        """Do nothing: the emulator that is being played is the one that the search uses."""
+
     def save(self) -> bytes:
         """Return the state of the emulator."""
         return self._env.state()

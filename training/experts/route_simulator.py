@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
-from game.planning.emulator import STATE_BYTES, Emulator, PlayerState
+from arena.environment.contest_env import ContestEnv
+from arena.environment.roms import ROM_FILE
+from game.native.engine import NativeEngine, level_in, ram_of
+from game.planning.emulator import PlayerState, current_ram
 from game.planning.planner import Search
 from game.planning.route_progress import RouteProgress
 from game.planning.search_node import stands
@@ -19,9 +23,21 @@ SEARCH_STEPS = 60  # length of a plan at which a search ends
 class RouteSimulator:
     """Implements `training.experts.simulator.Simulator` by the planner of Pangolin Dash."""
 
-    def __init__(self, emulator: Emulator, route: RouteProgress) -> None:
-        """Take the emulator with the level's game, and the level's route."""
-        self._emulator = emulator
+    def __init__(self, env: ContestEnv, route: RouteProgress) -> None:
+        """Start the level on the native engine.
+
+        Args:
+            env: environment of the level, after a reset.
+            route: the level's route.
+
+        Raises:
+            CompilerError: there is no C compiler.
+        """
+        level = env.level
+        self._env = env.retro_env
+        self._engine = NativeEngine(
+            (level.integration or Path()) / level.game / ROM_FILE, level_in(current_ram(self._env))
+        )
         self._route = route
 
     @property
@@ -29,21 +45,28 @@ class RouteSimulator:
         """Length of the route in pixels."""
         return self._route.length
 
+    def follow(self) -> None:
+        """Continue from the state of the emulator that is being played."""
+        self._engine.take(current_ram(self._env))
+
     def save(self) -> bytes:
-        """Return the state of the emulator."""
-        return self._emulator.save()
+        """Return the state of the native engine."""
+        return self._engine.save()
 
     def load(self, state: bytes) -> None:
         """Load a state.
 
         Raises:
-            GameEmulatorError: the emulator refused it.
+            NativeEngineError: it is not of this level.
         """
-        self._emulator.load(state[:STATE_BYTES])
+        if len(state) == self._engine.state_size:
+            self._engine.load(state)
+        else:
+            self._engine.take(ram_of(state))
 
     def moment(self, stage: int | None) -> Moment:
         """Return where the player is; an unknown stage follows from the nearest part of all."""
-        player = self._emulator.player_state()
+        player = self._engine.player_state()
         return self._moment(player, self._route.nearest_stage(player) if stage is None else stage)
 
     def after(self, before: Moment) -> Moment:
@@ -52,7 +75,7 @@ class RouteSimulator:
 
     def step(self, action: int, first: int | None, before: Moment) -> Moment:
         """Hold an action for four frames; in the first one, the action `first` if it is given."""
-        return self._moment(self._emulator.step(action, first), before.stage)
+        return self._moment(self._engine.step(action, first), before.stage)
 
     def known_plans(self, here: Moment) -> Iterator[KnownPlan]:
         """Yield nothing: a search of the planner takes less time than judging an old plan."""
@@ -67,7 +90,7 @@ class RouteSimulator:
         random: np.random.Generator,
     ) -> KnownPlan | None:
         """Search with the planner along the route; see `Simulator.search`."""
-        search = Search(self._emulator, self._route, here.stage, previous, late)
+        search = Search(self._engine, self._route, here.stage, previous, late)
         plan, reaches = search.run_ahead(SEARCH_FRAMES * effort, SEARCH_STEPS)
         return KnownPlan(plan, reaches) if plan else None
 

@@ -1,4 +1,4 @@
-"""What an expert needs in order to plan: an emulator whose states it can save, and a progress.
+"""What an expert needs in order to plan: states that it can save and load, and a progress.
 
 `RouteSimulator` measures the progress on the known route of a level of Pangolin Dash, and
 `RewardSimulator` by the rewards of any game.
@@ -45,15 +45,19 @@ class KnownPlan(NamedTuple):
 
 
 class Simulator(Protocol):
-    """One level on an emulator that may leave the episode, and return to it."""
+    """One level, in which steps can be tried."""
 
     @property
     def length(self) -> float:
         """Progress at the end of the level."""
         ...
 
+    def follow(self) -> None:
+        """Continue from the state of the emulator that is being played."""
+        ...
+
     def save(self) -> bytes:
-        """Return the state of the emulator."""
+        """Return the state."""
         ...
 
     def load(self, state: bytes) -> None:

@@ -67,7 +67,7 @@ class Candidate(NamedTuple):
 
 
 class StickyPlanner:
-    """Chooses the actions of one level, from any state that its emulator is in.
+    """Chooses the actions of one level, from any of its states.
 
     Attributes:
         previous: the action of the step before; None at the start of an episode.
@@ -75,7 +75,7 @@ class StickyPlanner:
     """
 
     def __init__(self, simulator: Simulator) -> None:
-        """Take the level, on the emulator that is played."""
+        """Take the level."""
         self._simulator = simulator
 
     def start(self, seed: int, stage: int | None = None, previous: int | None = None) -> None:
@@ -87,6 +87,11 @@ class StickyPlanner:
                 the player's position.
             previous: the action of the step before; None at the start of an episode.
         """
+        self._simulator.follow()
+        self._begin(seed, stage, previous)
+
+    def _begin(self, seed: int, stage: int | None, previous: int | None) -> None:
+        """Begin at the simulator's current state."""
         self._random = np.random.default_rng(seed)
         self._moment = self._simulator.moment(stage)
         self.previous = previous
@@ -128,7 +133,7 @@ class StickyPlanner:
         return self.progress / self._simulator.length
 
     def state(self) -> bytes:
-        """Return the saved state of the emulator."""
+        """Return the current state, for `plan`."""
         return self._simulator.save()
 
     def choose(self) -> int:
@@ -150,6 +155,7 @@ class StickyPlanner:
         self._plan = self._plan[1:] if self._plan[:1] == (action,) else ()
         self._unchecked = max(0, self._unchecked - 1)
         self.previous = action
+        self._simulator.follow()
         self._moment = self._simulator.after(self._moment)
         if self._moment.stands and self.progress > self._furthest + LEAST_GAIN:
             self._furthest, self.stalled = self.progress, 0
@@ -170,7 +176,7 @@ class StickyPlanner:
             player is dead or at the end, or dies in every case of every plan.
         """
         self._simulator.load(state)
-        self.start(seed, stage, previous)
+        self._begin(seed, stage, previous)
         if not self.ended:
             self.choose()
         if self.ended or self._hopeless:

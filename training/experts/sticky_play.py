@@ -19,7 +19,7 @@ from arena.environment.contest_env import ContestEnv
 from arena.environment.contest_rules import MAX_STEPS
 from arena.environment.levels import Level
 from game.levels.routes import ROUTES_FILE, Route, RouteFileError, read_routes
-from game.planning.emulator import Emulator, buttons
+from game.planning.emulator import buttons
 from game.planning.route_progress import RouteProgress
 from training.experts.agent_states import AgentStates
 from training.experts.collected_step import CollectedStep, screen_position
@@ -85,17 +85,18 @@ def route_of(level: Level) -> Route:
 
 
 def sticky_planner(env: ContestEnv) -> StickyPlanner:
-    """Return the expert of an environment's level. It plans on the environment's own emulator.
+    """Return the expert of an environment's level. It plans on the native engine.
 
     Args:
         env: an environment that was reset.
 
     Raises:
         RouteFileError: see `route_of`.
+        CompilerError: there is no C compiler.
     """
     route = route_of(env.level)
     progress = RouteProgress(route.start, route.waypoints)
-    return StickyPlanner(RouteSimulator(Emulator.of(env.retro_env), progress))
+    return StickyPlanner(RouteSimulator(env, progress))
 
 
 def play(
@@ -107,7 +108,7 @@ def play(
     """Play an episode; it ends early where the expert makes no progress.
 
     The environment draws the sticky actions. The expert doesn't know these draws: it plans with
-    draws of its own, on the same emulator, and loads the real state again after each plan.
+    draws of its own.
 
     Args:
         env: environment of the expert's level.

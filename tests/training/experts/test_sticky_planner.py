@@ -13,7 +13,8 @@ from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
 from game.cartridge import integration, rom
 from game.levels.routes import Route, RouteFileError, write_routes
-from game.planning.emulator import RIGHT, B, GameEmulatorError, buttons
+from game.native.engine import NativeEngineError
+from game.planning.emulator import RIGHT, B, buttons
 from tests.helpers import plain_art
 from tests.helpers.segment_levels import segment_level
 from training.experts.sticky_forecast import Ending, Forecast, Situation, forecast, summarize
@@ -183,7 +184,7 @@ def test_the_risk_counts_first_then_progress_then_the_worst_case_then_the_mean()
 
 
 def test_a_state_of_another_size_is_refused(world: World) -> None:
-    with pytest.raises(GameEmulatorError, match="refused"):
+    with pytest.raises(NativeEngineError, match="not one of Pangolin Dash"):
         world.expert.plan(b"short", SEED)
 
 
