@@ -20,6 +20,7 @@ from pathlib import Path
 
 from agent.command_line import option, parse, run
 from agent.errors import UserError
+from arena.environment.roms import ROM_FILE
 from game import art
 from game.build_folder import MOVIES, is_built, writing_game
 from game.cartridge import integration, rom
@@ -28,12 +29,13 @@ from game.format import ZONES
 from game.levels.finish import GeneratedLevel, GeometryError
 from game.levels.grammar import generate
 from game.levels.routes import Route, write_routes
+from game.native.engine import NativeEngine
 from game.planning.emulator import Emulator
 from game.planning.movies import ReplayError, record
 from game.planning.planner import SearchResult, plan
 
 MAX_LEVELS = 60  # the most that fit into a ROM of one megabyte
-SOLVE_FRAMES = 240_000  # emulated frames of a search: about 90 s on one core
+SOLVE_FRAMES = 240_000  # frames of a search: about a second on one core
 MAX_ATTEMPTS = 40
 DEFAULT_ZONES = ZONES[:6]  # the seventh zone is reserved for the test levels
 
@@ -218,9 +220,8 @@ def _record_solutions(
             continue
         generated, attempt = levels[index]
         emulator.start(state)
-        found = plan(
-            emulator, generated.level.start, generated.waypoints, float("inf"), SOLVE_FRAMES
-        )
+        engine = NativeEngine.of(emulator.env, folder / ROM_FILE)
+        found = plan(engine, generated.level.start, generated.waypoints, float("inf"), SOLVE_FRAMES)
         print(_report(spec, generated, attempt, found), flush=True)
         if found.solved:
             plays[spec.name] = found.actions

@@ -5,6 +5,8 @@ The layout is frozen: the integrations, the planner and recorded movies depend o
 
 from __future__ import annotations
 
+from typing import Any
+
 RAM_MAGIC = 0x50474431  # "PGD1"
 RAM_BASE = 0xFF0000
 
@@ -50,3 +52,13 @@ RAM: dict[str, tuple[int, str]] = {
     "exception_pc": (64, ">u4"),
     "build_id": (68, ">u4"),
 }
+
+
+def current_ram(env: Any) -> bytes:
+    """Return the console's RAM, 64 KB, as the core of a stable-retro environment has it.
+
+    The memory's blocks are always current. `update_ram` is not called: it would also run the
+    scenario's script, which counts the frames of the episode.
+    """
+    ram: bytes = env.data.memory.blocks[RAM_BASE]
+    return ram

@@ -21,7 +21,7 @@ from game.format import ZONES
 from game.levels.routes import RouteFileError, read_routes
 from game.planning.emulator import Emulator
 from game.planning.movies import ReplayResult, read_movie, replay
-from game.planning.solve import select_levels
+from game.solve import select_levels
 
 INTEGRATIONS = Path(__file__).parent / "integrations"
 MOVIES = Path(__file__).parent / "movies"

@@ -24,6 +24,7 @@ from agent.command_line import option
 from agent.command_line.ranges import PROCESSES
 from agent.errors import UserError
 from arena.environment.levels import Level, select
+from arena.environment.roms import ROM_FILE
 from arena.evaluation.score import FULL_PROGRESS_RETURN
 from arena.progress_bar import ProgressBar
 from arena.workers.pool import Pool
@@ -31,7 +32,9 @@ from benchmarks.measured import read_measured, show_measured, write_measured
 from benchmarks.tables import markdown_table
 from game.build import SOLVE_FRAMES
 from game.levels.routes import read_routes
-from game.planning.emulator import FRAME_SKIP, Emulator
+from game.native.engine import NativeEngine
+from game.planning.console import FRAME_SKIP
+from game.planning.emulator import Emulator
 from game.planning.movies import replay
 from game.planning.planner import plan
 from training.runs.run_folder import read_result
@@ -111,7 +114,8 @@ def plan_level(level: Level) -> dict[str, Any]:
     emulator = Emulator(level.integration, level.game, level.state)
     try:
         emulator.start(state)
-        found = plan(emulator, route.start, route.waypoints, float("inf"), SOLVE_FRAMES)
+        engine = NativeEngine.of(emulator.env, level.integration / level.game / ROM_FILE)
+        found = plan(engine, route.start, route.waypoints, float("inf"), SOLVE_FRAMES)
         played = replay(emulator, state, found.actions)
     finally:
         emulator.close()

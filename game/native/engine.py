@@ -10,6 +10,7 @@ import ctypes
 import operator
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +20,8 @@ from game.cartridge.compression import decompress
 from game.cartridge.maps import LEVEL, LEVEL_BYTES
 from game.cartridge.rom import check_rom
 from game.native.library import library
-from game.planning.emulator import DOWN, FRAME_SKIP, LEFT, RIGHT, B, PlayerState
-from game.ram import RAM, RAM_MAGIC
+from game.planning.console import DOWN, FRAME_SKIP, LEFT, RIGHT, B, PlayerState
+from game.ram import RAM, RAM_MAGIC, current_ram
 
 FIRST_FRAMES = 3  # two until the engine is ready, and one that a reset of stable-retro plays
 _PAD = {B: 16, DOWN: 2, LEFT: 4, RIGHT: 8}  # the engine's bits, in state.h
@@ -101,6 +102,22 @@ class NativeEngine:
         self.reset()
         self.state_size = int(self._library.host_state_size())
         self._buffer = ctypes.create_string_buffer(self.state_size)
+
+    @classmethod
+    def of(cls, env: Any, rom: Path) -> NativeEngine:
+        """Start the level of a stable-retro environment that was reset, in its current state.
+
+        Args:
+            env: the environment.
+            rom: the game's ROM file.
+
+        Raises:
+            CartridgeError, CompilerError, NativeEngineError, OSError: as above.
+        """
+        ram = current_ram(env)
+        engine = cls(rom, level_in(ram))
+        engine.take(ram)
+        return engine
 
     def reset(self) -> PlayerState:
         """Restart the level, as at the beginning of an episode."""

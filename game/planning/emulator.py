@@ -11,7 +11,7 @@ import operator
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import stable_retro
@@ -19,35 +19,11 @@ import stable_retro
 from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, register_integration
-from game.ram import RAM, RAM_BASE
+from game.planning.console import DOWN, FRAME_SKIP, LEFT, RIGHT, B, PlayerState
+from game.ram import RAM, current_ram
 
-FRAME_SKIP = 4
-# An action is a sum of these: the four buttons that the contest's agents use.
-B, DOWN, LEFT, RIGHT = 1, 2, 4, 8
-ACTIONS = 16
 _GENESIS = ("B", "A", "MODE", "START", "UP", "DOWN", "LEFT", "RIGHT", "C", "Y", "X", "Z")
 STATE_BYTES = 150_000  # the core never writes the rest of a state
-
-
-class PlayerState(NamedTuple):
-    """The player's state in the RAM block; FORMAT.md, 8 explains the variables and their units."""
-
-    x: int
-    y: int
-    x_speed: int
-    y_speed: int
-    ground_speed: int
-    grounded: int
-    rolling: int
-    dead: int
-    won: int
-    in_loop: int
-    lock: int
-    on_platform: int
-    rings: int
-    underwater: int
-    air: int
-    lives: int
 
 
 def _reader(name: str) -> Callable[[tuple[int, ...]], int]:
@@ -80,16 +56,6 @@ def buttons(action: int) -> np.ndarray:
     pressed = np.array([name in held for name in _GENESIS], np.uint8)
     pressed.setflags(write=False)
     return pressed
-
-
-def current_ram(env: Any) -> bytes:
-    """Return the console's RAM, 64 KB, as the core of a stable-retro environment has it.
-
-    The memory's blocks are always current. `update_ram` is not called: it would also run the
-    scenario's script, which counts the frames of the episode.
-    """
-    ram: bytes = env.data.memory.blocks[RAM_BASE]
-    return ram
 
 
 class Emulator:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from game.planning.emulator import DOWN, LEFT, RIGHT, B, PlayerState
+from game.planning.console import DOWN, LEFT, RIGHT, B, PlayerState
 
 DASH_BELOW = 100  # ground speed in 1/256 pixel per frame below which a dash can be charged
 ROLL_FROM = 160  # ground speed in 1/256 pixel per frame from which DOWN starts a roll

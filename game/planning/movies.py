@@ -10,7 +10,8 @@ from pathlib import Path
 import stable_retro
 
 from agent.errors import UserError
-from game.planning.emulator import DOWN, FRAME_SKIP, LEFT, RIGHT, B, Emulator, buttons
+from game.planning.console import DOWN, FRAME_SKIP, LEFT, RIGHT, B
+from game.planning.emulator import Emulator, buttons
 
 LIVES = 3  # lives at the start of a level
 

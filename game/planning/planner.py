@@ -1,6 +1,6 @@
 """Searches for a solution of a level: best-first search over save states, along the route.
 
-A node is a saved state of the emulator. The search tries its macro-actions one at a time, the most
+A node is a saved state of the console. The search tries its macro-actions one at a time, the most
 promising first, and each failed try raises the cost of the node. On easy ground the search costs
 little more than playing; near an obstacle it tries many alternatives.
 """
@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from game.planning.emulator import FRAME_SKIP, LEFT, RIGHT, B, Emulator, PlayerState
+from game.planning.console import FRAME_SKIP, LEFT, RIGHT, B, Console, PlayerState
 from game.planning.macro_actions import macro_actions
 from game.planning.route_progress import RouteProgress
 from game.planning.search_node import Node, actions_to, stands
@@ -42,7 +42,7 @@ class SearchResult:
         solved: whether the actions reach the end post.
         actions: one for each step of the contest, up to the best node.
         seconds: processor time of the search.
-        frames: frames that the emulator ran.
+        frames: frames that the console ran.
         progress: share 0-1 of the route up to the best node.
         x, y: position of the player at the best node, in pixels.
     """
@@ -62,31 +62,31 @@ class SearchResult:
 
 
 def plan(
-    emulator: Emulator,
+    console: Console,
     start: tuple[int, int],
     waypoints: Sequence[Waypoint],
     seconds: float = 90.0,
     max_frames: int | None = None,
 ) -> SearchResult:
-    """Search for actions that lead from the emulator's current state to the end post.
+    """Search for actions that lead from the console's current state to the end post.
 
     Args:
-        emulator: the emulator, just reset.
+        console: the emulator or the native engine, at the level's start.
         start: where the player stands, in pixels.
         waypoints: the intended route; the last waypoint is the end post.
         seconds: processor time after which the search gives up.
-        max_frames: emulated frames after which the search gives up; unlike `seconds`, this gives
+        max_frames: frames of the game after which the search gives up; unlike `seconds`, this gives
             the same result on every machine.
     """
-    return Search(emulator, RouteProgress(start, waypoints)).run(seconds, max_frames)
+    return Search(console, RouteProgress(start, waypoints)).run(seconds, max_frames)
 
 
 class Search:
-    """A search from the emulator's current state."""
+    """A search from the console's current state."""
 
     def __init__(
         self,
-        emulator: Emulator,
+        console: Console,
         route: RouteProgress,
         stage: int = 0,
         previous: int = 0,
@@ -95,36 +95,36 @@ class Search:
         """Begin a search.
 
         Args:
-            emulator: the emulator.
+            console: the emulator or the native engine.
             route: the route to follow.
             stage: index of the next waypoint.
             previous: the action of the step before.
             late: draws for each change of the action whether it comes one frame late, as with
                 sticky actions; None if no change does.
         """
-        self.emulator = emulator
+        self.console = console
         self.route = route
         self.late = late
         self.open: list[tuple[float, int, Node]] = []
         self.count = itertools.count()
         self.visits: Counter[tuple[int, int, int]] = Counter()
         self.seen: set[tuple[int, ...]] = set()
-        player = emulator.player_state()
+        player = console.player_state()
         stage = route.advance(stage, player)
         facing = -1 if previous & LEFT else 1
         held_b = bool(previous & B)
-        self.best = Node(None, (previous,), 0, stage, 0.0, player, emulator.save(), held_b, facing)
+        self.best = Node(None, (previous,), 0, stage, 0.0, player, console.save(), held_b, facing)
         self.best.progress = route.progress(stage, player)
         self.current: Node | None = self.best
         self._push(self.best)
 
     def run(self, seconds: float, max_frames: int | None) -> SearchResult:
-        began, frames = time.process_time(), self.emulator.frames
+        began, frames = time.process_time(), self.console.frames
         goal = None
         while self.open and goal is None:
             if time.process_time() - began > seconds:
                 break
-            if max_frames is not None and self.emulator.frames - frames > max_frames:
+            if max_frames is not None and self.console.frames - frames > max_frames:
                 break
             goal = self._expand()
         last = goal or self.best
@@ -132,7 +132,7 @@ class Search:
             goal is not None,
             actions_to(last),
             time.process_time() - began,
-            self.emulator.frames - frames,
+            self.console.frames - frames,
             last.progress / self.route.length,
             last.player.x,
             last.player.y,
@@ -142,7 +142,7 @@ class Search:
         """Search until the player stands further on the route than ever, `steps` or more ahead.
 
         Args:
-            max_frames: emulated frames after which the search gives up.
+            max_frames: frames of the game after which the search gives up.
             steps: steps of the contest.
 
         Returns:
@@ -150,9 +150,9 @@ class Search:
             the progress there, in pixels of the route. The actions are empty if no macro-action
             leads on. Progress in the air doesn't count, because it may be a leap into a pit.
         """
-        frames = self.emulator.frames
+        frames = self.console.frames
         furthest = self.best if stands(self.best.player) else None
-        while self.open and self.emulator.frames - frames < max_frames:
+        while self.open and self.console.frames - frames < max_frames:
             if (goal := self._expand()) is not None:
                 return actions_to(goal), self.route.length
             reached = self.current
@@ -182,7 +182,7 @@ class Search:
                 self._may_wait(node.stage),
             )
         if self.current is not node:
-            self.emulator.load(node.state)
+            self.console.load(node.state)
         macro = node.macros[node.tried]
         node.tried += 1
         child = self._follow(node, macro)
@@ -207,7 +207,7 @@ class Search:
             if len(played) >= len(macro) and not player.in_loop:
                 break
             late = self.late is not None and action != previous and self.late()
-            player = self.emulator.step(action, previous if late else None)
+            player = self.console.step(action, previous if late else None)
             previous = action
             stage = self.route.advance(stage, player)
             played.append(action)
@@ -223,7 +223,7 @@ class Search:
             return None
         self.seen.add(key)
         facing = 1 if macro[-1] & RIGHT else -1 if macro[-1] & LEFT else node.facing
-        state = b"" if player.won else self.emulator.save()
+        state = b"" if player.won else self.console.save()
         held = bool(macro[-1] & B)
         return Node(node, macro, steps, stage, progress, player, state, held, facing)
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from game.planning.emulator import PlayerState
+from game.planning.console import PlayerState
 from game.segments.canvas import PASS, Waypoint
 
 

@@ -1,11 +1,11 @@
-"""A node of the planner's search: a saved state of the emulator, and how it was reached."""
+"""A node of the planner's search: a saved state of the console, and how it was reached."""
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
 
-from game.planning.emulator import PlayerState
+from game.planning.console import PlayerState
 
 
 @dataclass(eq=False, slots=True)
@@ -20,7 +20,7 @@ class Node:
         stage: index of the next waypoint.
         progress: pixels of the route.
         player: state of the player.
-        state: saved state of the emulator.
+        state: saved state of the console.
         held_b: whether B is held.
         facing: 1 if the player faces right, -1 for left.
         macros: the macro-actions to try, empty before the first try.

@@ -20,7 +20,8 @@ from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import select_one
 from arena.replay.movies import replaying
 from game import play
-from game.planning.emulator import Emulator, PlayerState
+from game.planning.console import PlayerState
+from game.planning.emulator import Emulator
 from game.shipped import GAME, INTEGRATIONS
 from tests.helpers.screen import Screen, wait_for
 

@@ -15,11 +15,12 @@ import pytest
 from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.levels import read_folder
-from game import play
+from game import play, solve
 from game.cartridge import integration, rom
 from game.levels.finish import GeneratedLevel
-from game.planning import movies, solve
-from game.planning.emulator import DOWN, LEFT, RIGHT, B, Emulator, PlayerState, buttons
+from game.planning import movies
+from game.planning.console import DOWN, LEFT, RIGHT, B, PlayerState
+from game.planning.emulator import Emulator, buttons
 from game.planning.macro_actions import macro_actions
 from game.planning.planner import Search, plan
 from game.planning.route_progress import RouteProgress
@@ -28,7 +29,7 @@ from tests.helpers import plain_art
 from tests.helpers.segment_levels import finished, segment_level
 
 STILL = PlayerState(100, 85, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3)
-ROOT = Path(solve.__file__).parents[2]
+ROOT = Path(solve.__file__).parents[1]
 GAME = "PlannerTest-Genesis"
 SHIPPED = ["--game", "PangolinDash-Genesis"]
 

@@ -158,6 +158,7 @@ class RewardSimulator:
             done and not won,
             won,
             abs(position[1] - before[1]) <= STANDING_PIXELS,
+            abs(position[1] - before[1]) <= STANDING_PIXELS,
             int(self._env.variables().get("rings", 0)),
             position,
             stage,

@@ -9,15 +9,16 @@ import numpy as np
 
 from arena.environment.contest_env import ContestEnv
 from arena.environment.roms import ROM_FILE
-from game.native.engine import NativeEngine, level_in, ram_of
-from game.planning.emulator import PlayerState, current_ram
+from game.native.engine import NativeEngine, ram_of
+from game.planning.console import PlayerState
 from game.planning.planner import Search
 from game.planning.route_progress import RouteProgress
 from game.planning.search_node import stands
+from game.ram import current_ram
 from training.experts.simulator import KnownPlan, Moment
 
-SEARCH_FRAMES = 3_000  # emulated frames of a search of effort 1
-SEARCH_STEPS = 60  # length of a plan at which a search ends
+SEARCH_FRAMES = 20_000  # emulated frames of a search of effort 1
+SEARCH_STEPS = 90  # length of a plan at which a search ends
 
 
 class RouteSimulator:
@@ -35,8 +36,8 @@ class RouteSimulator:
         """
         level = env.level
         self._env = env.retro_env
-        self._engine = NativeEngine(
-            (level.integration or Path()) / level.game / ROM_FILE, level_in(current_ram(self._env))
+        self._engine = NativeEngine.of(
+            self._env, (level.integration or Path()) / level.game / ROM_FILE
         )
         self._route = route
 
@@ -102,6 +103,7 @@ class RouteSimulator:
             bool(player.dead),
             won,
             stands(player),
+            bool(player.grounded or player.on_platform),
             player.rings,
             (player.x, player.y),
             stage,

@@ -22,6 +22,7 @@ class Moment(NamedTuple):
         dead: whether the player died.
         won: whether the player reached the end of the level.
         stands: whether the player does not fall; True if unknown.
+        lands: whether the player stands on something; True if unknown.
         rings: number of rings; 0 if the game has none.
         position: position in the level in pixels; (0, 0) if unknown.
         stage: where the player is on the known way: the index of the next waypoint of the route,
@@ -32,6 +33,7 @@ class Moment(NamedTuple):
     dead: bool
     won: bool
     stands: bool
+    lands: bool
     rings: int
     position: tuple[int, int]
     stage: int

@@ -15,8 +15,8 @@ import numpy as np
 from arena.environment.contest_rules import STICKINESS
 from training.experts.simulator import Moment, Simulator
 
-EXACT_CHANGES = 3  # changes of the action for which both cases are played: at most 8 endings
-LANDING_STEPS = 24  # steps beyond the horizon for which a player in the air is followed
+EXACT_CHANGES = 5  # changes of the action for which both cases are played: at most 8 endings
+LANDING_STEPS = 90  # steps beyond the horizon for which a player in the air is followed
 
 
 class Situation(NamedTuple):
@@ -135,4 +135,4 @@ class _Branches:
     def _ended(self, step: int, moment: Moment) -> bool:
         if moment.dead or moment.won or step >= self.horizon + LANDING_STEPS:
             return True
-        return step >= self.horizon and moment.stands
+        return step >= self.horizon and moment.lands

@@ -14,21 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.environment.contest_rules import STICKINESS
-from game.planning.emulator import LEFT, RIGHT, buttons
+from game.planning.console import LEFT, RIGHT
+from game.planning.emulator import buttons
 from training.experts.simulator import KnownPlan, Plan, Simulator
 from training.experts.sticky_forecast import Forecast, Situation, forecast
 
-HORIZON = 28  # steps of a plan that a forecast plays
-FEWEST_STEPS = 24  # with fewer steps left, the planner looks further ahead
-STEPS_UNCHECKED = (4, 8)  # fewest and most steps between two forecasts
-SEARCHES = 3  # most searches for a new plan
+HORIZON = 44  # steps of a plan that a forecast plays
+LEAST_HORIZON = 24  # ... of a shorter plan, after which no button is held
+FEWEST_STEPS = 36  # with fewer steps left, the planner looks further ahead
+STEPS_UNCHECKED = (2, 4)  # fewest and most steps between two forecasts
+SEARCHES = 8  # most searches for a new plan
 MOST_EFFORT = 3  # longest search where the player stalls, as a multiple of the shortest
 DETOUR_STEPS = (6, 40)  # range of the length of a detour
 BEHIND = 48.0  # progress by which a case may lag behind the case without late changes
 LEAST_GAIN = 16.0  # progress below which a plan counts as none
 HURT_RISK = 0.2  # risk of losing all rings, relative to the risk of a death
-PATIENCE = 8  # plans without progress after which the player takes risks
-TOLERATED_RISK = 0.02  # more risk that it takes with each further plan
+SHIFTS = (-3, -2, -1, 1, 2, 3)  # steps by which a change of the action may come later
+PATIENCE = 16  # plans without progress after which the player takes risks
+TOLERATED_RISK = 0.01  # more risk that it takes with each further plan
 VERSION = 1  # raise it when the expert plays differently with the same seed
 WAITS = ((0,) * 8, (0,) * 16, (LEFT,) * 12, (LEFT,) * 24, (RIGHT,) * 8)
 
@@ -199,6 +202,8 @@ class StickyPlanner:
         else:
             candidates += self._search(here)
         if not any(map(self._leads_on, candidates)):
+            candidates += self._variants(here, candidates)
+        if not any(map(self._leads_on, candidates)):
             candidates += [self._judge(here, wait) for wait in WAITS]
         tolerated = TOLERATED_RISK * max(0, self.stalled - PATIENCE)
         self._take(min(candidates, key=lambda each: each.order(self.progress, tolerated)))
@@ -207,6 +212,23 @@ class StickyPlanner:
         self._plan, self._reaches = candidate.plan, candidate.reaches
         self._hopeless = candidate.outlook.dead == 1
         self._unchecked = self._steps_until_check()
+
+    def _variants(self, here: Situation, candidates: list[Candidate]) -> list[Candidate]:
+        """Judge the best plan with its first changes of the action earlier or later."""
+        if not candidates:
+            return []
+        best = min(candidates, key=lambda each: each.order(self.progress))
+        plan = best.plan
+        changes = [0, *(i for i in range(1, min(len(plan), HORIZON)) if plan[i] != plan[i - 1])]
+        variants = []
+        for at in changes[:4]:
+            for steps in SHIFTS:
+                if steps > 0:
+                    varied = (*plan[:at], *(plan[max(at - 1, 0)],) * steps, *plan[at:])
+                else:
+                    varied = (*plan[: max(at + steps, 0)], *plan[at:])
+                variants.append(self._judge(here, varied, best.reaches))
+        return variants
 
     def _search(self, here: Situation) -> list[Candidate]:
         """Search for plans until one is safe and leads on.
@@ -250,7 +272,7 @@ class StickyPlanner:
         return bool(self._random.random() < STICKINESS)
 
     def _judge(self, here: Situation, plan: Plan, reaches: float | None = None) -> Candidate:
-        horizon = min(HORIZON, len(plan))
+        horizon = min(HORIZON, max(len(plan), LEAST_HORIZON))
         outlook = forecast(self._simulator, here, plan, horizon, self._random)
         return Candidate(plan, outlook.on_time if reaches is None else reaches, outlook)
 

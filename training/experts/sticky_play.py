@@ -31,7 +31,7 @@ from training.experts.sticky_planner import StickyPlanner
 from training.state_search.state_env import StateEnv
 
 PLANNER, SEARCH, DEMONSTRATION = "planner", "search", "demonstration"
-GIVE_UP = 40  # plans without progress after which an episode ends
+GIVE_UP = 120  # plans without progress after which an episode ends
 
 
 class ExpertStep(NamedTuple):

@@ -16,8 +16,8 @@ from tests.helpers.search_levels import WALL_COLUMNS, write_search_levels
 from training.experts.demonstrations import Demonstration, read_demonstration
 from training.experts.rehearsal import RehearsalEnv
 from training.experts.reward_simulator import KNOWN_STEPS, RewardSimulator
-from training.experts.sticky_play import SEARCH, expert_of, play_rehearsed, rehearse
 from training.experts.sticky_planner import StickyPlanner
+from training.experts.sticky_play import SEARCH, expert_of, play_rehearsed, rehearse
 from training.state_search.cells import POSITION
 from training.state_search.play_back import play_back
 from training.state_search.search import Search

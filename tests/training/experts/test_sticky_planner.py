@@ -14,7 +14,8 @@ from arena.environment.levels import Level
 from game.cartridge import integration, rom
 from game.levels.routes import Route, RouteFileError, write_routes
 from game.native.engine import NativeEngineError
-from game.planning.emulator import RIGHT, B, buttons
+from game.planning.console import RIGHT, B
+from game.planning.emulator import buttons
 from tests.helpers import plain_art
 from tests.helpers.segment_levels import segment_level
 from training.experts.sticky_forecast import Ending, Forecast, Situation, forecast, summarize

@@ -1,6 +1,6 @@
 """Solves built levels with the planner and writes a movie of each solution.
 
-    python -m game.planning.solve game/integrations --game PangolinDash-Genesis --out movies
+    python -m game.solve game/integrations --game PangolinDash-Genesis --out movies
 
 The planner uses the contest's buttons and steps, without sticky actions. The movie is played under
 the contest's scenario, and counts only if it reaches the end post there.
@@ -17,10 +17,12 @@ from agent.command_line import option, parse, run
 from agent.command_line.ranges import SECONDS
 from agent.errors import UserError
 from arena.environment.level_names import find_level
-from game.levels.routes import ROUTES_FILE, Route, read_routes
+from arena.environment.roms import ROM_FILE
+from game.levels.routes import ROUTES_FILE, read_routes
+from game.native.engine import NativeEngine
 from game.planning.emulator import Emulator
 from game.planning.movies import record
-from game.planning.planner import SearchResult, plan
+from game.planning.planner import plan
 
 
 class SolveError(UserError):
@@ -73,12 +75,6 @@ def select_levels(game: str, known: Iterable[str], names: str) -> list[str]:
     return [levels[find_level(name, levels)] for name in chosen] or list(levels.values())
 
 
-def solve(emulator: Emulator, state: bytes, route: Route, seconds: float) -> SearchResult:
-    """Search for a solution of a level, from its decompressed state."""
-    emulator.start(state)
-    return plan(emulator, route.start, route.waypoints, seconds)
-
-
 def _make_folder(out: Path, names: Iterable[str]) -> None:
     """Create the folder of the movies.
 
@@ -95,7 +91,7 @@ def _make_folder(out: Path, names: Iterable[str]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Solve the levels; return 0 if all are solved."""
-    options = parse(Options, argv, prog="python -m game.planning.solve")
+    options = parse(Options, argv, prog="python -m game.solve")
     folder = find_game(options.folder, options.game)
     routes = read_routes(folder)
     names = select_levels(folder.name, routes, options.levels)
@@ -106,7 +102,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     solved, returns = 0, []
     for name in names:
         state = gzip.decompress((folder / f"{name}.state").read_bytes())
-        found = solve(emulator, state, routes[name], options.seconds)
+        emulator.start(state)
+        engine = NativeEngine.of(emulator.env, folder / ROM_FILE)
+        found = plan(engine, routes[name].start, routes[name].waypoints, options.seconds)
         outcome = "solved" if found.solved else f"not solved, {found.progress:.0%} of the route"
         if found.solved and out is not None:
             returns.append(record(emulator, state, found.actions, out / f"{name}.bk2").total)
