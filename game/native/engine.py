@@ -30,7 +30,7 @@ _BUTTONS = tuple(
 )
 # The block of RAM in the byte order of this machine.
 _KINDS = {">u4": "I", ">u2": "H", ">i2": "h", "|u1": "B"}
-_BLOCK = struct.Struct("=" + "".join(_KINDS[kind] for _, kind in RAM.values()))
+BLOCK = struct.Struct("=" + "".join(_KINDS[kind] for _, kind in RAM.values()))
 RAM_BYTES = 1 << 16
 # The core stores RAM as words in the byte order of the host, so that pairs of bytes are swapped.
 _STORED_MAGIC = struct.pack("<2H", *struct.unpack(">2H", struct.pack(">I", RAM_MAGIC)))
@@ -122,7 +122,7 @@ class NativeEngine:
     def reset(self) -> PlayerState:
         """Restart the level, as at the beginning of an episode."""
         at = self._library.host_start(ctypes.byref(self._level))
-        self._block = (ctypes.c_char * _BLOCK.size).from_address(at)
+        self._block = (ctypes.c_char * BLOCK.size).from_address(at)
         self._library.host_play(0, FIRST_FRAMES)
         return self.player_state()
 
@@ -138,7 +138,7 @@ class NativeEngine:
 
     def player_state(self) -> PlayerState:
         """Return the state of the player."""
-        return PlayerState._make(_player(_BLOCK.unpack_from(self._block)))
+        return PlayerState._make(_player(BLOCK.unpack_from(self._block)))
 
     def take(self, ram: bytes | memoryview) -> PlayerState:
         """Continue from the console's RAM, as stable-retro or a state of the emulator has it.
@@ -154,6 +154,10 @@ class NativeEngine:
             raise NativeEngineError("the emulator's state is not one of this level")
         self._library.host_take(words.astype(">u2").tobytes())
         return self.player_state()
+
+    def block(self) -> dict[str, int]:
+        """Return the variables of the RAM block by name."""
+        return dict(zip(RAM, BLOCK.unpack_from(self._block), strict=True))
 
     def save(self) -> bytes:
         """Save the state of the game."""
