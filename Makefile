@@ -1,5 +1,6 @@
 # `make eval` and `make test` work in a new clone. They need Python 3.11 or newer, and make. The
-# tests also need xdelta3, Chromium and (the slow ones) Xvfb, and install them as root on Debian.
+# tests also need a C compiler, xdelta3, Chromium and (the slow ones) Xvfb, and install them as root
+# on Debian.
 # The targets that need .venv set it up, and update it only if pyproject.toml or constraints.txt
 # changed.
 # How pip reaches its index (certificates, mirrors, wheel folders) is configured in pip itself.
@@ -29,11 +30,11 @@ eval: $(VENV)/.arena ## evaluate the pretrained agent on this machine
 	@$(BIN)/python local_eval.py run
 
 .PHONY: test
-test: $(VENV)/.dev xdelta3 chromium ## run the fast tests, under three minutes
+test: $(VENV)/.dev compiler xdelta3 chromium ## run the fast tests, under three minutes
 	$(PYTEST) -m "$(FAST)" --numprocesses 2 --dist loadfile
 
 .PHONY: test-slow
-test-slow: $(VENV)/.dev xdelta3 xvfb ## run the tests that take longer than ten seconds each
+test-slow: $(VENV)/.dev compiler xdelta3 xvfb ## run the tests that take longer than ten seconds each
 	$(PYTEST) -m "slow and not gpu and not container" || [ $$? -eq 5 ]  # 5: no tests were found
 
 .PHONY: test-container
@@ -59,6 +60,11 @@ clean: ## remove .venv, caches and build outputs; keep runs/ and data/
 	rm -rf $(VENV) build out tmp *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 	    .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Compiles the native engine of Pangolin Dash, which the planner plays on.
+.PHONY: compiler
+compiler:
+	@$(call install,cc,gcc libc6-dev)
 
 # The program that made the contest's patches; no PyPI package contains it.
 .PHONY: xdelta3
