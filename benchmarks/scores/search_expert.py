@@ -55,11 +55,12 @@ from training.experts.demonstrations import (
     read_folders,
 )
 from training.experts.reward_simulator import VERSION
+from training.experts.sticky_planner import VERSION as PLANNER_VERSION
 from training.experts.sticky_play import rehearse
 
 TABLE = "search expert"  # its name in the documents
 KIND = "search expert"
-IDENTITY = {"planner_version": teacher.VERSION, "search_version": VERSION}
+IDENTITY = {"planner_version": PLANNER_VERSION, "search_version": VERSION}
 FOUND_PLAY, SEARCH, PLANNER = "found play", "search", "planner"
 PLAYERS = (FOUND_PLAY, SEARCH, PLANNER)
 
