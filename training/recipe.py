@@ -32,6 +32,7 @@ from training.experts.demonstrations import (
     read_demonstration,
     read_folders,
 )
+from training.experts.sticky_play import SEARCH, expert_of
 from training.recipe_commands import START_MINUTES, Sizes, Stage, search_stage, written
 from training.recipe_stages import training_stages
 from training.runs.resume import stopping_softly
@@ -176,6 +177,7 @@ def planned(
         written(levels[0]),
         folders,
         guided=all(has_position(level) for level in levels),
+        searched=all(expert_of(level) == SEARCH for level in levels),
         pretrained=options.pretrained or options.runs / "pretrained",
         evaluated=evaluated,
     )

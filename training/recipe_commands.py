@@ -17,6 +17,7 @@ from training.runs.run_folder import RESULT
 # Seconds: of play with one worker, of V and M on one core.
 SEARCH_SECONDS = 120.0  # a level
 SECONDS_PER_FRAME = 1 / 500  # `collect`, whose episodes begin within a demonstration
+SEARCHED_SECONDS_PER_FRAME = 1 / 10  # `collect` with the search as expert
 VISION_SECONDS, MEMORY_SECONDS = 0.17, 0.43  # a training step
 GENERATION_SECONDS = 70.0  # a generation of 16 candidates
 PLAY_SECONDS = 1 / 600  # a timestep of the evaluation
@@ -27,6 +28,7 @@ VISION_BYTES, MEMORY_BYTES, EVOLUTION_BYTES = 60e6, 15e6, 5e6
 PACK_BYTES, EVALUATION_BYTES = 15e6, 20e6
 
 EVALUATED_STEPS = 100_000  # timesteps of the evaluation on each level
+SEARCHED = "searched"  # purpose of the policies whose expert is the search
 EPISODE_STEPS = 5_000  # the smallest budget in which an episode counts
 
 
@@ -122,7 +124,9 @@ class StageMaker:
             workers=self.sizes.workers,
             **more,
         )
-        minutes = frames * SECONDS_PER_FRAME / self.sizes.workers / 60
+        slow = purpose == SEARCHED
+        seconds = SEARCHED_SECONDS_PER_FRAME if slow else SECONDS_PER_FRAME
+        minutes = frames * seconds / self.sizes.workers / 60
         return Stage(f"collect data-{number}", command, out, minutes, frames * FRAME_BYTES)
 
     def train_vision(self, number: int, steps: int, data: Sequence[int], **more: object) -> Stage:

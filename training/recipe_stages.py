@@ -2,7 +2,7 @@
 
 Each round packs an agent from M's prediction of the expert's actions, collects episodes with it,
 and trains on the states that it reached. This is DAgger (Ross et al. 2011) with an expert that
-follows demonstrations.
+follows demonstrations. Where no planner knows the levels, a further round asks the search.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.recipe_commands import Sizes, Stage, StageMaker, evaluation_stage
+from training.recipe_commands import SEARCHED, Sizes, Stage, StageMaker, evaluation_stage
 
 TO_EXPERT: dict[str, object] = {"expert_action_weight": 30}
 LATER_VISION: dict[str, object] = {"learning_rate": 0.0007, "expert_action_weight": 100}
@@ -21,6 +21,7 @@ GUIDED = {
     "expert": "demonstration,perturbed,perturbed",
     "turns": "alternating,alternating,perturbed,demonstration",
     "turns and agent": "alternating,alternating,agent",
+    SEARCHED: "expert,dagger",
 }
 UNGUIDED = {
     "start": "demonstration,demonstration,runner,held",
@@ -28,6 +29,7 @@ UNGUIDED = {
     "expert": "demonstration",
     "turns": "agent,demonstration",
     "turns and agent": "agent",
+    SEARCHED: "expert,dagger",
 }
 
 
@@ -38,6 +40,7 @@ def training_stages(
     folders: Sequence[Path],
     *,
     guided: bool,
+    searched: bool,
     pretrained: Path,
     evaluated: str | None,
 ) -> list[Stage]:
@@ -48,14 +51,16 @@ def training_stages(
         levels: levels of the rounds 1 to 3, of 4 and 5, and of 11 and 12.
         first_level: one of the first levels.
         folders: folders of the demonstrations.
-        guided: whether the games' variables have the player's position, which an expert needs.
+        guided: whether the games' variables have the player's position, which the expert that
+            follows demonstrations needs.
+        searched: whether the search is the expert of the levels, as no planner knows them.
         pretrained: folder of the packed model.
         evaluated: levels to score the model on; None for no score.
     """
     make = StageMaker(sizes, ",".join(map(str, folders)), GUIDED if guided else UNGUIDED)
     first, second, third = levels
     stages = _rounds_of_the_agent(make, first, second, first_level)
-    stages += _rounds_in_turns(make, first, third, pretrained)
+    stages += _rounds_in_turns(make, first, third, pretrained, searched)
     return (
         stages if evaluated is None else [*stages, evaluation_stage(sizes, evaluated, pretrained)]
     )
@@ -90,17 +95,21 @@ def _rounds_of_the_agent(
     ]
 
 
-def _rounds_in_turns(make: StageMaker, first: str, third: str, pretrained: Path) -> list[Stage]:
+def _rounds_in_turns(
+    make: StageMaker, first: str, third: str, pretrained: Path, searched: bool
+) -> list[Stage]:
     """Return the last rounds: the agent and the expert play in turns, in every part of a level."""
     runs, pack, levels = make.sizes.runs, make.sizes.runs / "pack-6", f"{third},{first}"
     decay = {"decay_steps": make.sizes.scaled(4000, 1)}
     last: dict[str, object] = {"start": runs / "memory-6", "weight_decay": 0.1, "threads": 2}
     last |= {"decay_steps": make.sizes.scaled(2500, 1), **TO_EXPERT}
+    asked = [make.collect(13, first, 20_000, 900, SEARCHED, pretrained=pack)] if searched else []
     return [
         make.collect(11, levels, 340_000, 900, "turns", pretrained=pack),
         make.collect(12, levels, 207_000, 900, "turns and agent", pretrained=pack),
+        *asked,
         make.train_vision(3, 8000, (11,), start=runs / "vision-2", **decay, **LATER_VISION),
         # The shipped M first ran with 4,500 steps, so its learning rate fell only from step 1,489.
-        make.train_memory(7, 2500, 3, (11, 12), **last),
+        make.train_memory(7, 2500, 3, (11, 12, 13) if searched else (11, 12), **last),
         *make.evolve(2, 3, 7, first, pretrained, generations=8, sigma0=0.5),
     ]

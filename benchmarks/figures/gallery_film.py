@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def write_gif(
     expected: NDArray[np.uint8],
     buttons: NDArray[np.uint8],
 ) -> dict[str, Any]:
-    """Write the part of an episode that changes most, at the game's speed, in at most `MAX_BYTES`.
+    """Write the part of an episode that changes most, with the model's two pictures.
 
     Args:
         path: the GIF file.
@@ -61,18 +61,42 @@ def write_gif(
     Returns:
         The quality and the number of bytes.
     """
+
+    def picture(t: int) -> NDArray[np.uint8]:
+        return compose(frames[t], seen[t], expected[t], buttons[t - 1])
+
+    return write_liveliest(path, frames, picture, MAX_BYTES)
+
+
+def write_liveliest(
+    path: Path,
+    frames: NDArray[np.uint8],
+    picture: Callable[[int], NDArray[np.uint8]],
+    max_bytes: int,
+) -> dict[str, Any]:
+    """Write the part of an episode that changes most, at the game's speed.
+
+    Args:
+        path: the GIF file.
+        frames: (T + 1, height, width, 3) RGB.
+        picture: returns the picture of a frame, from 1.
+        max_bytes: maximum size of the file.
+
+    Returns:
+        The quality and the number of bytes.
+
+    Raises:
+        UserError: the file is larger at the lowest quality.
+    """
     for quality in QUALITIES:
         first, last = liveliest(frames, round(quality.seconds * STEPS_A_SECOND))
-        pictures = [
-            compose(frames[t], seen[t], expected[t], buttons[t - 1])
-            for t in range(first, last, quality.steps_a_picture)
-        ]
+        pictures = [picture(t) for t in range(first, last, quality.steps_a_picture)]
         data = encode(pictures, STEPS_A_SECOND / quality.steps_a_picture, quality.colours)
-        if len(data) <= MAX_BYTES:
+        if len(data) <= max_bytes:
             write_atomically(path, data)
             return {**asdict(quality), "first_step": first, "bytes": len(data)}
     raise UserError(
-        f"{path} needs {len(data):,} bytes at the lowest quality, more than {MAX_BYTES:,}: give"
+        f"{path} needs {len(data):,} bytes at the lowest quality, more than {max_bytes:,}: give"
         " another run"
     )
 
@@ -99,12 +123,16 @@ def compose(
     for part, text in ((seen, "V sees"), (expected, "M expected")):
         small.append(np.asarray(cv2.resize(part, half, interpolation=cv2.INTER_NEAREST), np.uint8))
         label(small[-1], text)
-    pictures = np.concatenate((frame, np.concatenate(small)), 1)
-    bar = np.full((BAR, pictures.shape[1], 3), PAPER, np.uint8)
+    return with_keys(np.concatenate((frame, np.concatenate(small)), 1), buttons)
+
+
+def with_keys(picture: NDArray[np.uint8], buttons: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture, (height, width, 3), with the agent's buttons below; buttons: (12,)."""
+    bar = np.full((BAR, picture.shape[1], 3), PAPER, np.uint8)
     x = 8
     for name, pressed in zip(ACTION_BUTTONS, from_genesis(buttons), strict=True):
         x = draw_key(bar, name, bool(pressed), x)
-    return np.concatenate((pictures, bar))
+    return np.concatenate((picture, bar))
 
 
 def label(picture: NDArray[np.uint8], text: str) -> None:

@@ -110,7 +110,24 @@ def test_a_game_without_positions_needs_no_expert(tmp_path: Path) -> None:
     stages = recipe.planned(options, levels, None, [tmp_path])
     collects = [stage for stage in stages if stage.command[1] == "training.collect"]
     policies = {name for stage in collects for name in values(stage, "--policies").split(",")}
-    assert policies == {"demonstration", "runner", "held", "agent"}
+    assert policies == {"demonstration", "runner", "held", "agent", "expert", "dagger"}
+
+
+def test_the_search_is_asked_in_a_round_of_its_own_where_no_planner_is(tmp_path: Path) -> None:
+    def stages(levels: str) -> dict[str, Stage]:
+        options = Options(levels=levels, runs=tmp_path)
+        planned = recipe.planned(options, recipe.all_levels(options), None, [tmp_path])
+        return {stage.out.name: stage for stage in planned}
+
+    searched, planned = stages("airstriker"), stages(ACTS)
+    assert searched.keys() - planned.keys() == {"data-13"}
+    asked = searched["data-13"]
+    assert values(asked, "--policies") == "expert,dagger" and values(asked, "--frames") == "20000"
+    assert asked.minutes == 20_000 / 10 / 2 / 60  # ten frames a second with each of two processes
+    assert values(asked, "--pretrained") == str(tmp_path / "pack-6")
+    data = [f"{tmp_path}/data-{number}" for number in (11, 12, 13)]
+    assert values(searched["memory-7"], "--data") == ",".join(data)
+    assert values(planned["memory-7"], "--data") == ",".join(data[:2])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Labels the decisive states of an agent's episode with the planner's expert (DAgger).
+"""Labels the decisive states of an agent's episode with an expert's actions (DAgger).
 
 An expert's action costs the time of hundreds of the agent's steps, so only some states are
 labelled: those before a death, those in which the agent is stuck or has strayed, and a few others.
@@ -18,7 +18,7 @@ from training.experts.sticky_planner import StickyPlanner
 
 DEATH_STEPS = 30  # steps before a death: two seconds
 STUCK_STEPS = 30  # steps without progress after which the agent counts as stuck
-STRAYED_PIXELS = 64.0  # pixels of the route behind the furthest point that count as strayed
+STRAYED = 64.0  # progress behind the furthest point that counts as strayed, in pixels or points
 LABELS = 16  # most labels of each kind of state in an episode
 
 
@@ -69,7 +69,7 @@ def decisive_steps(progress: Sequence[float], died: bool, random: np.random.Gene
     """Choose the steps of an episode to label, in their order.
 
     Args:
-        progress: pixels of the route before each step.
+        progress: progress before each step, in pixels of the route or in points.
         died: whether the episode ended with a death.
         random: source of the choice.
 
@@ -82,7 +82,7 @@ def decisive_steps(progress: Sequence[float], died: bool, random: np.random.Gene
     gained = np.diff(furthest, prepend=-np.inf) > 0
     reached_at = np.maximum.accumulate(np.where(gained, steps, 0))
     kind = np.zeros(len(progress), np.int64)
-    kind[values < furthest - STRAYED_PIXELS] = 1
+    kind[values < furthest - STRAYED] = 1
     kind[steps - reached_at >= STUCK_STEPS] = 2
     if died:
         kind[-DEATH_STEPS:] = 3

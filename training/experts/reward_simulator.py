@@ -28,6 +28,7 @@ KNOWN_STEPS = 60  # length of a known plan
 LEADS_STEPS = 150  # steps of the demonstration whose progress a known plan will reach
 STANDING_PIXELS = 1  # vertical movement per step up to which the player counts as standing
 SEARCH_STEPS = 3_000  # steps of a search of effort 1
+VERSION = 1  # raise it when the expert plays differently with the same seed
 
 
 class RewardSimulator:
@@ -117,7 +118,7 @@ class RewardSimulator:
         late: Callable[[], bool] | None,
         random: np.random.Generator,
     ) -> KnownPlan | None:
-        """Search with save states; see `Simulator.search`."""
+        """Search with save states; see `Simulator.search`. It leaves the current state."""
         state, seed = self._env.state(), int(random.integers(1 << 31))
         found = self._expert.search(state, seed, SEARCH_STEPS * effort, sticky=late is not None)
         if found is None:

@@ -12,7 +12,7 @@ import pytest
 from agent.errors import UserError
 from arena.evaluation.results import LevelResult, RunResults, write_results
 from arena.replay.decoded_views import DecodedViews
-from benchmarks.figures import gallery, gallery_film
+from benchmarks.figures import found_play, gallery, gallery_film
 from benchmarks.figures.gallery import ReplayedEpisode, chosen_levels
 from benchmarks.figures.gallery_film import compose, liveliest, write_gif
 from benchmarks.figures.gallery_plots import draw_curve
@@ -93,6 +93,17 @@ def test_the_film_shows_the_liveliest_seconds_and_stays_small(
     monkeypatch.setattr(gallery_film, "MAX_BYTES", 100)
     with pytest.raises(UserError, match="lowest quality"):
         write_gif(path, frames, small, small, buttons)
+
+
+def test_a_found_play_is_shown_with_its_buttons(tmp_path: Path) -> None:
+    movie = Path("game/movies/PangolinDash-Genesis/MeadowZone.Act1.bk2")
+    about = found_play.animate(movie, tmp_path / "made" / "found.gif")
+    shipped = Path("results/pictures/found_play.gif")
+    for path in (tmp_path / "made" / "found.gif", shipped):
+        assert path.stat().st_size <= found_play.MAX_BYTES
+        capture = cv2.VideoCapture(str(path))
+        assert (capture.get(3), capture.get(4)) == (320, 224 + gallery_film.BAR)
+    assert about["bytes"] == (tmp_path / "made" / "found.gif").stat().st_size
 
 
 def test_pressed_buttons_are_marked() -> None:

@@ -17,7 +17,7 @@ from training.data.dataset import (
     create_dataset,
     list_episodes,
 )
-from training.data.episode_writer import EpisodeWriter
+from training.data.episode_writer import EpisodeWriter, commit_episode
 
 SHAPE = (24, 32, 3)
 
@@ -118,6 +118,18 @@ def test_held_out_episodes_stay_held_out_as_the_dataset_grows(dataset: Path) -> 
     assert not {e.index for e in after.training} & {e.index for e in after.held_out}
     assert after.summary()["frames"] == CHUNK_FRAMES + 5 + 3 + 20
     assert after.summary()["policies"] == {"random": CHUNK_FRAMES + 28}
+    assert after.summary()["experts"] == {}
+
+
+def test_an_episode_names_the_expert_of_its_actions(dataset: Path) -> None:
+    writer = EpisodeWriter(dataset, 2)
+    for _ in range(3):
+        writer.append(np.zeros(SHAPE, np.uint8), np.zeros(4, np.uint8), 1.0, False)
+    stored = writer.complete(level="G:S", policy="dagger", seed=1, expert="search")
+    commit_episode(stored)
+    found = Dataset(str(dataset))
+    assert [episode.expert for episode in found.episodes] == [None, None, "search"]
+    assert found.summary()["experts"] == {"search": 3}
 
 
 def test_several_folders_are_one_dataset(dataset: Path, tmp_path: Path) -> None:

@@ -17,14 +17,14 @@ from training.experts.demonstrations import Demonstration, read_demonstration
 from training.experts.rehearsal import RehearsalEnv
 from training.experts.reward_simulator import KNOWN_STEPS, RewardSimulator
 from training.experts.sticky_planner import StickyPlanner
-from training.experts.sticky_play import SEARCH, expert_of, play_rehearsed, rehearse
+from training.experts.sticky_play import SEARCH, expert_of, play, play_rehearsed, rehearse
 from training.state_search.cells import POSITION
 from training.state_search.play_back import play_back
 from training.state_search.search import Search
 from training.state_search.state_env import StateEnv
 
 SEED = 5
-RIGHT = 8
+LEFT, RIGHT = 4, 8
 
 
 class Recorded(NamedTuple):
@@ -78,9 +78,7 @@ def test_a_rehearsal_is_the_contests_episode(walls: Recorded) -> None:
         assert variables["x"] == expected[3]["x"]
 
 
-def test_the_expert_finishes_under_sticky_actions_where_the_recording_fails(
-    walls: Recorded,
-) -> None:
+def test_the_expert_finishes_under_sticky_actions(walls: Recorded) -> None:
     assert expert_of(walls.level) == SEARCH
     actions = rehearse(walls.level, walls.demonstration, SEED)
     env = ContestEnv(walls.level, seed=SEED)
@@ -88,19 +86,21 @@ def test_the_expert_finishes_under_sticky_actions_where_the_recording_fails(
         steps = list(play_rehearsed(env, actions))
         assert len(steps) == len(actions) and steps[-1].terminated
         assert 9_900 < sum(step.reward for step in steps) <= 10_000
-        env.reset()
-        total = 0.0
-        for step in range(walls.demonstration.steps):
-            buttons = walls.demonstration.buttons(step)[-1]
-            _, reward, done, _ = env.step(buttons)
-            total += reward
-            if done:
-                break
-        assert total < 9_000  # the first wall that a late jump misses
     finally:
         env.close()
-    again = rehearse(walls.level, walls.demonstration, SEED)
-    np.testing.assert_array_equal(actions, again)
+    again = rehearse(walls.level, walls.demonstration, SEED, 40)
+    np.testing.assert_array_equal(actions[:40], again)
+
+
+def test_the_expert_plays_on_from_a_state_beside_the_recording(
+    walls: Recorded, env: StateEnv
+) -> None:
+    expert = StickyPlanner(RewardSimulator(env, walls.demonstration))
+    for _ in range(20):
+        env.step(LEFT, LEFT)  # the recording never goes there
+    rehearsal, state = RehearsalEnv(env, SEED), env.state()
+    steps = list(play(rehearsal, expert, SEED, state))
+    assert expert.won and rehearsal.terminated and len(steps) < 400
 
 
 def test_known_plans_continue_the_recording_at_the_nearest_step(
@@ -127,16 +127,13 @@ def test_a_search_leads_over_a_wall(walls: Recorded, env: StateEnv) -> None:
     moment = simulator.moment(None)
     while moment.position[0] < WALL_COLUMNS[0] * 16 - 24:
         moment = simulator.step(RIGHT, None, moment)
-    found = simulator.search(moment, RIGHT, 1, None, np.random.default_rng(1))
-    assert found is not None and found.reaches > moment.progress
     state = simulator.save()
+    found = simulator.search(moment, RIGHT, 1, None, np.random.default_rng(1))
+    assert found is not None and found.reaches > moment.progress + 250
+    simulator.load(state)
     for action in found.plan:
         moment = simulator.step(action, None, moment)
     assert moment.progress == pytest.approx(found.reaches, abs=0.1)
-    simulator.load(state)
-    late = simulator.step(0, RIGHT, simulator.moment(None))  # the first frame repeats RIGHT
-    simulator.load(state)
-    assert simulator.step(0, None, simulator.moment(None)).progress <= late.progress
 
 
 def test_the_expert_has_no_plan_at_the_end(walls: Recorded, env: StateEnv) -> None:
