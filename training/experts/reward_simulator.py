@@ -15,7 +15,7 @@ from agent.buttons import ACTION_BUTTONS
 from arena.evaluation.score import FULL_PROGRESS_RETURN
 from training.experts.demonstrations import Demonstration
 from training.experts.search_expert import SearchExpert
-from training.experts.simulator import KnownPlan, Moment
+from training.experts.simulator import ON_EMULATOR, KnownPlan, Moment
 from training.state_search.cells import Position, has_position
 from training.state_search.search import ROUNDING
 from training.state_search.state_env import ACTIONS, REPEATED, StateEnv
@@ -34,6 +34,7 @@ VERSION = 1  # raise it when the expert plays differently with the same seed
 class RewardSimulator:
     """Implements `training.experts.simulator.Simulator` by rewards and a demonstration."""
 
+    foresight = ON_EMULATOR
     length = FULL_PROGRESS_RETURN
 
     def __init__(self, env: StateEnv, demonstration: Demonstration) -> None:

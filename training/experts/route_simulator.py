@@ -15,7 +15,7 @@ from game.planning.planner import Search
 from game.planning.route_progress import RouteProgress
 from game.planning.search_node import stands
 from game.ram import current_ram
-from training.experts.simulator import KnownPlan, Moment
+from training.experts.simulator import ON_NATIVE_ENGINE, KnownPlan, Moment
 
 SEARCH_FRAMES = 20_000  # emulated frames of a search of effort 1
 SEARCH_STEPS = 90  # length of a plan at which a search ends
@@ -23,6 +23,8 @@ SEARCH_STEPS = 90  # length of a plan at which a search ends
 
 class RouteSimulator:
     """Implements `training.experts.simulator.Simulator` by the planner of Pangolin Dash."""
+
+    foresight = ON_NATIVE_ENGINE
 
     def __init__(self, env: ContestEnv, route: RouteProgress) -> None:
         """Start the level on the native engine.

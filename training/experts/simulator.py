@@ -46,8 +46,37 @@ class KnownPlan(NamedTuple):
     reaches: float
 
 
+class Foresight(NamedTuple):
+    """How much is tried before an action is chosen; it depends on what a step costs.
+
+    Attributes:
+        horizon: steps of a plan that a forecast plays.
+        least_horizon: steps that it plays of a shorter plan, after which no button is held.
+        exact_changes: changes of the action for which both cases are played, timely and late.
+        fewest_steps: with fewer steps of the plan left, another plan is made.
+        unchecked: fewest and most steps between two forecasts.
+        searches: most searches for a new plan.
+    """
+
+    horizon: int
+    least_horizon: int
+    exact_changes: int
+    fewest_steps: int
+    unchecked: tuple[int, int]
+    searches: int
+
+
+ON_NATIVE_ENGINE = Foresight(44, 24, 5, 36, (2, 4), 8)
+ON_EMULATOR = Foresight(28, 8, 3, 24, (4, 8), 3)
+
+
 class Simulator(Protocol):
     """One level, in which steps can be tried."""
+
+    @property
+    def foresight(self) -> Foresight:
+        """How much a plan may try."""
+        ...
 
     @property
     def length(self) -> float:

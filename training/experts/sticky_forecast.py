@@ -15,7 +15,6 @@ import numpy as np
 from arena.environment.contest_rules import STICKINESS
 from training.experts.simulator import Moment, Simulator
 
-EXACT_CHANGES = 5  # changes of the action for which both cases are played: at most 8 endings
 LANDING_STEPS = 90  # steps beyond the horizon for which a player in the air is followed
 
 
@@ -67,6 +66,7 @@ def forecast(
     here: Situation,
     plan: Sequence[int],
     horizon: int,
+    exact_changes: int,
     random: np.random.Generator,
 ) -> Forecast:
     """Play a plan's first steps with late and timely changes of the action.
@@ -77,11 +77,13 @@ def forecast(
         plan: one action for each step.
         horizon: number of steps to play. A player in the air is followed until it lands; no button
             is held after the plan's last action.
+        exact_changes: changes of the action for which both cases are played: at most 2 to the power
+            of this many endings.
         random: source of the later draws.
     """
     endings: list[Ending] = []
     simulator.load(here.state)
-    branches = _Branches(simulator, here, plan, horizon, random, endings)
+    branches = _Branches(simulator, here, plan, horizon, exact_changes, random, endings)
     branches.play(0, here.previous, here.moment, 1.0, 0)
     return summarize(endings)
 
@@ -103,6 +105,7 @@ class _Branches:
     here: Situation
     plan: Sequence[int]
     horizon: int
+    exact_changes: int
     random: np.random.Generator
     endings: list[Ending]
 
@@ -114,7 +117,7 @@ class _Branches:
             action = self._action(step)
             late = False
             if previous is not None and action != previous:
-                if changes < EXACT_CHANGES:
+                if changes < self.exact_changes:
                     changes += 1
                     state = self.simulator.save()
                     after = self.simulator.step(action, previous, moment)

@@ -19,11 +19,6 @@ from game.planning.emulator import buttons
 from training.experts.simulator import KnownPlan, Plan, Simulator
 from training.experts.sticky_forecast import Forecast, Situation, forecast
 
-HORIZON = 44  # steps of a plan that a forecast plays
-LEAST_HORIZON = 24  # ... of a shorter plan, after which no button is held
-FEWEST_STEPS = 36  # with fewer steps left, the planner looks further ahead
-STEPS_UNCHECKED = (2, 4)  # fewest and most steps between two forecasts
-SEARCHES = 8  # most searches for a new plan
 MOST_EFFORT = 3  # longest search where the player stalls, as a multiple of the shortest
 DETOUR_STEPS = (6, 40)  # range of the length of a detour
 BEHIND = 48.0  # progress by which a case may lag behind the case without late changes
@@ -32,7 +27,7 @@ HURT_RISK = 0.2  # risk of losing all rings, relative to the risk of a death
 SHIFTS = (-3, -2, -1, 1, 2, 3)  # steps by which a change of the action may come later
 PATIENCE = 16  # plans without progress after which the player takes risks
 TOLERATED_RISK = 0.01  # more risk that it takes with each further plan
-VERSION = 1  # raise it when the expert plays differently with the same seed
+VERSION = 2  # raise it when the expert plays differently with the same seed
 WAITS = ((0,) * 8, (0,) * 16, (LEFT,) * 12, (LEFT,) * 24, (RIGHT,) * 8)
 
 
@@ -191,7 +186,9 @@ class StickyPlanner:
         candidates: list[Candidate] = []
         if self._plan:
             candidates.append(self._judge(here, self._plan, self._reaches))
-            if len(self._plan) >= FEWEST_STEPS and self._keeps(candidates[0]):
+            if len(self._plan) >= self._simulator.foresight.fewest_steps and self._keeps(
+                candidates[0]
+            ):
                 self._take(candidates[0])
                 return
         self.stalled += 1
@@ -219,7 +216,14 @@ class StickyPlanner:
             return []
         best = min(candidates, key=lambda each: each.order(self.progress))
         plan = best.plan
-        changes = [0, *(i for i in range(1, min(len(plan), HORIZON)) if plan[i] != plan[i - 1])]
+        changes = [
+            0,
+            *(
+                i
+                for i in range(1, min(len(plan), self._simulator.foresight.horizon))
+                if plan[i] != plan[i - 1]
+            ),
+        ]
         variants = []
         for at in changes[:4]:
             for steps in SHIFTS:
@@ -236,7 +240,7 @@ class StickyPlanner:
         Where the player stalls, it may need a run-up, or time. Searches then begin with a detour.
         """
         found: list[Candidate] = []
-        for attempt in range(SEARCHES):
+        for attempt in range(self._simulator.foresight.searches):
             detour: Plan = ()
             if self.stalled > 1 and attempt:
                 side = (0, LEFT, LEFT, RIGHT)[int(self._random.integers(4))]
@@ -272,8 +276,11 @@ class StickyPlanner:
         return bool(self._random.random() < STICKINESS)
 
     def _judge(self, here: Situation, plan: Plan, reaches: float | None = None) -> Candidate:
-        horizon = min(HORIZON, max(len(plan), LEAST_HORIZON))
-        outlook = forecast(self._simulator, here, plan, horizon, self._random)
+        foresight = self._simulator.foresight
+        horizon = min(foresight.horizon, max(len(plan), foresight.least_horizon))
+        outlook = forecast(
+            self._simulator, here, plan, horizon, foresight.exact_changes, self._random
+        )
         return Candidate(plan, outlook.on_time if reaches is None else reaches, outlook)
 
     @staticmethod
@@ -289,7 +296,7 @@ class StickyPlanner:
 
     def _steps_until_check(self) -> int:
         """Return the steps up to the third change of the action: all their cases were played."""
-        fewest, most = STEPS_UNCHECKED
+        fewest, most = self._simulator.foresight.unchecked
         changes = [
             step for step in range(1, len(self._plan)) if self._plan[step] != self._plan[step - 1]
         ]

@@ -138,11 +138,11 @@ def test_a_change_of_the_action_has_a_late_and_a_timely_case(world: World) -> No
     simulator = world.expert._simulator
     here = Situation(simulator.save(), simulator.moment(0), previous=0)
     random = np.random.default_rng(1)
-    found = forecast(simulator, here, [RIGHT] * 10, 10, random)
+    found = forecast(simulator, here, [RIGHT] * 10, 10, 3, random)
     assert found.dead == found.hurt == 0
     assert found.worst < found.on_time  # a frame later, the player is less far
     assert found.mean == pytest.approx(0.25 * found.worst + 0.75 * found.on_time)
-    first = forecast(simulator, here._replace(previous=None), [RIGHT] * 10, 10, random)
+    first = forecast(simulator, here._replace(previous=None), [RIGHT] * 10, 10, 3, random)
     assert first.worst == first.mean == found.on_time  # the first action is not sticky
 
 
@@ -151,7 +151,7 @@ def test_a_forecast_follows_a_falling_player_to_its_death(world: World) -> None:
     simulator = world.expert._simulator
     simulator.load(state)
     here = Situation(state, simulator.moment(0), previous=RIGHT)
-    found = forecast(simulator, here, [RIGHT] * 4, 4, np.random.default_rng(1))
+    found = forecast(simulator, here, [RIGHT] * 4, 4, 3, np.random.default_rng(1))
     assert found.dead == 1
 
 
