@@ -36,7 +36,7 @@ from benchmarks.tables import markdown_table
 from training.data.dataset import StoredEpisode, create_dataset
 from training.data.episode_writer import EpisodeWriter
 from training.data.frames import read_episode
-from training.experts.policies import HELD_STEPS, HeldButtons
+from training.experts.policies import HELD_STEPS, HeldButtons, no_expert
 
 TABLE = "dataset speed"  # its name in the documents
 FIGURES = {
@@ -128,7 +128,7 @@ def record(level: Level, steps: int) -> list[NDArray[np.uint8]]:
         frame = env.reset()
         while len(frames) < steps:
             frames.append(frame)
-            frame, _, done, _ = env.step(to_genesis(policy(frame, 0.0, None)))
+            frame, _, done, _ = env.step(to_genesis(policy(frame, 0.0, no_expert)))
             if done:
                 frame = env.reset()
         return frames

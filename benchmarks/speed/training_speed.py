@@ -45,7 +45,7 @@ from benchmarks.speed.training_memory import (
 from benchmarks.tables import markdown_table
 from training.data.dataset import create_dataset
 from training.experts.collector import Collector, EpisodeToCollect
-from training.experts.policies import HELD_STEPS, HeldButtons
+from training.experts.policies import HELD_STEPS, HeldButtons, no_expert
 from training.runs.stages import SPEC
 from training.search import rollouts
 
@@ -224,7 +224,7 @@ class Bare:
         try:
             frame, done, steps = env.reset(), False, 0
             while not done:
-                action = policy(frame, 0.0, None) if self.held else still
+                action = policy(frame, 0.0, no_expert) if self.held else still
                 frame, _, done, _ = env.step(to_genesis(action))
                 steps += 1
             return steps

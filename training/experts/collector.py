@@ -26,6 +26,7 @@ from training.experts.demonstrations import (
     find_demonstration,
     read_demonstration,
 )
+from training.experts.guide import Guide
 from training.experts.packed_agent import PackedAgent
 from training.experts.policies import (
     HELD_STEPS,
@@ -43,6 +44,7 @@ from training.experts.sticky_play import (
     DEMONSTRATION,
     PLANNER,
     SEARCH,
+    PlannerGuide,
     expert_of,
     play_collected,
     play_rehearsed,
@@ -198,21 +200,22 @@ class Collector:
         if demonstrated is None:
             return play_policy(env, env.reset(), self._policy(episode), None, self._max_steps)
         demonstration, expert = demonstrated
-        if expert is not None:
-            expert.start(0)
         frame = env.reset(demonstration.state)
         if episode.policy == "demonstration":
             return play_demonstration(env, frame, demonstration)
-        max_steps = self._max_steps
+        start, max_steps = 0, self._max_steps
         if episode.policy in START_ON_PATH:
-            assert expert is not None
             random = np.random.default_rng((episode.seed, 2))
             start = int(random.integers(demonstration.steps - 1))
             for step in range(start):
                 frame, _, _, _ = env.play_frames(demonstration.buttons(step))
-            expert.start(start)
             max_steps = min(START_ON_PATH_STEPS, max_steps)
-        return play_policy(env, frame, self._policy(episode), expert, max_steps)
+        guide: Guide | None = expert
+        if expert_of(episode.level) == PLANNER:
+            guide = PlannerGuide(env, episode.seed)
+        elif expert is not None:
+            expert.start(start)
+        return play_policy(env, frame, self._policy(episode), guide, max_steps)
 
     def _play_labelled(
         self,
@@ -266,5 +269,8 @@ def _expert_name(episode: EpisodeToCollect, demonstrated: Demonstrated | None) -
         return expert_of(episode.level)
     if demonstrated is None:
         return None
-    labelled = demonstrated[1] is not None or episode.policy == "demonstration"
-    return DEMONSTRATION if labelled else None
+    if episode.policy == "demonstration":
+        return DEMONSTRATION
+    if expert_of(episode.level) == PLANNER:
+        return PLANNER
+    return None if demonstrated[1] is None else DEMONSTRATION

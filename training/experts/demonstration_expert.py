@@ -29,7 +29,12 @@ STUCK_STEPS = 15  # steps without movement after which the expert has no action
 
 
 class DemonstrationExpert:
-    """Return the demonstration's action at the nearest point of its path. One per level."""
+    """Return the demonstration's action at the nearest point of its path. One per level.
+
+    It implements `training.experts.guide.Guide`.
+    """
+
+    every = 1
 
     def __init__(self, demonstration: Demonstration, path: NDArray[np.float32]) -> None:
         """Take a demonstration and its path.
@@ -46,19 +51,25 @@ class DemonstrationExpert:
     def start(self, step: int) -> None:
         """Begin an episode at a step of the demonstration. Call it once per episode."""
         self._step = step
+        self._position: NDArray[np.float32] | None = None
         self._before: NDArray[np.float32] | None = None
         self._still = 0
 
-    def action_at(self, position: NDArray[np.float32] | None) -> NDArray[np.uint8] | None:
-        """Return the demonstration's action at a position.
+    def observe(self, action: NDArray[np.uint8], variables: Mapping[str, Any]) -> None:
+        """Follow a step; the action is ignored.
 
-        Args:
-            position: the player's position in the level, float32 (2,) in pixels; None before the
-                first step of an episode.
+        Raises:
+            DemonstrationError: see `position_of`.
+        """
+        self._position = position_of(variables)
+
+    def ask(self) -> NDArray[np.uint8] | None:
+        """Return the demonstration's action at the player's position.
 
         Returns:
             uint8 (4,) of 0 and 1, or None once the player has not moved for 15 steps.
         """
+        position = self._position
         if position is None:
             return self._actions[self._step].copy()
         before = position if self._before is None else self._before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -45,20 +46,23 @@ PERTURBATION_STEPS = 6  # mean length of a run of random buttons
 AGENT_STEPS, EXPERT_STEPS = 60, 30  # mean lengths of a turn
 
 Action = NDArray[np.uint8]  # (4,) of 0 and 1
+AskExpert = Callable[[], Action | None]  # the expert's action on the frame; None if there is none
+
+
+def no_expert() -> None:
+    """Return None: there is no expert to ask."""
 
 
 class Policy(Protocol):
     """Chooses the actions of one episode."""
 
-    def __call__(
-        self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
-    ) -> Action:
+    def __call__(self, frame: NDArray[np.uint8], reward: float, ask_expert: AskExpert) -> Action:
         """Return the action for a frame, uint8 (4,) of 0 and 1.
 
         Args:
             frame: uint8 (224, 320, 3) RGB.
             reward: reward of the step before.
-            expert_action: the expert's action on the frame; None if there is none.
+            ask_expert: returns the expert's action on the frame; None if there is none.
         """
         ...
 
@@ -78,9 +82,7 @@ class HeldButtons:
         self._left = 0
         self._action = np.zeros(len(ACTION_BUTTONS), np.uint8)
 
-    def __call__(
-        self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
-    ) -> Action:
+    def __call__(self, frame: NDArray[np.uint8], reward: float, ask_expert: AskExpert) -> Action:
         """Return the action; all arguments are ignored."""
         if self._left == 0:
             self._action = self._random.integers(0, 2, len(ACTION_BUTTONS), np.uint8)
@@ -98,9 +100,7 @@ class RunnerPolicy:
         self._right, self._left, self._jump = RIGHT_STEPS, 0, 0
         self._gain = 0.0
 
-    def __call__(
-        self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
-    ) -> Action:
+    def __call__(self, frame: NDArray[np.uint8], reward: float, ask_expert: AskExpert) -> Action:
         """Return the action, which depends on the rewards only."""
         self._gain += reward
         if self._right == 0 and self._left == 0:
@@ -129,17 +129,16 @@ class PerturbedExpert:
         self._left = 0
         self._perturbation = HeldButtons(random, PERTURBATION_STEPS)
 
-    def __call__(
-        self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
-    ) -> Action:
+    def __call__(self, frame: NDArray[np.uint8], reward: float, ask_expert: AskExpert) -> Action:
         """Return the expert's action; random buttons if there is none, or in an interruption."""
-        if self._left == 0 and (expert_action is None or self._random.random() < self._rate):
+        if self._left == 0 and self._random.random() >= self._rate:
+            expert_action = ask_expert()
+            if expert_action is not None:
+                return expert_action
+        if self._left == 0:
             self._left = int(self._random.geometric(1 / PERTURBATION_STEPS))
-        if self._left:
-            self._left -= 1
-            return self._perturbation(frame, reward, expert_action)
-        assert expert_action is not None
-        return expert_action
+        self._left -= 1
+        return self._perturbation(frame, reward, ask_expert)
 
 
 class RecurrentAgent(Protocol):
@@ -161,9 +160,7 @@ class AgentPolicy:
         """Store an agent that is at the start of an episode."""
         self._agent = agent
 
-    def __call__(
-        self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
-    ) -> Action:
+    def __call__(self, frame: NDArray[np.uint8], reward: float, ask_expert: AskExpert) -> Action:
         """Return the agent's action."""
         action = self._agent.choose(frame)
         self._agent.remember(action)
@@ -184,18 +181,16 @@ class Alternating:
         self._agents_turn = bool(random.integers(2))
         self._left = self._length()
 
-    def __call__(
-        self, frame: NDArray[np.uint8], reward: float, expert_action: Action | None
-    ) -> Action:
+    def __call__(self, frame: NDArray[np.uint8], reward: float, ask_expert: AskExpert) -> Action:
         """Return the action of the one whose turn it is; the agent remembers it in both cases."""
         if self._left == 0:
             self._agents_turn = not self._agents_turn
             self._left = self._length()
         self._left -= 1
-        # Both choose in every step, so that the agent's hidden state follows the whole episode.
-        by_agent = self._agent.choose(frame)
-        by_expert = self._expert(frame, reward, expert_action)
-        action = by_agent if self._agents_turn else by_expert
+        # The agent chooses in every step, so that its hidden state follows the whole episode.
+        action = self._agent.choose(frame)
+        if not self._agents_turn:
+            action = self._expert(frame, reward, ask_expert)
         self._agent.remember(action)
         return action
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,16 +11,16 @@ from numpy.typing import NDArray
 from agent.buttons import to_genesis
 from arena.environment.contest_env import ContestEnv
 from training.experts.collected_step import CollectedStep, screen_position
-from training.experts.demonstration_expert import DemonstrationExpert, position_of
 from training.experts.demonstrations import Demonstration
-from training.experts.policies import Policy
+from training.experts.guide import Guide
+from training.experts.policies import Policy, no_expert
 
 
 def play_policy(
     env: ContestEnv,
     frame: NDArray[np.uint8],
     policy: Policy,
-    expert: DemonstrationExpert | None,
+    guide: Guide | None,
     max_steps: int,
 ) -> Iterator[CollectedStep]:
     """Play a policy from the environment's current state.
@@ -28,26 +29,30 @@ def play_policy(
         env: environment in the middle of an episode, or just reset.
         frame: its current frame, uint8 (224, 320, 3) RGB.
         policy: chooses the actions.
-        expert: labels each frame with its action; None for no labels.
+        guide: labels the frames on which the policy asks for the expert's action, and every
+            `guide.every`-th frame; None for no labels.
         max_steps: maximum number of steps.
 
     Raises:
-        DemonstrationError: there is an expert, but the game has no variables x and y.
+        DemonstrationError: there is a guide, but the game has no variables x and y.
     """
     reward, done = 0.0, False
-    position: NDArray[np.float32] | None = None
     player: tuple[int, int] | None = None
-    while not done and max_steps:
-        expert_action = None if expert is None else expert.action_at(position)
-        action = policy(frame, reward, expert_action)
+    for step in range(max_steps):
+        ask = functools.cache(no_expert if guide is None else guide.ask)
+        action = policy(frame, reward, ask)
+        asked = ask.cache_info().currsize or (guide is not None and step % guide.every == 0)
+        expert_action = ask() if asked else None
         previous_frame, previous_player = frame, player
         frame, reward, done, variables = env.step(to_genesis(action))
         yield CollectedStep(
             previous_frame, action, reward, env.terminated, expert_action, previous_player
         )
+        if done:
+            return
         player = screen_position(variables)
-        position = None if expert is None else position_of(variables)
-        max_steps -= 1
+        if guide is not None:
+            guide.observe(action, variables)
 
 
 def play_demonstration(

@@ -56,6 +56,7 @@ class Foresight(NamedTuple):
         fewest_steps: with fewer steps of the plan left, another plan is made.
         unchecked: fewest and most steps between two forecasts.
         searches: most searches for a new plan.
+        shifts: steps by which the changes of the action come later in variants of a plan.
     """
 
     horizon: int
@@ -64,10 +65,11 @@ class Foresight(NamedTuple):
     fewest_steps: int
     unchecked: tuple[int, int]
     searches: int
+    shifts: tuple[int, ...]
 
 
-ON_NATIVE_ENGINE = Foresight(44, 24, 5, 36, (2, 4), 8)
-ON_EMULATOR = Foresight(28, 8, 3, 24, (4, 8), 3)
+ON_NATIVE_ENGINE = Foresight(44, 24, 5, 36, (2, 4), 8, (-3, -2, -1, 1, 2, 3))
+ON_EMULATOR = Foresight(28, 8, 3, 24, (4, 8), 3, ())
 
 
 class Simulator(Protocol):

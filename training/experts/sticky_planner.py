@@ -8,7 +8,6 @@ planner's on levels of Pangolin Dash, and those of a demonstration and of a sear
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,52 +15,24 @@ from numpy.typing import NDArray
 from arena.environment.contest_rules import STICKINESS
 from game.planning.console import LEFT, RIGHT
 from game.planning.emulator import buttons
+from training.experts.candidate_plans import (
+    BEHIND,
+    HURT_RISK,
+    LEAST_GAIN,
+    WAITS,
+    Candidate,
+    shifted,
+)
 from training.experts.simulator import KnownPlan, Plan, Simulator
-from training.experts.sticky_forecast import Forecast, Situation, forecast
+from training.experts.sticky_forecast import Situation, forecast
 
 MOST_EFFORT = 3  # longest search where the player stalls, as a multiple of the shortest
 DETOUR_STEPS = (6, 40)  # range of the length of a detour
-BEHIND = 48.0  # progress by which a case may lag behind the case without late changes
-LEAST_GAIN = 16.0  # progress below which a plan counts as none
-HURT_RISK = 0.2  # risk of losing all rings, relative to the risk of a death
 SHIFTS = (-3, -2, -1, 1, 2, 3)  # steps by which a change of the action may come later
+SHIFTED_CHANGES = 3  # first changes of the action that come earlier or later in variants
 PATIENCE = 16  # plans without progress after which the player takes risks
 TOLERATED_RISK = 0.01  # more risk that it takes with each further plan
 VERSION = 2  # raise it when the expert plays differently with the same seed
-WAITS = ((0,) * 8, (0,) * 16, (LEFT,) * 12, (LEFT,) * 24, (RIGHT,) * 8)
-
-
-class Candidate(NamedTuple):
-    """A plan, and what is to be expected of it.
-
-    Attributes:
-        plan: one action for each step.
-        reaches: progress that the plan leads to if no change of the action is late.
-        outlook: forecast of its first steps.
-    """
-
-    plan: Plan
-    reaches: float
-    outlook: Forecast
-
-    @property
-    def risk(self) -> float:
-        """Probability of a death, and a share of the probability of losing all rings."""
-        return self.outlook.dead + HURT_RISK * self.outlook.hurt
-
-    def order(self, progress: float, tolerated: float = 0.0) -> tuple[float, bool, int, float]:
-        """Return a key that is lowest for the best plan.
-
-        The risk counts first, then whether the plan leads on, then the worst case, then the mean.
-        Worst cases that are about equal count as equal.
-
-        Args:
-            progress: progress at the beginning of the plan.
-            tolerated: risk that counts as none.
-        """
-        stays = self.reaches < progress + LEAST_GAIN
-        risk = max(round(self.risk, 2), tolerated)
-        return risk, stays, -int(self.outlook.worst // BEHIND), -self.outlook.mean
 
 
 class StickyPlanner:
@@ -70,6 +41,7 @@ class StickyPlanner:
     Attributes:
         previous: the action of the step before; None at the start of an episode.
         stalled: plans since the last progress.
+        hopeless: whether the player dies in every case of the best plan.
     """
 
     def __init__(self, simulator: Simulator) -> None:
@@ -98,7 +70,7 @@ class StickyPlanner:
         self._unchecked = 0  # steps that are played before the next forecast
         self._furthest = self.progress
         self.stalled = 0
-        self._hopeless = False  # whether the player dies in every case of the best plan
+        self.hopeless = False
 
     @property
     def stage(self) -> int:
@@ -177,7 +149,7 @@ class StickyPlanner:
         self._begin(seed, stage, previous)
         if not self.ended:
             self.choose()
-        if self.ended or self._hopeless:
+        if self.ended or self.hopeless:
             return np.zeros((0, 12), np.bool_)
         return np.array([buttons(action) for action in self._plan], np.bool_)
 
@@ -207,32 +179,22 @@ class StickyPlanner:
 
     def _take(self, candidate: Candidate) -> None:
         self._plan, self._reaches = candidate.plan, candidate.reaches
-        self._hopeless = candidate.outlook.dead == 1
+        self.hopeless = candidate.outlook.dead == 1
         self._unchecked = self._steps_until_check()
 
     def _variants(self, here: Situation, candidates: list[Candidate]) -> list[Candidate]:
-        """Judge the best plan with its first changes of the action earlier or later."""
+        """Judge the best plan with each of its first changes of the action earlier or later."""
         if not candidates:
             return []
         best = min(candidates, key=lambda each: each.order(self.progress))
         plan = best.plan
-        changes = [
-            0,
-            *(
-                i
-                for i in range(1, min(len(plan), self._simulator.foresight.horizon))
-                if plan[i] != plan[i - 1]
-            ),
+        changes = [step for step in range(1, len(plan)) if plan[step] != plan[step - 1]]
+        return [
+            self._judge(here, shifted(plan, change, steps), best.reaches)
+            for change in changes[:SHIFTED_CHANGES]
+            for steps in self._simulator.foresight.shifts
+            if change + steps > 0
         ]
-        variants = []
-        for at in changes[:4]:
-            for steps in SHIFTS:
-                if steps > 0:
-                    varied = (*plan[:at], *(plan[max(at - 1, 0)],) * steps, *plan[at:])
-                else:
-                    varied = (*plan[: max(at + steps, 0)], *plan[at:])
-                variants.append(self._judge(here, varied, best.reaches))
-        return variants
 
     def _search(self, here: Situation) -> list[Candidate]:
         """Search for plans until one is safe and leads on.

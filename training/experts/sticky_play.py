@@ -99,6 +99,39 @@ def sticky_planner(env: ContestEnv) -> StickyPlanner:
     return StickyPlanner(RouteSimulator(env, progress))
 
 
+class PlannerGuide:
+    """The planner as guide of an episode. It implements `training.experts.guide.Guide`.
+
+    A new plan costs some hundredths of a second, so not every frame of another player is labelled.
+    """
+
+    every = 4
+
+    def __init__(self, env: ContestEnv, seed: int) -> None:
+        """Begin at an environment's current state.
+
+        Args:
+            env: environment of a level with a route, reset or in the middle of an episode.
+            seed: random seed of the plans.
+
+        Raises:
+            RouteFileError, CompilerError: see `sticky_planner`.
+        """
+        self._planner = sticky_planner(env)
+        self._planner.start(seed)
+
+    def ask(self) -> NDArray[np.uint8] | None:
+        """Return the planner's action; None where it makes no progress, or sees only deaths."""
+        if self._planner.ended or self._planner.stalled >= GIVE_UP:
+            return None
+        action = self._planner.choose()
+        return None if self._planner.hopeless else from_genesis(buttons(action))
+
+    def observe(self, action: NDArray[np.uint8], variables: Mapping[str, Any]) -> None:
+        """Follow a step; the variables are ignored."""
+        self._planner.observe(int(action @ (1 << np.arange(len(action)))))
+
+
 def play(
     env: Playable,
     expert: StickyPlanner,

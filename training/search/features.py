@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from agent.buttons import ACTION_BUTTONS, to_genesis
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
-from training.experts.policies import RunnerPolicy
+from training.experts.policies import RunnerPolicy, no_expert
 from training.search.rollouts import EpisodeModel
 
 MEASURED_LEVELS, MEASURED_STEPS = 8, 250
@@ -45,7 +45,7 @@ def feature_sizes(
             for _ in range(MEASURED_STEPS):
                 squares = world_model.observe(frame).astype(np.float64) ** 2
                 total, steps = (total + squares if steps else squares), steps + 1
-                action = runner(frame, reward, None)
+                action = runner(frame, reward, no_expert)
                 world_model.remember(action)
                 frame, reward, done, _ = env.step(to_genesis(action))
                 if done:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.experts.policies import HELD_STEPS, Alternating, HeldButtons, RunnerPolicy
+from training.experts.policies import HELD_STEPS, Alternating, HeldButtons, RunnerPolicy, no_expert
 
 NO_FRAME = np.zeros((1, 1, 3), np.uint8)
 
 
 def test_held_buttons_are_held_for_half_a_second() -> None:
     policy = HeldButtons(np.random.default_rng(1))
-    actions = np.array([policy(NO_FRAME, 0.0, None) for _ in range(4000)])
+    actions = np.array([policy(NO_FRAME, 0.0, no_expert) for _ in range(4000)])
     changes = int((actions[1:] != actions[:-1]).any(1).sum())
     assert 0.7 < 4000 / changes / (HELD_STEPS * 16 / 15) < 1.4  # one choice in 16 repeats itself
     np.testing.assert_allclose(actions.mean(0), 0.5, atol=0.1)
@@ -19,9 +19,9 @@ def test_held_buttons_are_held_for_half_a_second() -> None:
 
 def test_a_runner_runs_left_when_it_gains_no_reward() -> None:
     policy = RunnerPolicy(np.random.default_rng(1))
-    gaining = np.array([policy(NO_FRAME, 1.0, None) for _ in range(300)])
+    gaining = np.array([policy(NO_FRAME, 1.0, no_expert) for _ in range(300)])
     assert (gaining[:, 3] == 1).all() and 0.1 < gaining[:, 0].mean() < 0.5
-    stuck = np.array([policy(NO_FRAME, 0.0, None) for _ in range(340)])
+    stuck = np.array([policy(NO_FRAME, 0.0, no_expert) for _ in range(340)])
     assert (stuck[:, 2] + stuck[:, 3] == 1).all()
     assert 70 <= stuck[:, 2].sum() <= 140
 
@@ -43,7 +43,7 @@ class Stubborn:
 def test_turns_alternate_and_the_agent_remembers_both_players() -> None:
     agent, expert_action = Stubborn(), np.array([1, 0, 0, 1], np.uint8)
     policy = Alternating(np.random.default_rng(1), agent)
-    actions = np.array([policy(NO_FRAME, 0.0, expert_action) for _ in range(3000)])
+    actions = np.array([policy(NO_FRAME, 0.0, lambda: expert_action) for _ in range(3000)])
     np.testing.assert_array_equal(agent.remembered, actions)
     assert agent.chosen == 3000
     own = (actions == 0).all(1)

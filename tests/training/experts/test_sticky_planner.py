@@ -18,8 +18,9 @@ from game.planning.console import RIGHT, B
 from game.planning.emulator import buttons
 from tests.helpers import plain_art
 from tests.helpers.segment_levels import segment_level
+from training.experts.candidate_plans import Candidate, shifted
 from training.experts.sticky_forecast import Ending, Forecast, Situation, forecast, summarize
-from training.experts.sticky_planner import Candidate, StickyPlanner
+from training.experts.sticky_planner import StickyPlanner
 from training.experts.sticky_play import ExpertStep, play, sticky_planner
 
 GAME = "StickyTest-Genesis"
@@ -153,6 +154,13 @@ def test_a_forecast_follows_a_falling_player_to_its_death(world: World) -> None:
     here = Situation(state, simulator.moment(0), previous=RIGHT)
     found = forecast(simulator, here, [RIGHT] * 4, 4, 3, np.random.default_rng(1))
     assert found.dead == 1
+
+
+def test_a_change_of_the_action_comes_earlier_or_later() -> None:
+    plan = (8, 8, 8, 9, 9, 0)
+    assert shifted(plan, 3, 2) == (8, 8, 8, 8, 8, 9, 9, 0)
+    assert shifted(plan, 3, -2) == (8, 9, 9, 0)
+    assert shifted(plan, 5, 1) == (8, 8, 8, 9, 9, 9, 0)
 
 
 def test_endings_are_weighted_by_their_probability() -> None:
