@@ -5,6 +5,7 @@ game/native copies these variables from the console's RAM into the engine on ano
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -26,5 +27,18 @@ def header(linker_map: str) -> str:
     return HEADER + "".join(f"#define {name} 0x{at - RAM:04X}\n" for at, name in found if at >= RAM)
 
 
+def main() -> int:
+    """Print the header of the linker's map named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("map", type=Path, help="map that the linker wrote")
+    path = parser.parse_args().map
+    try:
+        linker_map = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        parser.error(f"{path} can't be read: {error}")
+    sys.stdout.write(header(linker_map))
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.write(header(Path(sys.argv[1]).read_text()))
+    sys.exit(main())

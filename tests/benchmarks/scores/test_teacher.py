@@ -11,6 +11,7 @@ from benchmarks.scores import teacher
 from benchmarks.scores.teacher import TeacherPlay, TeacherTask
 from benchmarks.store import StoreError
 from tests.helpers.fake_pool import FakePool
+from training.experts.sticky_planner import VERSION
 
 LEVELS = ("PangolinDash-Genesis:MeadowZone.Act1", "PangolinDash-Genesis:CanyonZone.Act3")
 
@@ -79,6 +80,6 @@ def test_plays_of_another_version_of_the_expert_are_refused(
     monkeypatch.setattr(teacher, "Pool", FakePool(fake_play))
     out = tmp_path / "teacher.json"
     run(out)
-    out.write_text(out.read_text().replace('"expert_version": 1', '"expert_version": 0'))
+    out.write_text(out.read_text().replace(f'"expert_version": {VERSION}', '"expert_version": 0'))
     with pytest.raises(StoreError, match="measured with other settings.*expert_version"):
         run(out)
