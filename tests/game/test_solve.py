@@ -213,7 +213,6 @@ def test_the_error_names_a_file_that_is_not_a_movie(tmp_path: Path) -> None:
         movies.read_movie(path)
 
 
-@pytest.mark.slow
 def test_a_build_gives_the_same_bytes_twice_and_a_level_list(tmp_path: Path) -> None:
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:

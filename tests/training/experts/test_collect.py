@@ -129,6 +129,9 @@ def test_alternating_episodes_start_anywhere_and_have_both_players(tmp_path: Pat
     for episode in episodes:
         actions, expert_action = episode.actions(), episode.expert_action()
         assert (expert_action[0] <= 1).all() and 0 < (actions == expert_action).all(1).mean() < 1
+        assert episode.expert == "planner"
+        unasked = (expert_action == 255).all(1)  # the agent played, between two fourth frames
+        assert unasked.any() and unasked[::4].mean() < unasked.mean()
 
 
 def test_a_demonstration_is_stored_as_it_was_played(tmp_path: Path) -> None:

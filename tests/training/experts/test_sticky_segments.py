@@ -32,7 +32,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", HAZARDS)
 def test_the_expert_passes(folder: Path, name: str) -> None:
     env = ContestEnv(Level(GAME, name, "contest", folder), seed=1)
