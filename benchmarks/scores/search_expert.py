@@ -175,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     roms = rom_hashes(levels)
     tasks = [
         ExpertTask(TeacherTask(level, seed, roms[level.game]), player, demonstrations[level])
-        for seed, level, player in itertools.product(range(1, options.seeds + 1), levels, PLAYERS)
+        for player, seed, level in itertools.product(PLAYERS, range(1, options.seeds + 1), levels)
     ]
     plays = load_plays(options.out) if options.out.exists() else []
     _measure_all(tasks, plays, options)

@@ -64,7 +64,7 @@ def test_an_interrupted_measurement_continues_and_is_shown(
     run(out)
     players = (FOUND_PLAY, SEARCH, PLANNER)
     assert [(task.played.level.name, task.player) for task in pool.played] == [
-        (level, player) for level in LEVELS for player in players
+        (level, player) for player in players for level in LEVELS
     ]
     assert capsys.readouterr().out.splitlines() == [
         "| level | found play | search | planner |",
