@@ -33,6 +33,7 @@ from benchmarks.scores import (
     lock_in_trust,
     play_settings,
     search_demonstrations,
+    search_expert,
     search_gain,
     teacher,
 )
@@ -111,6 +112,11 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
         play_settings.TABLE: play_settings.markdown(plays("play_settings.json"))
     },
     "scores.search_demonstrations": plain(search_demonstrations),
+    "scores.search_expert": lambda: {
+        search_expert.TABLE: search_expert.table(
+            search_expert.load_plays(RESULTS / "search_expert.json")
+        )
+    },
     "scores.search_gain": plain(search_gain),
     "speed.agent_speed": plain(agent_speed),
     "scores.teacher": lambda: {
