@@ -1,5 +1,7 @@
 """Measures the size of Pangolin Dash, and its speed compared with stable-retro's Airstriker.
 
+The speed of the native engine, on which the planner tries its steps, is compared with the emulator.
+
     python -m benchmarks.speed.game_speed
 
 Each level has its own process, and all of them step short blocks in turn, so that other work on
@@ -29,8 +31,12 @@ from agent.command_line.ranges import COUNT
 from agent.errors import UserError
 from arena.environment.availability import check_available
 from arena.environment.levels import Level, register_integration, select
+from arena.environment.roms import ROM_FILE
 from baselines.simple_agents import run_and_jump
 from benchmarks.measured import write_measured
+from game.native.engine import NativeEngine
+from game.planning.console import RIGHT, B
+from game.planning.emulator import Emulator
 
 AIRSTRIKER = "airstriker"
 LEVELS = (
@@ -39,6 +45,9 @@ LEVELS = (
     "PangolinDash-Genesis:FoundryZone.Act3,PangolinDash-Genesis:LagoonZone.Act4,"
     "PangolinDashFinal-Genesis:SkylineZone.Act1"
 )
+NATIVE_LEVEL = "PangolinDash-Genesis:FoundryZone.Act3"
+EMULATOR_STEPS, NATIVE_STEPS = 200, 20_000  # contest steps of a round: four frames each
+RUNNING = (RIGHT,) * 6 + (RIGHT | B,) * 4
 WARM_UP = 200  # steps before the first round
 RATIO_AT_LEAST, RESET_AT_MOST, BYTES_AT_MOST = 1.0, 2.0, 3_000_000
 
@@ -145,6 +154,43 @@ def measure(levels: Sequence[Level], options: Options) -> list[dict[str, Block]]
     return rounds
 
 
+def measure_native(rounds: int) -> list[tuple[float, float]]:
+    """Return the seconds per step on the emulator and on the native engine, for each round."""
+    (level,) = select(NATIVE_LEVEL)
+    assert level.integration is not None
+    emulator = Emulator(level.integration, level.game, level.state)
+    try:
+        engine = NativeEngine.of(emulator.env, level.integration / level.game / ROM_FILE)
+        return [
+            (_seconds_a_step(emulator, EMULATOR_STEPS), _seconds_a_step(engine, NATIVE_STEPS))
+            for _ in range(rounds)
+        ]
+    finally:
+        emulator.close()
+
+
+def _seconds_a_step(console: Emulator | NativeEngine, steps: int) -> float:
+    """Step in runs of 100 from the level's start, so that both play the same."""
+    seconds = 0.0
+    for _ in range(steps // 100):
+        console.reset()
+        began = time.perf_counter()
+        for step in range(100):
+            console.step(RUNNING[step % len(RUNNING)])
+        seconds += time.perf_counter() - began
+    return seconds / steps
+
+
+def native_summary(rounds: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """Return the medians over the rounds of `measure_native`."""
+    return {
+        "level": NATIVE_LEVEL,
+        "emulator_steps_per_second": round(statistics.median(1 / slow for slow, _ in rounds)),
+        "native_steps_per_second": round(statistics.median(1 / fast for _, fast in rounds)),
+        "ratio": round(statistics.median(slow / fast for slow, fast in rounds)),
+    }
+
+
 def summary(rounds: Sequence[dict[str, Block]], steps: int, reference: str) -> dict[str, Any]:
     """Return the medians over the rounds.
 
@@ -197,6 +243,11 @@ def report(result: dict[str, Any]) -> str:
         f"ROMs and states: {result['bytes']['together'] / 1e6:.2f} MB"
         f" (target: under {BYTES_AT_MOST / 1e6:.0f})",
     ]
+    native = result["native"]
+    lines.append(
+        f"native engine: {native['native_steps_per_second']:,} steps/s, {native['ratio']} times the"
+        f" emulator's {native['emulator_steps_per_second']:,}"
+    )
     return "\n".join(lines)
 
 
@@ -214,6 +265,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "command": {"steps": options.steps, "rounds": options.rounds, "resets": options.resets},
         "machine": {"cpus": os.cpu_count(), "processor": platform.machine()},
         **summary(rounds, options.steps, reference.name),
+        "native": native_summary(measure_native(options.rounds)),
         "bytes": sizes(ours),
         "targets": {
             "median_ratio_at_least": RATIO_AT_LEAST,

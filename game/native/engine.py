@@ -32,6 +32,7 @@ _BUTTONS = tuple(
 _KINDS = {">u4": "I", ">u2": "H", ">i2": "h", "|u1": "B"}
 BLOCK = struct.Struct("=" + "".join(_KINDS[kind] for _, kind in RAM.values()))
 RAM_BYTES = 1 << 16
+BUILD_AT = RAM["build_id"][0]
 # The core stores RAM as words in the byte order of the host, so that pairs of bytes are swapped.
 _STORED_MAGIC = struct.pack("<2H", *struct.unpack(">2H", struct.pack(">I", RAM_MAGIC)))
 _player = operator.itemgetter(*(list(RAM).index(name) for name in PlayerState._fields))
@@ -94,10 +95,12 @@ class NativeEngine:
             OSError: the ROM can't be read.
         """
         self._library = library()
-        self._library.host_play.restype = ctypes.c_void_p
         self._library.host_start.restype = ctypes.c_void_p
+        data = rom.read_bytes()
+        check_rom(data, str(rom))
         self._number = number
-        self._level, self._memory = _read_level(rom, number)
+        self._build = data[fmt.PACK_TABLE + 24 : fmt.PACK_TABLE + 28]
+        self._level, self._memory = _read_level(data, rom, number)
         self.frames = 0
         self.reset()
         self.state_size = int(self._library.host_state_size())
@@ -149,10 +152,11 @@ class NativeEngine:
         Raises:
             NativeEngineError: it is not the RAM of this level.
         """
-        words = np.frombuffer(ram, "<u2")
-        if len(words) * 2 != RAM_BYTES or level_in(ram) != self._number:
-            raise NativeEngineError("the emulator's state is not one of this level")
-        self._library.host_take(words.astype(">u2").tobytes())
+        console = np.frombuffer(ram, "<u2").astype(">u2").tobytes()  # in the console's byte order
+        build = console[BUILD_AT : BUILD_AT + 4]
+        if len(console) != RAM_BYTES or (build, level_in(ram)) != (self._build, self._number):
+            raise NativeEngineError("the emulator's state is not one of this level and ROM")
+        self._library.host_take(console)
         return self.player_state()
 
     def block(self) -> dict[str, int]:
@@ -169,10 +173,8 @@ class NativeEngine:
         self._library.host_load(state)
 
 
-def _read_level(rom: Path, number: int) -> tuple[_PackedLevel, object]:
+def _read_level(data: bytes, rom: Path, number: int) -> tuple[_PackedLevel, object]:
     """Return a level of a ROM, and the memory that its pointers need."""
-    data = rom.read_bytes()
-    check_rom(data, str(rom))
     _, levels, levels_at = struct.unpack_from(">HHI", data, fmt.PACK_TABLE + 4)
     if not 0 <= number < levels:
         raise NativeEngineError(f"{rom} has no level {number}: it has {levels}")

@@ -1,7 +1,7 @@
 """Compiles the engine's rules for this machine, once for each version of their sources.
 
-The engine is C without libraries, so the same files that run on the console also run here, a
-thousand times as fast as on the emulator. The result is kept in the user's cache folder.
+The engine is C without libraries, so the same files that run on the console also run here, much
+faster than on the emulator. The result is kept in the user's cache folder.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def test_a_state_of_another_level_is_refused(emulator: Emulator) -> None:
     engine = start(emulator, "MeadowZone.Act1")
     other = start(emulator, "MeadowZone.Act2")
     assert other.player_state() == emulator.player_state()
-    with pytest.raises(NativeEngineError, match="not one of this level"):
+    with pytest.raises(NativeEngineError, match="not one of this level and ROM"):
         engine.take(current_ram(emulator.env))
     with pytest.raises(NativeEngineError, match="not one of Pangolin Dash"):
         ram_of(b"short")
