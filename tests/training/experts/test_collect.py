@@ -15,12 +15,21 @@ from arena.environment.levels import select
 from arena.evaluation.run_folder import RunFolderError
 from tests.helpers.search_levels import write_search_levels
 from tests.helpers.small_models import TINY, write_random_pretrained
-from training import collect, demonstrate
+from training import collect
 from training.collect import read_policies
 from training.data.dataset import DataError, Dataset, create_dataset, list_episodes
 from training.data.episode_writer import EpisodeWriter
-from training.experts.collector import CollectedEpisode, episode_to_collect
+from training.experts.collector import (
+    CollectedEpisode,
+    Collector,
+    EpisodeToCollect,
+    episode_to_collect,
+)
 from training.experts.episode_order import EpisodeOrder
+from training.state_search.cells import POSITION
+from training.state_search.play_back import play_back
+from training.state_search.search import Search
+from training.state_search.state_env import StateEnv
 
 LEVELS = select("airstriker")
 MEADOW = "PangolinDash-Genesis:MeadowZone.Act1"
@@ -233,32 +242,31 @@ def test_dagger_labels_some_of_the_agents_states(tmp_path: Path) -> None:
     assert set(np.unique(episode.expert_action()[known])) <= {0, 1}
 
 
-def search_level(tmp_path: Path) -> tuple[str, ...]:
-    """Return options with a level without a route, and a recording that the search found."""
-    level = write_search_levels(tmp_path / "game")[0]
-    out = tmp_path / "plays"
-    levels = f"{level.integration}:{level.name}"
-    demonstrate.main(["--levels", levels, "--out", str(out), "--workers", "1"])
-    return "--levels", levels, "--demonstrations", str(out)
-
-
 def test_the_search_is_the_expert_of_a_level_without_a_route(tmp_path: Path) -> None:
-    level = search_level(tmp_path)
+    level = write_search_levels(tmp_path / "game")[1]
+    env = StateEnv(level)
+    try:
+        found = Search(env, 1, POSITION, False).run(20_000)
+    finally:
+        env.close()
+    assert found is not None
+    (tmp_path / "plays" / level.game).mkdir(parents=True)
+    play_back(level, found.actions, tmp_path / "plays" / level.game / f"{level.state}.bk2")
     model = write_random_pretrained(tmp_path / "model", spec=TINY)
-    run(tmp_path / "expert", *level, "--frames", "1", "--policies", "expert", "--max-steps", "300")
-    (episode,) = list_episodes(tmp_path / "expert")
-    assert episode.episode_return > 9900 and episode.terminated()[-1] == 1
-    assert episode.expert == "search"
-    np.testing.assert_array_equal(episode.expert_action(), episode.actions())
-    run(
-        tmp_path / "dagger", *level, "--frames", "1", "--policies", "dagger", "--pretrained",
-        str(model),
-    )  # fmt: skip
-    (labelled,) = list_episodes(tmp_path / "dagger")
-    assert labelled.expert == "search" and labelled.steps == 30
+    create_dataset(tmp_path / "data")
+    plays = (tmp_path / "plays",)
+    collector = Collector(tmp_path / "data", model, plays, 300)
+    played = collector(EpisodeToCollect(0, level, "expert", 1)).stored
+    assert played.episode_return > 9900 and played.terminated()[-1] == 1
+    assert played.expert == "search"
+    np.testing.assert_array_equal(played.expert_action(), played.actions())
+    labelling = Collector(tmp_path / "data", model, plays, 12)
+    labelled = labelling(EpisodeToCollect(1, level, "dagger", 1)).stored
+    assert (labelled.expert, labelled.policy, labelled.steps) == ("search", "dagger", 12)
     known = labelled.expert_action()[labelled.expert_action()[:, 0] != 255]
-    assert 10 <= len(known) <= 30
-    assert known[:, 3].mean() > 0.5  # mostly RIGHT; a found play contains needless buttons too
+    assert len(known) == 12  # all steps of a short episode are decisive
+    # The recording begins with a charged dash, and the agent is near its start.
+    assert set((known @ (1 << np.arange(4))).tolist()) <= set(found.actions[:12])
 
 
 def test_the_search_needs_a_recording_to_begin_with(tmp_path: Path) -> None:
