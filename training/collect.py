@@ -23,6 +23,7 @@ from arena.environment.level_names import LEVELS_HELP
 from arena.environment.levels import Level, select
 from arena.progress_bar import ProgressBar
 from arena.workers.ray_cluster import ADDRESS_HELP, EXECUTOR_HELP, EXECUTORS
+from game.native.library import library
 from training.data.dataset import create_dataset, list_episodes, remove_partial_episodes
 from training.data.held_out import HELD_OUT_HELP, check_levels
 from training.data.playable import check_playable
@@ -104,10 +105,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for level in levels:
             _check_position(level, policies)
             read_demonstration(find_demonstration(demonstrations, level))
-    if set(policies) & set(NEED_EXPERT):
+    if demonstrations is not None or set(policies) & set(NEED_EXPERT):
         for level in levels:
             if expert_of(level) == PLANNER:
                 route_of(level)
+                library()  # compiles the native engine, before several workers need it
     pretrained = options.pretrained if set(policies) & set(NEED_AGENT) else None
     if pretrained is not None:
         load(pretrained)

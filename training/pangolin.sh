@@ -1,10 +1,11 @@
 #!/bin/sh
-# Trains the shipped model: builds fresh levels of Pangolin Dash, each solved by the planner, and
+# Trains a model with the sizes of the shipped one: builds fresh levels of Pangolin Dash, each solved by the planner, and
 # runs the recipe on them. The model is packed into PRETRAINED, by default RUNS/pretrained.
 #
 #     sh training/pangolin.sh RUNS [PRETRAINED]        in an environment with the extra `train`
 #
-# The same command continues an interrupted run. It takes about four and a half hours on two cores.
+# The same command continues an interrupted run. The shipped model took about four and
+# a half hours on two cores.
 # SHARE=0.005 runs the whole recipe at a small scale in a few minutes.
 # WORKERS=16 DEVICE=cuda makes use of a larger machine.
 set -eu

@@ -176,7 +176,7 @@ def planned(
         (named(None), named(options.second_levels), named(options.third_levels)),
         written(levels[0]),
         folders,
-        guided=all(has_position(level) for level in levels),
+        has_positions=all(has_position(level) for level in levels),
         searched=all(expert_of(level) == SEARCH for level in levels),
         pretrained=options.pretrained or options.runs / "pretrained",
         evaluated=evaluated,

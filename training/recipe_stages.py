@@ -1,8 +1,9 @@
 """The recipe's plan: the rounds of the shipped model, with its sizes and seeds.
 
 Each round packs an agent from M's prediction of the expert's actions, collects episodes with it,
-and trains on the states that it reached. This is DAgger (Ross et al. 2011) with an expert that
-follows demonstrations. Where no planner knows the levels, a further round asks the search.
+and trains on the states that it reached. This is DAgger (Ross et al. 2011). The
+expert is the planner on levels of Pangolin Dash, and follows demonstrations on others. If none of
+the levels has a planner, a further round asks the search.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from training.recipe_commands import SEARCHED, Sizes, Stage, StageMaker, evaluat
 TO_EXPERT: dict[str, object] = {"expert_action_weight": 30}
 LATER_VISION: dict[str, object] = {"learning_rate": 0.0007, "expert_action_weight": 100}
 # Policies of `collect` by their purpose; without a position there is no expert but the recording.
-GUIDED = {
+WITH_POSITIONS = {
     "start": "demonstration,perturbed,perturbed,perturbed,perturbed,perturbed,runner,held",
     "mostly agent": "agent,agent,agent,perturbed",
     "expert": "demonstration,perturbed,perturbed",
@@ -23,7 +24,7 @@ GUIDED = {
     "turns and agent": "alternating,alternating,agent",
     SEARCHED: "expert,dagger",
 }
-UNGUIDED = {
+WITHOUT_POSITIONS = {
     "start": "demonstration,demonstration,runner,held",
     "mostly agent": "agent,agent,agent,demonstration",
     "expert": "demonstration",
@@ -39,7 +40,7 @@ def training_stages(
     first_level: str,
     folders: Sequence[Path],
     *,
-    guided: bool,
+    has_positions: bool,
     searched: bool,
     pretrained: Path,
     evaluated: str | None,
@@ -51,13 +52,15 @@ def training_stages(
         levels: levels of the rounds 1 to 3, of 4 and 5, and of 11 and 12.
         first_level: one of the first levels.
         folders: folders of the demonstrations.
-        guided: whether the games' variables have the player's position, which the expert that
-            follows demonstrations needs.
+        has_positions: whether the games' variables have the player's position, which the expert
+            that follows demonstrations needs.
         searched: whether the search is the expert of the levels, as no planner knows them.
         pretrained: folder of the packed model.
         evaluated: levels to score the model on; None for no score.
     """
-    make = StageMaker(sizes, ",".join(map(str, folders)), GUIDED if guided else UNGUIDED)
+    make = StageMaker(
+        sizes, ",".join(map(str, folders)), WITH_POSITIONS if has_positions else WITHOUT_POSITIONS
+    )
     first, second, third = levels
     stages = _rounds_of_the_agent(make, first, second, first_level)
     stages += _rounds_in_turns(make, first, third, pretrained, searched)

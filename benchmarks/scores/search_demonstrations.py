@@ -148,13 +148,18 @@ def _cell(entry: Mapping[str, Any] | None) -> str:
     share = min(entry["progress"] / FULL_PROGRESS_RETURN, 1.0)
     way = "end" if entry["finished"] else f"{share:.0%}"
     seconds = entry["play_steps"] * FRAME_SKIP / 60
-    return f"{way}, {entry['core_seconds']:.0f} core-s, play of {seconds:.0f} s"
+    return f"{way}, {_short(entry['core_seconds'])} core-s, play of {seconds:.0f} s"
 
 
 def _mean(entries: Sequence[Mapping[str, Any]]) -> str:
     finished = sum(entry["finished"] for entry in entries)
     seconds = float(np.mean([entry["core_seconds"] for entry in entries]))
-    return f"{finished} of {len(entries)} to the end, mean {seconds:.0f} core-s"
+    return f"{finished} of {len(entries)} to the end, mean {_short(seconds)} core-s"
+
+
+def _short(seconds: float) -> str:
+    """Return seconds without decimals, or with two if there is less than one."""
+    return f"{seconds:.0f}" if seconds >= 1 else f"{seconds:.2f}"
 
 
 if __name__ == "__main__":

@@ -56,12 +56,12 @@ from training.experts.demonstrations import (
 )
 from training.experts.reward_simulator import VERSION
 from training.experts.sticky_planner import VERSION as PLANNER_VERSION
-from training.experts.sticky_play import rehearse
+from training.experts.sticky_play import PLANNER, SEARCH, rehearse
 
 TABLE = "search expert"  # its name in the documents
 KIND = "search expert"
 IDENTITY = {"planner_version": PLANNER_VERSION, "search_version": VERSION}
-FOUND_PLAY, SEARCH, PLANNER = "found play", "search", "planner"
+FOUND_PLAY = "found play"
 PLAYERS = (FOUND_PLAY, SEARCH, PLANNER)
 
 

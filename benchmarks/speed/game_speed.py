@@ -178,6 +178,7 @@ def _seconds_a_step(console: Emulator | NativeEngine, steps: int) -> float:
         for step in range(100):
             console.step(RUNNING[step % len(RUNNING)])
         seconds += time.perf_counter() - began
+        assert not console.player_state().dead, "the native engine would skip the other steps"
     return seconds / steps
 
 

@@ -169,7 +169,13 @@ class NativeEngine:
         return self._buffer.raw
 
     def load(self, state: bytes) -> None:
-        """Load a state that `save` returned for the same level."""
+        """Load a state that `save` returned for the same level.
+
+        Raises:
+            NativeEngineError: it is not one of this level.
+        """
+        if len(state) != self.state_size:
+            raise NativeEngineError("the saved state is not one of this level")
         self._library.host_load(state)
 
 

@@ -1,4 +1,5 @@
-/* The engine's rules on this machine: what the console's hardware does otherwise, and the interface.
+/* The engine's rules on this machine: replacements for the console's hardware, and the functions
+ * that Python calls.
  *
  * The pad comes from the caller; picture and sound are left out. A process has one game, as a
  * console has. All files are one unit, so that the variables of each file can be reached. */
@@ -23,6 +24,7 @@
 #define first first_ring
 #include "../engine/rings.c"
 #undef first
+#undef bounce
 #include "../engine/sine.c"
 #include "../engine/springs.c"
 
@@ -38,7 +40,8 @@ volatile u16 blanks;
 u16 sprites_count, *sprite_next;
 
 /* The variables that the state of play depends on, with their place in the console's RAM and the
- * sizes of their fields: a byte, a word, or a long. The time of less than a second is left out. */
+ * sizes of their fields: a byte, a word, or a long. The fraction of the current
+ * second (`part` in main.c) is not copied: it matters only for levels with a time limit. */
 static const struct {
     void *here;
     u16 at, count;
@@ -131,8 +134,11 @@ EXPORT void host_save(char *to)
 
 EXPORT void host_load(const char *from)
 {
+    struct packed_level kept = given; /* the state's own pointers may no longer be valid */
+
     memcpy(__bss_start, from, _end - __bss_start);
     from += _end - __bss_start;
+    given = kept;
     memcpy((void *)&block, from, sizeof block);
     memcpy(cells, from + sizeof block, CELLS_SIZE);
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -37,13 +38,14 @@ def library() -> ctypes.CDLL:
     Raises:
         CompilerError: there is no C compiler, or it failed.
     """
-    compiler = shutil.which(os.environ.get("CC", "cc"))
+    name = os.environ.get("CC", "cc")
+    compiler = shutil.which(name)
     if compiler is None:
         raise CompilerError(
-            "the native engine of Pangolin Dash needs a C compiler, and there is none: install one"
-            " (apt install gcc), or name it in CC"
+            f"the native engine of Pangolin Dash needs a C compiler, and {name!r} was not found:"
+            " install one (apt install gcc), or name its program in CC"
         )
-    version = hashlib.sha256(" ".join((compiler, *FLAGS)).encode())
+    version = hashlib.sha256(" ".join((platform.machine(), compiler, *FLAGS)).encode())
     for path in (HOST, *sorted(ENGINE.glob("*.[ch]"))):
         version.update(path.read_bytes())
     file = cache_folder() / f"pangolin-{version.hexdigest()[:16]}.so"
@@ -67,7 +69,8 @@ def _compile(command: list[str], file: Path) -> None:
                 [*command, "-o", str(made)], capture_output=True, text=True, check=False
             )
             if done.returncode:
-                reason = (done.stderr.strip().splitlines() or ["no message"])[0]
+                lines = done.stderr.strip().splitlines() or ["no message"]
+                reason = next((line for line in lines if "error:" in line), lines[0])
                 raise CompilerError(f"{command[0]} can't compile the native engine: {reason}")
             made.replace(file)  # atomic: another process may be compiling too
     except OSError as error:

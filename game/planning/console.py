@@ -1,4 +1,4 @@
-"""A console with a level of Pangolin Dash: the emulator, or the engine on this machine.
+"""The interface that the emulator and the native engine share: steps, player, saved states.
 
 A step is one of the contest: four frames with the same buttons, without reading a frame.
 """
@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 FRAME_SKIP = 4
 # An action is a sum of these: the four buttons that the contest's agents use.
 B, DOWN, LEFT, RIGHT = 1, 2, 4, 8
-ACTIONS = 16
 
 
 class PlayerState(NamedTuple):

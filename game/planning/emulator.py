@@ -11,7 +11,6 @@ import operator
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import stable_retro
@@ -74,7 +73,7 @@ class Emulator:
         """
         level = Level(game, state, "contest", folder.resolve())
         check_available(level)
-        env = stable_retro.make(
+        self.env = stable_retro.make(
             game=game,
             state=state,
             scenario="contest",
@@ -82,24 +81,9 @@ class Emulator:
             use_restricted_actions=stable_retro.Actions.ALL,
             render_mode="rgb_array",
         )
-        self._use(env)
-        self.reset()
-
-    @classmethod
-    def of(cls, env: Any) -> Emulator:
-        """Return the emulator of a stable-retro environment that was already reset.
-
-        The scenario of the environment notices nothing of the steps, if the caller afterwards loads
-        the state from before them.
-        """
-        emulator = cls.__new__(cls)
-        emulator._use(env)
-        return emulator
-
-    def _use(self, env: Any) -> None:
-        self.env = env
         self.frames = 0
-        self._tail = bytes(len(env.em.get_state()) - STATE_BYTES)
+        self._tail = bytes(len(self.env.em.get_state()) - STATE_BYTES)
+        self.reset()
 
     def reset(self) -> PlayerState:
         """Restart the level, as at the beginning of an episode."""

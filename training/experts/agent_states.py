@@ -1,6 +1,6 @@
 """Labels the decisive states of an agent's episode with an expert's actions (DAgger).
 
-An expert's action costs the time of hundreds of the agent's steps, so only some states are
+An expert's action takes as long as hundreds of the agent's steps, so only some states are
 labelled: those before a death, those in which the agent is stuck or has strayed, and a few others.
 What was decisive is known only after the episode, so the states of all steps are kept until then.
 """
@@ -29,7 +29,7 @@ class AgentStates:
         """Begin at the start of an episode of the expert's level.
 
         Args:
-            expert: the expert; it uses the emulator that the agent plays on.
+            expert: the expert; it follows the emulator that the agent plays on.
             seed: random seed of the choice of states and of the expert's plans.
         """
         self._expert = expert
@@ -53,8 +53,8 @@ class AgentStates:
     def labels(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Yield (step, expert's action, uint8 (4,)) for the decisive states.
 
-        A state in which the expert finds no plan that may survive has no label. The emulator is
-        left in another state.
+        A state in which the expert finds no plan that may survive has no label. The simulator
+        is left in another state.
         """
         random = np.random.default_rng(self._seed)
         died = self._expert.ended and not self._expert.won

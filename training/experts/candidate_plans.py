@@ -9,7 +9,7 @@ from training.experts.simulator import Plan
 from training.experts.sticky_forecast import Forecast
 
 BEHIND = 48.0  # progress by which a case may lag behind the case without late changes
-LEAST_GAIN = 16.0  # progress below which a plan counts as none
+LEAST_GAIN = 16.0  # progress that a plan must gain to lead on
 HURT_RISK = 0.2  # risk of losing all rings, relative to the risk of a death
 WAITS = ((0,) * 8, (0,) * 16, (LEFT,) * 12, (LEFT,) * 24, (RIGHT,) * 8)
 

@@ -26,7 +26,7 @@ from training.experts.demonstrations import (
     find_demonstration,
     read_demonstration,
 )
-from training.experts.guide import Guide
+from training.experts.labeller import Labeller
 from training.experts.packed_agent import PackedAgent
 from training.experts.policies import (
     HELD_STEPS,
@@ -44,7 +44,7 @@ from training.experts.sticky_play import (
     DEMONSTRATION,
     PLANNER,
     SEARCH,
-    PlannerGuide,
+    PlannerLabeller,
     expert_of,
     play_collected,
     play_rehearsed,
@@ -123,8 +123,9 @@ class Collector:
         Args:
             dataset: folder of the dataset.
             pretrained: packed model; None if no policy needs the agent.
-            demonstrations: folders of recordings; None if no policy needs one. If given, the
-                expert's action is stored with each frame, whatever the policy.
+            demonstrations: folders of recordings; None if no policy needs one. If given, frames of
+                all policies are labelled with the expert's action: on Pangolin Dash those on which
+                the planner was asked, on other levels all.
             max_steps: maximum number of steps of an episode.
 
         Raises:
@@ -210,12 +211,12 @@ class Collector:
             for step in range(start):
                 frame, _, _, _ = env.play_frames(demonstration.buttons(step))
             max_steps = min(START_ON_PATH_STEPS, max_steps)
-        guide: Guide | None = expert
+        labeller: Labeller | None = expert
         if expert_of(episode.level) == PLANNER:
-            guide = PlannerGuide(env, episode.seed)
+            labeller = PlannerLabeller(env, episode.seed)
         elif expert is not None:
             expert.start(start)
-        return play_policy(env, frame, self._policy(episode), guide, max_steps)
+        return play_policy(env, frame, self._policy(episode), labeller, max_steps)
 
     def _play_labelled(
         self,

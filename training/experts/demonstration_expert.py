@@ -31,7 +31,7 @@ STUCK_STEPS = 15  # steps without movement after which the expert has no action
 class DemonstrationExpert:
     """Return the demonstration's action at the nearest point of its path. One per level.
 
-    It implements `training.experts.guide.Guide`.
+    It implements `training.experts.labeller.Labeller`.
     """
 
     every = 1
@@ -127,13 +127,13 @@ def replay_demonstration(
             reward, so that it must be of another level or ROM; or the emulator refuses its state.
     """
     env.reset(demonstration.state)
-    guided = has_position(env.level)
+    has_positions = has_position(env.level)
     positions: list[NDArray[np.float32]] = []
     total, done, step = 0.0, False, 0
     while not done and step < demonstration.steps:
         _, reward, done, variables = env.play_frames(demonstration.buttons(step))
         total += reward
-        if guided:
+        if has_positions:
             positions.append(position_of(variables))
         step += 1
     if total <= 0 or (env.terminated and step < demonstration.steps // 2):
@@ -143,7 +143,7 @@ def replay_demonstration(
             "remove it, or record this level"
         )
     played = Demonstration(demonstration.state, demonstration.frame_buttons[: step * FRAME_SKIP])
-    if not guided:
+    if not has_positions:
         return played, None
     return played, DemonstrationExpert(
         played, np.array([positions[0], *positions[:-1]], np.float32)

@@ -12,7 +12,7 @@ from agent.buttons import to_genesis
 from arena.environment.contest_env import ContestEnv
 from training.experts.collected_step import CollectedStep, screen_position
 from training.experts.demonstrations import Demonstration
-from training.experts.guide import Guide
+from training.experts.labeller import Labeller
 from training.experts.policies import Policy, no_expert
 
 
@@ -20,7 +20,7 @@ def play_policy(
     env: ContestEnv,
     frame: NDArray[np.uint8],
     policy: Policy,
-    guide: Guide | None,
+    labeller: Labeller | None,
     max_steps: int,
 ) -> Iterator[CollectedStep]:
     """Play a policy from the environment's current state.
@@ -29,19 +29,20 @@ def play_policy(
         env: environment in the middle of an episode, or just reset.
         frame: its current frame, uint8 (224, 320, 3) RGB.
         policy: chooses the actions.
-        guide: labels the frames on which the policy asks for the expert's action, and every
-            `guide.every`-th frame; None for no labels.
+        labeller: labels the frames on which the policy asks for the expert's action, and every
+            `labeller.every`-th frame; None for no labels.
         max_steps: maximum number of steps.
 
     Raises:
-        DemonstrationError: there is a guide, but the game has no variables x and y.
+        DemonstrationError: the labeller follows a demonstration, but the game has no variables x
+            and y.
     """
     reward, done = 0.0, False
     player: tuple[int, int] | None = None
     for step in range(max_steps):
-        ask = functools.cache(no_expert if guide is None else guide.ask)
+        ask = functools.cache(no_expert if labeller is None else labeller.ask)
         action = policy(frame, reward, ask)
-        asked = ask.cache_info().currsize or (guide is not None and step % guide.every == 0)
+        asked = ask.cache_info().currsize or (labeller is not None and step % labeller.every == 0)
         expert_action = ask() if asked else None
         previous_frame, previous_player = frame, player
         frame, reward, done, variables = env.step(to_genesis(action))
@@ -51,8 +52,8 @@ def play_policy(
         if done:
             return
         player = screen_position(variables)
-        if guide is not None:
-            guide.observe(action, variables)
+        if labeller is not None:
+            labeller.observe(action, variables)
 
 
 def play_demonstration(

@@ -17,7 +17,7 @@ from game.planning.search_node import stands
 from game.ram import current_ram
 from training.experts.simulator import ON_NATIVE_ENGINE, KnownPlan, Moment
 
-SEARCH_FRAMES = 20_000  # emulated frames of a search of effort 1
+SEARCH_FRAMES = 20_000  # frames of a search of effort 1
 SEARCH_STEPS = 90  # length of a plan at which a search ends
 
 

@@ -1,4 +1,4 @@
-"""What an expert needs in order to plan: states that it can save and load, and a progress.
+"""The interface through which an expert tries steps: saved states, and a measure of progress.
 
 `RouteSimulator` measures the progress on the known route of a level of Pangolin Dash, and
 `RewardSimulator` by the rewards of any game.
@@ -21,8 +21,8 @@ class Moment(NamedTuple):
         progress: pixels of the route, or points of progress; about the same in contest levels.
         dead: whether the player died.
         won: whether the player reached the end of the level.
-        stands: whether the player does not fall; True if unknown.
-        lands: whether the player stands on something; True if unknown.
+        stands: not falling: on the ground, on a platform or in water; True if unknown.
+        on_ground: on the ground or on a platform; True if unknown.
         rings: number of rings; 0 if the game has none.
         position: position in the level in pixels; (0, 0) if unknown.
         stage: where the player is on the known way: the index of the next waypoint of the route,
@@ -33,7 +33,7 @@ class Moment(NamedTuple):
     dead: bool
     won: bool
     stands: bool
-    lands: bool
+    on_ground: bool
     rings: int
     position: tuple[int, int]
     stage: int
@@ -56,7 +56,7 @@ class Foresight(NamedTuple):
         fewest_steps: with fewer steps of the plan left, another plan is made.
         unchecked: fewest and most steps between two forecasts.
         searches: most searches for a new plan.
-        shifts: steps by which the changes of the action come later in variants of a plan.
+        shifts: steps by which variants of a plan move a change of the action; below 0, earlier.
     """
 
     horizon: int

@@ -1,4 +1,4 @@
-"""Forecasts how a plan ends under sticky actions, from a saved state of the emulator.
+"""Forecasts how a plan ends under sticky actions, from a saved state of the simulator.
 
 Sticky actions delay a change of the action by one frame, with probability 1/4. Nothing else is
 random. The forecast therefore plays both cases of the first changes, and draws the later ones.
@@ -22,7 +22,7 @@ class Situation(NamedTuple):
     """A moment of an episode.
 
     Attributes:
-        state: saved state of the emulator.
+        state: saved state of the simulator.
         moment: where the player is.
         previous: the action of the step before; None at the start of an episode, where the first
             action is not sticky.
@@ -138,4 +138,4 @@ class _Branches:
     def _ended(self, step: int, moment: Moment) -> bool:
         if moment.dead or moment.won or step >= self.horizon + LANDING_STEPS:
             return True
-        return step >= self.horizon and moment.lands
+        return step >= self.horizon and moment.on_ground

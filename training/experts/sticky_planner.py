@@ -28,7 +28,6 @@ from training.experts.sticky_forecast import Situation, forecast
 
 MOST_EFFORT = 3  # longest search where the player stalls, as a multiple of the shortest
 DETOUR_STEPS = (6, 40)  # range of the length of a detour
-SHIFTS = (-3, -2, -1, 1, 2, 3)  # steps by which a change of the action may come later
 SHIFTED_CHANGES = 3  # first changes of the action that come earlier or later in variants
 PATIENCE = 16  # plans without progress after which the player takes risks
 TOLERATED_RISK = 0.01  # more risk that it takes with each further plan

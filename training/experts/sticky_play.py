@@ -37,7 +37,6 @@ GIVE_UP = 120  # plans without progress after which an episode ends
 class ExpertStep(NamedTuple):
     """One step of an episode of the expert."""
 
-    state: bytes  # of the emulator before the step, as `Emulator.save` returns it
     frame: NDArray[np.uint8]  # (224, 320, 3) RGB before the step
     action: NDArray[np.uint8]  # (4,) of 0 and 1, the expert's action in this state
     reward: float
@@ -99,8 +98,8 @@ def sticky_planner(env: ContestEnv) -> StickyPlanner:
     return StickyPlanner(RouteSimulator(env, progress))
 
 
-class PlannerGuide:
-    """The planner as guide of an episode. It implements `training.experts.guide.Guide`.
+class PlannerLabeller:
+    """The planner, which labels an episode. It implements `training.experts.labeller.Labeller`.
 
     A new plan costs some hundredths of a second, so not every frame of another player is labelled.
     """
@@ -154,11 +153,11 @@ def play(
     done = expert.ended
     while not done and expert.stalled < GIVE_UP:
         chosen = expert.choose()
-        before, shown = expert.state(), frame
+        shown = frame
         action = from_genesis(buttons(chosen))
         frame, reward, done, variables = env.step(to_genesis(action))
         expert.observe(chosen)
-        yield ExpertStep(before, shown, action, reward, env.terminated, variables)
+        yield ExpertStep(shown, action, reward, env.terminated, variables)
 
 
 def rehearse(

@@ -132,7 +132,13 @@ def test_a_saved_state_restores_everything(emulator: Emulator) -> None:
     engine.load(saved)
     assert [engine.step(RIGHT | B) for _ in range(40)] == once
     assert engine.frames == 4 * 110
-    assert engine.reset().x < once[0].x
+    again = NativeEngine(ROM, level_in(current_ram(emulator.env)))
+    del engine  # the state must not refer to its memory
+    again.load(saved)
+    assert [again.step(RIGHT | B) for _ in range(40)] == once
+    with pytest.raises(NativeEngineError, match="not one of this level"):
+        again.load(saved[:-1])
+    assert again.reset().x < once[0].x
 
 
 def test_a_state_of_another_level_is_refused(emulator: Emulator) -> None:

@@ -1,4 +1,4 @@
-"""The interface of an expert that follows an episode, and says what it would press on a frame."""
+"""The interface of an expert that follows an episode and labels its frames."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Guide(Protocol):
+class Labeller(Protocol):
     """Call `ask` at most once per step, and `observe` after each step.
 
     Attributes:
-        every: every so many steps, the frame is labelled although the policy does not ask.
+        every: a frame is labelled every `every` steps even if the policy does not ask.
     """
 
     every: int
