@@ -12,13 +12,14 @@ same command continues.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,9 +88,11 @@ class ExpertPlay(TeacherPlay):
 
     Attributes:
         player: who played.
+        recording: SHA-1 of the found play's buttons; "" for the planner, which does not use it.
     """
 
     player: str
+    recording: str
 
 
 @dataclass(frozen=True)
@@ -101,9 +104,16 @@ class ExpertTask:
     demonstration: Demonstration
 
     @property
-    def key(self) -> tuple[str, int, str, str]:
+    def recording(self) -> str:
+        """SHA-1 of the found play's buttons; "" for the planner."""
+        if self.player == PLANNER:
+            return ""
+        return hashlib.sha1(self.demonstration.frame_buttons.tobytes()).hexdigest()
+
+    @property
+    def key(self) -> tuple[str, int, str, str, str]:
         """Return what identifies the play."""
-        return (*self.played.key, self.player)
+        return (*self.played.key, self.player, self.recording)
 
 
 def make_measure() -> Callable[[ExpertTask], ExpertPlay]:
@@ -114,7 +124,8 @@ def make_measure() -> Callable[[ExpertTask], ExpertPlay]:
 def measure(task: ExpertTask) -> ExpertPlay:
     """Play one episode."""
     if task.player == PLANNER:
-        return ExpertPlay(**dataclasses.asdict(teacher.measure(task.played)), player=PLANNER)
+        made = dataclasses.asdict(teacher.measure(task.played))
+        return ExpertPlay(**made, player=PLANNER, recording=task.recording)
     began = time.process_time()
     level, seed = task.played.level, task.played.seed
     if task.player == SEARCH:
@@ -128,7 +139,8 @@ def measure(task: ExpertTask) -> ExpertPlay:
 def _play(task: ExpertTask, actions: Iterable[NDArray[np.uint8]], began: float) -> ExpertPlay:
     """Play actions in the contest's environment, until they or the episode end."""
     env = ContestEnv(task.played.level, task.played.seed)
-    total, highest, steps, done = 0.0, 0.0, 0, False
+    total, highest, steps = 0.0, 0.0, 0
+    variables: Mapping[str, Any] = {}
     try:
         env.reset()
         for action in actions:
@@ -155,6 +167,7 @@ def _play(task: ExpertTask, actions: Iterable[NDArray[np.uint8]], began: float) 
         steps=steps,
         core_seconds=round(time.process_time() - began, 1),
         player=task.player,
+        recording=task.recording,
     )
 
 
@@ -184,7 +197,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _measure_all(tasks: Sequence[ExpertTask], plays: list[ExpertPlay], options: Options) -> None:
     """Make the plays that are missing, and write the file after each of them."""
-    known = {(one.level, one.seed, one.rom, one.player) for one in plays}
+    known = {(one.level, one.seed, one.rom, one.player, one.recording) for one in plays}
     todo = [task for task in tasks if task.key not in known]
     print(f"{len(tasks) - len(todo)} of {len(tasks)} are already measured", file=sys.stderr)
     if not todo:

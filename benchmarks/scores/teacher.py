@@ -34,7 +34,7 @@ from benchmarks.measured_tables import update_documents
 from benchmarks.store import Values, check_same, load_rows, save_rows
 from benchmarks.tables import markdown_table
 from training.experts.sticky_planner import VERSION
-from training.experts.sticky_play import play, sticky_planner
+from training.experts.sticky_play import planner_for, play
 
 TABLE = "teacher"  # its name in the documents
 KIND = "teacher"
@@ -111,7 +111,7 @@ def measure(task: TeacherTask) -> TeacherPlay:
     env = ContestEnv(task.level, task.seed)
     try:
         env.reset()
-        expert = sticky_planner(env)
+        expert = planner_for(env)
         rewards = [step.reward for step in play(env, expert, task.seed)]
         if expert.ended:
             ended = FINISHED if expert.won else DIED

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.buttons import from_genesis
+from training.experts.simulator import action_number
 from training.experts.sticky_planner import StickyPlanner
 
 DEATH_STEPS = 30  # steps before a death: two seconds
@@ -41,7 +42,7 @@ class AgentStates:
 
     def observe(self, action: NDArray[np.uint8]) -> None:
         """Follow a step that the agent just played with an action, uint8 (4,) of 0 and 1."""
-        self._expert.observe(int(action @ (1 << np.arange(len(action)))))
+        self._expert.observe(action_number(action))
         self._add()
 
     def _add(self) -> None:

@@ -46,11 +46,11 @@ from training.experts.sticky_play import (
     SEARCH,
     PlannerLabeller,
     expert_of,
-    play_collected,
+    planner_for,
+    play_planner,
     play_rehearsed,
     rehearse,
     rehearsed_labels,
-    sticky_planner,
 )
 
 Demonstrated = tuple[Demonstration, DemonstrationExpert | None]  # of `replay_demonstration`
@@ -197,7 +197,7 @@ class Collector:
         demonstrated: Demonstrated | None,
     ) -> Iterator[CollectedStep]:
         if episode.policy == "expert":
-            return play_collected(env, episode.seed, self._max_steps)
+            return play_planner(env, episode.seed, self._max_steps)
         if demonstrated is None:
             return play_policy(env, env.reset(), self._policy(episode), None, self._max_steps)
         demonstration, expert = demonstrated
@@ -229,7 +229,7 @@ class Collector:
         frame = env.reset()
         policy = AgentPolicy(self._started_agent(episode))
         if expert_of(episode.level) == PLANNER:
-            states = AgentStates(sticky_planner(env), episode.seed)
+            states = AgentStates(planner_for(env), episode.seed)
             for step in play_policy(env, frame, policy, None, self._max_steps):
                 yield step
                 states.observe(step.action)

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.buttons import ACTION_BUTTONS, from_genesis
+from agent.buttons import from_genesis
 from arena.environment.contest_env import StickyActions
 from arena.environment.contest_rules import MAX_STEPS, STICKINESS
+from training.experts.simulator import action_number
 from training.state_search.state_env import REPEATED, StateEnv
 
 
@@ -50,8 +51,7 @@ class RehearsalEnv:
 
         Rewards and the end are read once per step, so a reward for the time may differ slightly.
         """
-        weights = 1 << np.arange(len(ACTION_BUTTONS))
-        held = np.array([from_genesis(buttons) @ weights])
+        held = np.array([action_number(from_genesis(buttons))])
         action, first = int(held[0]), int(self._sticky.first_frame(held)[0])
         reward, self.terminated = self._env.step(
             action if first == action else action + REPEATED, first

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.buttons import ACTION_BUTTONS
 from arena.evaluation.score import FULL_PROGRESS_RETURN
 from training.experts.demonstrations import Demonstration
 from training.experts.search_expert import SearchExpert
-from training.experts.simulator import ON_EMULATOR, KnownPlan, Moment
+from training.experts.simulator import ON_EMULATOR, KnownPlan, Moment, action_number
 from training.state_search.cells import Position, has_position
 from training.state_search.search import ROUNDING
 from training.state_search.state_env import ACTIONS, REPEATED, StateEnv
@@ -50,12 +49,11 @@ class RewardSimulator:
         self._env = env
         self._expert = SearchExpert(env)
         self._has_position = has_position(env)
-        weights = 1 << np.arange(len(ACTION_BUTTONS))
         actions: list[int] = []
         env.load_state(demonstration.state)
         positions, progress = [self._position()], [env.progress]
         while len(actions) < demonstration.steps and not env.last.done:
-            actions.append(int(demonstration.action(len(actions)) @ weights))
+            actions.append(action_number(demonstration.action(len(actions))))
             env.play_frames(demonstration.buttons(len(actions) - 1))
             positions.append(self._position())
             progress.append(env.progress)

@@ -10,8 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-Plan = tuple[int, ...]  # one action for each step; bit i is button i of ACTION_BUTTONS
+Plan = tuple[int, ...]  # one action for each step, as `action_number` returns it
+
+
+def action_number(action: NDArray[np.uint8]) -> int:
+    """Return an action, uint8 (4,) of 0 and 1, as a number: bit i is button i of ACTION_BUTTONS."""
+    return int(action @ (1 << np.arange(len(action))))
 
 
 class Moment(NamedTuple):

@@ -27,6 +27,7 @@ from training.experts.demonstrations import Demonstration
 from training.experts.rehearsal import RehearsalEnv
 from training.experts.reward_simulator import RewardSimulator
 from training.experts.route_simulator import RouteSimulator
+from training.experts.simulator import action_number
 from training.experts.sticky_planner import StickyPlanner
 from training.state_search.state_env import StateEnv
 
@@ -83,7 +84,7 @@ def route_of(level: Level) -> Route:
     return routes[level.state]
 
 
-def sticky_planner(env: ContestEnv) -> StickyPlanner:
+def planner_for(env: ContestEnv) -> StickyPlanner:
     """Return the expert of an environment's level. It plans on the native engine.
 
     Args:
@@ -114,9 +115,9 @@ class PlannerLabeller:
             seed: random seed of the plans.
 
         Raises:
-            RouteFileError, CompilerError: see `sticky_planner`.
+            RouteFileError, CompilerError: see `planner_for`.
         """
-        self._planner = sticky_planner(env)
+        self._planner = planner_for(env)
         self._planner.start(seed)
 
     def ask(self) -> NDArray[np.uint8] | None:
@@ -128,7 +129,7 @@ class PlannerLabeller:
 
     def observe(self, action: NDArray[np.uint8], variables: Mapping[str, Any]) -> None:
         """Follow a step; the variables are ignored."""
-        self._planner.observe(int(action @ (1 << np.arange(len(action)))))
+        self._planner.observe(action_number(action))
 
 
 def play(
@@ -231,11 +232,11 @@ def play_rehearsed(
         player = screen_position(variables)
 
 
-def play_collected(env: ContestEnv, seed: int, max_steps: int) -> Iterator[CollectedStep]:
+def play_planner(env: ContestEnv, seed: int, max_steps: int) -> Iterator[CollectedStep]:
     """Play an episode of the planner's expert, as `training.collect` stores it."""
     env.reset()
     player: tuple[int, int] | None = None
-    for step in itertools.islice(play(env, sticky_planner(env), seed), max_steps):
+    for step in itertools.islice(play(env, planner_for(env), seed), max_steps):
         yield CollectedStep(
             step.frame, step.action, step.reward, step.terminated, step.action, player
         )

@@ -42,6 +42,7 @@ def fake_play(task: ExpertTask) -> ExpertPlay:
         steps=800,
         core_seconds=40.4 if finished else 1.2,
         player=task.player,
+        recording=task.recording,
     )
 
 
@@ -100,6 +101,10 @@ def test_a_recording_is_played_with_the_contests_sticky_actions() -> None:
     assert (played.level, played.seed, played.player) == (level.name, 1, FOUND_PLAY)
     assert 0 < played.episode_return < 9_000 and 0 < played.share < 1
     assert played.steps <= demonstration.steps
+    assert len(played.recording) == 40
+    assert dataclasses.replace(task, player=PLANNER).recording == ""
+    other = dataclasses.replace(demonstration, frame_buttons=demonstration.frame_buttons[:-4])
+    assert dataclasses.replace(task, demonstration=other).key != task.key
     assert measure(task) == dataclasses.replace(
         played, core_seconds=pytest.approx(played.core_seconds, abs=60.0)
     )

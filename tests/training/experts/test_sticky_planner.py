@@ -21,7 +21,7 @@ from tests.helpers.segment_levels import segment_level
 from training.experts.candidate_plans import Candidate, shifted
 from training.experts.sticky_forecast import Ending, Forecast, Situation, forecast, summarize
 from training.experts.sticky_planner import StickyPlanner
-from training.experts.sticky_play import ExpertStep, play, sticky_planner
+from training.experts.sticky_play import ExpertStep, planner_for, play
 
 GAME = "StickyTest-Genesis"
 SEED = 3
@@ -48,7 +48,7 @@ def level(tmp_path_factory: pytest.TempPathFactory) -> Level:
 def world(level: Level) -> Iterator[World]:
     env = ContestEnv(level, seed=SEED)
     env.reset()
-    yield World(env, sticky_planner(env))
+    yield World(env, planner_for(env))
     env.close()
 
 
@@ -74,7 +74,7 @@ def test_the_expert_reaches_the_end_post_under_sticky_actions(level: Level) -> N
     for _ in range(2):  # the same seeds give the same play
         env = ContestEnv(level, seed=SEED)
         env.reset()
-        steps = list(play(env, sticky_planner(env), SEED))
+        steps = list(play(env, planner_for(env), SEED))
         env.close()
         assert steps[-1].terminated
         assert 9_500 < sum(step.reward for step in steps) < 10_000
@@ -85,7 +85,7 @@ def test_the_expert_reaches_the_end_post_under_sticky_actions(level: Level) -> N
 def test_planning_does_not_change_the_episode(level: Level) -> None:
     env = ContestEnv(level, seed=SEED)
     env.reset()
-    steps = list(play(env, sticky_planner(env), SEED))
+    steps = list(play(env, planner_for(env), SEED))
     env.close()
     env = ContestEnv(level, seed=SEED)  # the same sticky actions
     frame = env.reset()
@@ -201,5 +201,5 @@ def test_a_level_without_a_route_is_refused(level: Level) -> None:
     env = ContestEnv(Level("Airstriker-Genesis-v0", "Level1"), seed=1)
     env.reset()
     with pytest.raises(RouteFileError, match="no routes.json"):
-        sticky_planner(env)
+        planner_for(env)
     env.close()

@@ -12,7 +12,7 @@ from game.cartridge import integration, rom
 from game.levels.routes import Route, write_routes
 from tests.helpers import plain_art
 from tests.helpers.segment_levels import segment_level
-from training.experts.sticky_play import play, sticky_planner
+from training.experts.sticky_play import planner_for, play
 
 GAME = "SegmentsTest-Genesis"
 # Each of another kind: a run-up, jumps, moving floors, springs, spikes, and a shaft under water.
@@ -37,7 +37,7 @@ def test_the_expert_passes(folder: Path, name: str) -> None:
     env = ContestEnv(Level(GAME, name, "contest", folder), seed=1)
     try:
         env.reset()
-        expert = sticky_planner(env)
+        expert = planner_for(env)
         steps = list(play(env, expert, 1))
         assert expert.won, f"{name}: at {expert.position} after {len(steps)} steps"
         assert len(steps) < 600
