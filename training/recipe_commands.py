@@ -17,6 +17,7 @@ from training.runs.run_folder import RESULT
 # Seconds: of play with one worker, of V and M on one core.
 SEARCH_SECONDS = 120.0  # a level
 SECONDS_PER_FRAME = 1 / 500  # `collect`, whose episodes begin within a demonstration
+PLANNED_SECONDS_PER_FRAME = 1 / 100  # `collect` with labels of the planner
 SEARCHED_SECONDS_PER_FRAME = 1 / 10  # `collect` with the search as expert
 VISION_SECONDS, MEMORY_SECONDS = 0.17, 0.43  # a training step
 GENERATION_SECONDS = 70.0  # a generation of 16 candidates
@@ -101,11 +102,13 @@ class StageMaker:
         sizes: what all stages share.
         demonstrations: folders of the demonstrations, separated by commas.
         policies: policies of `collect` by their purpose.
+        planned: whether the planner labels the frames.
     """
 
     sizes: Sizes
     demonstrations: str
     policies: dict[str, str]
+    planned: bool
 
     def collect(
         self, number: int, levels: str, frames: int, steps: int, purpose: str, **more: object
@@ -124,8 +127,9 @@ class StageMaker:
             workers=self.sizes.workers,
             **more,
         )
-        slow = purpose == SEARCHED
-        seconds = SEARCHED_SECONDS_PER_FRAME if slow else SECONDS_PER_FRAME
+        seconds = PLANNED_SECONDS_PER_FRAME if self.planned else SECONDS_PER_FRAME
+        if purpose == SEARCHED:
+            seconds = SEARCHED_SECONDS_PER_FRAME
         minutes = frames * seconds / self.sizes.workers / 60
         return Stage(f"collect data-{number}", command, out, minutes, frames * FRAME_BYTES)
 

@@ -58,9 +58,8 @@ def training_stages(
         pretrained: folder of the packed model.
         evaluated: levels to score the model on; None for no score.
     """
-    make = StageMaker(
-        sizes, ",".join(map(str, folders)), WITH_POSITIONS if has_positions else WITHOUT_POSITIONS
-    )
+    policies = WITH_POSITIONS if has_positions else WITHOUT_POSITIONS
+    make = StageMaker(sizes, ",".join(map(str, folders)), policies, planned=not searched)
     first, second, third = levels
     stages = _rounds_of_the_agent(make, first, second, first_level)
     stages += _rounds_in_turns(make, first, third, pretrained, searched)
