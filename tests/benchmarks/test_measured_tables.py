@@ -30,6 +30,7 @@ from benchmarks.scores import (
     calibration_tables,
     contest_plays,
     contest_tables,
+    inside_starts,
     lock_in_trust,
     play_settings,
     search_demonstrations,
@@ -107,6 +108,7 @@ TABLES: dict[str, Callable[[], Mapping[str, str]]] = {
         contest_tables.TABLE: contest_tables.markdown(plays("contest_scores.json")),
         contest_tables.COMPARISON: contest_tables.comparison(plays("contest_scores.json")),
     },
+    "scores.inside_starts": plain(inside_starts),
     "scores.lock_in_trust": plain(lock_in_trust),
     "scores.play_settings": lambda: {
         play_settings.TABLE: play_settings.markdown(plays("play_settings.json"))
