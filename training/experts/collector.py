@@ -123,9 +123,9 @@ class Collector:
         Args:
             dataset: folder of the dataset.
             pretrained: packed model; None if no policy needs the agent.
-            demonstrations: folders of recordings; None if no policy needs one. If given, frames of
-                all policies are labelled with the expert's action: on Pangolin Dash those on which
-                the planner was asked, on other levels all.
+            demonstrations: folders of recordings; None if no policy needs one. If given, the
+                expert's action is stored, whatever the policy: on levels of Pangolin Dash with the
+                frames on which the planner was asked, on other levels with every frame.
             max_steps: maximum number of steps of an episode.
 
         Raises:
