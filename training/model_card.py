@@ -131,12 +131,17 @@ def _initial_weights(vision: Values, memory: Values, evolution: Values) -> list[
     accuracy = memory["held_out"]["expert_action_accuracy_held_out"]
     if accuracy is not None:
         sentences.append(
-            "M was also trained to predict the buttons of an expert that follows recordings of the "
-            f"levels; it predicts all four buttons correctly in {accuracy:.0%} of held-out steps."
+            "M was also trained to predict the buttons of an expert; it predicts all four buttons "
+            f"correctly in {accuracy:.0%} of held-out steps{_where_it_changes(memory)}."
         )
     if evolution["options"]["imitate"]:
         sentences.append("The search for C started from this predictor of the expert's buttons.")
     return sentences
+
+
+def _where_it_changes(memory: Values) -> str:
+    accuracy = memory["held_out"]["expert_change_accuracy_held_out"]
+    return "" if accuracy is None else f", and in {accuracy:.0%} of those where they change"
 
 
 def _scores(evolution: Values) -> str:

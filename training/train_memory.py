@@ -121,6 +121,10 @@ def _summary(measured: Mapping[str, Any]) -> str:
             ", all buttons of the expert predicted correctly in "
             f"{measured['expert_action_accuracy_held_out']:.0%} of steps"
         )
+        if measured["expert_change_accuracy_held_out"] is not None:
+            accuracy += (
+                f" ({measured['expert_change_accuracy_held_out']:.0%} where it changes its action)"
+            )
     return (
         f"held-out log-likelihood {-measured['nll_held_out']:.2f} nats per step (no change: "
         f"{-measured['nll_no_change_held_out']:.2f}), prediction error "

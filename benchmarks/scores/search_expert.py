@@ -56,7 +56,7 @@ from training.experts.demonstrations import (
     read_folders,
 )
 from training.experts.reward_simulator import VERSION
-from training.experts.sticky_planner import VERSION as PLANNER_VERSION
+from training.experts.route_simulator import VERSION as PLANNER_VERSION
 from training.experts.sticky_play import PLANNER, SEARCH, rehearse
 
 TABLE = "search expert"  # its name in the documents

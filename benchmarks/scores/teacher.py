@@ -33,7 +33,7 @@ from benchmarks.identity import rom_hashes
 from benchmarks.measured_tables import update_documents
 from benchmarks.store import Values, check_same, load_rows, save_rows
 from benchmarks.tables import markdown_table
-from training.experts.sticky_planner import VERSION
+from training.experts.route_simulator import VERSION
 from training.experts.sticky_play import planner_for, play
 
 TABLE = "teacher"  # its name in the documents

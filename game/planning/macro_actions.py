@@ -6,6 +6,7 @@ from game.planning.console import DOWN, LEFT, RIGHT, B, PlayerState
 
 DASH_BELOW = 100  # ground speed in 1/256 pixel per frame below which a dash can be charged
 ROLL_FROM = 160  # ground speed in 1/256 pixel per frame from which DOWN starts a roll
+DASH_PRESSES = 3  # of B while a dash is charged
 TARGET_ABOVE = -24  # y distance in pixels from which a target counts as above the player
 
 
@@ -46,8 +47,26 @@ def macro_actions(
         options.insert(3, (DOWN,) * 4)
     if abs(player.ground_speed) < DASH_BELOW and not player.rolling:
         turn = () if facing == side else (ahead,)
-        options.insert(4, (*turn, *free, DOWN, *(DOWN | B, DOWN) * 3, 0))
+        options.insert(4, (*turn, *free, DOWN, *(DOWN | B, DOWN) * DASH_PRESSES, 0))
     return options
+
+
+def continued_dash(player: PlayerState, previous: int) -> list[tuple[int, ...]]:
+    """Return the ways to go on with a dash that is being charged; none if the player charges none.
+
+    A plan that always began with a new charge would never come to its end if it is made anew
+    in each step.
+
+    Args:
+        player: the current state of the player.
+        previous: the action of the step before.
+    """
+    is_slow = abs(player.ground_speed) < DASH_BELOW
+    if not (previous & DOWN and player.grounded and is_slow and not player.rolling):
+        return []
+    free = (DOWN,) if previous & B else ()
+    longer = [(*free, *(DOWN | B, DOWN) * presses, 0) for presses in range(DASH_PRESSES + 1)]
+    return list(dict.fromkeys([(0,), *longer]))
 
 
 def _in_the_air(ahead: int, away: int, hold: int) -> list[tuple[int, ...]]:

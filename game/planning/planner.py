@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from game.planning.console import FRAME_SKIP, LEFT, RIGHT, B, Console, PlayerState
-from game.planning.macro_actions import macro_actions
+from game.planning.macro_actions import continued_dash, macro_actions
 from game.planning.route_progress import RouteProgress
 from game.planning.search_node import Node, actions_to, stands
 from game.segments.canvas import PASS, Waypoint
@@ -181,6 +181,8 @@ class Search:
                 self._target(node),
                 self._may_wait(node.stage),
             )
+            if node.parent is None:
+                node.macros[:0] = continued_dash(node.player, node.actions[-1])
         if self.current is not node:
             self.console.load(node.state)
         macro = node.macros[node.tried]

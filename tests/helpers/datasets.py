@@ -84,6 +84,7 @@ def write_trained(folder: Path, spec: ModelSpec = TINY, seed: int = 1) -> tuple[
         "prediction_error_held_out": 0.5,
         "prediction_error_no_change_held_out": 0.7,
         "expert_action_accuracy_held_out": None,
+        "expert_change_accuracy_held_out": None,
     }
     digest = sha256(vision_run / VISION_WEIGHTS)
     vision = {"stage": "train_vision", "files": {VISION_WEIGHTS: digest}, "held_out": seen}

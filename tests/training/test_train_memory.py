@@ -21,10 +21,12 @@ from training.data.dataset import Dataset
 from training.data.latents import Cut, Sequences, cut_episodes
 from training.models.checkpoint import load_networks
 from training.models.encode import LATENTS, encode_dataset
+from training.models.evaluation import evaluate_memory
 from training.models.networks import MDNLSTM, VAE
 from training.models.untrained import random_networks
 from training.models.weights import load_network
 from training.pictures.dreams import dream
+from training.runs.devices import choose_device
 from training.runs.loop import take_step
 from training.runs.resume import TrainingError
 from training.runs.stages import MEMORY_WEIGHTS, VISION_WEIGHTS
@@ -156,8 +158,28 @@ def test_training_learns_the_buttons_of_an_expert_with_memory(tmp_path: Path) ->
         trainer = memory_trainer.MemoryTrainer(options, MDNLSTM(spec), sequences, sequences)
         for _ in range(100):
             take_step(tmp_path, trainer.state, trainer.losses)
-        found[weight] = trainer.evaluate()["expert_action_accuracy_held_out"]
+        measured = trainer.evaluate()
+        found[weight] = measured["expert_action_accuracy_held_out"]
+        assert measured["expert_change_accuracy_held_out"] is None  # it never changes its action
     assert found[10.0] > 0.95 and found[0.0] < 0.5
+
+
+def test_the_steps_in_which_the_expert_changes_its_action_are_measured_apart() -> None:
+    """An M that predicts no button is right where the expert releases the last one."""
+    actions = torch.tensor([[0, 0, 0, 1]] * 5 + [[0, 0, 0, 0]], dtype=torch.uint8)
+    expert_action = actions.clone()
+    expert_action[2] = torch.tensor([1, 0, 0, 1])  # begins a jump
+    expert_action[3], expert_action[4] = 0, 255  # releases all; unknown
+    mu, cuts = torch.zeros(6, TINY.latent), cut_episodes([6], 6)
+    sequences = Sequences(mu, torch.full_like(mu, -4.0), actions, cuts, expert_action)
+    memory = MDNLSTM(TINY)
+    torch.nn.init.zeros_(memory.expert_action.weight)
+    torch.nn.init.constant_(memory.expert_action.bias, -1.0)
+    device = choose_device("cpu", None)
+    measured = evaluate_memory(memory, sequences, torch.ones(TINY.latent), device)
+    assert measured["expert_action_accuracy_held_out"] == pytest.approx(2 / 5)
+    # Its first action, the jump, the release, and another release at the end count as changes.
+    assert measured["expert_change_accuracy_held_out"] == pytest.approx(2 / 4)
 
 
 def test_a_dream_depends_on_the_seed_and_the_temperature() -> None:
@@ -184,6 +206,7 @@ def test_a_finished_run_holds_weights_measures_and_a_picture(finished: Path) -> 
         "prediction_error_no_change_held_out",
         "expert_action_loss_held_out",
         "expert_action_accuracy_held_out",
+        "expert_change_accuracy_held_out",
     }
     assert measured["expert_action_accuracy_held_out"] is None  # the dataset has no expert actions
     assert all(np.isfinite(value) for value in measured.values() if value is not None)

@@ -26,7 +26,6 @@ from training.experts.demonstrations import (
     find_demonstration,
     read_demonstration,
 )
-from training.experts.labeller import Labeller
 from training.experts.packed_agent import PackedAgent
 from training.experts.policies import (
     HELD_STEPS,
@@ -166,7 +165,7 @@ class Collector:
             elif episode.policy == "dagger":
                 steps = self._play_labelled(env, episode, demonstrated, writer)
             else:
-                steps = self._play(env, episode, demonstrated)
+                steps = self._play(env, episode, demonstrated, writer)
             for step in steps:
                 writer.append(*step)
             stored = writer.complete(
@@ -195,15 +194,20 @@ class Collector:
         env: ContestEnv,
         episode: EpisodeToCollect,
         demonstrated: Demonstrated | None,
+        writer: EpisodeWriter,
     ) -> Iterator[CollectedStep]:
         if episode.policy == "expert":
-            return play_planner(env, episode.seed, self._max_steps)
+            yield from play_planner(env, episode.seed, self._max_steps)
+            return
         if demonstrated is None:
-            return play_policy(env, env.reset(), self._policy(episode), None, self._max_steps)
+            policy = self._policy(episode)
+            yield from play_policy(env, env.reset(), policy, None, self._max_steps)
+            return
         demonstration, expert = demonstrated
         frame = env.reset(demonstration.state)
         if episode.policy == "demonstration":
-            return play_demonstration(env, frame, demonstration)
+            yield from play_demonstration(env, frame, demonstration)
+            return
         start, max_steps = 0, self._max_steps
         if episode.policy in START_ON_PATH:
             random = np.random.default_rng((episode.seed, 2))
@@ -211,12 +215,16 @@ class Collector:
             for step in range(start):
                 frame, _, _, _ = env.play_frames(demonstration.buttons(step))
             max_steps = min(START_ON_PATH_STEPS, max_steps)
-        labeller: Labeller | None = expert
-        if expert_of(episode.level) == PLANNER:
-            labeller = PlannerLabeller(env, episode.seed)
-        elif expert is not None:
-            expert.start(start)
-        return play_policy(env, frame, self._policy(episode), labeller, max_steps)
+        policy = self._policy(episode)
+        if expert_of(episode.level) != PLANNER:
+            if expert is not None:
+                expert.start(start)
+            yield from play_policy(env, frame, policy, expert, max_steps)
+            return
+        planner = PlannerLabeller(env, episode.seed)
+        yield from play_policy(env, frame, policy, planner, max_steps)
+        for number, expert_action in planner.labels_before_death():
+            writer.label(number, expert_action)
 
     def _play_labelled(
         self,

@@ -49,11 +49,11 @@ def play_policy(
         yield CollectedStep(
             previous_frame, action, reward, env.terminated, expert_action, previous_player
         )
+        if labeller is not None:
+            labeller.observe(action, variables)
         if done:
             return
         player = screen_position(variables)
-        if labeller is not None:
-            labeller.observe(action, variables)
 
 
 def play_demonstration(

@@ -19,6 +19,7 @@ from training.experts.simulator import ON_NATIVE_ENGINE, KnownPlan, Moment
 
 SEARCH_FRAMES = 20_000  # frames of a search of effort 1
 SEARCH_STEPS = 90  # length of a plan at which a search ends
+VERSION = 3  # raise it when the planner's expert plays differently with the same seed
 
 
 class RouteSimulator:

@@ -31,7 +31,6 @@ DETOUR_STEPS = (6, 40)  # range of the length of a detour
 SHIFTED_CHANGES = 3  # first changes of the action that come earlier or later in variants
 PATIENCE = 16  # plans without progress after which the player takes risks
 TOLERATED_RISK = 0.01  # more risk that it takes with each further plan
-VERSION = 2  # raise it when the expert plays differently with the same seed
 
 
 class StickyPlanner:

@@ -7,6 +7,7 @@ starts from a demonstration.
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -21,7 +22,7 @@ from arena.environment.levels import Level
 from game.levels.routes import ROUTES_FILE, Route, RouteFileError, read_routes
 from game.planning.emulator import buttons
 from game.planning.route_progress import RouteProgress
-from training.experts.agent_states import AgentStates
+from training.experts.agent_states import DEATH_STEPS, AgentStates
 from training.experts.collected_step import CollectedStep, screen_position
 from training.experts.demonstrations import Demonstration
 from training.experts.rehearsal import RehearsalEnv
@@ -99,10 +100,20 @@ def planner_for(env: ContestEnv) -> StickyPlanner:
     return StickyPlanner(RouteSimulator(env, progress))
 
 
+class _Unlabelled(NamedTuple):
+    """A state that was not labelled, for `StickyPlanner.plan`."""
+
+    step: int
+    state: bytes
+    stage: int
+    previous: int | None
+
+
 class PlannerLabeller:
     """The planner, which labels an episode. It implements `training.experts.labeller.Labeller`.
 
     A new plan costs some hundredths of a second, so not every frame of another player is labelled.
+    The states before a death decide most: they are kept, and labelled after the episode.
     """
 
     every = 4
@@ -119,17 +130,44 @@ class PlannerLabeller:
         """
         self._planner = planner_for(env)
         self._planner.start(seed)
+        self._seed, self._step = seed, 0
+        self._recent: deque[_Unlabelled] = deque(maxlen=DEATH_STEPS)
+        self._remember()
 
     def ask(self) -> NDArray[np.uint8] | None:
         """Return the planner's action; None where it makes no progress, or sees only deaths."""
         if self._planner.ended or self._planner.stalled >= GIVE_UP:
             return None
         action = self._planner.choose()
+        self._is_labelled = True
         return None if self._planner.hopeless else from_genesis(buttons(action))
 
     def observe(self, action: NDArray[np.uint8], variables: Mapping[str, Any]) -> None:
         """Follow a step; the variables are ignored."""
-        self._planner.observe(action_number(action))
+        planner = self._planner
+        if not self._is_labelled:
+            self._recent.append(_Unlabelled(self._step, self._state, self._stage, planner.previous))
+        planner.observe(action_number(action))
+        self._step += 1
+        self._remember()
+
+    def _remember(self) -> None:
+        self._state, self._stage = self._planner.state(), self._planner.stage
+        self._is_labelled = False
+
+    def labels_before_death(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Yield (step, action, uint8 (4,)) for the unlabelled ones among the steps before a death.
+
+        Call it after the episode; the planner can't follow it any more. A state in which the
+        planner finds no plan that may survive has no label.
+        """
+        if not self._planner.ended or self._planner.won:
+            return
+        for step, state, stage, previous in self._recent:
+            if step >= self._step - DEATH_STEPS:
+                plan = self._planner.plan(state, self._seed + step, stage, previous)
+                if len(plan):
+                    yield step, from_genesis(plan[0].astype(np.uint8))
 
 
 def play(

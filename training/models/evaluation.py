@@ -112,17 +112,20 @@ def evaluate_memory(
             no step has an expert action.
         expert_action_accuracy_held_out: share of steps in which all four buttons are predicted
             correctly; None if no step has an expert action.
+        expert_change_accuracy_held_out: the same for the steps in which the expert's action differs
+            from the buttons of the step before, such as the beginning of a jump; None if there is
+            no such step.
     """
     memory.eval()
     generator = torch.Generator().manual_seed(0)
-    totals = torch.zeros(8, dtype=torch.float64)
+    totals = torch.zeros(10, dtype=torch.float64)
     for first in range(0, len(held_out), EVALUATED_BATCH):
         chosen = np.arange(first, min(first + EVALUATED_BATCH, len(held_out)))
         sampled = held_out.batch(chosen, generator).apply(device.move)
         means = held_out.batch(chosen, None).apply(device.move)
         totals += _memory_sums(memory, sampled, means, usual_change)
     nll, nll_no_change, error, error_no_change = (totals[:4] / totals[4]).tolist()
-    expert_action, correct, known = totals[5:].tolist()
+    expert_action, correct, known, changed_correct, changed = totals[5:].tolist()
     return {
         "nll_held_out": nll,
         "nll_no_change_held_out": nll_no_change,
@@ -130,11 +133,12 @@ def evaluate_memory(
         "prediction_error_no_change_held_out": error_no_change**0.5,
         "expert_action_loss_held_out": expert_action / known if known else None,
         "expert_action_accuracy_held_out": correct / known if known else None,
+        "expert_change_accuracy_held_out": changed_correct / changed if changed else None,
     }
 
 
 def _memory_sums(memory: MDNLSTM, sampled: Batch, means: Batch, usual_change: Tensor) -> Tensor:
-    """Return sums over a batch's steps, float64 (8,), in the order that `evaluate_memory` reads."""
+    """Return sums over a batch, float64 (10,), in the order that `evaluate_memory` reads."""
     mixture, _ = memory(sampled.latents, sampled.actions)
     nll = -log_likelihood(mixture, sampled.targets)
     scaled = (sampled.targets - sampled.latents) / usual_change
@@ -150,4 +154,7 @@ def _memory_sums(memory: MDNLSTM, sampled: Batch, means: Batch, usual_change: Te
     known = means.expert_action[..., 0] != 255
     correct = ((logits > 0) == (means.expert_action == 1)).all(-1) & known
     nats = expert_action_loss(logits, means.expert_action).double() * known.sum()
-    return torch.stack([*sums, nats, correct.sum().double(), known.sum().double()]).cpu()
+    before = torch.cat((torch.zeros_like(means.actions[:1]), means.actions[:-1]))
+    changed = (means.expert_action != before).any(-1) & known
+    counts = [part.sum().double() for part in (correct, known, correct & changed, changed)]
+    return torch.stack([*sums, nats, *counts]).cpu()

@@ -11,7 +11,7 @@ from benchmarks.scores import teacher
 from benchmarks.scores.teacher import TeacherPlay, TeacherTask
 from benchmarks.store import StoreError
 from tests.helpers.fake_pool import FakePool
-from training.experts.sticky_planner import VERSION
+from training.experts.route_simulator import VERSION
 
 LEVELS = ("PangolinDash-Genesis:MeadowZone.Act1", "PangolinDash-Genesis:CanyonZone.Act3")
 

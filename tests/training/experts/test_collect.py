@@ -243,6 +243,19 @@ def test_dagger_labels_some_of_the_agents_states(tmp_path: Path) -> None:
     assert set(np.unique(episode.expert_action()[known])) <= {0, 1}
 
 
+def test_the_planner_labels_every_fourth_frame_and_those_before_a_death(tmp_path: Path) -> None:
+    create_dataset(tmp_path)
+    collector = Collector(tmp_path, None, (Path("game/movies").absolute(),), 200)
+    (level,) = select("PangolinDash-Genesis:CanyonZone.Act1")
+    episode = collector(EpisodeToCollect(0, level, "runner", 1)).stored
+    assert episode.terminated()[-1] == 1 and episode.episode_return < 2000  # it fell into a pit
+    known = episode.expert_action()[:, 0] != 255
+    before, last = known[:-30], known[-30:]
+    assert before[::4].mean() > 0.9
+    assert before.sum() == before[::4].sum()
+    assert last.sum() > 15  # without those that no plan survives, where it is already falling
+
+
 def test_the_search_is_the_expert_of_a_level_without_a_route(tmp_path: Path) -> None:
     level = write_search_levels(tmp_path / "game")[1]
     env = StateEnv(level)
