@@ -17,7 +17,7 @@ from training.runs.run_folder import RESULT
 # Seconds: of play with one worker, of V and M on one core.
 SEARCH_SECONDS = 120.0  # a level
 SECONDS_PER_FRAME = 1 / 500  # `collect`, whose episodes begin within a demonstration
-PLANNED_SECONDS_PER_FRAME = 1 / 100  # `collect` with labels of the planner
+PLANNED_SECONDS_PER_FRAME = 1 / 70  # `collect` with labels of the planner
 SEARCHED_SECONDS_PER_FRAME = 1 / 10  # `collect` with the search as expert
 VISION_SECONDS, MEMORY_SECONDS = 0.17, 0.43  # a training step
 GENERATION_SECONDS = 70.0  # a generation of 16 candidates

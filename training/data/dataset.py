@@ -30,12 +30,14 @@ from agent.errors import UserError
 from agent.files import write_atomically
 
 FORMAT = "world-models-contest/dataset"
-VERSION = 5
+VERSION = 6
 DATASET_FILE = "dataset.json"
 EPISODE_FILE = "episode.json"
 CHUNK_FRAMES = 64  # frames per zarr file: four seconds of play, 9 MB in memory
 SCREEN = (320, 224)  # width and height of a native frame, in pixels
 FPS = 15  # frames per second of the contest, after its frame skip
+FREE = 2  # added to a button of an expert's action that is of no consequence
+NO_EXPERT_ACTION = 255  # all buttons of a step without one
 HELD_OUT_EVERY = 8  # one episode in eight is held out for evaluation
 # One array holds all values of a step except the frame: each additional array costs files and time.
 STEP = np.dtype(
@@ -109,7 +111,11 @@ class StoredEpisode:
         return self._read_steps("terminated")
 
     def expert_action(self) -> NDArray[np.uint8]:
-        """Read the expert's action on each frame, uint8 (T, 4); 255 where there is none."""
+        """Read the expert's action on each frame, uint8 (T, 4); 255 where there is none.
+
+        0 and 1: the button is released, or held. 2 and 3: the same, but the other choice would do
+        as well in this step.
+        """
         return self._read_steps("expert_action")
 
     def player(self) -> NDArray[np.int16]:

@@ -23,6 +23,7 @@ from agent.files import write_atomically
 from training.data.dataset import (
     CHUNK_FRAMES,
     EPISODE_FILE,
+    NO_EXPERT_ACTION,
     STEP,
     DataError,
     StoredEpisode,
@@ -32,7 +33,6 @@ from training.data.dataset import (
 COMPRESSION = (
     3  # zstd level: smaller files than level 1 at the same speed; 5 is several times slower
 )
-NO_EXPERT_ACTION = np.full(len(ACTION_BUTTONS), 255, np.uint8)
 NO_PLAYER = (-1, -1)
 
 

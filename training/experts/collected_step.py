@@ -21,7 +21,7 @@ class CollectedStep(NamedTuple):
     action: NDArray[np.uint8]  # (4,) of 0 and 1
     reward: float
     terminated: bool  # by the game, not by a limit of steps
-    expert_action: NDArray[np.uint8] | None  # (4,) of 0 and 1
+    expert_action: NDArray[np.uint8] | None  # (4,) as in `StoredEpisode.expert_action`
     player: tuple[int, int] | None  # x and y on the screen in pixels
 
 

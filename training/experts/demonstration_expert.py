@@ -63,6 +63,10 @@ class DemonstrationExpert:
         """
         self._position = position_of(variables)
 
+    def judge(self, action: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the action: what a button leads to is unknown."""
+        return action
+
     def ask(self) -> NDArray[np.uint8] | None:
         """Return the demonstration's action at the player's position.
 

@@ -22,6 +22,17 @@ class Labeller(Protocol):
         """Return the expert's action, uint8 (4,) of 0 and 1; None if it has none."""
         ...
 
+    def judge(self, action: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the expert's action with the buttons of no consequence marked.
+
+        Args:
+            action: what `ask` returned, uint8 (4,).
+
+        Returns:
+            uint8 (4,) as in `StoredEpisode.expert_action`.
+        """
+        ...
+
     def observe(self, action: NDArray[np.uint8], variables: Mapping[str, Any]) -> None:
         """Follow a step.
 

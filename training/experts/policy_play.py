@@ -29,8 +29,8 @@ def play_policy(
         env: environment in the middle of an episode, or just reset.
         frame: its current frame, uint8 (224, 320, 3) RGB.
         policy: chooses the actions.
-        labeller: labels the frames on which the policy asks for the expert's action, and every
-            `labeller.every`-th frame; None for no labels.
+        labeller: gives the policy the expert's actions, and labels every `labeller.every`-th
+            frame; None for no labels.
         max_steps: maximum number of steps.
 
     Raises:
@@ -42,8 +42,11 @@ def play_policy(
     for step in range(max_steps):
         ask = functools.cache(no_expert if labeller is None else labeller.ask)
         action = policy(frame, reward, ask)
-        asked = ask.cache_info().currsize or (labeller is not None and step % labeller.every == 0)
-        expert_action = ask() if asked else None
+        expert_action = None
+        if labeller is not None and step % labeller.every == 0:
+            expert_action = ask()
+            if expert_action is not None:
+                expert_action = labeller.judge(expert_action)
         previous_frame, previous_player = frame, player
         frame, reward, done, variables = env.step(to_genesis(action))
         yield CollectedStep(

@@ -75,6 +75,7 @@ class Foresight(NamedTuple):
 
 
 ON_NATIVE_ENGINE = Foresight(44, 24, 5, 36, (2, 4), 8, (-3, -2, -1, 1, 2, 3))
+QUICK = Foresight(32, 24, 3, 36, (2, 4), 1, ())  # to compare two actions
 ON_EMULATOR = Foresight(28, 8, 3, 24, (4, 8), 3, ())
 
 

@@ -23,8 +23,8 @@ from training.experts.candidate_plans import (
     Candidate,
     shifted,
 )
-from training.experts.simulator import KnownPlan, Plan, Simulator
-from training.experts.sticky_forecast import Situation, forecast
+from training.experts.simulator import Foresight, KnownPlan, Plan, Simulator
+from training.experts.sticky_forecast import Forecast, Situation, forecast
 
 MOST_EFFORT = 3  # longest search where the player stalls, as a multiple of the shortest
 DETOUR_STEPS = (6, 40)  # range of the length of a detour
@@ -40,11 +40,19 @@ class StickyPlanner:
         previous: the action of the step before; None at the start of an episode.
         stalled: plans since the last progress.
         hopeless: whether the player dies in every case of the best plan.
+        outlook: forecast of the plan that is followed.
+        simulator: the level.
     """
 
-    def __init__(self, simulator: Simulator) -> None:
-        """Take the level."""
-        self._simulator = simulator
+    def __init__(self, simulator: Simulator, foresight: Foresight | None = None) -> None:
+        """Take the level.
+
+        Args:
+            simulator: the level.
+            foresight: how much to try; by default that of the simulator.
+        """
+        self.simulator = simulator
+        self._foresight = foresight or simulator.foresight
 
     def start(self, seed: int, stage: int | None = None, previous: int | None = None) -> None:
         """Begin at the emulator's current state.
@@ -55,13 +63,13 @@ class StickyPlanner:
                 the player's position.
             previous: the action of the step before; None at the start of an episode.
         """
-        self._simulator.follow()
+        self.simulator.follow()
         self._begin(seed, stage, previous)
 
     def _begin(self, seed: int, stage: int | None, previous: int | None) -> None:
         """Begin at the simulator's current state."""
         self._random = np.random.default_rng(seed)
-        self._moment = self._simulator.moment(stage)
+        self._moment = self.simulator.moment(stage)
         self.previous = previous
         self._plan: Plan = ()
         self._reaches = 0.0  # progress at the end of the plan
@@ -69,6 +77,8 @@ class StickyPlanner:
         self._furthest = self.progress
         self.stalled = 0
         self.hopeless = False
+        reached = self.progress
+        self.outlook = Forecast(float(self._moment.dead), 0.0, reached, reached, reached)
 
     @property
     def stage(self) -> int:
@@ -79,6 +89,11 @@ class StickyPlanner:
     def progress(self) -> float:
         """Progress up to the player, see `Moment`."""
         return self._moment.progress
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether the plan that is followed gains progress."""
+        return self._reaches > self.progress + LEAST_GAIN
 
     @property
     def ended(self) -> bool:
@@ -98,11 +113,11 @@ class StickyPlanner:
     @property
     def share(self) -> float:
         """Share 0-1 of the level up to the player."""
-        return self.progress / self._simulator.length
+        return self.progress / self.simulator.length
 
     def state(self) -> bytes:
         """Return the current state, for `plan`."""
-        return self._simulator.save()
+        return self.simulator.save()
 
     def choose(self) -> int:
         """Return the action on the emulator's current state, which is left as it was.
@@ -113,9 +128,9 @@ class StickyPlanner:
         if self.ended:
             raise ValueError("the player is dead or at the end: no action is left")
         if not self._unchecked or not self._plan:
-            state = self._simulator.save()
+            state = self.simulator.save()
             self._check(Situation(state, self._moment, self.previous))
-            self._simulator.load(state)
+            self.simulator.load(state)
         return self._plan[0]
 
     def observe(self, action: int) -> None:
@@ -123,8 +138,8 @@ class StickyPlanner:
         self._plan = self._plan[1:] if self._plan[:1] == (action,) else ()
         self._unchecked = max(0, self._unchecked - 1)
         self.previous = action
-        self._simulator.follow()
-        self._moment = self._simulator.after(self._moment)
+        self.simulator.follow()
+        self._moment = self.simulator.after(self._moment)
         if self._moment.stands and self.progress > self._furthest + LEAST_GAIN:
             self._furthest, self.stalled = self.progress, 0
 
@@ -143,7 +158,7 @@ class StickyPlanner:
             bool (n, 12): the buttons of the console in each step of four frames. (0, 12) if the
             player is dead or at the end, or dies in every case of every plan.
         """
-        self._simulator.load(state)
+        self.simulator.load(state)
         self._begin(seed, stage, previous)
         if not self.ended:
             self.choose()
@@ -156,13 +171,11 @@ class StickyPlanner:
         candidates: list[Candidate] = []
         if self._plan:
             candidates.append(self._judge(here, self._plan, self._reaches))
-            if len(self._plan) >= self._simulator.foresight.fewest_steps and self._keeps(
-                candidates[0]
-            ):
+            if len(self._plan) >= self._foresight.fewest_steps and self._keeps(candidates[0]):
                 self._take(candidates[0])
                 return
         self.stalled += 1
-        for known in self._simulator.known_plans(here.moment):
+        for known in self.simulator.known_plans(here.moment):
             candidates.append(self._judge(here, *known))
             if self._leads_on(candidates[-1]):
                 break
@@ -177,7 +190,8 @@ class StickyPlanner:
 
     def _take(self, candidate: Candidate) -> None:
         self._plan, self._reaches = candidate.plan, candidate.reaches
-        self.hopeless = candidate.outlook.dead == 1
+        self.outlook = candidate.outlook
+        self.hopeless = self.outlook.dead == 1
         self._unchecked = self._steps_until_check()
 
     def _variants(self, here: Situation, candidates: list[Candidate]) -> list[Candidate]:
@@ -190,7 +204,7 @@ class StickyPlanner:
         return [
             self._judge(here, shifted(plan, change, steps), best.reaches)
             for change in changes[:SHIFTED_CHANGES]
-            for steps in self._simulator.foresight.shifts
+            for steps in self._foresight.shifts
             if change + steps > 0
         ]
 
@@ -200,7 +214,7 @@ class StickyPlanner:
         Where the player stalls, it may need a run-up, or time. Searches then begin with a detour.
         """
         found: list[Candidate] = []
-        for attempt in range(self._simulator.foresight.searches):
+        for attempt in range(self._foresight.searches):
             detour: Plan = ()
             if self.stalled > 1 and attempt:
                 side = (0, LEFT, LEFT, RIGHT)[int(self._random.integers(4))]
@@ -217,29 +231,29 @@ class StickyPlanner:
         self, here: Situation, detour: Plan, late: Callable[[], bool] | None
     ) -> KnownPlan | None:
         """Search from the place that a detour leads to; the plan begins with the detour."""
-        self._simulator.load(here.state)
+        self.simulator.load(here.state)
         moment = here.moment
         for action in detour:
-            moment = self._simulator.step(action, None, moment)
+            moment = self.simulator.step(action, None, moment)
             if moment.dead or moment.won:
                 return None
         if detour:  # a run-up may be all that the known plan needs
-            moment = self._simulator.moment(moment.stage)
-            for known in self._simulator.known_plans(moment):
+            moment = self.simulator.moment(moment.stage)
+            for known in self.simulator.known_plans(moment):
                 return KnownPlan(detour + known.plan, known.reaches)
         previous = (detour or (here.previous or 0,))[-1]
         effort = min(self.stalled, MOST_EFFORT)
-        found = self._simulator.search(moment, previous, effort, late, self._random)
+        found = self.simulator.search(moment, previous, effort, late, self._random)
         return found and KnownPlan(detour + found.plan, found.reaches)
 
     def _late(self) -> bool:
         return bool(self._random.random() < STICKINESS)
 
     def _judge(self, here: Situation, plan: Plan, reaches: float | None = None) -> Candidate:
-        foresight = self._simulator.foresight
+        foresight = self._foresight
         horizon = min(foresight.horizon, max(len(plan), foresight.least_horizon))
         outlook = forecast(
-            self._simulator, here, plan, horizon, foresight.exact_changes, self._random
+            self.simulator, here, plan, horizon, foresight.exact_changes, self._random
         )
         return Candidate(plan, outlook.on_time if reaches is None else reaches, outlook)
 
@@ -256,7 +270,7 @@ class StickyPlanner:
 
     def _steps_until_check(self) -> int:
         """Return the steps up to the third change of the action: all their cases were played."""
-        fewest, most = self._simulator.foresight.unchecked
+        fewest, most = self._foresight.unchecked
         changes = [
             step for step in range(1, len(self._plan)) if self._plan[step] != self._plan[step - 1]
         ]

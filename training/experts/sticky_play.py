@@ -15,24 +15,27 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.buttons import from_genesis, to_genesis
+from agent.buttons import ACTION_BUTTONS, from_genesis, to_genesis
 from arena.environment.contest_env import ContestEnv
 from arena.environment.contest_rules import MAX_STEPS
 from arena.environment.levels import Level
 from game.levels.routes import ROUTES_FILE, Route, RouteFileError, read_routes
 from game.planning.emulator import buttons
 from game.planning.route_progress import RouteProgress
+from training.data.dataset import FREE
 from training.experts.agent_states import DEATH_STEPS, AgentStates
 from training.experts.collected_step import CollectedStep, screen_position
 from training.experts.demonstrations import Demonstration
 from training.experts.rehearsal import RehearsalEnv
 from training.experts.reward_simulator import RewardSimulator
 from training.experts.route_simulator import RouteSimulator
-from training.experts.simulator import action_number
+from training.experts.simulator import QUICK, action_number
 from training.experts.sticky_planner import StickyPlanner
 from training.state_search.state_env import StateEnv
 
 PLANNER, SEARCH, DEMONSTRATION = "planner", "search", "demonstration"
+JUMP = ACTION_BUTTONS.index("B")
+SAME_RISK = 0.1  # difference between two probabilities of a death that is of no consequence
 GIVE_UP = 120  # plans without progress after which an episode ends
 
 
@@ -100,8 +103,8 @@ def planner_for(env: ContestEnv) -> StickyPlanner:
     return StickyPlanner(RouteSimulator(env, progress))
 
 
-class _Unlabelled(NamedTuple):
-    """A state that was not labelled, for `StickyPlanner.plan`."""
+class _Here(NamedTuple):
+    """A state of an episode, for `StickyPlanner.plan`."""
 
     step: int
     state: bytes
@@ -112,8 +115,8 @@ class _Unlabelled(NamedTuple):
 class PlannerLabeller:
     """The planner, which labels an episode. It implements `training.experts.labeller.Labeller`.
 
-    A new plan costs some hundredths of a second, so not every frame of another player is labelled.
-    The states before a death decide most: they are kept, and labelled after the episode.
+    A new plan costs some hundredths of a second, so not every frame is labelled. The states before
+    a death decide most: they are kept, and labelled after the episode.
     """
 
     every = 4
@@ -130,44 +133,90 @@ class PlannerLabeller:
         """
         self._planner = planner_for(env)
         self._planner.start(seed)
-        self._seed, self._step = seed, 0
-        self._recent: deque[_Unlabelled] = deque(maxlen=DEATH_STEPS)
-        self._remember()
+        self._other = StickyPlanner(self._planner.simulator, QUICK)
+        self._seed = seed
+        self._recent: deque[_Here] = deque(maxlen=DEATH_STEPS)
+        self._here = self._remembered(0)
+
+    def _remembered(self, step: int) -> _Here:
+        self._is_labelled = False
+        planner = self._planner
+        return _Here(step, planner.state(), planner.stage, planner.previous)
 
     def ask(self) -> NDArray[np.uint8] | None:
         """Return the planner's action; None where it makes no progress, or sees only deaths."""
         if self._planner.ended or self._planner.stalled >= GIVE_UP:
             return None
         action = self._planner.choose()
-        self._is_labelled = True
         return None if self._planner.hopeless else from_genesis(buttons(action))
+
+    def judge(self, action: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Mark the jump button if the other choice would do as well; see `Labeller.judge`."""
+        self._is_labelled = True
+        return self._judged(self._here, action)
 
     def observe(self, action: NDArray[np.uint8], variables: Mapping[str, Any]) -> None:
         """Follow a step; the variables are ignored."""
-        planner = self._planner
         if not self._is_labelled:
-            self._recent.append(_Unlabelled(self._step, self._state, self._stage, planner.previous))
-        planner.observe(action_number(action))
-        self._step += 1
-        self._remember()
-
-    def _remember(self) -> None:
-        self._state, self._stage = self._planner.state(), self._planner.stage
-        self._is_labelled = False
+            self._recent.append(self._here)
+        self._planner.observe(action_number(action))
+        self._here = self._remembered(self._here.step + 1)
 
     def labels_before_death(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Yield (step, action, uint8 (4,)) for the unlabelled ones among the steps before a death.
+        """Yield (step, label, uint8 (4,)) for the unlabelled ones among the steps before a death.
 
         Call it after the episode; the planner can't follow it any more. A state in which the
         planner finds no plan that may survive has no label.
         """
         if not self._planner.ended or self._planner.won:
             return
-        for step, state, stage, previous in self._recent:
-            if step >= self._step - DEATH_STEPS:
-                plan = self._planner.plan(state, self._seed + step, stage, previous)
+        for here in self._recent:
+            if here.step >= self._here.step - DEATH_STEPS:
+                plan = self._planner.plan(
+                    here.state, self._seed + here.step, here.stage, here.previous
+                )
                 if len(plan):
-                    yield step, from_genesis(plan[0].astype(np.uint8))
+                    yield here.step, self._judged(here, from_genesis(plan[0].astype(np.uint8)))
+
+    def _judged(self, here: _Here, action: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Compare the action with the one that differs in the jump button."""
+        other = action.copy()
+        other[JUMP] ^= 1
+        ours, others = self._prospect(here, action), self._prospect(here, other)
+        better = ours.better(others)
+        if better > 0:
+            return action
+        if better < 0:
+            return other  # which the planner did not try
+        judged = action.copy()
+        judged[JUMP] += FREE
+        return judged
+
+    def _prospect(self, here: _Here, action: NDArray[np.uint8]) -> _Prospect:
+        """Return what the best plan after an action leads to."""
+        simulator, number = self._planner.simulator, action_number(action)
+        simulator.load(here.state)
+        moment = simulator.step(number, None, simulator.moment(here.stage))
+        if moment.dead:
+            return _Prospect(1.0, False)
+        if moment.won:
+            return _Prospect(0.0, True)
+        self._other.plan(simulator.save(), self._seed + here.step, moment.stage, number)
+        return _Prospect(self._other.outlook.dead, self._other.leads_on)
+
+
+class _Prospect(NamedTuple):
+    """What a plan leads to: the probability of a death, and whether it gains progress."""
+
+    risk: float
+    leads_on: bool
+
+    def better(self, other: _Prospect) -> int:
+        """Return 1 if this is clearly better than another one, -1 if it is worse, otherwise 0."""
+        safer = other.risk - self.risk
+        if abs(safer) > SAME_RISK:
+            return 1 if safer > 0 else -1
+        return int(self.leads_on) - int(other.leads_on)
 
 
 def play(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from training.data.dataset import FREE, NO_EXPERT_ACTION
 from training.data.frames import Frames
 from training.data.latents import Batch, Sequences
 from training.models.encode import encode_frames
@@ -110,8 +111,8 @@ def evaluate_memory(
         prediction_error_no_change_held_out: the same for the last mean as the prediction.
         expert_action_loss_held_out: cross-entropy of the expert's buttons, nats per step; None if
             no step has an expert action.
-        expert_action_accuracy_held_out: share of steps in which all four buttons are predicted
-            correctly; None if no step has an expert action.
+        expert_action_accuracy_held_out: share of steps in which all buttons of consequence are
+            predicted correctly; None if no step has an expert action.
         expert_change_accuracy_held_out: the same for the steps in which the expert's action differs
             from the buttons of the step before, such as the beginning of a jump; None if there is
             no such step.
@@ -151,10 +152,12 @@ def _memory_sums(memory: MDNLSTM, sampled: Batch, means: Batch, usual_change: Te
     parts = (nll, nll_no_change, error, error_no_change, torch.ones_like(nll))
     sums = [part[sampled.mask].double().sum() for part in parts]
     logits = memory.expert_action_logits(means.latents, hidden)
-    known = means.expert_action[..., 0] != 255
-    correct = ((logits > 0) == (means.expert_action == 1)).all(-1) & known
+    known = means.expert_action[..., 0] != NO_EXPERT_ACTION
+    right = (logits > 0) == (means.expert_action % FREE == 1)
+    correct = (right | (means.expert_action >= FREE)).all(-1) & known
     nats = expert_action_loss(logits, means.expert_action).double() * known.sum()
     before = torch.cat((torch.zeros_like(means.actions[:1]), means.actions[:-1]))
-    changed = (means.expert_action != before).any(-1) & known
+    differs = (means.expert_action % FREE != before) & (means.expert_action < FREE)
+    changed = differs.any(-1) & known
     counts = [part.sum().double() for part in (correct, known, correct & changed, changed)]
     return torch.stack([*sums, nats, *counts]).cpu()

@@ -16,8 +16,10 @@ from torch.nn import functional
 
 from agent.buttons import ACTION_BUTTONS
 from agent.world_model.packed_model import ModelSpec
+from training.data.dataset import FREE, NO_EXPERT_ACTION
 from training.data.latents import sample_latent
 
+FREE_WEIGHT = 0.03  # of a button of no consequence in the loss of the expert's actions
 LOG_SIGMA_RANGE = (-7.0, 7.0)  # keeps a Gaussian from collapsing to a point
 
 State = tuple[Tensor, Tensor]  # h and c, (B, H) each
@@ -248,14 +250,19 @@ def mdn_loss(mixture: Mixture, targets: Tensor, mask: Tensor) -> Tensor:
 def expert_action_loss(logits: Tensor, expert_action: Tensor) -> Tensor:
     """Compute the cross-entropy of the expert's buttons in nats per step, where they are known.
 
+    A button of no consequence has the weight `FREE_WEIGHT`. The few steps in which a jump decides
+    are then not drowned by the many in which it does not.
+
     Args:
         logits: float32 (..., 4).
-        expert_action: uint8 (..., 4), 0 or 1; 255 where the expert's action is unknown.
+        expert_action: uint8 (..., 4), as `StoredEpisode.expert_action` returns it.
     """
     assert logits.shape == expert_action.shape, (logits.shape, expert_action.shape)
-    known = expert_action[..., 0] != 255
+    known = expert_action[..., 0] != NO_EXPERT_ACTION
+    buttons = expert_action[known]
+    weights = torch.where(buttons >= FREE, FREE_WEIGHT, 1.0)
     errors = functional.binary_cross_entropy_with_logits(
-        logits[known], expert_action[known].to(logits.dtype), reduction="sum"
+        logits[known], (buttons % FREE).to(logits.dtype), weights, reduction="sum"
     )
     return errors / known.sum().clamp(min=1)
 

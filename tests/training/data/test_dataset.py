@@ -165,8 +165,8 @@ def test_a_foreign_or_older_dataset_is_refused(tmp_path: Path) -> None:
         Dataset(str(tmp_path))
     create_dataset(older := tmp_path / "older")
     header = json.loads((older / "dataset.json").read_text())
-    (older / "dataset.json").write_text(json.dumps(header | {"version": 4}))
-    with pytest.raises(DataError, match="version 4.*version 5: collect the data again") as error:
+    (older / "dataset.json").write_text(json.dumps(header | {"version": 5}))
+    with pytest.raises(DataError, match="version 5.*version 6: collect the data again") as error:
         Dataset(str(older))
     assert "\n" not in str(error.value)
     (older / "dataset.json").write_text(json.dumps(header | {"action_buttons": ["A"]}))

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from agent.buttons import press, to_genesis
 from arena.environment.contest_env import ContestEnv
 from arena.environment.levels import Level
 from game.cartridge import integration, rom
 from game.levels.routes import Route, write_routes
 from tests.helpers import plain_art
 from tests.helpers.segment_levels import segment_level
-from training.experts.sticky_play import planner_for, play
+from training.data.dataset import FREE
+from training.experts.sticky_play import JUMP, PlannerLabeller, planner_for, play
 
 GAME = "SegmentsTest-Genesis"
 # Each of another kind: a run-up, jumps, moving floors, springs, spikes, and a shaft under water.
@@ -43,3 +45,23 @@ def test_the_expert_passes(folder: Path, name: str) -> None:
         assert len(steps) < 600
     finally:
         env.close()
+
+
+def test_a_jump_counts_where_it_decides(folder: Path) -> None:
+    """A player runs into a pit: only at its edge does it matter whether it jumps."""
+    env = ContestEnv(Level(GAME, "pits", "contest", folder), seed=1)
+    labels, done, right = [], False, press("RIGHT")
+    try:
+        env.reset()
+        labeller = PlannerLabeller(env, 1)
+        while not done:
+            action = labeller.ask()
+            labels.append(None if action is None else int(labeller.judge(action)[JUMP]))
+            _, _, done, variables = env.step(to_genesis(right))
+            labeller.observe(right, variables)
+        assert env.terminated
+    finally:
+        env.close()
+    assert set(labels[:10]) <= {FREE, FREE + 1}
+    assert 1 in labels[10:]
+    assert labels[-1] is None  # it is falling already

@@ -13,9 +13,11 @@ from agent.world_model.packed_model import PRESETS, ModelSpec
 from tests.helpers.small_models import TINY
 from training.data.latents import sample_latent
 from training.models.networks import (
+    FREE_WEIGHT,
     MDNLSTM,
     VAE,
     Mixture,
+    expert_action_loss,
     log_likelihood,
     mdn_loss,
     sample_mixture,
@@ -58,6 +60,20 @@ def test_the_encoder_sees_frames_divided_by_255_and_not_inverted() -> None:
     for convolution in vae.convolutions:
         x = functional.relu(functional.conv2d(x, convolution.weight, convolution.bias, stride=2))
     torch.testing.assert_close(vae.encode(frames)[0], vae.mu(x.reshape(3, -1)))
+
+
+def test_a_button_of_no_consequence_hardly_counts() -> None:
+    logits = torch.tensor([[3.0, -3.0, -3.0, 3.0]] * 4)
+    right = torch.tensor([[1, 0, 0, 1]] * 4, dtype=torch.uint8)
+    wrong, free, unknown = right.clone(), right.clone(), right.clone()
+    wrong[:, 0] = 0
+    free[:, 0] = 2  # 0, but 1 would do as well
+    unknown[1:] = 255
+    good, bad = expert_action_loss(logits, right), expert_action_loss(logits, wrong)
+    torch.testing.assert_close(
+        expert_action_loss(logits, free) - 0.75 * good, FREE_WEIGHT * (bad - 0.75 * good)
+    )
+    torch.testing.assert_close(expert_action_loss(logits, unknown), good)
 
 
 def test_frames_of_another_size_or_dtype_are_refused() -> None:
