@@ -188,7 +188,7 @@ def test_recordings_of_a_fresh_build_are_found_by_their_game(tmp_path: Path) -> 
     policies = ("--policies", "perturbed", "--frames", "1")
     run(data, "--levels", MEADOW, *policies, "--demonstrations", folders)
     (episode,) = list_episodes(data)
-    assert episode.policy == "perturbed" and (episode.expert_action()[0] <= 1).all()
+    assert episode.policy == "perturbed" and (episode.expert_action()[0] <= 3).all()
     (fresh / f"{level.state}.bk2").write_bytes(b"no recording")
     with pytest.raises(DemonstrationError, match=re.escape(str(fresh))):
         find_demonstration([others, fresh], level)

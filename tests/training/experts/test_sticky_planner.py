@@ -136,7 +136,7 @@ def test_an_action_that_is_not_the_experts_makes_it_plan_again(world: World) -> 
 
 def test_a_change_of_the_action_has_a_late_and_a_timely_case(world: World) -> None:
     world.env.reset()
-    simulator = world.expert._simulator
+    simulator = world.expert.simulator
     here = Situation(simulator.save(), simulator.moment(0), previous=0)
     random = np.random.default_rng(1)
     found = forecast(simulator, here, [RIGHT] * 10, 10, 3, random)
@@ -149,7 +149,7 @@ def test_a_change_of_the_action_has_a_late_and_a_timely_case(world: World) -> No
 
 def test_a_forecast_follows_a_falling_player_to_its_death(world: World) -> None:
     state = run_to(world.env, PIT_X - 30)
-    simulator = world.expert._simulator
+    simulator = world.expert.simulator
     simulator.load(state)
     here = Situation(state, simulator.moment(0), previous=RIGHT)
     found = forecast(simulator, here, [RIGHT] * 4, 4, 3, np.random.default_rng(1))
