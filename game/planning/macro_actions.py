@@ -52,7 +52,7 @@ def macro_actions(
 
 
 def continued_dash(player: PlayerState, previous: int) -> list[tuple[int, ...]]:
-    """Return the ways to go on with a dash that is being charged; none if the player charges none.
+    """Return the ways to go on with a dash that is being charged; none where no dash can be.
 
     A plan that always began with a new charge would never come to its end if it is made anew
     in each step.

@@ -181,7 +181,7 @@ class Search:
                 self._target(node),
                 self._may_wait(node.stage),
             )
-            if node.parent is None:
+            if node.parent is None:  # later nodes are reached by whole macro-actions
                 node.macros[:0] = continued_dash(node.player, node.actions[-1])
         if self.current is not node:
             self.console.load(node.state)

@@ -19,7 +19,7 @@ class Frames:
     """Preprocessed frames, with the expert's action and the player's position for each."""
 
     pixels: NDArray[np.uint8]  # (N, S, S, 3)
-    expert_action: NDArray[np.uint8]  # (N, 4) of 0 and 1; 255 where there is none
+    expert_action: NDArray[np.uint8]  # (N, 4) as in `StoredEpisode.expert_action`
     player: NDArray[np.int16]  # (N, 2), x and y in pixels of the native screen; -1 if unknown
 
     def take(self, chosen: NDArray[np.intp]) -> Frames:

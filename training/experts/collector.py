@@ -122,9 +122,9 @@ class Collector:
         Args:
             dataset: folder of the dataset.
             pretrained: packed model; None if no policy needs the agent.
-            demonstrations: folders of recordings; None if no policy needs one. If given, the
-                expert's action is stored, whatever the policy: on levels of Pangolin Dash with the
-                frames on which the planner was asked, on other levels with every frame.
+            demonstrations: folders of recordings; None if no policy needs one. If given, frames of
+                every policy get the expert's action: on levels of Pangolin Dash one frame in four
+                and those before a death, on other levels all frames.
             max_steps: maximum number of steps of an episode.
 
         Raises:

@@ -143,6 +143,8 @@ def test_alternating_episodes_start_anywhere_and_have_both_players(tmp_path: Pat
         played = (actions[known] == expert_action[known] % 2).all(1)  # by the expert, or alike
         assert known[0] and 0 < played.mean() < 1
         assert episode.expert == "planner"
+        unlabelled = ~known  # between two fourth frames
+        assert unlabelled.any() and unlabelled[::4].mean() < unlabelled.mean()
 
 
 def test_a_demonstration_is_stored_as_it_was_played(tmp_path: Path) -> None:
