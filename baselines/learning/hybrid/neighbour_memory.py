@@ -6,6 +6,9 @@ library USearch. Annoy, which the agent of 2018 used, builds its index anew for 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 from usearch.index import Index
@@ -14,6 +17,20 @@ from baselines.simple_agents import N_BUTTONS, Buttons
 
 # Neighbours of a frame in the graph, and frames that an addition and a search compare at least.
 CONNECTIVITY, EXPANSION = 16, 100
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a call of USearch as it ends Python code.
+
+    USearch notices a signal, drops the exception of its handler, and raises a RuntimeError.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "terminated" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
 
 
 class NeighbourMemory:
@@ -72,7 +89,8 @@ class NeighbourMemory:
             elif value > self._values[number]:
                 self._actions[number], self._values[number] = action.tobytes(), value
         if new:
-            self._index.add(np.arange(first, len(self)), np.array(new), threads=1)
+            with _interruptible():
+                self._index.add(np.arange(first, len(self)), np.array(new), threads=1)
 
     def nearest(self, features: NDArray[np.float32], count: int) -> list[int]:
         """Return the numbers of the nearest frames, in the order of their additions.
@@ -86,7 +104,8 @@ class NeighbourMemory:
             nearly as near.
         """
         query = features.astype(np.float16)
-        found = self._index.search(query, min(count, len(self)), threads=1)
+        with _interruptible():
+            found = self._index.search(query, min(count, len(self)), threads=1)
         return sorted(int(key) for key in found.keys)
 
     def best_action(self, features: NDArray[np.float32], count: int) -> Buttons:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+
 import numpy as np
 import pytest
 
@@ -68,3 +71,19 @@ def test_equal_frames_are_stored_once_with_their_best_action() -> None:
 def test_values_of_shapes_that_do_not_match_are_a_bug() -> None:
     with pytest.raises(AssertionError):
         NeighbourMemory(4).add(np.zeros((2, 4), np.float32), ACTIONS[:1], np.zeros(2))
+
+
+def test_ctrl_c_ends_a_search_and_an_addition() -> None:
+    features = walk(2000)
+    memory = filled(features, np.zeros(2000))
+    zeros = np.zeros(2000)
+    for call in (
+        lambda: memory.nearest(features[0], 2000),
+        lambda: memory.add(features + len(memory), ACTIONS[[0] * 2000], zeros),
+    ):
+        timer = threading.Timer(0.1, signal.raise_signal, [signal.SIGINT])
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            while True:
+                call()
+        timer.join()
