@@ -56,8 +56,9 @@ class ProgressBar:
         self._last_line = now
         speed = (done - self._first) / (now - self._began)
         left = f"{(self._total - done) / speed / 60:.1f} min left" if speed > 0 else ""
+        shown = f"{speed:.1f}/s" if speed >= 1 else f"{60 * speed:.1f}/min"
         self._console.print(
-            f"{self._what} {done}/{self._total} {note} {speed:.1f}/s {left}",
+            f"{self._what} {done}/{self._total} {note} {shown} {left}",
             highlight=False,
             soft_wrap=True,
         )

@@ -17,10 +17,16 @@ from agent.files import write_atomically
 class DivergedError(UserError):
     """Training diverged: a value is no longer finite."""
 
-    def __init__(self, timesteps: int) -> None:
+    def __init__(self, timesteps: int, option: str = "--learning-rate") -> None:
+        """Say what to change.
+
+        Args:
+            timesteps: timesteps so far.
+            option: the option of the learning rate that was too high.
+        """
         super().__init__(
             f"training diverged: a value is no longer finite after {timesteps:,} timesteps: give a"
-            " lower --learning-rate"
+            f" lower {option}"
         )
 
 

@@ -37,7 +37,7 @@ class WorldModelLearner:
         losses = joint_loss(self.model, sequences, self._generator)
         total = losses.total.mean()
         if not bool(torch.isfinite(total)):
-            raise DivergedError(timesteps)
+            raise DivergedError(timesteps, "--world-model-rate")
         self.adam.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         self.adam.step()

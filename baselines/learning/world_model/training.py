@@ -136,7 +136,7 @@ class WorldModelTraining(BaseCallback):
         for name, values in means.items():
             self.logger.record(f"world_model/{name}", float(np.mean(values)))
         if not all_finite(self._learner.model):
-            raise DivergedError(self.num_timesteps)
+            raise DivergedError(self.num_timesteps, "--world-model-rate")
         path = self._folder / WORLD_MODEL
         save_training(self._learner.model, self._learner.adam, self.num_timesteps, 0.0, path)
 

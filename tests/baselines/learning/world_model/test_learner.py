@@ -73,6 +73,8 @@ def test_a_loss_that_is_not_finite_stops_before_the_update() -> None:
     with torch.no_grad():
         learner.model.lstm.output.bias.fill_(float("nan"))
     before = learner.model.vae.mu.weight.clone()
-    with pytest.raises(UserError, match="training diverged.* 3,000 timesteps"):
+    with pytest.raises(
+        UserError, match="training diverged.* 3,000 timesteps.* lower --world-model-rate"
+    ):
         learner.update(sequences(learner.model), 3000)
     assert torch.equal(before, learner.model.vae.mu.weight)
