@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from agent import command_line
-from agent.buttons import to_genesis
+from agent.buttons import from_genesis, to_genesis
 from agent.command_line import option
 from agent.command_line.ranges import COUNT, PROCESSES
 from agent.errors import UserError
@@ -38,13 +38,15 @@ from arena.progress_bar import ProgressBar
 from arena.workers.pool import Pool
 from benchmarks.measured import show_measured, write_measured
 from benchmarks.tables import markdown_table
+from game.planning.emulator import buttons
 from training.experts.demonstrations import (
     Demonstration,
     find_demonstration,
     read_demonstration,
     read_folders,
 )
-from training.experts.sticky_play import PLANNER, PlannerLabeller
+from training.experts.simulator import action_number
+from training.experts.sticky_play import PLANNER, planner_for
 
 TABLE = "inside starts"  # its name in the documents
 WARM_UP = 60  # steps before a start that M sees
@@ -164,14 +166,12 @@ def _play_model(world_model: WorldModel, controller: Controller) -> tuple[Choose
 
 
 def _play_planner(env: ContestEnv, seed: int) -> tuple[Choose, Observe]:
-    planner = PlannerLabeller(env, seed)
-    nothing = np.zeros(4, np.uint8)
-
-    def choose(frame: Any) -> Any:
-        action = planner.ask()
-        return nothing if action is None else action
-
-    return choose, planner.observe
+    planner = planner_for(env)
+    planner.start(seed)
+    return (
+        lambda frame: from_genesis(buttons(planner.choose())),
+        lambda action, variables: planner.observe(action_number(action)),
+    )
 
 
 def _play(env: ContestEnv, frame: Any, play: tuple[Choose, Observe], steps: int) -> float:

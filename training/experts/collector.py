@@ -221,7 +221,7 @@ class Collector:
                 expert.start(start)
             yield from play_policy(env, frame, policy, expert, max_steps)
             return
-        planner = PlannerLabeller(env, episode.seed)
+        planner = PlannerLabeller(env)
         yield from play_policy(env, frame, policy, planner, max_steps)
         for number, expert_action in planner.labels_before_death():
             writer.label(number, expert_action)

@@ -38,7 +38,7 @@ class StickyPlanner:
 
     Attributes:
         previous: the action of the step before; None at the start of an episode.
-        stalled: plans since the last progress.
+        stalled: plans since the last progress, or since another action than the plan's.
         hopeless: whether the player dies in every case of the best plan.
         outlook: forecast of the plan that is followed.
         simulator: the level.
@@ -68,7 +68,7 @@ class StickyPlanner:
 
     def _begin(self, seed: int, stage: int | None, previous: int | None) -> None:
         """Begin at the simulator's current state."""
-        self._random = np.random.default_rng(seed)
+        self._seed, self._random = seed, np.random.default_rng(seed)
         self._moment = self.simulator.moment(stage)
         self.previous = previous
         self._plan: Plan = ()
@@ -133,9 +133,20 @@ class StickyPlanner:
             self.simulator.load(state)
         return self._plan[0]
 
+    def choose_again(self) -> int:
+        """Return the action of another plan, for which the search tries harder; see `choose`."""
+        self._plan, self._unchecked = (), 0
+        return self.choose()
+
     def observe(self, action: int) -> None:
         """Follow a step that was just played, with the expert's action or with another."""
-        self._plan = self._plan[1:] if self._plan[:1] == (action,) else ()
+        if self._plan[:1] == (action,):
+            self._plan = self._plan[1:]
+        else:
+            # It is not the plans that make no progress. Equal states have equal plans, even if
+            # the player stays in them.
+            self._plan, self.stalled = (), 0
+            self._random = np.random.default_rng(self._seed)
         self._unchecked = max(0, self._unchecked - 1)
         self.previous = action
         self.simulator.follow()

@@ -36,6 +36,9 @@ from training.state_search.state_env import StateEnv
 PLANNER, SEARCH, DEMONSTRATION = "planner", "search", "demonstration"
 JUMP = ACTION_BUTTONS.index("B")
 SAME_RISK = 0.1  # difference between two probabilities of a death that is of no consequence
+# Of all plans for labels: alike states have alike labels, and a network learns their mean.
+LABEL_SEED = 1
+HARDER_TRIES = 2  # plans for a label, if the first does not lead on
 GIVE_UP = 120  # plans without progress after which an episode ends
 
 
@@ -121,20 +124,18 @@ class PlannerLabeller:
 
     every = 4
 
-    def __init__(self, env: ContestEnv, seed: int) -> None:
+    def __init__(self, env: ContestEnv) -> None:
         """Begin at an environment's current state.
 
         Args:
             env: environment of a level with a route, reset or in the middle of an episode.
-            seed: random seed of the plans.
 
         Raises:
             RouteFileError, CompilerError: see `planner_for`.
         """
         self._planner = planner_for(env)
-        self._planner.start(seed)
+        self._planner.start(LABEL_SEED)
         self._other = StickyPlanner(self._planner.simulator, QUICK)
-        self._seed = seed
         self._recent: deque[_Here] = deque(maxlen=DEATH_STEPS)
         self._here = self._remembered(0)
 
@@ -144,11 +145,16 @@ class PlannerLabeller:
         return _Here(step, planner.state(), planner.stage, planner.previous)
 
     def ask(self) -> NDArray[np.uint8] | None:
-        """Return the planner's action; None where it makes no progress, or sees only deaths."""
+        """Return the planner's action; None where it finds no way on, or sees only deaths."""
         if self._planner.ended or self._planner.stalled >= GIVE_UP:
             return None
         action = self._planner.choose()
-        return None if self._planner.hopeless else from_genesis(buttons(action))
+        for _ in range(HARDER_TRIES):
+            if not self._planner.leads_on:
+                action = self._planner.choose_again()
+        if self._planner.hopeless or not self._planner.leads_on:
+            return None
+        return from_genesis(buttons(action))
 
     def judge(self, action: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Mark the jump button if the other choice would do as well; see `Labeller.judge`."""
@@ -172,9 +178,7 @@ class PlannerLabeller:
             return
         for here in self._recent:
             if here.step >= self._here.step - DEATH_STEPS:
-                plan = self._planner.plan(
-                    here.state, self._seed + here.step, here.stage, here.previous
-                )
+                plan = self._planner.plan(here.state, LABEL_SEED, here.stage, here.previous)
                 if len(plan):
                     yield here.step, self._judged(here, from_genesis(plan[0].astype(np.uint8)))
 
@@ -201,7 +205,7 @@ class PlannerLabeller:
             return _Prospect(1.0, False)
         if moment.won:
             return _Prospect(0.0, True)
-        self._other.plan(simulator.save(), self._seed + here.step, moment.stage, number)
+        self._other.plan(simulator.save(), LABEL_SEED, moment.stage, number)
         return _Prospect(self._other.outlook.dead, self._other.leads_on)
 
 

@@ -53,7 +53,7 @@ def test_a_jump_counts_where_it_decides(folder: Path) -> None:
     labels, done, right = [], False, press("RIGHT")
     try:
         env.reset()
-        labeller = PlannerLabeller(env, 1)
+        labeller = PlannerLabeller(env)
         while not done:
             action = labeller.ask()
             labels.append(None if action is None else int(labeller.judge(action)[JUMP]))
@@ -65,3 +65,25 @@ def test_a_jump_counts_where_it_decides(folder: Path) -> None:
     assert set(labels[:10]) <= {FREE, FREE + 1}
     assert 1 in labels[10:]
     assert labels[-1] is None  # it is falling already
+
+
+def test_a_player_that_stands_is_told_the_same_each_time(folder: Path) -> None:
+    """A network learns the mean of its labels: of different ones, to go on standing."""
+    env = ContestEnv(Level(GAME, "sunken_shaft", "contest", folder), seed=1)
+    labels, nothing = [], press()
+    try:
+        env.reset()
+        labeller = PlannerLabeller(env)
+        for step in range(200):
+            action = press("RIGHT") if step < 90 else nothing
+            _, _, done, variables = env.step(to_genesis(action))
+            labeller.observe(action, variables)
+            assert not done
+            if step >= 140 and step % 4 == 0:
+                label = labeller.ask()
+                assert label is not None
+                labels.append(label.tolist())
+    finally:
+        env.close()
+    assert len(labels) == 15 and all(label == labels[0] for label in labels)
+    assert labels[0] != nothing.tolist()
