@@ -35,7 +35,9 @@ from training.state_search.state_env import StateEnv
 
 PLANNER, SEARCH, DEMONSTRATION = "planner", "search", "demonstration"
 JUMP = ACTION_BUTTONS.index("B")
+DOWN = ACTION_BUTTONS.index("DOWN")
 SAME_RISK = 0.1  # difference between two probabilities of a death that is of no consequence
+LATER_STEPS = 8  # half a second
 # Of all plans for labels: alike states have alike labels, and a network learns their mean.
 LABEL_SEED = 1
 HARDER_TRIES = 2  # plans for a label, if the first does not lead on
@@ -157,7 +159,7 @@ class PlannerLabeller:
         return from_genesis(buttons(action))
 
     def judge(self, action: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Mark the jump button if the other choice would do as well; see `Labeller.judge`."""
+        """Mark the jump button if a jump now or later does as well; see `Labeller.judge`."""
         self._is_labelled = True
         return self._judged(self._here, action)
 
@@ -183,28 +185,31 @@ class PlannerLabeller:
                     yield here.step, self._judged(here, from_genesis(plan[0].astype(np.uint8)))
 
     def _judged(self, here: _Here, action: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Compare the action with the one that differs in the jump button."""
-        other = action.copy()
-        other[JUMP] ^= 1
-        ours, others = self._prospect(here, action), self._prospect(here, other)
-        better = ours.better(others)
-        if better > 0:
-            return action
-        if better < 0:
-            return other  # which the planner did not try
+        """Compare a jump now with none in the next half second.
+
+        Compared with a jump in the next step, a jump hardly ever decides: only at the last moment.
+        """
+        jump, none = action.copy(), action.copy()
+        jump[JUMP], none[JUMP] = 1, 0
+        steps = 1 if action[DOWN] else LATER_STEPS  # while it charges a dash, each step counts
+        better = self._prospect(here, jump, 1).better(self._prospect(here, none, steps))
+        if better:
+            return jump if better > 0 else none
         judged = action.copy()
         judged[JUMP] += FREE
         return judged
 
-    def _prospect(self, here: _Here, action: NDArray[np.uint8]) -> _Prospect:
-        """Return what the best plan after an action leads to."""
+    def _prospect(self, here: _Here, action: NDArray[np.uint8], steps: int) -> _Prospect:
+        """Return what the best plan after some steps of an action leads to."""
         simulator, number = self._planner.simulator, action_number(action)
         simulator.load(here.state)
-        moment = simulator.step(number, None, simulator.moment(here.stage))
-        if moment.dead:
-            return _Prospect(1.0, False)
-        if moment.won:
-            return _Prospect(0.0, True)
+        moment = simulator.moment(here.stage)
+        for _ in range(steps):
+            moment = simulator.step(number, None, moment)
+            if moment.dead:
+                return _Prospect(1.0, False)
+            if moment.won:
+                return _Prospect(0.0, True)
         self._other.plan(simulator.save(), LABEL_SEED, moment.stage, number)
         return _Prospect(self._other.outlook.dead, self._other.leads_on)
 
